@@ -1,0 +1,31 @@
+SHELL := bash
+.DEFAULT_GOAL := help
+PYTHON := .venv/bin/python
+
+.PHONY: help setup mini test lint bench clean
+
+help: ## list the goals
+	@while IFS= read -r line; do \
+	  [[ $$line =~ ^([a-z]+):.*'## '(.*) ]] && printf '%-8s %s\n' "$${BASH_REMATCH[1]}" "$${BASH_REMATCH[2]}"; \
+	done <$(firstword $(MAKEFILE_LIST)) || true
+
+setup: ## put Python 3.12 and all packages into .venv
+	@utils/setup.sh
+
+mini: setup ## the whole pipeline on the embedded corpus, from nothing to a report
+	@egs2/mini_sinitic/emb1/run.sh
+
+test: lint ## lint and run all tests
+	@$(PYTHON) -m pytest -q
+
+lint: setup ## check style of Python and shell
+	@$(PYTHON) -m ruff check --quiet
+	@$(PYTHON) -m ruff format --check --quiet
+	@.venv/bin/shellcheck --external-sources .ci/run utils/*.sh egs2/*/*/*.sh
+
+bench: setup ## measure speeds, into bench.tsv
+	@$(PYTHON) -m fangyan bench
+
+clean: ## remove caches; data, experiments and .venv stay
+	@rm -rf .pytest_cache .ruff_cache .hypothesis local/*.egg-info
+	@find local tests -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,135 @@
+#!/usr/bin/env bash
+# From recordings to a speech encoder, and to how near it brings translations of each other, whichever variety is spoken.
+# Paths are relative to the recipe's folder. Run it again after any stop: finished work is kept, the rest is done.
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." >/dev/null && pwd)
+
+corpus=mini_sinitic  # a corpus of local/fangyan/corpora
+corpus_dir=""  # where the corpus lies, or where an embedded one is made
+train_set=train  # set to train on
+dev_set=dev  # set that chooses checkpoint and layer; with --encoder it may be empty: no layer is chosen
+test_sets="test"  # sets to report, separated by spaces
+target=text_cmn  # what the model writes: text_cmn (the Mandarin wording) or text (the variety's own)
+train_config=conf/train/e_branchformer.yaml  # training configuration, of the recipe or else of the repository
+decode_config=conf/decode.yaml  # decoding configuration, of the recipe or else of the repository
+seed=1  # random seed
+tag=""  # name of the experiment under exp/ (default: CONFIG_TARGET_seedSEED, or made from the encoder's SPEC)
+encoder=""  # SPEC of an encoder to measure in place of a trained one: espnet:DIR, espnet:ZIP, fbank, mfcc
+baselines="random fbank mfcc"  # encoders to compare with, separated by spaces; random: the same network, untrained
+hf_repo=""  # Hugging Face repository to publish to: USER/NAME
+nj=2  # parallel jobs of data preparation
+stage=data  # first stage
+stop_stage=pack  # last stage
+dry_run=false  # print the commands, run nothing
+
+# shellcheck source=utils/stages.sh
+. "$root/utils/stages.sh"
+parse_options "$@"
+
+in_recipe_or_repository() { # FILE -> its path
+  if [ -e "$1" ]; then
+    echo "$1"
+  elif [ -e "$root/$1" ]; then
+    echo "$root/$1"
+  else
+    die "$1: no such file, neither in $PWD nor in $root"
+  fi
+}
+
+as_file_name() { # TEXT
+  echo "${1//[^A-Za-z0-9._-]/_}"
+}
+
+read -r -d '' -a tests <<<"$test_sets" || true # read's exit code only says that the text ended
+read -r -d '' -a rivals <<<"$baselines" || true
+[ ${#tests[@]} -gt 0 ] || die "--test_sets needs a set to report"
+[ -n "$dev_set$encoder" ] || die "training needs --dev_set; without one, measure an encoder: --encoder SPEC"
+
+if [ -n "$encoder" ]; then
+  leave_out "an encoder is given" tokens stats train decode score pack
+  tag=${tag:-$(as_file_name "$encoder")}
+else
+  train_config=$(in_recipe_or_repository "$train_config")
+  decode_config=$(in_recipe_or_repository "$decode_config")
+  tag=${tag:-$(basename "${train_config%.*}")_${target}_seed$seed}
+fi
+exp=exp/$tag
+tokens=data/token_list/${train_set}_$target
+job=(--config "$train_config" --train "data/$train_set" --dev "data/$dev_set" --tokens "$tokens"
+  --target "$target" --seed "$seed" --exp "$exp")
+
+# What is measured: SPECs, and the folder of each.
+specs=("${encoder:-espnet:$exp}") homes=("$exp")
+sets=(${dev_set:+"$dev_set"} "${tests[@]}")
+for rival in "${rivals[@]}"; do
+  case $rival,${specs[0]} in
+    random,espnet:*) specs+=("random:${specs[0]#espnet:}") ;;
+    random,*) continue ;; # only an ESPnet encoder has an untrained twin
+    *) specs+=("$rival") ;;
+  esac
+  homes+=("$exp/baselines/$(as_file_name "$rival")")
+done
+
+run cd "$PWD"
+run . "$root/utils/path.sh"
+
+if stage 1 data "Prepare Kaldi data directories: data/SET"; then
+  run python -m fangyan data --corpus "$corpus" ${corpus_dir:+--corpus_dir "$corpus_dir"} --out data --nj "$nj"
+fi
+
+if stage 2 tokens "List the tokens of the training transcripts"; then
+  run python -m fangyan tokens --data "data/$train_set" --target "$target" --out "$tokens"
+fi
+
+if stage 3 stats "Collect lengths, mean and variance of the training data"; then
+  run python -m fangyan stats "${job[@]}"
+fi
+
+if stage 4 train "Train the encoder with hybrid CTC/attention"; then
+  run python -m fangyan train "${job[@]}"
+fi
+
+if stage 5 decode "Decode the test sets"; then
+  for set in "${tests[@]}"; do
+    run python -m fangyan decode --exp "$exp" --data "data/$set" --config "$decode_config" --out "$exp/decode/$set"
+  done
+fi
+
+if stage 6 score "Score the character error rate of each variety"; then
+  for set in "${tests[@]}"; do
+    run python -m fangyan score --decode "$exp/decode/$set" --data "data/$set" --target "$target"
+  done
+fi
+
+if stage 7 dump "Dump the features of every layer, and those of the baselines"; then
+  for i in "${!specs[@]}"; do
+    for set in "${sets[@]}"; do
+      run python -m fangyan dump --encoder "${specs[i]}" --data "data/$set" --out "${homes[i]}/feats/$set"
+    done
+  done
+fi
+
+if stage 8 retrieve "Retrieve translations across varieties: SeqSim, and mean-pooled cosine to compare with"; then
+  for home in "${homes[@]}"; do
+    for set in "${sets[@]}"; do
+      from=(--feats "$home/feats/$set" --data "data/$set")
+      run python -m fangyan retrieve "${from[@]}" --score seqsim --out "$home/retrieval/$set"
+      run python -m fangyan retrieve "${from[@]}" --score pooled --out "$home/retrieval_pooled/$set"
+    done
+  done
+fi
+
+if stage 9 report "Write RESULTS.md, report.html and the figures"; then
+  run python -m fangyan report --exp "$exp" --dev "$dev_set" "${tests[@]/#/--test=}"
+fi
+
+if stage 10 pack "Pack the model in the form of the ESPnet model zoo"; then
+  run python -m fangyan pack --exp "$exp"
+fi
+
+if stage 11 publish "Publish the packed model on the Hugging Face Hub, if asked for with --stop_stage publish"; then
+  run python -m fangyan publish --exp "$exp" --hf_repo "$hf_repo"
+fi
+
+finish_stage
+[ ! -e "$exp/RESULTS.md" ] || log "the report is in $PWD/$exp/RESULTS.md and report.html"

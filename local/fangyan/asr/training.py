@@ -1,0 +1,120 @@
+"""Statistics and hybrid CTC/attention training, resumable after a kill at any moment."""
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from fangyan import config as configs
+from fangyan import datadir, provenance
+from fangyan.asr.experiment import Experiment, targets
+from fangyan.asr.task import run
+from fangyan.encoders.espnet import CHECKPOINT
+from fangyan.errors import DataError, UserError
+from fangyan.files import DONE, fingerprint, is_done, produce, read_table, write_json, write_text
+
+LENGTHENING = ("max_epoch", "patience")
+"""Keys that may change between two runs of one experiment."""
+
+
+def collect_stats(job: Experiment) -> bool:
+    """Whether ``exp/stats`` had to be written: targets, lengths, and mean and variance of the features."""
+    return produce(job.stats, _stats_inputs(job), partial(_collect_stats, job))
+
+
+def train(job: Experiment) -> bool:
+    """Whether anything had to be trained: afterwards ``exp`` holds the averaged model, history and provenance.
+
+    A killed run goes on after its last whole epoch with the same random numbers; an experiment folder that was started
+    from other data, another configuration or seed is refused (a longer ``max_epoch`` is not another configuration).
+    """
+    if not (job.stats / DONE).exists():
+        raise UserError(f"{job.stats}: no statistics there; run the stage stats first")
+    settings = configs.compose(job.config)
+    lasting = {key: value for key, value in settings.items() if key not in LENGTHENING}
+    inputs = {"config": fingerprint(lasting), "seed": job.seed, "stats": fingerprint(job.stats / DONE)}
+    finished = inputs | {key: settings.get(key) for key in LENGTHENING}
+    if is_done(job.exp, finished):
+        return False
+    started = job.exp / ".started"
+    if (job.exp / "checkpoint.pth").exists() and not is_done(started, inputs):
+        raise UserError(
+            f"{job.exp}: started with other data, settings or seed: choose another --tag or remove the folder"
+        )
+    write_json(started / DONE, inputs)
+    _run_training(job, settings)
+    write_json(job.exp / "train.json", _summary(job))
+    write_json(job.exp / DONE, finished)
+    return True
+
+
+def _stats_inputs(job: Experiment) -> dict[str, Any]:
+    settings = configs.compose(job.config)
+    frontend = {key: value for key, value in settings.items() if key.startswith("frontend")}
+    tokens = fingerprint(job.tokens / "tokens.txt")
+    data = {role: datadir.identity(path) for role, path in job.sets().items()}
+    return {"tokens": tokens, "frontend": frontend, "target": job.target} | data
+
+
+def _collect_stats(job: Experiment, folder: Path) -> None:
+    for role, data in job.sets().items():
+        text = "".join(f"{key} {value}\n" for key, value in targets(data, job.target).items())
+        write_text(folder / role / "text", text)
+    raw = {"normalize": None, "normalize_conf": {}, "batch_type": "unsorted", "batch_size": 32}
+    shapes = {f"{role}_shape_file": [str(data / "wav.scp")] for role, data in job.sets().items()}
+    arguments = _data_arguments(job, folder) | shapes | {"collect_stats": True, "output_dir": str(folder)}
+    run(configs.compose(job.config) | raw, job.config, folder / "stats", arguments)
+    vocabulary = len((job.tokens / "tokens.txt").read_text(encoding="utf-8").split())
+    for role, data in job.sets().items():
+        file = folder / role / "text_shape"
+        lengths = datadir.read_map(file)
+        _same_utterances(file, lengths, datadir.read_map(data / "wav.scp"))
+        write_text(file, "".join(f"{key} {length},{vocabulary}\n" for key, length in lengths.items()))
+
+
+def _same_utterances(where: Path, found: Mapping, expected: Mapping) -> None:
+    missing = sorted(set(expected) - set(found))
+    if missing:
+        raise DataError(
+            f"{where}: a length for every utterance, got none for {missing[0]} and {len(missing) - 1} more"
+        )
+
+
+def _data_arguments(job: Experiment, stats: Path) -> dict[str, Any]:
+    arguments: dict[str, Any] = {
+        "token_type": "char",
+        "token_list": str(job.tokens / "tokens.txt"),
+        "seed": job.seed,
+    }
+    for role, data in job.sets().items():
+        arguments[f"{role}_data_path_and_name_and_type"] = [
+            f"{data / 'wav.scp'},speech,sound",
+            f"{stats / role / 'text'},text,text",
+        ]
+    return arguments
+
+
+def _run_training(job: Experiment, settings: Mapping[str, Any]) -> None:
+    arguments = _data_arguments(job, job.stats) | {"output_dir": str(job.exp), "resume": True}
+    for role in job.sets():
+        arguments[f"{role}_shape_file"] = [str(job.stats / role / f"{x}_shape") for x in ("speech", "text")]
+    if settings.get("normalize") == "global_mvn":
+        arguments["normalize_conf"] = f"stats_file={job.stats / 'train' / 'feats_stats.npz'}"
+    run(settings, job.config, job.exp / "train", arguments)
+
+
+def _summary(job: Experiment) -> dict[str, Any]:
+    import torch
+
+    weights = torch.load(job.exp / CHECKPOINT, map_location="cpu", weights_only=True)
+    return {
+        "seed": job.seed,
+        "target": job.target,
+        "train_set": job.train.name,
+        "dev_set": job.dev.name,
+        "parameters": sum(w.numel() for w in weights.values() if w.is_floating_point()),
+        "seconds": sum(float(row["seconds"]) for row in read_table(job.exp / "history.tsv")),
+        "threads": torch.get_num_threads(),
+        "machine": provenance.machine(),
+        "versions": provenance.versions(),
+    }

@@ -1,0 +1,80 @@
+"""YAML configurations: composed from a base and overlays with ``include``, unknown keys refused at any depth."""
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from fangyan.errors import DataError
+from fangyan.files import read_text
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe YAML in which a key stands once."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        seen = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                where = f"{key.start_mark.name}:{key.start_mark.line + 1}"
+                raise DataError(f"{where}: a key stands once in a mapping, got {key.value!r} again")
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def compose(path: Path, including: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """The configuration of a YAML file on top of the files it names under ``include``.
+
+    ``include`` is one path or a list, relative to the including file; later ones and the file itself win, key by key
+    at any depth; a value of another kind replaces. Raises `DataError` for a circle, bad YAML or a repeated key.
+    """
+    path = path.resolve()
+    if path in including:
+        raise DataError(
+            f"{path}:1: include goes round in a circle: {' -> '.join(p.name for p in (*including, path))}"
+        )
+    own = _load(path)
+    bases = own.pop("include", [])
+    composed: dict[str, Any] = {}
+    for base in [bases] if isinstance(bases, str) else bases:
+        composed = merge(composed, compose(path.parent / base, (*including, path)))
+    return merge(composed, own)
+
+
+def merge(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
+    """``base`` with the values of ``overlay``, mapping by mapping."""
+    merged = dict(base)
+    for key, value in overlay.items():
+        both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
+        merged[key] = merge(merged[key], value) if both else value
+    return merged
+
+
+def check_keys(config: Mapping[str, Any], known: Mapping[str, Any], where: str) -> None:
+    """Nothing, or a `DataError` that names the first unknown key, its place and the nearest known name.
+
+    ``known`` has the shape of ``config``; a mapping in it lists what is known a level deeper, None allows anything.
+    """
+    for key, value in config.items():
+        if key not in known:
+            near = get_close_matches(key, known, 1, 0.5)
+            hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(known))}"
+            raise DataError(f"{where}: unknown key {key!r}: {hint}")
+        if isinstance(value, Mapping) and isinstance(known[key], Mapping):
+            check_keys(value, known[key], f"{where}: {key}")
+
+
+def _load(path: Path) -> dict[str, Any]:
+    try:
+        loader = _Loader(read_text(path))
+        loader.name = str(path)
+        content = loader.get_single_data()
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = mark.line + 1 if mark else 1
+        raise DataError(f"{path}:{line}: not readable as YAML: {getattr(error, 'problem', error)}") from None
+    if not isinstance(content or {}, dict):
+        raise DataError(f"{path}:1: a configuration is a mapping of names to values, got {content!r}")
+    return content or {}

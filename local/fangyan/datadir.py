@@ -1,0 +1,212 @@
+"""Kaldi data directories: the contract of every stage, read strictly and written whole.
+
+``wav.scp utt2spk spk2utt utt2dur utt2lang utt2sent`` always; ``text`` (the variety's wording), ``text_cmn`` (Mandarin
+wording) and ``utt2ipa`` where the corpus has them. One line an utterance, ``id value``, sorted by code point.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fangyan.errors import DataError
+from fangyan.files import fingerprint, read_table, read_text, write_table, write_text
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """One recording of one sentence."""
+
+    id: str
+    wav: str
+    text: str
+    speaker: str
+    variety: str
+    sentence: str
+    duration: float = 0.0  # seconds; 0 until it was measured
+    text_cmn: str = ""
+    ipa: str = ""
+    start: float = 0.0  # seconds within `wav`; segments are cut before a data directory is written
+    end: float | None = None
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """An utterance that was left out, and why (`reason` is counted, `detail` is for the eye)."""
+
+    id: str
+    reason: str
+    detail: str = ""
+
+
+FILES = {
+    "wav.scp": "wav",
+    "utt2spk": "speaker",
+    "utt2dur": "duration",
+    "utt2lang": "variety",
+    "utt2sent": "sentence",
+    "text": "text",
+    "text_cmn": "text_cmn",
+    "utt2ipa": "ipa",
+}
+OPTIONAL = ("text", "text_cmn", "utt2ipa")
+
+
+def read(path: Path) -> list[Utterance]:
+    """The utterances of a data directory, sorted by id; `DataError` with file and line where it breaks a rule."""
+    columns = {
+        name: read_map(path / name) for name in FILES if name not in OPTIONAL or (path / name).exists()
+    }
+    ids = columns["wav.scp"]
+    for name, column in columns.items():
+        _same_ids(path / name, ids, column)
+    _check_durations(path / "utt2dur", columns["utt2dur"])
+    utterances = []
+    for key in ids:
+        fields = {FILES[name]: column[key] for name, column in columns.items()}
+        utterances.append(
+            Utterance(**{"id": key, "text": ""} | fields | {"duration": float(fields["duration"])})
+        )
+    _check_speakers(path, utterances)
+    for n, utterance in enumerate(utterances, 1):
+        plain_path(f"{path / 'wav.scp'}:{n}", utterance.wav)
+    return utterances
+
+
+def write(path: Path, utterances: Iterable[Utterance], dropped: Sequence[Dropped] = ()) -> None:
+    """A data directory of ``utterances`` (any order) with what was left out in ``.dropped.tsv``.
+
+    Raises `DataError` for duplicate ids, ids that do not start with the speaker, and half-filled optional fields.
+    """
+    rows = sorted(utterances, key=lambda u: u.id)
+    if not rows:
+        raise DataError(f"{path}: no utterances remain ({summary(dropped) or 'the corpus is empty'})")
+    for key, count in Counter(u.id for u in rows).items():
+        if count > 1:
+            raise DataError(f"{path}: utterance ids are unique, got {key} {count} times")
+    for name, field in FILES.items():
+        values = [getattr(u, field) for u in rows]
+        if name in OPTIONAL and not any(values):
+            continue
+        lines = [_line(path / name, u.id, value) for u, value in zip(rows, values, strict=True)]
+        write_text(path / name, "".join(lines))
+    write_text(
+        path / "spk2utt", "".join(f"{s} {' '.join(u)}\n" for s, u in sorted(_by_speaker(rows).items()))
+    )
+    _check_speakers(path, rows)
+    write_table(path / ".dropped.tsv", [vars(d) for d in dropped], ("id", "reason", "detail"))
+
+
+def identity(path: Path) -> str:
+    """A fingerprint of the tables of a data directory (of the audio only its paths and durations)."""
+    tables = [path / name for name in FILES if (path / name).exists()]
+    if not tables:
+        raise DataError(f"{path}: no data directory there; run the stage data first")
+    return fingerprint([table.name for table in tables], *tables)
+
+
+def summary(dropped: Iterable[Dropped]) -> str:
+    """What was left out, counted by reason: ``3 unreadable audio, 1 empty transcript``."""
+    return ", ".join(
+        f"{count} {reason}" for reason, count in Counter(d.reason for d in dropped).most_common()
+    )
+
+
+def read_dropped(path: Path) -> list[Dropped]:
+    """What was left out of a data directory (nothing where the list is missing)."""
+    file = path / ".dropped.tsv"
+    return [Dropped(**row) for row in read_table(file)] if file.exists() else []
+
+
+def read_map(path: Path, strict: bool = True) -> dict[str, str]:
+    """The ``id value`` lines of a Kaldi file in their order.
+
+    Duplicate ids and lines without a value raise `DataError`; so do, if ``strict``, unsorted ids, empty lines and CR LF.
+    """
+    column: dict[str, str] = {}
+    last = ""
+    lines = read_text(path, "a data directory needs it").split("\n")
+    for n, line in enumerate(lines if lines[-1] else lines[:-1], 1):
+        if strict and line.endswith("\r"):
+            raise DataError(
+                f"{path}:{n}: lines end in LF, got CR LF (import the directory with --corpus kaldi)"
+            )
+        if not strict and not line.strip():
+            continue
+        key, _, value = line.strip().partition(" ") if "\t" not in line else line.strip().partition("\t")
+        if not key or not value.strip():
+            raise DataError(f"{path}:{n}: a line is 'id value', got {line!r}")
+        if key in column:
+            raise DataError(f"{path}:{n}: ids are unique, got {key} again")
+        if strict and key < last:
+            raise DataError(
+                f"{path}:{n}: ids are sorted by code point (LC_ALL=C sort), got {key} after {last}"
+            )
+        column[key], last = value.strip(), key
+    return column
+
+
+def plain_path(where: str, wav: str) -> None:
+    """Nothing, or a `DataError` where a wav.scp entry is a shell pipe or an archive offset instead of a plain path."""
+    if wav.endswith("|") or wav.startswith("|"):
+        raise DataError(
+            f"{where}: wav.scp holds plain paths, got a pipe {wav!r}: write the audio to files first"
+        )
+    head, _, offset = wav.rpartition(":")
+    if head.endswith(".ark") and offset.isdigit():
+        raise DataError(
+            f"{where}: wav.scp holds plain paths, got an archive {wav!r}: write the audio to files first"
+        )
+
+
+def _line(path: Path, key: str, value: object) -> str:
+    text = f"{value:.3f}" if isinstance(value, float) else str(value)
+    if not key or len(key.split()) != 1 or not text.strip() or "\n" in text or "\r" in text:
+        raise DataError(f"{path}: a line is 'id value' with a value for every id, got {key!r} {text!r}")
+    return f"{key} {text}\n"
+
+
+def _same_ids(path: Path, ids: dict[str, str], column: dict[str, str]) -> None:
+    for n, key in enumerate(column, 1):
+        if key not in ids:
+            raise DataError(f"{path}:{n}: every file has the ids of wav.scp, got {key} which wav.scp lacks")
+    for n, key in enumerate(ids, 1):
+        if key not in column:
+            raise DataError(f"{path}: every file has the ids of wav.scp, got none for {key} (wav.scp:{n})")
+
+
+def _check_durations(path: Path, column: dict[str, str]) -> None:
+    for n, value in enumerate(column.values(), 1):
+        try:
+            good = 0 < float(value) < float("inf")
+        except ValueError:
+            good = False
+        if not good:
+            raise DataError(f"{path}:{n}: a duration is a number of seconds above 0, got {value!r}")
+
+
+def _by_speaker(utterances: Iterable[Utterance]) -> dict[str, list[str]]:
+    speakers: dict[str, list[str]] = {}
+    for utterance in utterances:
+        speakers.setdefault(utterance.speaker, []).append(utterance.id)
+    return speakers
+
+
+def _check_speakers(path: Path, utterances: Sequence[Utterance]) -> None:
+    for n, utterance in enumerate(utterances, 1):
+        if not utterance.id.startswith(utterance.speaker):
+            rule = "an utterance id starts with its speaker id (Kaldi sorts by it)"
+            raise DataError(
+                f"{path / 'utt2spk'}:{n}: {rule}, got {utterance.id} of speaker {utterance.speaker}"
+            )
+    expected = _by_speaker(utterances)
+    file = path / "spk2utt"
+    found = {key: value.split() for key, value in read_map(file).items()}
+    for n, (speaker, ids) in enumerate(found.items(), 1):
+        if ids != expected.get(speaker):
+            raise DataError(
+                f"{file}:{n}: spk2utt is utt2spk turned round, got other utterances for {speaker}"
+            )
+    if len(found) < len(expected):
+        missing = next(speaker for speaker in expected if speaker not in found)
+        raise DataError(f"{file}: spk2utt is utt2spk turned round, got no line for speaker {missing}")

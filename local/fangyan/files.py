@@ -1,0 +1,133 @@
+"""Whole files or none: write under a temporary name, rename last, recognise finished work."""
+
+import hashlib
+import json
+import os
+import shutil
+import stat
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from fangyan.errors import DataError
+
+ROOT = Path(__file__).resolve().parents[2]
+"""The repository: ``conf/`` and ``egs2/`` lie here."""
+
+DONE = ".done"
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """A temporary path beside ``path`` (same suffix) that is renamed onto it when the block succeeds."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """``text`` in ``path`` as UTF-8, whole or not at all."""
+    with atomic(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_json(path: Path, value: object) -> None:
+    """``value`` in ``path`` as readable JSON, whole or not at all."""
+    write_text(path, json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True) + "\n")
+
+
+def read_text(path: Path, why: str = "") -> str:
+    """The UTF-8 text of ``path`` without a byte order mark; `DataError` where it is missing or not UTF-8."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file{': ' + why if why else ''}") from None
+    except UnicodeDecodeError as error:
+        line = path.read_bytes()[: error.start].count(b"\n") + 1
+        raise DataError(f"{path}:{line}: must be UTF-8, got byte 0x{error.object[error.start]:02x}") from None
+
+
+def read_table(path: Path) -> list[dict[str, str]]:
+    """The rows of a tab-separated table as dicts by the names of its header; ``#`` lines are comments."""
+    lines = enumerate(read_text(path).split("\n"), 1)
+    rows = [
+        (n, line.rstrip("\r").split("\t")) for n, line in lines if line.strip() and not line.startswith("#")
+    ]
+    if not rows:
+        raise DataError(f"{path}:1: a table starts with a header row, got an empty file")
+    (_, header), *body = rows
+    for n, cells in body:
+        if len(cells) != len(header):
+            raise DataError(f"{path}:{n}: {len(header)} columns ({' '.join(header)}), got {len(cells)}")
+    return [dict(zip(header, cells, strict=True)) for _, cells in body]
+
+
+def write_table(path: Path, rows: Sequence[Mapping[str, object]], columns: Sequence[str]) -> None:
+    """``rows`` in ``path`` as a tab-separated table with a header; floats with six significant digits."""
+
+    def cell(value: object) -> str:
+        return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+    lines = ["\t".join(columns), *("\t".join(cell(row[name]) for name in columns) for row in rows)]
+    write_text(path, "\n".join(lines) + "\n")
+
+
+def fingerprint(*things: object) -> str:
+    """The SHA-256 of values, of files (`Path`: content) and of folders (names and contents of their files)."""
+    digest = hashlib.sha256()
+    for thing in things:
+        if isinstance(thing, Path):
+            for file in sorted(p for p in thing.rglob("*") if p.is_file()) if thing.is_dir() else [thing]:
+                digest.update(f"{file.relative_to(thing)}\0".encode())
+                with file.open("rb") as stream:
+                    digest.update(hashlib.file_digest(stream, "sha256").digest())
+        else:
+            digest.update(json.dumps(thing, sort_keys=True, default=repr).encode() + b"\0")
+    return digest.hexdigest()
+
+
+def is_done(out: Path, inputs: Mapping[str, object]) -> bool:
+    """Whether ``out`` was finished from exactly these ``inputs``."""
+    try:
+        return json.loads((out / DONE).read_text()) == dict(inputs)
+    except (OSError, ValueError):
+        return False
+
+
+def produce(out: Path, inputs: Mapping[str, object], build: Callable[[Path], None]) -> bool:
+    """Whether folder ``out`` had to be built: True after ``build(temporary folder)``, False if it was finished.
+
+    Finished means: ``out/.done`` holds the same ``inputs`` (JSON values, best fingerprints). The temporary folder
+    is renamed onto ``out`` last, so that a half-written one is never trusted.
+    """
+    if is_done(out, inputs):
+        return False
+    temporary = out.with_name(f".{out.name}.partial")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    build(temporary)
+    write_json(temporary / DONE, dict(inputs))
+    shutil.rmtree(out, ignore_errors=True)
+    temporary.replace(out)
+    return True
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    """The files of a zip archive in ``folder``; `DataError`, before anything is written, for a member that leaves it."""
+    try:
+        with zipfile.ZipFile(archive) as bundle:
+            for member in bundle.infolist():
+                target = (folder / member.filename).resolve()
+                link = stat.S_ISLNK(member.external_attr >> 16)
+                if link or not target.is_relative_to(folder.resolve()):
+                    raise DataError(
+                        f"{archive}: members are plain files below the folder, got {member.filename!r}"
+                    )
+            bundle.extractall(folder)
+    except (zipfile.BadZipFile, FileNotFoundError, IsADirectoryError) as error:
+        raise DataError(f"{archive}: not readable as a zip archive ({error})") from None

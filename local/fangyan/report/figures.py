@@ -1,0 +1,209 @@
+"""The figures of a report, drawn for a phone: PNG, and SVG that follows the reader's colour scheme."""
+
+import base64
+import io
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+
+from fangyan.files import atomic
+from fangyan.report.results import Epoch, Experiment, Mean, System, by_layer
+from fangyan.report.tables import CONTRAST, Table, percent
+from fangyan.varieties import varieties
+
+INK, MUTED, ACCENT, DEEP, PAPER = "#23282f", "#7b838e", "#1f6f8b", "#0b4a60", "#ffffff"
+DARK = {INK: "#e4e7eb", MUTED: "#98a1ad", ACCENT: "#6cc3dd"}
+"""The colours, and what they become where the reader prefers dark pages."""
+
+LEGIBLE = 20
+"""Up to so many varieties, a heat map has names and numbers."""
+
+_STYLE = {
+    "font.size": 8,
+    "text.color": INK,
+    "text.parse_math": False,  # a name with $ in it is a name
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 8,
+    "axes.titlelocation": "left",
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "legend.frameon": False,
+    "svg.hashsalt": "fangyan",  # the same results give the same bytes
+}
+
+
+def save(figure: Figure, path: Path) -> None:
+    """``figure`` as a PNG at ``path``, whole or not at all."""
+    with matplotlib.rc_context(_STYLE), atomic(path) as temporary:
+        figure.savefig(temporary, dpi=240, facecolor=PAPER)
+
+
+def data_uri(figure: Figure) -> str:
+    """``figure`` as an SVG data URI with a transparent ground, light or dark as the reader prefers."""
+    buffer = io.StringIO()
+    with matplotlib.rc_context(_STYLE):
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    svg = re.sub(r"^.*?(?=<svg)", "", buffer.getvalue(), flags=re.DOTALL)
+    for n, colour in enumerate(DARK):
+        svg = svg.replace(colour, f"var(--c{n})")
+    light = "".join(f"--c{n}:{colour};" for n, colour in enumerate(DARK))
+    dark = "".join(f"--c{n}:{colour};" for n, colour in enumerate(DARK.values()))
+    style = f"<style>svg{{{light}}}@media(prefers-color-scheme:dark){{svg{{{dark}}}}}</style>"
+    svg = svg.replace("<defs>", f"{style}<defs>", 1)
+    return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
+
+
+def heatmap(table: Table) -> Figure:
+    """The coloured matrix of ``table``, scale anchored at 0 and 100 %, chance marked on the scale."""
+    with matplotlib.rc_context(_STYLE):
+        names = table.header[1:]
+        side = max(3.4, 1.4 + 0.36 * min(len(names), LEGIBLE))  # inches; room for a number in every cell
+        figure = Figure(figsize=(side, side - 0.1), layout="constrained")
+        axes = figure.add_subplot()
+        shades = LinearSegmentedColormap.from_list("accent", [PAPER, DEEP])
+        grid = [[float("nan") if value is None else 100 * value for value in row] for row in table.heat]
+        image = axes.imshow(grid, cmap=shades, vmin=0, vmax=100)
+        axes.spines[:].set_visible(False)
+        _ticks(axes, names)
+        if len(names) <= LEGIBLE:
+            _numbers(axes, table)
+        axes.set(xlabel="searched in", ylabel="spoken in")
+        scale = figure.colorbar(image, ax=axes, shrink=0.8, label=f"R@1 (%), chance {percent(table.chance)}")
+        scale.outline.set_visible(False)
+        scale.ax.axhline(100 * table.chance, color=INK, linewidth=1)
+    return figure
+
+
+def layers(experiment: Experiment, name: str) -> Figure:
+    """Mean R@1 by layer on set ``name``: SeqSim, mean-pooled, baselines and chance."""
+    encoder = experiment.encoder
+    means = by_layer(encoder.seqsim[name])
+    places = {layer: n for n, layer in enumerate(means)}
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(3.4, 3.2), layout="constrained")
+        axes = figure.add_subplot()
+        for system, style in zip(experiment.baselines, ("-", "--", "-.", ":"), strict=False):
+            _baseline(axes, system, name, places, style)
+        chance = next(iter(means.values())).chance
+        axes.axhline(
+            100 * chance, color=INK, linewidth=0.8, linestyle=(0, (1, 2)), label=f"chance {percent(chance)}"
+        )
+        _curve(
+            axes,
+            by_layer(encoder.pooled.get(name, ())),
+            places,
+            label="mean-pooled",
+            linestyle="--",
+            linewidth=1.2,
+        )
+        _curve(axes, means, places, label="SeqSim", linewidth=2, marker="o", markersize=4)
+        if encoder.layer in means:
+            _mark(axes, places[encoder.layer], 100 * means[encoder.layer].recall_at_1)
+        step = -(-len(places) // 14)
+        axes.set_xticks(list(places.values())[::step], [_short(layer) for layer in places][::step])
+        axes.set(ylim=(0, 105), xlabel="layer", title=f"mean R@1 on {_latin(name, 'the test set')} (%)")
+        _legend(figure, axes)
+    return figure
+
+
+def training(history: Sequence[Epoch]) -> Figure:
+    """Loss above, accuracy and character error rate below, by epoch."""
+    epochs = [row.epoch for row in history]
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(3.4, 4.0), layout="constrained")
+        upper, lower = figure.subplots(2, sharex=True)
+        for axes, lines in ((upper, _LOSS), (lower, _RATES)):
+            for field, (text, style, scale) in lines.items():
+                values = [getattr(row, field) for row in history]
+                if any(value is not None for value in values):
+                    heights = [float("nan") if value is None else scale * value for value in values]
+                    axes.plot(epochs, heights, label=text, marker=".", markersize=3, **style)
+            axes.set_ylim(bottom=0)
+            if axes.lines:
+                axes.legend(fontsize=7)
+        upper.set_title("loss")
+        lower.set(title="accuracy and CER (%)", xlabel="epoch")
+        lower.xaxis.get_major_locator().set_params(integer=True)
+    return figure
+
+
+_TRAIN, _VALID = {"color": MUTED, "linewidth": 1.2}, {"color": ACCENT, "linewidth": 1.8}
+_LOSS = {"train_loss": ("training", _TRAIN, 1), "valid_loss": ("development", _VALID, 1)}
+_RATES = {
+    "train_acc": ("accuracy, training", _TRAIN, 100),
+    "valid_acc": ("accuracy, development", _VALID, 100),
+    "valid_cer_ctc": ("CER (CTC), development", {"color": INK, "linewidth": 1.2, "linestyle": "--"}, 100),
+}
+
+
+def _curve(axes: Axes, means: dict[str, Mean], places: dict[str, int], **style: object) -> None:
+    points = [(places[layer], 100 * mean.recall_at_1) for layer, mean in means.items() if layer in places]
+    if points:
+        axes.plot(*zip(*points, strict=True), **({"color": ACCENT} | style))
+
+
+def _baseline(axes: Axes, system: System, name: str, places: dict[str, int], style: str) -> None:
+    means = by_layer(system.seqsim.get(name, ()))
+    look = {"color": MUTED, "linestyle": style, "linewidth": 1, "label": system.name}
+    if len(means) > 1 and means.keys() <= places.keys():
+        _curve(axes, means, places, **look)
+    elif system.layer in means:
+        axes.axhline(100 * means[system.layer].recall_at_1, **look)
+
+
+def _mark(axes: Axes, place: float, height: float) -> None:
+    axes.plot(
+        [place], [height], marker="o", markersize=9, markerfacecolor="none", color=ACCENT, clip_on=False
+    )
+    below = height > 90
+    offset = (0, -15 if below else 8)
+    axes.annotate(
+        percent(height / 100), (place, height), offset, textcoords="offset points", ha="center", color=ACCENT
+    )
+
+
+def _legend(figure: Figure, axes: Axes) -> None:
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(
+        handles[::-1], labels[::-1], loc="outside lower left", ncols=3, fontsize=7, columnspacing=1.2
+    )
+
+
+def _ticks(axes: Axes, names: Sequence[str]) -> None:
+    if len(names) > LEGIBLE:
+        axes.set(xticks=[], yticks=[])
+        return
+    known = varieties()
+    places = range(len(names))
+    axes.set_xticks(places, [_latin(name, f"#{n}") for n, name in enumerate(names, 1)])
+    rows = [known[name].english if name in known else name for name in names]
+    axes.set_yticks(places, [_latin(row, f"#{n}") for n, row in enumerate(rows, 1)])
+    axes.tick_params(length=0)
+    if max(map(len, names)) > 6:
+        axes.tick_params(axis="x", labelrotation=90)
+
+
+def _numbers(axes: Axes, table: Table) -> None:
+    for y, row in enumerate(table.heat):
+        for x, value in enumerate(row):
+            colour = PAPER if value is not None and value > CONTRAST else INK
+            axes.text(x, y, percent(value), ha="center", va="center", color=colour, fontsize=7)
+
+
+def _short(layer: str) -> str:
+    return re.sub(r"^layer0*(?=\d)", "", _latin(layer, "?"))
+
+
+def _latin(name: str, otherwise: str) -> str:
+    """``name`` where the figures' font has it; Chinese names are left to the page, whose reader has fonts."""
+    return name if name.isascii() else otherwise

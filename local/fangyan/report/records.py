@@ -1,0 +1,73 @@
+"""Tables of a results folder as records: typed by the annotations of a dataclass, every cell checked."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fangyan.errors import DataError
+from fangyan.files import read_table, read_text
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A number that a cell holds: what to call it, and its bounds."""
+
+    rule: str
+    parse: Callable[[str], Any]
+    low: float = 0.0
+    high: float = math.inf
+
+    def __call__(self, cell: str) -> Any:
+        value = self.parse(cell)
+        if not self.low <= value <= self.high:
+            raise ValueError(cell)
+        return value
+
+
+_FRACTION = Kind("a fraction in [0, 1]", float, 0, 1)
+_COUNT = Kind("a whole number above 0", int, 1)
+_AMOUNT = Kind("a number from 0 up", float)
+_MEASURED = Kind("a number or nothing", float, -math.inf)
+_KINDS = {
+    **dict.fromkeys(("recall_at_1", "recall_at_5", "mrr", "chance"), _FRACTION),
+    **dict.fromkeys(("n", "pairs", "epoch", "sentences", "characters"), _COUNT),
+    "errors": Kind("a whole number from 0 up", int),
+    "cer": _AMOUNT,  # more insertions than characters make it exceed 1
+    "seconds": _AMOUNT,
+}
+
+
+def records(path: Path, kind: type) -> list:
+    """The rows of a table as records of the dataclass ``kind``; nothing where the file is missing.
+
+    Further columns are ignored; a missing one, or a cell that breaks its rule, raises `DataError`.
+    """
+    if not path.exists():
+        return []
+    rows = read_table(path)
+    text = enumerate(read_text(path).split("\n"), 1)
+    lines = [n for n, line in text if line.strip() and not line.startswith("#")]
+    types = kind.__annotations__
+    missing = [name for name in types if rows and name not in rows[0]]
+    if missing:
+        rule = f"the columns are {' '.join(types)}"
+        raise DataError(f"{path}:{lines[0]}: {rule}, got none named {' '.join(missing)}")
+    return [
+        kind(**{name: _cell(f"{path}:{line}", name, row[name], types[name]) for name in types})
+        for line, row in zip(lines[1:], rows, strict=True)
+    ]
+
+
+def _cell(where: str, name: str, cell: str, wanted: object) -> Any:
+    if wanted is str:
+        return cell
+    optional = wanted == float | None
+    if optional and cell.lower() in ("", "nan"):  # a diverged loss is a gap in the curve, not malformed
+        return None
+    convert = _MEASURED if optional else _KINDS[name]
+    try:
+        return convert(cell)
+    except ValueError:
+        raise DataError(f"{where}: {name} is {convert.rule}, got {cell!r}") from None

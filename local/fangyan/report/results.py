@@ -1,0 +1,235 @@
+"""What an experiment folder holds, read strictly; what it lacks is empty, never guessed.
+
+The layer of a system is the one with the highest mean R@1 (SeqSim, over ordered pairs of varieties) on the
+development set; ties go to the higher mean MRR, then to the shallower layer. Test scores have no say in it,
+and the mean-pooled scores are read off at the same layer.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from fangyan.errors import DataError, UserError
+from fangyan.files import read_text
+from fangyan.report.records import records
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Retrieval from ``source`` to ``target`` with one layer; scores and chance are fractions."""
+
+    layer: str
+    source: str
+    target: str
+    n: int  # queries
+    recall_at_1: float
+    recall_at_5: float
+    mrr: float
+    chance: float
+
+
+@dataclass(frozen=True)
+class Group:
+    """The mean over the ordered ``pairs`` of varieties of two groups."""
+
+    layer: str
+    source_group: str
+    target_group: str
+    pairs: int
+    recall_at_1: float
+    recall_at_5: float
+    mrr: float
+    chance: float
+
+
+@dataclass(frozen=True)
+class Mean:
+    """The unweighted mean over ordered pairs of varieties."""
+
+    recall_at_1: float
+    recall_at_5: float
+    mrr: float
+    chance: float
+    pairs: int
+    fewest: int  # queries of the smallest and of the largest pair
+    most: int
+
+
+@dataclass(frozen=True)
+class Errors:
+    """One row of ``cer.tsv``; the variety ``all`` sums the others up."""
+
+    variety: str
+    sentences: int
+    characters: int
+    errors: int
+    cer: float
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One row of ``history.tsv``; None where nothing was measured."""
+
+    epoch: int
+    train_loss: float | None
+    train_acc: float | None
+    valid_loss: float | None
+    valid_acc: float | None
+    valid_cer_ctc: float | None
+    seconds: float | None
+
+
+@dataclass(frozen=True)
+class Run:
+    """One row of ``times.tsv``: a run of a stage."""
+
+    stage: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class System:
+    """The scores of one encoder by set, and its layer (None where the development set was not scored)."""
+
+    name: str
+    layer: str | None
+    seqsim: Mapping[str, Sequence[Pair]]
+    pooled: Mapping[str, Sequence[Pair]]
+    groups: Mapping[str, Sequence[Group]]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """All that a report is made of."""
+
+    tag: str
+    dev: str
+    tests: tuple[str, ...]
+    encoder: System
+    baselines: tuple[System, ...] = ()
+    cer: Mapping[str, Sequence[Errors]] = field(default_factory=dict)
+    history: Sequence[Epoch] = ()
+    train: Mapping[str, Any] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)  # by stage, reruns added up
+
+
+BASELINES = {"random": "random weights", "fbank": "fbank", "mfcc": "MFCC"}
+"""Folder of a baseline -> its name in tables, in their order; other folders follow under their own name."""
+
+
+def read(exp: Path, dev: str, tests: Sequence[str]) -> Experiment:
+    """The results in ``exp`` on the development set (may be empty) and the test sets.
+
+    Raises `UserError` for a missing folder or a development set that is also a test set, `DataError` for
+    malformed files.
+    """
+    if not exp.is_dir():
+        raise UserError(f"{exp}: no such experiment folder: train, or score an encoder, first")
+    if dev in tests:
+        raise UserError(
+            f"--test {dev}: the layer is chosen on this set, so scores on it are no test: name another"
+        )
+    tests = tuple(dict.fromkeys(tests))
+    folders = [path for path in sorted((exp / "baselines").glob("[!.]*")) if path.is_dir()]
+    known = list(BASELINES)
+    folders.sort(key=lambda path: known.index(path.name) if path.name in known else len(known))
+    return Experiment(
+        tag=exp.resolve().name,
+        dev=dev,
+        tests=tests,
+        encoder=_system("this encoder", exp, dev, tests),
+        baselines=tuple(_system(BASELINES.get(path.name, path.name), path, dev, tests) for path in folders),
+        cer=_by_set(exp / "decode", (dev, *tests), "cer.tsv", Errors),
+        history=records(exp / "history.tsv", Epoch),
+        train=_read_train(exp / "train.json"),
+        seconds=_read_seconds(exp / "times.tsv"),
+    )
+
+
+def by_layer(pairs: Sequence[Pair]) -> dict[str, Mean]:
+    """The mean over ordered pairs of each layer, shallow first (layer names sort in depth order)."""
+    layers: dict[str, list[Pair]] = {}
+    for pair in sorted(pairs, key=lambda pair: pair.layer):
+        layers.setdefault(pair.layer, []).append(pair)
+    return {layer: _mean(members) for layer, members in layers.items()}
+
+
+def choose(pairs: Sequence[Pair]) -> str | None:
+    """The layer with the highest mean R@1; ties: higher mean MRR, then shallower. None without scores.
+
+    Means count as equal to five digits, since the files carry six.
+    """
+    means = by_layer(pairs)
+    return max(
+        means, key=lambda name: (round(means[name].recall_at_1, 5), round(means[name].mrr, 5)), default=None
+    )
+
+
+def _mean(pairs: Sequence[Pair]) -> Mean:
+    scores = {
+        name: fmean(getattr(p, name) for p in pairs)
+        for name in ("recall_at_1", "recall_at_5", "mrr", "chance")
+    }
+    return Mean(**scores, pairs=len(pairs), fewest=min(p.n for p in pairs), most=max(p.n for p in pairs))
+
+
+def _system(name: str, folder: Path, dev: str, tests: Sequence[str]) -> System:
+    sets = (dev, *tests)
+    seqsim = _by_set(folder / "retrieval", sets, "pairs.tsv", Pair)
+    pooled = _by_set(folder / "retrieval_pooled", sets, "pairs.tsv", Pair)
+    groups = _by_set(folder / "retrieval", sets, "groups.tsv", Group)
+    for scores, sub in ((seqsim, "retrieval"), (pooled, "retrieval_pooled")):
+        for set_name, pairs in scores.items():
+            _check_pairs(folder / sub / set_name / "pairs.tsv", pairs)
+    layer = choose(seqsim.get(dev, ()))
+    for set_name, pairs in seqsim.items():
+        if layer and layer not in by_layer(pairs):
+            path = folder / "retrieval" / set_name / "pairs.tsv"
+            raise DataError(
+                f"{path}: {dev} chose {layer}, got scores of {', '.join(by_layer(pairs))}: score it again"
+            )
+    return System(name, layer, seqsim, pooled, groups)
+
+
+def _check_pairs(path: Path, pairs: Sequence[Pair]) -> None:
+    layers: dict[str, set[tuple[str, str]]] = {}
+    for pair in pairs:
+        cells = layers.setdefault(pair.layer, set())
+        if (pair.source, pair.target) in cells:
+            raise DataError(
+                f"{path}: one row a layer and pair, got {pair.layer} {pair.source} {pair.target} twice"
+            )
+        cells.add((pair.source, pair.target))
+    first, *others = layers.items()
+    for name, cells in others:
+        if cells != first[1]:
+            raise DataError(
+                f"{path}: every layer has the same ordered pairs, got others in {name} than in {first[0]}"
+            )
+
+
+def _by_set(folder: Path, sets: Sequence[str], name: str, kind: type) -> dict[str, list]:
+    found = {set_name: records(folder / set_name / name, kind) for set_name in sets if set_name}
+    return {set_name: records for set_name, records in found.items() if records}
+
+
+def _read_train(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
+    try:
+        train = json.loads(read_text(path))
+    except json.JSONDecodeError as error:
+        raise DataError(f"{path}:{error.lineno}: must be JSON, got {error.msg}") from None
+    if not isinstance(train, dict):
+        raise DataError(f"{path}:1: must be a JSON object, got a {type(train).__name__}")
+    return train
+
+
+def _read_seconds(path: Path) -> dict[str, float]:
+    seconds: dict[str, float] = {}
+    for run in records(path, Run):
+        seconds[run.stage] = seconds.get(run.stage, 0.0) + run.seconds
+    return seconds

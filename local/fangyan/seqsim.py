@@ -1,0 +1,166 @@
+"""SeqSim: how alike two sequences of frames are (Ma et al. 2025; BERTScore, with frames for words).
+
+With the cosines ``S[i, j] = cos(a[i], b[j])`` of the frames of ``a`` and ``b``::
+
+    precision = mean over i of max over j of S[i, j]     every frame of a finds its best frame of b
+    recall    = mean over j of max over i of S[i, j]
+    f1        = 2 * precision * recall / (precision + recall)
+
+Conventions
+- A frame of zero length has cosine 0 with every frame.
+- Where precision and recall differ in sign, or one of them is 0, f1 is 0 (the formula has a pole there). With
+  that f1 is continuous, grows with both, lies in [-1, 1] and is symmetric; elsewhere it is the formula.
+- There is no padding, so nothing but a real frame can win a maximum, not even if all cosines are negative.
+
+Method: the utterances of a set, sorted by length, are laid end to end in tiles of about `TILE` frames; two tiles
+make one matrix product. In it utterances of equal length form a *run*, whose maxima are one reduction over a view.
+A block of scores (4 MiB on a CPU) stays in the cache and is all the working memory there is, whatever the number
+of utterances; only an utterance longer than a tile makes a larger one.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, groupby, pairwise
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from fangyan.errors import DataError
+
+TILE = {"cpu": 1024, "cuda": 8192}
+"""Frames in a tile by kind of device: 4 MiB of scores fit a CPU's cache, a GPU wants large products."""
+
+type Frames = np.ndarray | Tensor
+type FrameSet = Mapping[str, Frames] | Sequence[Frames]
+
+
+class SeqSim[Score: (float, Tensor)](NamedTuple):
+    """Similarity as numbers (one pair) or as (queries, candidates) float32 tensors (two sets)."""
+
+    precision: Score
+    recall: Score
+    f1: Score
+
+
+class Run(NamedTuple):
+    """Neighbours of equal length in a tile: their rows among its frames and among its utterances."""
+
+    frames: slice
+    utterances: slice
+    length: int
+
+
+@dataclass(frozen=True)
+class Tile:
+    """Utterances laid end to end."""
+
+    frames: Tensor  # (R, d), of length 1, or 0 for a zero frame
+    weights: Tensor  # (n, R): 1 / T on the T frames of an utterance, else 0, so that a product takes the means
+    runs: tuple[Run, ...]
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A set of utterances made ready for `seqsim_matrix`: normalised, sorted by length, laid out in tiles."""
+
+    tiles: tuple[Tile, ...]
+    position: Tensor  # (N,): where an utterance of the set stands in the tiles
+    dimension: int
+
+
+def seqsim(a: Frames, b: Frames) -> SeqSim[float]:
+    """Precision, recall and F1 of two (T, d) sequences, whose T may differ; `DataError` as `pack`."""
+    return SeqSim(*(score.item() for score in seqsim_matrix([a], [b])))
+
+
+@torch.no_grad()
+def seqsim_matrix(queries: FrameSet | Packed, candidates: FrameSet | Packed) -> SeqSim[Tensor]:
+    """Precision, recall and F1 of all pairs: (queries, candidates) float32 tensors on the device of the input.
+
+    Sets are lists of (T, d) arrays, dicts of them by utterance id, or already `pack`-ed (worth it for a set that is
+    compared more than once). `DataError` as `pack`, and where the two sets differ in d.
+    """
+    a, b = (x if isinstance(x, Packed) else pack(x) for x in (queries, candidates))
+    if a.dimension != b.dimension:
+        raise DataError(f"frames must have one dimension, got {a.dimension} (queries) and {b.dimension} (candidates)")
+    rows = [[_compare(x, y) for y in b.tiles] for x in a.tiles]
+    precision, recall = (
+        torch.cat([torch.cat([pair[k] for pair in row], 1) for row in rows])[a.position][:, b.position] for k in (0, 1)
+    )
+    product = precision * recall
+    return SeqSim(precision, recall, torch.where(product > 0, 2 * product / (precision + recall), 0.0))
+
+
+@torch.no_grad()
+def pack(features: FrameSet, tile: int | None = None) -> Packed:
+    """The set ready for `seqsim_matrix`, in tiles of about ``tile`` frames (default: `TILE` of the device).
+
+    ``features``: (T, d) arrays or tensors, T >= 1, one d; a list, or a dict by utterance id. `DataError` names the
+    utterance (id or place in the list) that is not two-dimensional, has no frames, another d, a NaN or infinity.
+    """
+    named = features if isinstance(features, Mapping) else dict(enumerate(features))
+    units = {name: _unit(name, frames) for name, frames in named.items()}
+    if not units:
+        raise DataError("a set to compare needs utterances, got none")
+    first = next(iter(units.values()))
+    for name, unit in units.items():
+        if unit.shape[1] != first.shape[1]:
+            raise DataError(f"utterance {name}: d must be {first.shape[1]} as in the first, got {unit.shape[1]}")
+    by_length = sorted(enumerate(units.values()), key=lambda item: len(item[1]))
+    order = torch.tensor([place for place, _ in by_length], device=first.device)
+    parts = _split([unit for _, unit in by_length], tile or TILE.get(first.device.type, TILE["cuda"]))
+    return Packed(tuple(_lay_out(part) for part in parts), order.argsort(), first.shape[1])
+
+
+def _unit(name: object, features: Frames) -> Tensor:
+    """The frames at length 1; the lengths in double precision, where no float32 over- or underflows."""
+    frames = torch.as_tensor(features).to(torch.float32)
+    if frames.ndim != 2 or 0 in frames.shape:
+        raise DataError(f"utterance {name}: features are a (frames, d) array and not empty, got {tuple(frames.shape)}")
+    lengths = torch.linalg.vector_norm(frames, dim=1, keepdim=True, dtype=torch.float64)
+    if not lengths.isfinite().all():
+        raise DataError(f"utterance {name}: features must be finite, got NaN or infinity")
+    return (frames / lengths.where(lengths > 0, 1.0)).to(torch.float32)
+
+
+def _split(units: list[Tensor], size: int) -> Iterator[list[Tensor]]:
+    """Neighbours together as long as they have no more than ``size`` frames."""
+    part: list[Tensor] = []
+    for unit in units:
+        if part and sum(map(len, part)) + len(unit) > size:
+            yield part
+            part = []
+        part.append(unit)
+    yield part
+
+
+def _lay_out(units: list[Tensor]) -> Tile:
+    """The tile of utterances that are sorted by length."""
+    lengths = torch.tensor([len(unit) for unit in units])
+    owner = torch.arange(len(units)).repeat_interleave(lengths)
+    weights = F.one_hot(owner, len(units)).T / lengths[:, None]
+    counts = [(length, len(list(same))) for length, same in groupby(lengths.tolist())]
+    frames = pairwise(accumulate((length * count for length, count in counts), initial=0))
+    utterances = pairwise(accumulate((count for _, count in counts), initial=0))
+    runs = zip(frames, utterances, counts, strict=True)
+    return Tile(
+        _for_products(torch.cat(units)),
+        weights.to(units[0]),
+        tuple(Run(slice(*f), slice(*u), length) for f, u, (length, _) in runs),
+    )
+
+
+def _for_products(frames: Tensor) -> Tensor:
+    """The same frames, on a CPU in the layout of oneDNN, whose float32 product outruns torch.mm (AMD: by two)."""
+    return frames.to_mkldnn() if frames.device.type == "cpu" and torch.backends.mkldnn.is_available() else frames
+
+
+def _compare(a: Tile, b: Tile) -> tuple[Tensor, Tensor]:
+    """Precision and recall, (n, m) each, of all pairs of utterances of two tiles."""
+    cosines = F.linear(a.frames, b.frames).to_dense()
+    best_in_b = torch.cat([cosines[:, run.frames].unflatten(1, (-1, run.length)).amax(2) for run in b.runs], 1)
+    best_in_a = torch.cat([cosines[run.frames].unflatten(0, (-1, run.length)).amax(1) for run in a.runs])
+    return a.weights @ best_in_b, best_in_a @ b.weights.T

@@ -1,0 +1,30 @@
+"""The table of varieties and their groups: `conf/varieties.tsv`."""
+
+from dataclasses import dataclass
+from functools import cache
+
+from fangyan.files import ROOT, read_table
+
+
+@dataclass(frozen=True)
+class Variety:
+    """One row of the table; ``code`` is what stands in utt2lang."""
+
+    code: str
+    iso: str
+    glottocode: str
+    group: str
+    english: str
+    chinese: str
+
+
+@cache
+def varieties() -> dict[str, Variety]:
+    """The known varieties by code, in the order of the table."""
+    return {row["code"]: Variety(**row) for row in read_table(ROOT / "conf" / "varieties.tsv")}
+
+
+def group_of(code: str) -> str:
+    """The group of a variety; a code that the table lacks (a site, say) is its own group."""
+    known = varieties().get(code)
+    return known.group if known else code

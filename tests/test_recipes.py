@@ -1,0 +1,486 @@
+"""The shell layer: options, stages, help and dry runs of the template, with a python that only records its arguments."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from fangyan.__main__ import cli
+
+ROOT = Path(__file__).resolve().parents[1]
+TEMPLATE = ROOT / "egs2/TEMPLATE/emb1/emb.sh"
+RECIPES = sorted(ROOT.glob("egs2/*/emb1/run.sh"))
+SHELL = sorted([*ROOT.glob("utils/*.sh"), *ROOT.glob("egs2/*/*/*.sh"), ROOT / ".ci/run"])
+STAGES = "data tokens stats train decode score dump retrieve report pack publish".split()
+
+RECORDING_PYTHON = """#!/bin/bash
+if [ "$1" = -c ]; then exit "${NO_ESPNET:-0}"; fi
+printf '%s\\0' "$#" "$@" >>"$CALLS"
+[ "$3" != "${FAILING:-}" ] || exit 7
+"""
+
+
+class Desk:
+    """A recipe folder of its own, and a python that writes down its arguments and does nothing."""
+
+    def __init__(self, folder: Path):
+        self.recipe = folder / "my recipe"
+        self.recipe.mkdir()
+        python = folder / "env/bin/python"
+        python.parent.mkdir(parents=True)
+        python.write_text(RECORDING_PYTHON)
+        python.chmod(0o755)
+        self.record = folder / "calls"
+        self.env = {
+            "PATH": f"{python.parent}:{os.environ['PATH']}",
+            "VIRTUAL_ENV": str(folder / "env"),
+            "CALLS": str(self.record),
+        }
+
+    def run(self, *arguments: str, script: Path = TEMPLATE, **env: str) -> subprocess.CompletedProcess[str]:
+        return self.bash(str(script), *arguments, **env)
+
+    def bash(self, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+        self.record.unlink(missing_ok=True)
+        return subprocess.run(
+            ["bash", *arguments],
+            cwd=self.recipe,
+            env=self.env | env,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def calls(self) -> list[list[str]]:
+        """The arguments of every call of python since the last run."""
+        words = self.record.read_text().split("\0")[:-1] if self.record.exists() else []
+        calls = []
+        while words:
+            n = int(words[0])
+            calls.append(words[1 : n + 1])
+            words = words[n + 1 :]
+        return calls
+
+    def verbs(self) -> list[str]:
+        """The verbs called, repetitions left out."""
+        return list(dict.fromkeys(call[2] for call in self.calls()))
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path)
+
+
+def value(call: list[str], option: str) -> str:
+    return call[call.index(option) + 1]
+
+
+def commands(dry_run: str) -> list[list[str]]:
+    """The arguments of `python -m fangyan` in what a dry run prints."""
+    lines = [shlex.split(line) for line in dry_run.splitlines()]
+    return [words[3:] for words in lines if words[:3] == ["python", "-m", "fangyan"]]
+
+
+# --- options ---
+
+
+def test_a_value_is_never_evaluated(desk: Desk) -> None:
+    for evil in ("$(touch hacked)", "`touch hacked`", "x; touch hacked", "a[$(touch hacked)]"):
+        assert desk.run("--tag", evil, "--stop_stage", "data").returncode == 0
+        assert desk.run("--nj", evil).returncode == 2
+        assert desk.run("--stage", evil).returncode == 2
+        assert desk.run(f"--{evil}", "1").returncode == 2
+        assert desk.run(evil).returncode == 2
+    assert not list(desk.recipe.rglob("hacked"))
+
+
+@given(
+    text=st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=20)
+)
+@settings(
+    max_examples=20,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+def test_any_value_arrives_unchanged(desk: Desk, text: str) -> None:
+    assert desk.run(f"--corpus_dir={text}", "--stop_stage=data").returncode == 0
+    assert value(desk.calls()[0], "--corpus_dir") == text
+
+
+@pytest.mark.parametrize(
+    "text", ["two words", 'it\'s "quoted"', "two\nlines\n", "*", "a=b,c=d", "方言", "\\", "-x"]
+)
+def test_quotes_blanks_and_newlines_arrive_unchanged(desk: Desk, text: str) -> None:
+    assert desk.run("--corpus_dir", text, "--stop_stage", "data").returncode == 0
+    assert value(desk.calls()[0], "--corpus_dir") == text
+
+
+def test_both_forms_and_both_spellings_of_an_option(desk: Desk) -> None:
+    for arguments in (
+        ["--stop_stage", "1"],
+        ["--stop_stage=1"],
+        ["--stop-stage", "data"],
+        ["--stop-stage=data"],
+    ):
+        assert desk.run(*arguments).returncode == 0
+        assert desk.verbs() == ["data"]
+
+
+def test_the_last_of_two_values_wins(desk: Desk) -> None:
+    desk.run("--nj", "3", "--nj=5", "--stop_stage", "data")
+    assert value(desk.calls()[0], "--nj") == "5"
+
+
+def test_an_option_may_be_empty(desk: Desk) -> None:
+    desk.run("--corpus_dir", "there", "--corpus_dir", "", "--stop_stage", "data")
+    assert "--corpus_dir" not in desk.calls()[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--trian_set", "x"], r"unknown option --trian_set, did you mean train_set\?: known are --corpus "),
+        (["--zzzzz=1"], r"unknown option --zzzzz: known are --corpus .*--dry_run"),
+        (["--"], "unknown option --: known are"),
+        (["-n", "4"], "stray word -n: options are --corpus"),
+        (["train"], "stray word train: options are"),
+        (["--nj"], "--nj needs a value"),
+        (["--nj", "--dry_run"], "--nj needs a value"),
+        (["--nj", "two"], "--nj is a whole number, got two"),
+        (["--nj", "-1"], "--nj is a whole number, got -1"),
+        (["--seed="], "--seed is a whole number, got ''"),
+        (["--dry_run=maybe"], "--dry_run is true or false, got maybe"),
+        (["--stage", "trian"], r"unknown stage trian, did you mean train\?: known are data tokens .*11\)"),
+        (["--stage", "12"], "unknown stage 12"),
+        (["--stop_stage", ""], "unknown stage ''"),
+        (["--stage", "score", "--stop_stage", "train"], "stage score comes after stop_stage train"),
+        (["--stage", "publish"], "add --stop_stage publish"),
+        (["--train_config", "none.yaml"], "none.yaml: no such file, neither in .*my recipe nor in"),
+        (["--test_sets", " "], "--test_sets needs a set"),
+        (["--dev_set", ""], "training needs --dev_set; without one, measure an encoder"),
+    ],
+)
+def test_a_mistake_is_one_line_that_says_what_is_known(
+    desk: Desk, arguments: list[str], message: str
+) -> None:
+    result = desk.run(*arguments)
+    assert result.returncode == 2
+    assert result.stderr.startswith("emb.sh: ") and result.stderr.count("\n") == 1
+    assert re.search(message, result.stderr)
+    assert not desk.calls() and not list(desk.recipe.iterdir())
+
+
+def test_a_switch_needs_no_value(desk: Desk) -> None:
+    for arguments in (["--dry_run"], ["--dry_run=true"], ["--dry_run", "true"], ["--dry_run", "--nj", "3"]):
+        assert desk.run(*arguments).stdout.count("fangyan data") == 1
+        assert not desk.calls()
+    for arguments in (["--dry_run=false"], ["--dry_run", "false"]):
+        assert desk.run(*arguments, "--stop_stage", "data").returncode == 0
+        assert desk.verbs() == ["data"]
+
+
+# --- help ---
+
+
+def test_help_lists_every_option_and_stage(desk: Desk) -> None:
+    text = desk.run("--help").stdout
+    options = re.findall(r"^([a-z_]+)=.*  # (.+)$", TEMPLATE.read_text(), re.M)
+    assert re.findall(r"^  --([a-z_]+) +(.+)  \[.*\]$", text, re.M) == options
+    stages = re.findall(r"^ +(\d+)  ([a-z]+) +\S", text, re.M)
+    assert stages == [(str(n), name) for n, name in enumerate(STAGES, 1)]
+    assert not desk.calls() and not list(desk.recipe.iterdir())
+
+
+def test_help_of_a_recipe_shows_its_own_values(desk: Desk) -> None:
+    text = desk.run("-h", "--nj", "7", "--corpus", "mine").stdout
+    assert re.search(r"--corpus .*\[mine\]", text) and re.search(r"--nj .*\[7\]", text)
+
+
+def test_help_is_read_from_the_script(desk: Desk) -> None:
+    script = desk.recipe / "small.sh"
+    script.write_text(
+        f"""#!/usr/bin/env bash
+# What it is for.
+set -eu
+exp=exp
+colour=red  # a colour; "quoted"
+stage=1  # first
+stop_stage=2  # last
+dry_run=false  # only print
+. {shlex.quote(str(ROOT))}/utils/stages.sh
+parse_options "$@"
+later=no  # not an option
+if stage 1 one "The first"; then run true; fi
+if stage 2 two "The second"; then run true; fi
+"""
+    )
+    lines = desk.run("--help", script=script).stdout.splitlines()
+    assert [line.split() for line in lines] == [
+        ["What", "it", "is", "for."],
+        [],
+        "Options, with the values they have now (--name VALUE or --name=VALUE):".split(),
+        ["--colour", "a", "colour;", '"quoted"', "[red]"],
+        ["--stage", "first", "[1]"],
+        ["--stop_stage", "last", "[2]"],
+        ["--dry_run", "only", "print", "[false]"],
+        [],
+        "Stages, for --stage and --stop_stage (name or number):".split(),
+        ["1", "one", "The", "first"],
+        ["2", "two", "The", "second"],
+    ]
+    assert desk.run("--later", "x", script=script).returncode == 2
+
+
+# --- dry runs ---
+
+
+def test_a_dry_run_runs_nothing_and_writes_nothing(desk: Desk) -> None:
+    result = desk.run("--dry_run", "--stop_stage", "publish", "--hf_repo", "user/name", NO_ESPNET="1")
+    assert result.returncode == 0
+    assert list(dict.fromkeys(words[0] for words in commands(result.stdout))) == STAGES
+    assert [line.split()[3] for line in result.stderr.splitlines()] == [str(n) for n in range(1, 12)]
+    assert not desk.calls() and not list(desk.recipe.iterdir())
+
+
+def test_a_dry_run_prints_a_script_that_does_what_a_run_does(desk: Desk) -> None:
+    odd = ["--corpus_dir", "a b'c\n$HOME*", "--tag", "方言; x", "--test_sets", "test_a test_b"]
+    script = desk.run("--dry_run", *odd).stdout
+    assert desk.run(*odd).returncode == 0
+    wanted = desk.calls()
+    assert desk.bash("-c", script).returncode == 0
+    assert desk.calls() == wanted
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["--encoder", "espnet:model.zip"], ["--encoder", "fbank", "--dev_set", ""]]
+)
+def test_the_command_line_knows_every_option_of_the_template(desk: Desk, arguments: list[str]) -> None:
+    for verb, *rest in commands(desk.run("--dry_run", "--stop_stage", "publish", *arguments).stdout):
+        cli.commands[verb].make_context(verb, rest)  # click raises for anything unknown or missing
+
+
+# --- stages ---
+
+
+def test_stages_by_name_and_by_number(desk: Desk) -> None:
+    for arguments in (["--stage", "train", "--stop_stage", "score"], ["--stage", "4", "--stop_stage=6"]):
+        desk.run(*arguments)
+        assert desk.verbs() == ["train", "decode", "score"]
+
+
+def test_publishing_is_no_part_of_a_default_run(desk: Desk) -> None:
+    desk.run()
+    assert desk.verbs() == STAGES[:-1]
+    desk.run("--stage", "publish", "--stop_stage", "11", "--hf_repo", "user/name")
+    assert desk.calls() == [
+        [
+            "-m",
+            "fangyan",
+            "publish",
+            *"--exp exp/e_branchformer_text_cmn_seed1".split(),
+            "--hf_repo",
+            "user/name",
+        ]
+    ]
+
+
+def test_every_stage_is_logged_with_its_title_and_commands(desk: Desk) -> None:
+    lines = desk.run("--stage", "pack").stderr.splitlines()
+    time = r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d "
+    assert re.search(time + r"stage 10 \(pack\): Pack the model", lines[-2])
+    assert re.search(time + r"python -m fangyan pack --exp exp/e_branchformer_text_cmn_seed1$", lines[-1])
+
+
+def test_a_failing_command_stops_the_run_and_the_last_line_says_how_to_resume(desk: Desk) -> None:
+    result = desk.run(FAILING="train")
+    assert result.returncode == 7
+    assert desk.verbs() == ["data", "tokens", "stats", "train"]
+    assert re.search(r"stage 4 \(train\) ended with exit code 7; .* --stage 4$", result.stderr)
+
+
+def test_times_of_stages_that_succeeded(desk: Desk) -> None:
+    times = desk.recipe / "exp/e_branchformer_text_cmn_seed1/times.tsv"
+    desk.run(FAILING="stats")
+    assert re.fullmatch(r"stage\tseconds\ndata\t\d+\ntokens\t\d+\n", times.read_text())
+    desk.run("--stage", "stats", "--stop_stage", "train")
+    rows = [line.split("\t") for line in times.read_text().splitlines()]
+    assert [row[0] for row in rows] == ["stage", "data", "tokens", "stats", "train"]
+
+
+def test_the_experiment_is_named_after_what_decides_it(desk: Desk) -> None:
+    (desk.recipe / "big.model.yaml").touch()
+    desk.run(
+        "--train_config",
+        "big.model.yaml",
+        "--target",
+        "text",
+        "--seed",
+        "3",
+        "--stage",
+        "4",
+        "--stop_stage",
+        "4",
+    )
+    assert value(desk.calls()[0], "--exp") == "exp/big.model_text_seed3"
+    desk.run("--tag", "mine", "--stage", "train", "--stop_stage", "train")
+    assert value(desk.calls()[0], "--exp") == "exp/mine"
+
+
+def test_a_configuration_of_the_recipe_comes_before_that_of_the_repository(desk: Desk) -> None:
+    config = "conf/train/e_branchformer.yaml"
+    desk.run("--stage", "train", "--stop_stage", "train")
+    assert value(desk.calls()[0], "--config") == str(ROOT / config)
+    (desk.recipe / "conf/train").mkdir(parents=True)
+    (desk.recipe / config).touch()
+    desk.run("--stage", "train", "--stop_stage", "train")
+    assert value(desk.calls()[0], "--config") == config
+
+
+def test_every_encoder_is_measured_on_every_set(desk: Desk) -> None:
+    desk.run("--test_sets", " one\ttwo\n", "--tag", "x", "--stage", "dump")
+    home = {"espnet:exp/x": "exp/x"}
+    home |= {
+        spec: f"exp/x/baselines/{name}"
+        for spec, name in [("random:exp/x", "random"), ("fbank", "fbank"), ("mfcc", "mfcc")]
+    }
+    dumped = [
+        (value(c, "--encoder"), value(c, "--data"), value(c, "--out")) for c in desk.calls() if c[2] == "dump"
+    ]
+    assert dumped == [
+        (s, f"data/{d}", f"{h}/feats/{d}") for s, h in home.items() for d in ("dev", "one", "two")
+    ]
+    scored = [
+        (value(c, "--feats"), value(c, "--score"), value(c, "--out"))
+        for c in desk.calls()
+        if c[2] == "retrieve"
+    ]
+    folder = {"seqsim": "retrieval", "pooled": "retrieval_pooled"}
+    assert scored == [
+        (f"{h}/feats/{d}", s, f"{h}/{f}/{d}")
+        for h in home.values()
+        for d in ("dev", "one", "two")
+        for s, f in folder.items()
+    ]
+    report = next(c for c in desk.calls() if c[2] == "report")
+    assert report[3:] == ["--exp", "exp/x", "--dev", "dev", "--test=one", "--test=two"]
+
+
+def test_an_encoder_is_measured_without_training(desk: Desk) -> None:
+    result = desk.run("--encoder", "espnet:../x y/model.zip", "--dev_set", "", "--train_config", "none.yaml")
+    assert desk.verbs() == ["data", "dump", "retrieve", "report"]
+    assert "stage 4 (train): left out, an encoder is given" in result.stderr
+    dumps = [value(call, "--encoder") for call in desk.calls() if call[2] == "dump"]
+    assert dumps == ["espnet:../x y/model.zip", "random:../x y/model.zip", "fbank", "mfcc"]
+    assert desk.calls()[-1][3:] == ["--exp", "exp/espnet_.._x_y_model.zip", "--dev", "", "--test=test"]
+
+
+def test_only_an_espnet_encoder_has_a_random_twin(desk: Desk) -> None:
+    desk.run("--encoder", "mfcc", "--baselines", "random fbank", "--stage", "dump", "--stop_stage", "dump")
+    assert {value(call, "--encoder") for call in desk.calls()} == {"mfcc", "fbank"}
+    desk.run("--baselines", "", "--stage", "dump", "--stop_stage", "dump")
+    assert len(desk.calls()) == 2
+
+
+# --- the environment ---
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """The shell layer in another place, whose name has a blank, without .venv."""
+    root = tmp_path / "another place"
+    for folder in ("utils", "egs2", "conf"):
+        leave_out = shutil.ignore_patterns("data", "exp", "downloads")
+        shutil.copytree(ROOT / folder, root / folder, ignore=leave_out)
+    return root
+
+
+def test_a_recipe_runs_from_anywhere(desk: Desk, copy: Path) -> None:
+    for recipe in sorted(copy.glob("egs2/*/emb1/run.sh")):
+        result = desk.run("--encoder", "fbank", script=recipe)
+        assert result.returncode == 0, result.stderr
+        assert (recipe.parent / "exp/fbank/times.tsv").exists()
+    assert not list(desk.recipe.iterdir())
+
+
+def test_without_an_environment_it_says_what_to_type(desk: Desk, copy: Path) -> None:
+    result = desk.run(script=copy / "egs2/mini_sinitic/emb1/run.sh", NO_ESPNET="1")
+    assert result.returncode == 2
+    assert f"type `make setup` in {copy}" in result.stderr.splitlines()[-1]
+    assert not desk.calls()
+
+
+@pytest.mark.parametrize(("no_espnet", "chosen"), [("0", "env"), ("1", "another place/.venv")])
+def test_an_activated_environment_comes_before_dot_venv(
+    desk: Desk, copy: Path, no_espnet: str, chosen: str
+) -> None:
+    own = copy / ".venv/bin/python"
+    own.parent.mkdir(parents=True)
+    shutil.copy(desk.recipe.parent / "env/bin/python", own)
+    (copy / ".venv/.setup").touch()
+    script = f". {shlex.quote(str(copy))}/utils/path.sh; command -v python; echo $PYTHONPATH; echo $OMP_NUM_THREADS"
+    lines = desk.bash(
+        "-c", script, NO_ESPNET=no_espnet, OMP_NUM_THREADS="3", PYTHONPATH="mine"
+    ).stdout.splitlines()
+    assert lines == [f"{desk.recipe.parent}/{chosen}/bin/python", f"{copy}/local:mine", "3"]
+
+
+def test_a_half_finished_dot_venv_is_not_trusted(desk: Desk, copy: Path) -> None:
+    (copy / ".venv/bin").mkdir(parents=True)
+    shutil.copy(desk.recipe.parent / "env/bin/python", copy / ".venv/bin/python")
+    result = desk.run(script=copy / "egs2/mini_sinitic/emb1/run.sh", NO_ESPNET="1")
+    assert result.returncode == 2
+
+
+# --- style ---
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.parts[-3])
+@pytest.mark.parametrize(
+    "arguments", [["--encoder", "fbank"], ["--dev_set", "dev"]], ids=lambda words: words[0]
+)
+def test_a_recipe_is_thin_and_passes_a_dry_run(recipe: Path, arguments: list[str]) -> None:
+    lines = recipe.read_text().splitlines()
+    assert len(lines) <= 15
+    assert any(line.startswith("exec ../../TEMPLATE/emb1/emb.sh") for line in lines)
+    result = subprocess.run(
+        [recipe, "--dry_run", *arguments], capture_output=True, text=True, check=True, cwd="/"
+    )
+    assert f"--corpus {recipe.parts[-3]}" in result.stdout
+
+
+def test_the_recipes_are_found() -> None:
+    assert {"kaldi", "mini_sinitic"} <= {recipe.parts[-3] for recipe in RECIPES}
+
+
+def test_the_template_is_short() -> None:
+    assert len(TEMPLATE.read_text().splitlines()) < 200
+
+
+@pytest.mark.parametrize("script", SHELL, ids=lambda path: path.name)
+def test_shell_is_clean(script: Path) -> None:
+    shellcheck = Path(sys.executable).parent / "shellcheck"
+    result = subprocess.run([shellcheck, "-x", script], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout
+
+
+@pytest.mark.parametrize(
+    "script", sorted(ROOT.glob("egs2/*/*/*.sh")), ids=lambda path: "-".join(path.parts[-3:])
+)
+def test_a_recipe_does_no_data_work(script: Path) -> None:
+    for line in script.read_text().splitlines():
+        code = line.split(" # ")[0]
+        assert len(re.findall(r"(?<!\|)\|(?!\|)", code)) <= 1, line
+        assert not re.search(r"\b(awk|sed|perl|eval)\b", code), line
+
+
+def test_recipes_hold_no_links_and_may_be_executed() -> None:
+    assert not [path for path in ROOT.glob("egs2/*/*/*") if path.is_symlink()]
+    executables = [*ROOT.glob("egs2/*/*/*.sh"), ROOT / "utils/setup.sh", ROOT / ".ci/run"]
+    assert all(os.access(path, os.X_OK) for path in executables)

@@ -1,0 +1,176 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2154  # dry_run, exp, stage and stop_stage belong to the script that sources this file
+#
+# Options, stages and --help of a script, read from the script's own text:
+#
+#   nj=4  # parallel jobs                          an option: its name, default and help
+#   parse_options "$@"                             the options end here
+#   if stage 4 train "Train the encoder"; then     a stage: guard, log line, --dry_run output and help
+#     run python -m fangyan train --nj "$nj"       a command: logged and run, with --dry_run only printed
+#   fi
+#
+# A whole number as default admits whole numbers only; true or false makes a switch. Values are never evaluated.
+
+about=() option_names=() option_kinds=() option_helps=() stage_names=() stage_numbers=() stage_titles=()
+left_out=() left_out_because="" current="" current_number="" current_since=0
+
+log() { printf '%(%F %T)T %s\n' -1 "$*" >&2; }
+
+die() {
+  printf '%s: %s\n' "${0##*/}" "$*" >&2
+  exit 2
+}
+
+# --- options -----------------------------------------------------------------------------------------------------
+
+parse_options() {
+  local script=${BASH_SOURCE[1]} help=false name kind value
+  read_script "$script"
+  while [ $# -gt 0 ]; do
+    case $1 in
+      -h | --help) help=true && shift && continue ;;
+      --*) name=${1%%=*} && name=${name#--} && name=${name//-/_} ;;
+      *) die "stray word $(printf %q "$1"): options are $(printf -- '--%s ' "${option_names[@]}")" ;;
+    esac
+    kind=$(kind_of "$name")
+    if [[ $1 == *=* ]]; then
+      value=${1#*=}
+    elif [ "$kind" = switch ] && [[ ${2-} != true && ${2-} != false ]]; then
+      value=true
+    else
+      [[ $# -gt 1 && $2 != --* ]] || die "--$name needs a value: --$name=VALUE"
+      value=$2 && shift
+    fi
+    check_value "$name" "$kind" "$value"
+    printf -v "$name" '%s' "$value"
+    shift
+  done
+  if $help; then show_help && exit; fi
+  set_stages
+  trap on_exit EXIT
+}
+
+read_script() { # SCRIPT -> what it says about itself, its options and its stages
+  local line head=true options=true
+  local is_option='^([a-z][a-z_]*)=.*  # (.*)$' is_stage='^if stage ([0-9]+) ([a-z_]+) "([^"]*)"'
+  while IFS= read -r line; do
+    case $line in '#!'*) ;; '# '*) if $head; then about+=("${line#\# }"); fi ;; *) head=false ;; esac
+    case $line in parse_options*) options=false ;; esac
+    if $options && [[ $line =~ $is_option ]]; then
+      option_names+=("${BASH_REMATCH[1]}") option_helps+=("${BASH_REMATCH[2]}")
+      option_kinds+=("$(kind_of_default "${!BASH_REMATCH[1]}")")
+    elif [[ $line =~ $is_stage ]]; then
+      stage_numbers+=("${BASH_REMATCH[1]}") stage_names+=("${BASH_REMATCH[2]}") stage_titles+=("${BASH_REMATCH[3]}")
+    fi
+  done <"$1"
+}
+
+kind_of_default() { # VALUE
+  case $1 in
+    true | false) echo switch ;;
+    '' | *[!0-9]*) echo text ;;
+    *) echo number ;;
+  esac
+}
+
+kind_of() { # OPTION
+  local i
+  for i in "${!option_names[@]}"; do
+    if [ "${option_names[i]}" = "$1" ]; then echo "${option_kinds[i]}" && return; fi
+  done
+  die "unknown option $(printf %q "--$1")$(did_you_mean "$1" "${option_names[@]}"): known are" \
+    "$(printf -- '--%s ' "${option_names[@]}")"
+}
+
+check_value() { # OPTION KIND VALUE
+  case $2,$3 in
+    number, | number,*[!0-9]*) die "--$1 is a whole number, got $(printf %q "$3")" ;;
+    switch,true | switch,false | number,* | text,*) ;;
+    *) die "--$1 is true or false, got $(printf %q "$3")" ;;
+  esac
+}
+
+did_you_mean() { # WORD CANDIDATE... -> the one that shares most of its beginning and end with WORD, if anything
+  local word=$1 name best="" most=1 head tail
+  for name in "${@:2}"; do
+    head=0 tail=0
+    while [[ $head -lt ${#name} && ${word:head:1} == "${name:head:1}" ]]; do head=$((head + 1)); done
+    while [[ $tail -lt ${#name} && ${word: -tail-1:1} == "${name: -tail-1:1}" ]]; do tail=$((tail + 1)); done
+    if [ $((head + tail)) -gt "$most" ]; then most=$((head + tail)) best=$name; fi
+  done
+  [ -z "$best" ] || printf ', did you mean %s?' "$best"
+}
+
+show_help() {
+  local i
+  printf '%s\n' "${about[@]}" "" "Options, with the values they have now (--name VALUE or --name=VALUE):"
+  for i in "${!option_names[@]}"; do
+    printf '  --%-14s %s  [%s]\n' "${option_names[i]}" "${option_helps[i]}" "${!option_names[i]}"
+  done
+  printf '\n%s\n' "Stages, for --stage and --stop_stage (name or number):"
+  for i in "${!stage_names[@]}"; do
+    printf '  %2d  %-12s %s\n' "${stage_numbers[i]}" "${stage_names[i]}" "${stage_titles[i]}"
+  done
+}
+
+# --- stages ------------------------------------------------------------------------------------------------------
+
+set_stages() { # first_stage and last_stage, as numbers, from the options stage and stop_stage
+  first_stage=$(number_of_stage "$stage")
+  last_stage=$(number_of_stage "$stop_stage")
+  [ "$first_stage" -le "$last_stage" ] ||
+    die "stage $stage comes after stop_stage $stop_stage, nothing would run: add --stop_stage $stage"
+}
+
+number_of_stage() { # NAME-OR-NUMBER
+  local i
+  for i in "${!stage_names[@]}"; do
+    if [[ $1 == "${stage_names[i]}" || $1 == "${stage_numbers[i]}" ]]; then echo "${stage_numbers[i]}" && return; fi
+  done
+  die "unknown stage $(printf %q "$1")$(did_you_mean "$1" "${stage_names[@]}"): known are ${stage_names[*]}" \
+    "(${stage_numbers[*]})"
+}
+
+leave_out() { # REASON STAGE...
+  left_out_because=$1 left_out=("${@:2}")
+}
+
+stage() { # NUMBER NAME TITLE -> whether the stage runs
+  finish_stage
+  if [[ $1 -lt $first_stage || $1 -gt $last_stage ]]; then return 1; fi
+  if [[ " ${left_out[*]} " == *" $2 "* ]]; then
+    log "stage $1 ($2): left out, $left_out_because"
+    return 1
+  fi
+  current=$2 current_number=$1 current_since=$SECONDS
+  log "stage $1 ($2): $3"
+}
+
+finish_stage() { # the stage that was running succeeded: its time goes to $exp/times.tsv
+  if [ -n "$current" ] && ! $dry_run; then
+    mkdir -p "$exp"
+    [ -s "$exp/times.tsv" ] || printf 'stage\tseconds\n' >"$exp/times.tsv"
+    printf '%s\t%d\n' "$current" $((SECONDS - current_since)) >>"$exp/times.tsv"
+  fi
+  current=""
+}
+
+run() { # COMMAND...
+  local command
+  printf -v command '%q ' "$@"
+  if $dry_run; then
+    printf '%s\n' "${command% }"
+  else
+    log "${command% }"
+    "$@"
+  fi
+}
+
+on_exit() {
+  local code=$?
+  if [ $code -eq 0 ]; then
+    finish_stage
+  elif [ -n "$current" ]; then
+    log "stage $current_number ($current) ended with exit code $code; mend the cause and resume with --stage $current_number"
+  fi
+}
