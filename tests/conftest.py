@@ -7,6 +7,7 @@ import pytest
 
 from fangyan import audio, datadir
 from fangyan.datadir import Utterance
+from fangyan.files import ROOT
 
 PITCH = {"我": 220, "你": 330, "吃": 440, "饭": 550, "看": 660, "书": 770, "水": 880, "喝": 990}
 SENTENCES = ("我吃饭", "你吃饭", "我看书", "你看书", "我喝水", "你喝水", "看我吃", "喝你水")
@@ -30,7 +31,9 @@ def sing(folder: Path, name: str, sentences=SENTENCES, varieties=("cmn", "yue", 
             audio.write(wav, samples)
             seconds = len(samples) / audio.SAMPLE_RATE
             utterances.append(
-                Utterance(key, str(wav), text, f"{variety}{name}", variety, f"s{s:02d}", seconds, text_cmn=text)
+                Utterance(
+                    key, str(wav), text, f"{variety}{name}", variety, f"s{s:02d}", seconds, text_cmn=text
+                )
             )
     datadir.write(folder / name, utterances)
     return folder / name
@@ -41,3 +44,36 @@ def sung(tmp_path_factory) -> dict[str, Path]:
     """Data directories train, dev and test of the micro corpus."""
     folder = tmp_path_factory.mktemp("sung")
     return {name: sing(folder, name) for name in ("train", "dev", "test")}
+
+
+MICRO = """\
+include: {base}
+max_epoch: 2
+batch_size: 4
+optim_conf: {{lr: 0.005}}
+scheduler_conf: {{warmup_steps: 10}}
+encoder_conf: {{num_blocks: 2, output_size: 32, cgmlp_linear_units: 64, linear_units: 64}}
+decoder_conf: {{linear_units: 64}}
+"""
+
+
+@pytest.fixture(scope="session")
+def micro_config(tmp_path_factory) -> Path:
+    """A training configuration that takes seconds."""
+    path = tmp_path_factory.mktemp("conf") / "micro.yaml"
+    path.write_text(MICRO.format(base=ROOT / "conf/train/e_branchformer.yaml"))
+    return path
+
+
+@pytest.fixture(scope="session")
+def job(sung, micro_config, tmp_path_factory):
+    """A micro experiment, trained; its paths are relative to the recipe folder ``job.exp.parent.parent``."""
+    from fangyan.asr import Experiment, collect_stats, train, write_tokens
+
+    exp = tmp_path_factory.mktemp("recipe") / "exp" / "micro"
+    tokens = exp.parent.parent / "data" / "tokens"
+    write_tokens(sung["train"], "text_cmn", tokens)
+    job = Experiment(micro_config, sung["train"], sung["dev"], tokens, "text_cmn", 1, exp)
+    collect_stats(job)
+    train(job)
+    return job

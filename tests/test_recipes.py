@@ -1,9 +1,10 @@
-"""The shell layer: options, stages, help and dry runs of the template, with a python that only records its arguments."""
+"""The shell layer: options, stages, help and dry runs, with a python that only records its arguments."""
 
 import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -18,12 +19,16 @@ ROOT = Path(__file__).resolve().parents[1]
 TEMPLATE = ROOT / "egs2/TEMPLATE/emb1/emb.sh"
 RECIPES = sorted(ROOT.glob("egs2/*/emb1/run.sh"))
 SHELL = sorted([*ROOT.glob("utils/*.sh"), *ROOT.glob("egs2/*/*/*.sh"), ROOT / ".ci/run"])
-STAGES = "data tokens stats train decode score dump retrieve report pack publish".split()
+OPTIONS_TITLE = "Options, with the values they have now (--name VALUE or --name=VALUE):"
+STAGES_TITLE = "Stages, for --stage and --stop_stage (name or number):"
+TRAINING = ["data", "tokens", "stats", "train", "decode", "score"]
+STAGES = [*TRAINING, "dump", "retrieve", "report", "pack", "publish"]
 
 RECORDING_PYTHON = """#!/bin/bash
 if [ "$1" = -c ]; then exit "${NO_ESPNET:-0}"; fi
 printf '%s\\0' "$#" "$@" >>"$CALLS"
 [ "$3" != "${FAILING:-}" ] || exit 7
+[ "$3" != "${HANGING:-}" ] || exec sleep 60
 """
 
 
@@ -60,7 +65,7 @@ class Desk:
 
     def calls(self) -> list[list[str]]:
         """The arguments of every call of python since the last run."""
-        words = self.record.read_text().split("\0")[:-1] if self.record.exists() else []
+        words = self.record.read_bytes().decode().split("\0")[:-1] if self.record.exists() else []
         calls = []
         while words:
             n = int(words[0])
@@ -225,13 +230,13 @@ if stage 2 two "The second"; then run true; fi
     assert [line.split() for line in lines] == [
         ["What", "it", "is", "for."],
         [],
-        "Options, with the values they have now (--name VALUE or --name=VALUE):".split(),
+        OPTIONS_TITLE.split(),
         ["--colour", "a", "colour;", '"quoted"', "[red]"],
         ["--stage", "first", "[1]"],
         ["--stop_stage", "last", "[2]"],
         ["--dry_run", "only", "print", "[false]"],
         [],
-        "Stages, for --stage and --stop_stage (name or number):".split(),
+        STAGES_TITLE.split(),
         ["1", "one", "The", "first"],
         ["2", "two", "The", "second"],
     ]
@@ -279,16 +284,8 @@ def test_publishing_is_no_part_of_a_default_run(desk: Desk) -> None:
     desk.run()
     assert desk.verbs() == STAGES[:-1]
     desk.run("--stage", "publish", "--stop_stage", "11", "--hf_repo", "user/name")
-    assert desk.calls() == [
-        [
-            "-m",
-            "fangyan",
-            "publish",
-            *"--exp exp/e_branchformer_text_cmn_seed1".split(),
-            "--hf_repo",
-            "user/name",
-        ]
-    ]
+    wanted = "-m fangyan publish --exp exp/e_branchformer_text_cmn_seed1 --hf_repo user/name"
+    assert desk.calls() == [wanted.split()]
 
 
 def test_every_stage_is_logged_with_its_title_and_commands(desk: Desk) -> None:
@@ -302,7 +299,7 @@ def test_a_failing_command_stops_the_run_and_the_last_line_says_how_to_resume(de
     result = desk.run(FAILING="train")
     assert result.returncode == 7
     assert desk.verbs() == ["data", "tokens", "stats", "train"]
-    assert re.search(r"stage 4 \(train\) ended with exit code 7; .* --stage 4$", result.stderr)
+    assert re.search(r"stage 4 \(train\) did not finish: .* --stage 4$", result.stderr)
 
 
 def test_times_of_stages_that_succeeded(desk: Desk) -> None:
@@ -312,6 +309,24 @@ def test_times_of_stages_that_succeeded(desk: Desk) -> None:
     desk.run("--stage", "stats", "--stop_stage", "train")
     rows = [line.split("\t") for line in times.read_text().splitlines()]
     assert [row[0] for row in rows] == ["stage", "data", "tokens", "stats", "train"]
+
+
+def test_a_stage_that_was_killed_counts_as_not_finished(desk: Desk) -> None:
+    command = [TEMPLATE, "--tag", "x"]
+    with subprocess.Popen(
+        command,
+        cwd=desk.recipe,
+        env=desk.env | {"HANGING": "tokens"},
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as run:
+        assert run.stderr
+        while "fangyan tokens" not in run.stderr.readline():
+            pass
+        os.killpg(run.pid, signal.SIGTERM)
+        assert re.search(r"stage 2 \(tokens\) did not finish: .* --stage 2\n$", run.stderr.read())
+    assert [line.split("\t")[0] for line in (desk.recipe / "exp/x/times.tsv").open()] == ["stage", "data"]
 
 
 def test_the_experiment_is_named_after_what_decides_it(desk: Desk) -> None:
@@ -350,26 +365,17 @@ def test_every_encoder_is_measured_on_every_set(desk: Desk) -> None:
         spec: f"exp/x/baselines/{name}"
         for spec, name in [("random:exp/x", "random"), ("fbank", "fbank"), ("mfcc", "mfcc")]
     }
-    dumped = [
-        (value(c, "--encoder"), value(c, "--data"), value(c, "--out")) for c in desk.calls() if c[2] == "dump"
-    ]
-    assert dumped == [
-        (s, f"data/{d}", f"{h}/feats/{d}") for s, h in home.items() for d in ("dev", "one", "two")
-    ]
-    scored = [
-        (value(c, "--feats"), value(c, "--score"), value(c, "--out"))
-        for c in desk.calls()
-        if c[2] == "retrieve"
-    ]
-    folder = {"seqsim": "retrieval", "pooled": "retrieval_pooled"}
+    dumped = [call[3:] for call in desk.calls() if call[2] == "dump"]
+    sets = ["--data=data/dev", "--data=data/one", "--data=data/two"]
+    assert dumped == [["--encoder", spec, *sets, "--out", f"{h}/feats"] for spec, h in home.items()]
+    scored = [call[3:] for call in desk.calls() if call[2] == "retrieve"]
     assert scored == [
-        (f"{h}/feats/{d}", s, f"{h}/{f}/{d}")
+        ["--feats", f"{h}/feats", *sets, "--score", score, "--out", f"{h}/{folder}"]
         for h in home.values()
-        for d in ("dev", "one", "two")
-        for s, f in folder.items()
+        for score, folder in (("seqsim", "retrieval"), ("pooled", "retrieval_pooled"))
     ]
     report = next(c for c in desk.calls() if c[2] == "report")
-    assert report[3:] == ["--exp", "exp/x", "--dev", "dev", "--test=one", "--test=two"]
+    assert report[3:9] == ["--exp", "exp/x", "--dev", "dev", "--test=one", "--test=two"]
 
 
 def test_an_encoder_is_measured_without_training(desk: Desk) -> None:
@@ -378,14 +384,26 @@ def test_an_encoder_is_measured_without_training(desk: Desk) -> None:
     assert "stage 4 (train): left out, an encoder is given" in result.stderr
     dumps = [value(call, "--encoder") for call in desk.calls() if call[2] == "dump"]
     assert dumps == ["espnet:../x y/model.zip", "random:../x y/model.zip", "fbank", "mfcc"]
-    assert desk.calls()[-1][3:] == ["--exp", "exp/espnet_.._x_y_model.zip", "--dev", "", "--test=test"]
+    assert desk.calls()[-1][3:8] == ["--exp", "exp/espnet_.._x_y_model.zip", "--dev", "", "--test=test"]
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--target", "text", "--seed", "3"], ["--encoder", "espnet:x y.zip"], ["--tag", "it's"]]
+)
+def test_the_report_is_told_the_command_that_repeats_the_experiment(desk: Desk, arguments: list[str]) -> None:
+    desk.run(*arguments)
+    call = next(call for call in desk.calls() if call[2] == "report")
+    program, *again = shlex.split(value(call, "--command"))
+    assert program == "./run.sh"
+    desk.run(*again, "--stage", "report", "--stop_stage", "report")
+    assert desk.calls() == [call]
 
 
 def test_only_an_espnet_encoder_has_a_random_twin(desk: Desk) -> None:
     desk.run("--encoder", "mfcc", "--baselines", "random fbank", "--stage", "dump", "--stop_stage", "dump")
     assert {value(call, "--encoder") for call in desk.calls()} == {"mfcc", "fbank"}
     desk.run("--baselines", "", "--stage", "dump", "--stop_stage", "dump")
-    assert len(desk.calls()) == 2
+    assert len(desk.calls()) == 1
 
 
 # --- the environment ---

@@ -166,11 +166,7 @@ run() { # COMMAND...
   fi
 }
 
-on_exit() {
-  local code=$?
-  if [ $code -eq 0 ]; then
-    finish_stage
-  elif [ -n "$current" ]; then
-    log "stage $current_number ($current) ended with exit code $code; mend the cause and resume with --stage $current_number"
-  fi
+on_exit() { # also reached when a signal stops the script
+  [ -z "$current" ] ||
+    log "stage $current_number ($current) did not finish: mend the cause, then resume with --stage $current_number"
 }

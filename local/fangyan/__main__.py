@@ -128,26 +128,27 @@ def dump(encoder: str, data: tuple[Path, ...], out: Path) -> None:
 
 
 @cli.command()
-@option("feats", "folder of dumped features")
-@option("data", "data directory")
+@option("feats", "folder of dumped features, <set>/<layer>/feats.scp")
+@option("data", "data directory (may be repeated)", multiple=True)
 @option("score", "seqsim (F1 over frames) or pooled (cosine of mean frames)", str, default="seqsim")
-@option("out", "folder for pairs.tsv and groups.tsv")
-def retrieve(feats: Path, data: Path, score: str, out: Path) -> None:
+@option("out", "folder for <set>/{pairs,groups}.tsv")
+def retrieve(feats: Path, data: tuple[Path, ...], score: str, out: Path) -> None:
     """Speech-to-speech retrieval between all varieties of a set."""
     from fangyan import retrieval
 
-    say(retrieval.retrieve(feats, data, out, score), out)
+    say(bool(retrieval.retrieve(feats, data, out, score)), out)
 
 
 @cli.command()
 @option("exp", "experiment folder")
 @option("dev", "set on which the best layer is chosen (empty: none is chosen)", str)
 @option("test", "sets to report, in order", str, multiple=True)
-def report(exp: Path, dev: str, test: tuple[str, ...]) -> None:
+@option("command", "the command line to quote as the way to these numbers", str, default="")
+def report(exp: Path, dev: str, test: tuple[str, ...], command: str) -> None:
     """RESULTS.md, report.html and figures of an experiment."""
     from fangyan.report import headline, report
 
-    click.echo(headline(report(exp, dev, test)))
+    click.echo(headline(report(exp, dev, test, command)))
 
 
 @cli.command()

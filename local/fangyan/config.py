@@ -44,8 +44,13 @@ def compose(path: Path, including: tuple[Path, ...] = ()) -> dict[str, Any]:
 
 
 def merge(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
-    """``base`` with the values of ``overlay``, mapping by mapping."""
-    merged = dict(base)
+    """``base`` with the values of ``overlay``, mapping by mapping.
+
+    Where the overlay chooses another class (``scheduler: steplr``), the options of the base's class
+    (``scheduler_conf``) do not fit it and are left behind.
+    """
+    chosen_anew = {f"{key}_conf" for key, value in overlay.items() if base.get(key) != value}
+    merged = {key: value for key, value in base.items() if key not in chosen_anew}
     for key, value in overlay.items():
         both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
         merged[key] = merge(merged[key], value) if both else value

@@ -121,7 +121,7 @@ def read_dropped(path: Path) -> list[Dropped]:
 def read_map(path: Path, strict: bool = True) -> dict[str, str]:
     """The ``id value`` lines of a Kaldi file in their order.
 
-    Duplicate ids and lines without a value raise `DataError`; so do, if ``strict``, unsorted ids, empty lines and CR LF.
+    Duplicate ids and lines without a value raise `DataError`; if ``strict``, so do unsorted ids, empty lines, CR LF.
     """
     column: dict[str, str] = {}
     last = ""

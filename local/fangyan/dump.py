@@ -84,7 +84,9 @@ def _write(load: Callable[[], Encoder], utterances: Sequence[Utterance], home: P
         index.unlink()
 
 
-def _encode(encoder: Encoder, utterances: Sequence[Utterance], home: Path) -> Iterator[tuple[list[Utterance], list]]:
+def _encode(
+    encoder: Encoder, utterances: Sequence[Utterance], home: Path
+) -> Iterator[tuple[list[Utterance], list]]:
     from tqdm import tqdm
 
     with tqdm(total=len(utterances), desc=f"dump {home.name}", unit="utt", disable=None) as bar:

@@ -44,7 +44,7 @@ def write_json(path: Path, value: object) -> None:
 def read_text(path: Path, why: str = "") -> str:
     """The UTF-8 text of ``path`` without a byte order mark; `DataError` where it is missing or not UTF-8."""
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return path.read_bytes().decode("utf-8-sig")  # bytes: line ends stay as they are
     except FileNotFoundError:
         raise DataError(f"{path}: no such file{': ' + why if why else ''}") from None
     except UnicodeDecodeError as error:
@@ -118,7 +118,7 @@ def produce(out: Path, inputs: Mapping[str, object], build: Callable[[Path], Non
 
 
 def unpack(archive: Path, folder: Path) -> None:
-    """The files of a zip archive in ``folder``; `DataError`, before anything is written, for a member that leaves it."""
+    """The files of a zip archive, in ``folder``; `DataError` before anything is written for a member that leaves it."""
     try:
         with zipfile.ZipFile(archive) as bundle:
             for member in bundle.infolist():

@@ -16,11 +16,12 @@ Conventions
 """
 
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, astuple, dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
-from itertools import combinations, groupby
+from itertools import combinations
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -30,10 +31,12 @@ from tqdm import tqdm
 
 from fangyan import datadir, dump
 from fangyan.datadir import Utterance
-from fangyan.errors import DataError
+from fangyan.errors import DataError, UserError
 from fangyan.files import fingerprint, produce, write_table
-from fangyan.seqsim import pack, seqsim_matrix
+from fangyan.seqsim import Packed, pack, seqsim_matrix
 from fangyan.varieties import group_of
+
+type Varieties = dict[str, list[Utterance]]
 
 TIE = 1e-6
 """Scores closer than this are equal: some ten roundings of a float32 cosine."""
@@ -61,16 +64,17 @@ class Metrics:
     chance: float
 
 
-def pooled(features: Mapping[str, np.ndarray]) -> Tensor:
-    """The mean frame of each utterance at length 1 (a zero mean stays zero): (n, d) float32."""
-    means = torch.stack([torch.from_numpy(frames).double().mean(0) for frames in features.values()])
-    return torch.nn.functional.normalize(means, dim=1).float()
+def pooled(features: Mapping[str, np.ndarray]) -> Packed:
+    """Each utterance as its mean frame. The SeqSim of two single frames is their cosine."""
+    return pack({key: frames.mean(0, np.float64, keepdims=True) for key, frames in features.items()})
 
 
-SCORES = {
-    "seqsim": Score(pack, lambda a, b: seqsim_matrix(a, b).f1),
-    "pooled": Score(pooled, lambda a, b: a @ b.T),
-}
+def f1(a: Packed, b: Packed) -> Tensor:
+    """(n, m) SeqSim F1."""
+    return seqsim_matrix(a, b).f1
+
+
+SCORES = {"seqsim": Score(pack, f1), "pooled": Score(pooled, f1)}
 
 METRICS = tuple(Metrics.__dataclass_fields__)
 PAIRS = ("layer", "source", "target", *METRICS)
@@ -85,7 +89,9 @@ def ranks(scores: Tensor, right: Tensor) -> Tensor:
     if scores.isnan().any():
         raise DataError("scores must be numbers, got NaN")
     if not right.any(1).all():
-        raise DataError(f"every query needs a right candidate, got none for query {int(right.any(1).int().argmin())}")
+        raise DataError(
+            f"every query needs a right candidate, got none for query {int(right.any(1).int().argmin())}"
+        )
     best = scores.masked_fill(~right, -torch.inf).amax(1, keepdim=True)
     return 1 + ((scores >= best - TIE) & ~right).sum(1)
 
@@ -106,29 +112,117 @@ def evaluate(scores: Tensor, queries: Sequence[str], candidates: Sequence[str]) 
     return Metrics(len(rank), *recalls, (1 / rank).mean().item(), right.double().mean().item())
 
 
-def retrieve(feats: Path, data: Path, out: Path, score: str = "seqsim") -> bool:
-    """Whether there was work: ``out/{pairs,groups}.tsv`` for every layer of ``feats``, False if they were finished.
+def retrieve(feats: Path, sets: Sequence[Path], out: Path, score: str = "seqsim") -> list[Path]:
+    """The folders ``out/<set>`` that had to be written: ``pairs.tsv`` and ``groups.tsv`` for every layer.
 
-    ``feats``: folder of `fangyan.dump`. ``data``: its data directory. ``score``: a name of `SCORES`. `DataError` where
-    features and data directory do not have the same utterances, and where there is no pair of varieties to score.
+    ``feats``: folder of `fangyan.dump`, with a folder for each of the data directories ``sets``. ``score``: a name of
+    `SCORES`. `DataError` where features and data directory do not have the same utterances, and where there is no pair
+    of varieties to score; `UserError` for an unknown score.
     """
     if score not in SCORES:
-        raise DataError(f"score must be one of {', '.join(SCORES)}, got {score}")
-    inputs = {"feats": fingerprint(feats), "data": datadir.identity(data), "score": score}
-    return produce(out, inputs, partial(_write, feats, data, SCORES[score]))
+        raise UserError(f"unknown score {score!r}: known are {', '.join(SCORES)}")
+    written = []
+    for data in sets:
+        of_set = feats / data.name
+        layers = dump.layers(of_set)
+        found = fingerprint(layers, *(of_set / layer for layer in layers))
+        inputs = {"feats": found, "data": datadir.identity(data), "score": score}
+        if produce(out / data.name, inputs, partial(_write, of_set, data, SCORES[score])):
+            written.append(out / data.name)
+    return written
 
 
 def _write(feats: Path, data: Path, score: Score, folder: Path) -> None:
     varieties = _by_variety(datadir.read(data))
-    pairs, skipped = _scorable(data, varieties)
+    pairs, skipped = _pairs(data, varieties)
     layers = dump.layers(feats)
     rows: list[dict] = []
     with tqdm(total=len(layers) * len(pairs), desc=f"retrieve {data.name}", unit="pair", disable=None) as bar:
         for layer in layers:
-            features = _features(feats, layer, data, varieties)
-            rows += sorted(_layer(layer, features, varieties, bar.update, pairs, score), key=_place)
-    if skipped:
-        print(f"{data}: {len(skipped)} pairs of varieties share fewer than 2 sentences", file=sys.stderr)
+            features = dump.read_features(feats, layer)
+            _same_utterances(feats / layer, features, data, varieties)
+            try:
+                of_layer = _layer(features, varieties, pairs, score, bar.update)
+                rows += sorted(({"layer": layer} | row for row in of_layer), key=_place)
+            except DataError as error:
+                raise DataError(f"{feats / layer}: {error}") from None
     write_table(folder / ".skipped.tsv", skipped, ("source", "target", "sentences"))
     write_table(folder / "groups.tsv", _groups(rows), GROUPS)
     write_table(folder / "pairs.tsv", rows, PAIRS)
+
+
+def _by_variety(utterances: Iterable[Utterance]) -> Varieties:
+    """The utterances of each variety, varieties in code point order."""
+    grouped: Varieties = {}
+    for utterance in sorted(utterances, key=lambda u: (u.variety, u.id)):
+        grouped.setdefault(utterance.variety, []).append(utterance)
+    return grouped
+
+
+def _pairs(data: Path, varieties: Varieties) -> tuple[list[tuple[str, str]], list[dict]]:
+    """The unordered pairs of varieties that share 2 sentences, and rows for those that do not."""
+    sentences = {variety: {u.sentence for u in members} for variety, members in varieties.items()}
+    common = {(a, b): len(sentences[a] & sentences[b]) for a, b in combinations(varieties, 2)}
+    scorable = [pair for pair, count in common.items() if count >= 2]
+    if not scorable:
+        raise DataError(
+            f"{data}: retrieval needs two varieties that share at least 2 sentences (utt2lang, utt2sent), "
+            f"got {', '.join(varieties)}"
+        )
+    skipped = [{"source": a, "target": b, "sentences": n} for (a, b), n in common.items() if n < 2]
+    if skipped:
+        print(
+            f"{data}: {len(skipped)} pairs of varieties share fewer than 2 sentences: not scored",
+            file=sys.stderr,
+        )
+    return scorable, skipped
+
+
+def _same_utterances(
+    home: Path, features: Mapping[str, np.ndarray], data: Path, varieties: Varieties
+) -> None:
+    """Nothing, or a `DataError` where features and data directory do not have the same utterances."""
+    wanted = {u.id for members in varieties.values() for u in members}
+    for lacking, here, there in (
+        (wanted - features.keys(), home, data),
+        (features.keys() - wanted, data, home),
+    ):
+        if lacking:
+            raise DataError(
+                f"{here}: lacks {len(lacking)} utterances that {there} has, the first is {min(lacking)}"
+            )
+
+
+def _layer(
+    features: Mapping[str, np.ndarray],
+    varieties: Varieties,
+    pairs: Iterable[tuple[str, str]],
+    score: Score,
+    scored: Callable[[], object],
+) -> Iterator[dict]:
+    """A row for each direction of each pair; one matrix of scores serves both."""
+    sets = {variety: score.prepare({u.id: features[u.id] for u in us}) for variety, us in varieties.items()}
+    sentences = {variety: [u.sentence for u in us] for variety, us in varieties.items()}
+    for a, b in pairs:
+        scores = score.compare(sets[a], sets[b])
+        for source, target, forth in ((a, b, scores), (b, a, scores.T)):
+            metrics = evaluate(forth, sentences[source], sentences[target])
+            yield {"source": source, "target": target} | vars(metrics)
+        scored()
+
+
+def _place(row: Mapping[str, object]) -> tuple[object, ...]:
+    return row["source"], row["target"]
+
+
+def _groups(rows: Iterable[dict]) -> list[dict]:
+    """The mean over the pairs of each two groups, in the order layer, source group, target group."""
+    cells: dict[tuple[str, str, str], list[dict]] = {}
+    for row in rows:
+        cells.setdefault((row["layer"], group_of(row["source"]), group_of(row["target"])), []).append(row)
+    layers = list(dict.fromkeys(layer for layer, *_ in cells))
+    return [
+        dict(zip(GROUPS, (*key, len(pairs)), strict=False))
+        | {name: fmean(p[name] for p in pairs) for name in METRICS[1:]}
+        for key, pairs in sorted(cells.items(), key=lambda cell: (layers.index(cell[0][0]), cell[0]))
+    ]

@@ -58,7 +58,9 @@ class Tile:
     """Utterances laid end to end."""
 
     frames: Tensor  # (R, d), of length 1, or 0 for a zero frame
-    weights: Tensor  # (n, R): 1 / T on the T frames of an utterance, else 0, so that a product takes the means
+    weights: (
+        Tensor  # (n, R): 1 / T on the T frames of an utterance, else 0, so that a product takes the means
+    )
     runs: tuple[Run, ...]
 
 
@@ -85,10 +87,13 @@ def seqsim_matrix(queries: FrameSet | Packed, candidates: FrameSet | Packed) -> 
     """
     a, b = (x if isinstance(x, Packed) else pack(x) for x in (queries, candidates))
     if a.dimension != b.dimension:
-        raise DataError(f"frames must have one dimension, got {a.dimension} (queries) and {b.dimension} (candidates)")
+        raise DataError(
+            f"frames must have one dimension, got {a.dimension} (queries) and {b.dimension} (candidates)"
+        )
     rows = [[_compare(x, y) for y in b.tiles] for x in a.tiles]
     precision, recall = (
-        torch.cat([torch.cat([pair[k] for pair in row], 1) for row in rows])[a.position][:, b.position] for k in (0, 1)
+        torch.cat([torch.cat([pair[k] for pair in row], 1) for row in rows])[a.position][:, b.position]
+        for k in (0, 1)
     )
     product = precision * recall
     return SeqSim(precision, recall, torch.where(product > 0, 2 * product / (precision + recall), 0.0))
@@ -108,7 +113,9 @@ def pack(features: FrameSet, tile: int | None = None) -> Packed:
     first = next(iter(units.values()))
     for name, unit in units.items():
         if unit.shape[1] != first.shape[1]:
-            raise DataError(f"utterance {name}: d must be {first.shape[1]} as in the first, got {unit.shape[1]}")
+            raise DataError(
+                f"utterance {name}: d must be {first.shape[1]} as in the first, got {unit.shape[1]}"
+            )
     by_length = sorted(enumerate(units.values()), key=lambda item: len(item[1]))
     order = torch.tensor([place for place, _ in by_length], device=first.device)
     parts = _split([unit for _, unit in by_length], tile or TILE.get(first.device.type, TILE["cuda"]))
@@ -117,9 +124,11 @@ def pack(features: FrameSet, tile: int | None = None) -> Packed:
 
 def _unit(name: object, features: Frames) -> Tensor:
     """The frames at length 1; the lengths in double precision, where no float32 over- or underflows."""
-    frames = torch.as_tensor(features).to(torch.float32)
+    frames = (features if isinstance(features, Tensor) else torch.tensor(features)).to(torch.float32)
     if frames.ndim != 2 or 0 in frames.shape:
-        raise DataError(f"utterance {name}: features are a (frames, d) array and not empty, got {tuple(frames.shape)}")
+        raise DataError(
+            f"utterance {name}: features are a (frames, d) array and not empty, got {tuple(frames.shape)}"
+        )
     lengths = torch.linalg.vector_norm(frames, dim=1, keepdim=True, dtype=torch.float64)
     if not lengths.isfinite().all():
         raise DataError(f"utterance {name}: features must be finite, got NaN or infinity")
@@ -155,12 +164,16 @@ def _lay_out(units: list[Tensor]) -> Tile:
 
 def _for_products(frames: Tensor) -> Tensor:
     """The same frames, on a CPU in the layout of oneDNN, whose float32 product outruns torch.mm (AMD: by two)."""
-    return frames.to_mkldnn() if frames.device.type == "cpu" and torch.backends.mkldnn.is_available() else frames
+    return (
+        frames.to_mkldnn() if frames.device.type == "cpu" and torch.backends.mkldnn.is_available() else frames
+    )
 
 
 def _compare(a: Tile, b: Tile) -> tuple[Tensor, Tensor]:
     """Precision and recall, (n, m) each, of all pairs of utterances of two tiles."""
     cosines = F.linear(a.frames, b.frames).to_dense()
-    best_in_b = torch.cat([cosines[:, run.frames].unflatten(1, (-1, run.length)).amax(2) for run in b.runs], 1)
+    best_in_b = torch.cat(
+        [cosines[:, run.frames].unflatten(1, (-1, run.length)).amax(2) for run in b.runs], 1
+    )
     best_in_a = torch.cat([cosines[run.frames].unflatten(0, (-1, run.length)).amax(1) for run in a.runs])
     return a.weights @ best_in_b, best_in_a @ b.weights.T

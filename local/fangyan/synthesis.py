@@ -1,7 +1,8 @@
 """Text to speech and to IPA by espeak-ng, from the wheel `espeakng-loader`.
 
-The same text and voice give the same samples, in any order and any process. espeak-ng itself does not: the flutter of
-its voices goes on from utterance to utterance. So each call loads the library anew, which takes a few milliseconds.
+The same text and voice give the same samples, in any order and any process. espeak-ng by itself does not see to
+that: the flutter of its voices goes on from utterance to utterance, whatever is reset. So each call loads the
+library anew, which takes a few milliseconds.
 """
 
 import _ctypes
@@ -31,7 +32,7 @@ _OnSamples = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctyp
 
 @dataclass(frozen=True)
 class Voice:
-    """A manner of speaking: an espeak-ng voice, perhaps with a variant (``yue+m3``), words a minute, pitch 0 to 99."""
+    """A manner of speaking: espeak-ng voice and variant (``yue+m3``), words a minute, pitch 0 to 99."""
 
     name: str
     rate: int = 170
@@ -39,7 +40,7 @@ class Voice:
 
 
 def synthesise(text: str, voice: Voice) -> tuple[np.ndarray, int]:
-    """The samples of ``text``, (N,) float32 in [-1, 1], and their rate in Hz; `UserError` for an unknown voice."""
+    """The samples of ``text``, (N,) float32 in [-1, 1], and their rate in Hz; `UserError`: unknown voice."""
     spoken = [np.zeros(0, np.int16)]
 
     @_OnSamples
@@ -57,15 +58,25 @@ def synthesise(text: str, voice: Voice) -> tuple[np.ndarray, int]:
 
 
 def ipa(text: str, voice: str) -> str:
-    """The IPA of ``text`` as an espeak-ng voice reads it: words parted by spaces, a Chao tone letter after each vowel.
+    """The IPA of ``text`` as an espeak-ng voice reads it: words parted by spaces, tone letters after each vowel.
 
-    `UserError` for a sound that ``conf/phones.tsv`` lacks for the voice, so that text which the voice cannot read, and
-    would spell out in English, does not pass.
+    ``text`` is one phrase without punctuation (of several, espeak-ng may lose the last). `UserError` for more, and
+    for a sound that ``conf/phones.tsv`` lacks for the voice: text which the voice cannot read, and would spell out
+    in English, does not pass.
     """
     words = [
-        [phone.strip("',") for phone in word.split("_")] for word in re.split(r"[ |]+", _mnemonics(text, voice))
+        [phone.strip("',") for phone in word.split("_")]
+        for word in re.split(r"[ |]+", _mnemonics(text, voice))
     ]
     return " ".join(filter(None, (_transcribe(word, voice) for word in words)))
+
+
+def respelt(pfs: str) -> str:
+    """Pha̍k-fa-sṳ as the voice ``hak`` reads it best: syllables apart, y for i where i would cost the tone.
+
+    That voice forgets the tone of iu, io, iung, iong without a mark and of ia, io, iu with that of tone 8.
+    """
+    return re.sub(r"i(?=[ou](ng)?\b|[aou]\u030d)", "y", pfs.replace("-", " "))
 
 
 def version() -> str:
@@ -76,13 +87,13 @@ def version() -> str:
 
 
 def _mnemonics(text: str, voice: str) -> str:
-    rest, clauses = ctypes.c_char_p(text.encode()), []
+    rest = ctypes.c_char_p(text.encode())
     with _engine(Voice(voice)) as (library, _):
         library.espeak_TextToPhonemes.restype = ctypes.c_char_p
-        while rest.value:
-            clause = library.espeak_TextToPhonemes(ctypes.byref(rest), _UTF8, _MNEMONICS_PARTED_BY)
-            clauses.append(clause.decode())
-    return " ".join(clauses)
+        mnemonics = library.espeak_TextToPhonemes(ctypes.byref(rest), _UTF8, _MNEMONICS_PARTED_BY)
+    if rest.value:
+        raise UserError(f"IPA is made of one phrase without punctuation, got {text!r}")
+    return mnemonics.decode()
 
 
 def _transcribe(word: list[str], voice: str) -> str:
@@ -92,7 +103,9 @@ def _transcribe(word: list[str], voice: str) -> str:
         sounds = "".join(table[part] for part in parts)
     except KeyError as error:
         raise UserError(f"{PHONES}: no IPA for {error} of voice {voice}, met in {'_'.join(word)}") from None
-    return re.sub(r"ʰ(?![aɐeɛəɤɚiɨʅɿoɔuʊɪyœɵjw])", "", sounds)  # a stop that ends its syllable is not aspirated
+    return re.sub(
+        r"ʰ(?![aɐeɛəɤɚiɨʅɿoɔuʊɪyœɵjw])", "", sounds
+    )  # a stop that ends its syllable is not aspirated
 
 
 @cache
@@ -116,7 +129,7 @@ def _engine(voice: Voice) -> Iterator[tuple[ctypes.CDLL, int]]:
             raise UserError(f"espeak-ng has no voice {voice.name!r}, or no data: reinstall espeakng-loader")
         library.espeak_SetParameter(_RATE, voice.rate, 0)
         library.espeak_SetParameter(_PITCH, voice.pitch, 0)
-        ctypes.CDLL(None).srand(1)  # the noise of breathy voices
+        library.espeak_ng_SetRandSeed(1)  # the noise of breathy voices
         yield library, rate
     finally:
         library.espeak_Terminate()

@@ -45,15 +45,19 @@ read -r -d '' -a rivals <<<"$baselines" || true
 [ ${#tests[@]} -gt 0 ] || die "--test_sets needs a set to report"
 [ -n "$dev_set$encoder" ] || die "training needs --dev_set; without one, measure an encoder: --encoder SPEC"
 
+same=(./run.sh --target "$target")
 if [ -n "$encoder" ]; then
+  same+=(--encoder "$encoder")
   leave_out "an encoder is given" tokens stats train decode score pack
   tag=${tag:-$(as_file_name "$encoder")}
 else
+  same+=(--train_config "$train_config" --seed "$seed")
   train_config=$(in_recipe_or_repository "$train_config")
   decode_config=$(in_recipe_or_repository "$decode_config")
   tag=${tag:-$(basename "${train_config%.*}")_${target}_seed$seed}
 fi
 exp=exp/$tag
+printf -v command '%q ' "${same[@]}" --tag "$tag"
 tokens=data/token_list/${train_set}_$target
 job=(--config "$train_config" --train "data/$train_set" --dev "data/$dev_set" --tokens "$tokens"
   --target "$target" --seed "$seed" --exp "$exp")
@@ -90,9 +94,7 @@ if stage 4 train "Train the encoder with hybrid CTC/attention"; then
 fi
 
 if stage 5 decode "Decode the test sets"; then
-  for set in "${tests[@]}"; do
-    run python -m fangyan decode --exp "$exp" --data "data/$set" --config "$decode_config" --out "$exp/decode/$set"
-  done
+  run python -m fangyan decode --exp "$exp" "${tests[@]/#/--data=data/}" --config "$decode_config" --out "$exp/decode"
 fi
 
 if stage 6 score "Score the character error rate of each variety"; then
@@ -103,24 +105,20 @@ fi
 
 if stage 7 dump "Dump the features of every layer, and those of the baselines"; then
   for i in "${!specs[@]}"; do
-    for set in "${sets[@]}"; do
-      run python -m fangyan dump --encoder "${specs[i]}" --data "data/$set" --out "${homes[i]}/feats/$set"
-    done
+    run python -m fangyan dump --encoder "${specs[i]}" "${sets[@]/#/--data=data/}" --out "${homes[i]}/feats"
   done
 fi
 
 if stage 8 retrieve "Retrieve translations across varieties: SeqSim, and mean-pooled cosine to compare with"; then
   for home in "${homes[@]}"; do
-    for set in "${sets[@]}"; do
-      from=(--feats "$home/feats/$set" --data "data/$set")
-      run python -m fangyan retrieve "${from[@]}" --score seqsim --out "$home/retrieval/$set"
-      run python -m fangyan retrieve "${from[@]}" --score pooled --out "$home/retrieval_pooled/$set"
-    done
+    from=(--feats "$home/feats" "${sets[@]/#/--data=data/}")
+    run python -m fangyan retrieve "${from[@]}" --score seqsim --out "$home/retrieval"
+    run python -m fangyan retrieve "${from[@]}" --score pooled --out "$home/retrieval_pooled"
   done
 fi
 
 if stage 9 report "Write RESULTS.md, report.html and the figures"; then
-  run python -m fangyan report --exp "$exp" --dev "$dev_set" "${tests[@]/#/--test=}"
+  run python -m fangyan report --exp "$exp" --dev "$dev_set" "${tests[@]/#/--test=}" --command "${command% }"
 fi
 
 if stage 10 pack "Pack the model in the form of the ESPnet model zoo"; then

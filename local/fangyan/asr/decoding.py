@@ -15,7 +15,9 @@ from fangyan.files import fingerprint, produce, write_text
 def decode(exp: Path, sets: Sequence[Path], config: Path, out: Path) -> list[Path]:
     """The folders ``out/<set>`` that had to be written: ``text``, the best hypotheses by joint CTC/attention search."""
     settings = configs.compose(config)
-    recogniser = cache(partial(_recogniser, exp, settings, str(config)))  # loaded once, and only if there is work
+    recogniser = cache(
+        partial(_recogniser, exp, settings, str(config))
+    )  # loaded once, and only if there is work
     model = {"model": fingerprint(exp / "config.yaml", exp / CHECKPOINT), "settings": settings}
     written = []
     for data in sets:

@@ -15,7 +15,7 @@ TARGETS = ("text_cmn", "text")
 
 @dataclass(frozen=True)
 class Experiment:
-    """What a training run depends on. ``exp`` is its folder; ``train``, ``dev`` data and ``tokens`` token list folders."""
+    """What a training run depends on. ``exp``: its folder; ``train``, ``dev``: data; ``tokens``: token list folders."""
 
     config: Path
     train: Path

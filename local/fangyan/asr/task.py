@@ -128,7 +128,7 @@ def _epoch_row(epoch: int, by_role: Mapping[str, Mapping]) -> dict[str, Any]:
 
 
 def known_keys(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """What ESPnet's ASR task understands, in the shape `config.check_keys` wants, for the classes ``settings`` choose."""
+    """What ESPnet's ASR task understands with the classes ``settings`` choose, as `config.check_keys` wants it."""
     from espnet2.tasks.abs_task import optim_classes, scheduler_classes
     from espnet2.tasks.asr import ASRTask
 

@@ -6,7 +6,8 @@ A corpus module has a docstring (what it is, licence, where to get it, citation)
 
 which lists the recordings of each set as they lie under ``root``, at any rate and number of channels, whole files or
 segments of them, without opening the audio; ``root`` is None where the user named no folder. ``limit`` says how many
-sentences of each set are wanted (0: all): a module that generates audio need not generate more. `prepare` does the rest.
+sentences of each set are wanted (0: all): a module that generates audio need not generate more. `prepare` does the
+rest.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,6 +15,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, replace
 from functools import partial
 from importlib import import_module
+from multiprocessing import get_context
 from pathlib import Path
 from pkgutil import iter_modules
 from types import ModuleType
@@ -67,16 +69,17 @@ def _first_sentences(records: Sequence[Utterance | Dropped], limit: int) -> list
 
 def _write_set(records: Sequence[Utterance | Dropped], home: Path, jobs: int, folder: Path) -> None:
     """Writes one data directory to ``folder``, which is renamed to ``home`` afterwards."""
-    ready = _parallel(partial(_ready, folder=folder, home=home), records, jobs, desc=f"data {home.name}")
+    ready = parallel(partial(_ready, folder=folder, home=home), records, jobs, desc=f"data {home.name}")
     utterances = [record for record in ready if isinstance(record, Utterance)]
     datadir.write(folder, utterances, [record for record in ready if isinstance(record, Dropped)])
 
 
-def _parallel(task: Callable, items: Sequence, jobs: int, desc: str) -> list:
+def parallel(task: Callable, items: Sequence, jobs: int, desc: str) -> list:
+    """``task`` of each item, in their order, by ``jobs`` processes under a progress bar."""
     bar = partial(tqdm, total=len(items), desc=desc, unit="utt", disable=None)
     if jobs == 1:
         return list(bar(map(task, items)))
-    with ProcessPoolExecutor(jobs) as pool:
+    with ProcessPoolExecutor(jobs, get_context("forkserver")) as pool:
         return list(bar(pool.map(task, items, chunksize=32)))
 
 

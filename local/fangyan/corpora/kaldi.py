@@ -1,9 +1,10 @@
 """Any existing Kaldi data directory: a user's own recordings.
 
-What: ``root`` is one data directory (it becomes the set ``test``) or a folder of several (each becomes a set of its name).
-``wav.scp`` (plain paths), ``utt2lang`` (varieties) and ``utt2sent`` (utterances of one sentence are translations of each
-other) are needed; ``text``, ``text_cmn``, ``utt2ipa``, ``utt2spk`` and ``segments`` are used where they exist. Order, CR LF
-and empty lines are mended; contradictions are refused. Relative paths are meant from the working directory, as in Kaldi.
+What: ``root`` is one data directory (it becomes the set ``test``) or a folder of several (each becomes a set of its
+name). ``wav.scp`` (plain paths), ``utt2lang`` (varieties) and ``utt2sent`` (utterances of one sentence are translations
+of each other) are needed; ``text``, ``text_cmn``, ``utt2ipa``, ``utt2spk`` and ``segments`` are used where they exist.
+Order, CR LF and empty lines are mended; contradictions are refused. Relative paths are meant from the working
+directory, as in Kaldi.
 Licence: that of the recordings; they are read in place and only converted where they are not 16 kHz mono.
 Where to get it: it is yours. Citation: none.
 """

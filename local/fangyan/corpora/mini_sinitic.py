@@ -1,29 +1,28 @@
 """The embedded corpus: parallel everyday sentences in Mandarin, Cantonese and Hakka, spoken by espeak-ng.
 
-What: every sentence exists in Mandarin (cmn), Cantonese (yue) and Sixian Hakka (hak), each in its own words and grammar,
-with one recording a variety: 100 test and 60 dev sentences, the rest for training, about 1.5 h of training speech in all.
-Text is Han (simplified for cmn, traditional for yue and hak); Mandarin wording and IPA come with every utterance.
-Synthetic speech: it serves to run, test and compare the whole chain at home, not to make claims about people's speech.
+What: every sentence exists in Mandarin (cmn), Cantonese (yue) and Sixian Hakka (hak), each in its own words and
+grammar, with one recording a variety: 100 test, 60 dev and 800 training sentences, 1.5 h of training speech in
+all. Text is Han, simplified for cmn, traditional for yue and hak; every utterance has the Mandarin wording and IPA.
+It serves to run and test the whole chain at home; synthetic speech supports no claim about how people speak.
 Licence: Apache-2.0, the sentences (``conf/mini_sinitic``) and the recordings made from them.
-Where to get it: nowhere, it is generated: sentences by template, audio by espeak-ng. Citation: this repository.
+Where to get it: it is generated, sentences by template, audio by espeak-ng. Citation: this repository.
 
-Sampling: a sentence is a pattern with its slots filled. For each pattern a pool of fillings is drawn; test, then dev, then
-train take from it one by one the filling that shares the fewest slots with any, and then with all, that the set already took
-from this pattern. All draws are seeded by names, so the corpus depends on nothing but the two tables and the constants here.
-Voices of train, dev and test are disjoint; voice, rate and pitch are drawn for each utterance by itself.
+Sampling: a sentence is a pattern with its slots filled. For each pattern a pool of fillings is drawn. Test, then
+dev, then train take from it one by one the filling that shares the fewest slots with the nearest, and then with
+all, of those the set took from this pattern before. Every draw is seeded by a name, so the corpus depends on the
+two tables and the constants here alone. Train, dev and test share no voice; voice, rate and pitch are drawn for
+each utterance by itself, so that they tell nothing about the sentence.
 """
 
-import re
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable
 from dataclasses import astuple, dataclass, replace
 from functools import partial
 from itertools import chain, zip_longest
 from pathlib import Path
 from random import Random
 
-from tqdm import tqdm
-
 from fangyan import audio, synthesis
+from fangyan.corpora import parallel
 from fangyan.datadir import Utterance
 from fangyan.errors import DataError
 from fangyan.files import ROOT, fingerprint, read_table, read_text
@@ -40,9 +39,9 @@ READ_BY = {"cmn": "cmn-latn-pinyin", "yue": "yue", "hak": "hak"}
 SIZES = {"test": 100, "dev": 60, "train": 800}
 """Sentences; the sets choose in this order."""
 VOICES = {
-    "train": "m1 m2 m3 m4 m7 f1 f2 f5 Alex Annie aunty shelby".split(),
-    "dev": "m5 f3".split(),
-    "test": "m6 miguel f4 grandma".split(),
+    "train": ("m1", "m2", "m3", "m4", "m7", "f1", "f2", "f5", "Alex", "Annie", "aunty", "shelby"),
+    "dev": ("m5", "f3"),
+    "test": ("m6", "miguel", "f4", "grandma"),
 }
 RATES = range(160, 191)
 PITCHES = range(35, 66)
@@ -74,20 +73,22 @@ class Recording:
 def splits(root: Path | None, jobs: int = 1, limit: int = 0) -> dict[str, list[Utterance]]:
     """The utterances of train, dev and test; recordings that ``root`` lacks are made by ``jobs`` processes.
 
-    ``root`` None: ``downloads/mini_sinitic`` of the working directory. ``limit``: only the first so many sentences of each
-    set, which go round the patterns (0: all). `DataError` with file and line for a broken table.
+    ``root`` None: ``downloads/mini_sinitic`` of the working directory. ``limit``: only the first so many
+    sentences of each set, which go round the patterns (0: all). `DataError` with file and line for a broken table.
     """
     planned = {name: _recordings(name, chosen) for name, chosen in _numbered().items()}
     everything = [astuple(recording) for recordings in planned.values() for recording in recordings]
     folder = (root or DOWNLOADS) / fingerprint(synthesis.version(), everything)[:16]
     return {
-        name: _parallel(recordings[: limit * len(READ_BY) or None], folder / name, jobs)
+        name: parallel(
+            partial(_make, folder / name), recordings[: limit * len(READ_BY) or None], jobs, f"speech {name}"
+        )
         for name, recordings in planned.items()
     }
 
 
 def sentences() -> dict[str, list[Sentence]]:
-    """The sentences of each set, going round the patterns; no two alike in any wording."""
+    """The sentences of test, dev and train, going round the patterns; no two alike in any wording."""
     pools = _pools()
     chosen = {}
     for name, size in SIZES.items():
@@ -98,99 +99,108 @@ def sentences() -> dict[str, list[Sentence]]:
 
 
 def words(path: Path = WORDS) -> dict[str, list[dict[str, str]]]:
-    """The rows of the vocabulary by class; `DataError` for empty cells, duplicates and unequal Hakka spellings."""
+    """The rows of the vocabulary by class; `DataError` for empty cells, duplicates, unequal spellings."""
     classes: dict[str, list[dict[str, str]]] = {}
-    for row in _rows(path, "concept"):
+    for row in _rows(path, ("concept", "class", *WORDINGS)):
         for name in row["class"].split():
             classes.setdefault(name, []).append(row)
     return classes
 
 
-def patterns(path: Path = PATTERNS, known: Path = WORDS) -> list[dict[str, str]]:
-    """The rows of the patterns; `DataError` as for `words`, and for slots that no class of ``known`` fills."""
-    rows, classes = _rows(path, "pattern"), words(known)
+def patterns(path: Path = PATTERNS, vocabulary: Path = WORDS) -> list[dict[str, str]]:
+    """The rows of the patterns; `DataError` as for `words` and for slots without a class."""
+    rows, classes = _rows(path, ("pattern", *WORDINGS)), words(vocabulary)
     for row in rows:
+        where = f"{path}:{_line(path, row['pattern'])}"
         slots = {column: sorted(_slots(row[column])) for column in WORDINGS}
         for column, found in slots.items():
-            where = f"{path}:{_line(path, row['pattern'])}: {row['pattern']}: "
-            for slot in found:
-                if _class(slot) not in classes:
-                    raise DataError(f"{where}a slot is a class of {known.name}, got {{{slot}}}")
+            if unknown := [slot for slot in found if _class(slot) not in classes]:
+                raise DataError(f"{where}: a slot is {{a class of {vocabulary.name}}}, got {unknown[0]}")
             if found != slots["cmn"]:
-                raise DataError(f"{where}all wordings have the same slots, got {column} {found}")
+                raise DataError(
+                    f"{where}: all wordings have the slots of cmn, got {column} {' '.join(found)}"
+                )
     return rows
 
 
-def _rows(path: Path, key: str) -> list[dict[str, str]]:
+def _rows(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
     rows, seen = read_table(path), set()
     for row in rows:
-        where = f"{path}:{_line(path, row[key])}: {row[key]}: "
-        for column, cell in row.items():
-            if not cell.strip():
-                raise DataError(f"{where}every cell is filled, got none in {column}")
-        if row[key] in seen:
-            raise DataError(f"{where}a {key} is unique, got it again")
-        seen.add(row[key])
-        if _syllables(row["hak"], "") != _syllables(row["hak_pfs"], "-"):
-            raise DataError(
-                f"{where}hak_pfs has one syllable a character of hak, got {row['hak']!r} and {row['hak_pfs']!r}"
-            )
+        if tuple(row) != columns:
+            raise DataError(f"{path}: the columns are {' '.join(columns)}, got {' '.join(row)}")
+        key = row[columns[0]]
+        where = f"{path}:{_line(path, key)}"
+        if empty := [column for column, cell in row.items() if not cell.strip()]:
+            raise DataError(f"{where}: every cell is filled, got none in {empty[0]}")
+        if key in seen:
+            raise DataError(f"{where}: a {columns[0]} has one row, got {key} again")
+        seen.add(key)
+        if _shape(row["hak"], list) != _shape(row["hak_pfs"], lambda word: word.split("-")):
+            found = f"{row['hak']!r} and {row['hak_pfs']!r}"
+            raise DataError(f"{where}: hak_pfs has one syllable a character of hak, got {found}")
     return rows
 
 
 def _line(path: Path, key: str) -> int:
+    """The number of the last line with this first cell."""
     lines = read_text(path).split("\n")
-    return next(n for n, line in enumerate(lines, 1) if line.split("\t")[0] == key)
+    return max(n for n, line in enumerate(lines, 1) if line.split("\t")[0] == key)
 
 
-def _syllables(wording: str, joint: str) -> list[str | int]:
-    """For each word its slot, or how many syllables it has."""
-    return [
-        word if word.startswith("{") else len(word.split(joint) if joint else word) for word in wording.split()
-    ]
+def _shape(wording: str, syllables: Callable[[str], list[str]]) -> list[str | int]:
+    """The slots of a wording as they are, its words as their numbers of syllables."""
+    slots = _slots(wording)
+    return [word if word in slots else len(syllables(word)) for word in wording.split()]
 
 
 def _slots(wording: str) -> list[str]:
-    return re.findall(r"\{(\w+)\}", wording)
+    return [word for word in wording.split() if "{" in word or "}" in word]
 
 
 def _class(slot: str) -> str:
-    return slot.rstrip("0123456789")
+    """``{food2}`` -> ``food``."""
+    return slot[1:-1].rstrip("0123456789")
 
 
 def _pools() -> list[list[Sentence]]:
     """For each pattern its distinct sentences, in the order drawn."""
-    classes, taken = words(), set()
+    classes, rows = words(), patterns()
+    needed = sum(size // len(rows) + 1 for size in SIZES.values())
+    taken: set[tuple[str, str]] = set()
     pools = []
-    for pattern in patterns():
-        draw = Random(pattern["pattern"])
-        pool = []
-        for sentence in filter(None, (_fill(pattern, classes, draw) for _ in range(POOL))):
-            wordings = {(column, getattr(sentence, column).replace(" ", "")) for column in READ_BY}
+    for row in rows:
+        draw, pool = Random(row["pattern"]), []
+        for sentence in filter(None, (_fill(row, classes, draw) for _ in range(POOL))):
+            wordings = {(column, _joined(getattr(sentence, column))) for column in READ_BY}
             if taken.isdisjoint(wordings):
                 taken |= wordings
                 pool.append(sentence)
+        if len(pool) < needed:
+            where = f"{PATTERNS}:{_line(PATTERNS, row['pattern'])}"
+            raise DataError(f"{where}: a pattern gives at least {needed} sentences, got {len(pool)}")
         pools.append(pool)
     return pools
 
 
-def _fill(pattern: dict[str, str], classes: dict[str, list[dict[str, str]]], draw: Random) -> Sentence | None:
+def _fill(row: dict[str, str], classes: dict[str, list[dict[str, str]]], draw: Random) -> Sentence | None:
     """The pattern with a word drawn for each slot; None if a concept came twice."""
-    chosen = {slot: draw.choice(classes[_class(slot)]) for slot in _slots(pattern["cmn"])}
-    concepts = tuple(row["concept"] for row in chosen.values())
+    chosen = {slot: draw.choice(classes[_class(slot)]) for slot in _slots(row["cmn"])}
+    concepts = tuple(word["concept"] for word in chosen.values())
     if len(set(concepts)) < len(concepts):
         return None
     wordings = {
-        column: pattern[column].format(**{slot: row[column] for slot, row in chosen.items()})
+        column: " ".join(chosen[word][column] if word in chosen else word for word in row[column].split())
         for column in WORDINGS
     }
-    return Sentence(pattern["pattern"], concepts, **wordings)
+    return Sentence(row["pattern"], concepts, **wordings)
+
+
+def _joined(wording: str) -> str:
+    return wording.replace(" ", "")
 
 
 def _spread(pool: list[Sentence], count: int) -> list[Sentence]:
-    """``count`` sentences taken out of ``pool``, each as unlike those before as can be (see the module's docstring)."""
-    if len(pool) < count:
-        raise DataError(f"{PATTERNS}: a pattern gives {count} sentences, got {len(pool)} of {pool[:1]}")
+    """``count`` sentences taken out of ``pool``, each as unlike those before as can be (see above)."""
     closeness = {sentence: (0, 0) for sentence in pool}  # slots shared with the nearest, with all
     taken = []
     for _ in range(count):
@@ -222,21 +232,11 @@ def _recording(name: str, key: str, sentence: Sentence, variety: str) -> Recordi
     draw = Random(f"{key} {variety}")
     variant = draw.choice(VOICES[name])
     speaker = f"{variety}-{variant}"
-    text, text_cmn = (getattr(sentence, column).replace(" ", "") for column in (variety, "cmn"))
-    utterance = Utterance(f"{speaker}-{key}", "", text, speaker, variety, key, text_cmn=text_cmn)
-    readable = sentence.hak_pfs.replace("-", " ") if variety == "hak" else text
-    return Recording(
-        utterance, readable, Voice(f"{READ_BY[variety]}+{variant}", draw.choice(RATES), draw.choice(PITCHES))
-    )
-
-
-def _parallel(recordings: list[Recording], folder: Path, jobs: int) -> list[Utterance]:
-    bar = partial(tqdm, total=len(recordings), desc=f"speech {folder.name}", unit="utt", disable=None)
-    make = partial(_make, folder)
-    if jobs == 1:
-        return list(bar(map(make, recordings)))
-    with ProcessPoolExecutor(jobs) as pool:
-        return list(bar(pool.map(make, recordings, chunksize=16)))
+    text = _joined(getattr(sentence, variety))
+    utterance = Utterance(f"{speaker}-{key}", "", text, speaker, variety, key, text_cmn=_joined(sentence.cmn))
+    readable = synthesis.respelt(sentence.hak_pfs) if variety == "hak" else text
+    voice = Voice(f"{READ_BY[variety]}+{variant}", draw.choice(RATES), draw.choice(PITCHES))
+    return Recording(utterance, readable, voice)
 
 
 def _make(folder: Path, recording: Recording) -> Utterance:

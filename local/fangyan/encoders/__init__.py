@@ -1,8 +1,8 @@
 """Encoders: waveforms in, features of every layer out; one protocol for all of them.
 
 SPEC names an encoder: ``espnet:<experiment folder or packed zip>``, ``random:<the same>`` (its architecture with
-untrained weights), ``fbank`` and ``mfcc``. A family is one module with ``load(argument, device)`` and ``files(argument)``; it is
-imported when a SPEC names it, so that heavy libraries load late.
+untrained weights), ``fbank`` and ``mfcc``. A family is one module with ``load(argument, device)`` and
+``files(argument)``; it is imported when a SPEC names it, so that heavy libraries load late.
 """
 
 from abc import ABC, abstractmethod

@@ -12,13 +12,14 @@ from fangyan.report.sections import Picture, heroes, remarks, sections
 __all__ = ["headline", "report"]
 
 
-def report(exp: Path, dev: str, test: Sequence[str]) -> Path:
+def report(exp: Path, dev: str, test: Sequence[str], command: str = "") -> Path:
     """The path of ``exp/RESULTS.md``; beside it ``report.html`` and ``images/*.png`` are written.
 
-    ``dev`` is the set on which the layer is chosen (empty: none is), ``test`` the sets that are reported.
+    ``dev`` is the set on which the layer is chosen (empty: none is), ``test`` the sets that are reported;
+    ``command`` is quoted as the way to the numbers.
     Raises `UserError` and `DataError` as `results.read` does; parts that are missing are named in the report.
     """
-    experiment = results.read(exp, dev, test)
+    experiment = results.read(exp, dev, test, command)
     content = {
         "tag": experiment.tag,
         "headline": tables.headline(experiment),

@@ -12,6 +12,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from fangyan import provenance
 from fangyan.errors import DataError, UserError
 from fangyan.files import read_text
 from fangyan.report.records import records
@@ -112,7 +113,8 @@ class Experiment:
     baselines: tuple[System, ...] = ()
     cer: Mapping[str, Sequence[Errors]] = field(default_factory=dict)
     history: Sequence[Epoch] = ()
-    train: Mapping[str, Any] = field(default_factory=dict)
+    train: Mapping[str, Any] = field(default_factory=dict)  # train.json, at least machine and versions
+    command: str = ""
     seconds: Mapping[str, float] = field(default_factory=dict)  # by stage, reruns added up
 
 
@@ -120,7 +122,7 @@ BASELINES = {"random": "random weights", "fbank": "fbank", "mfcc": "MFCC"}
 """Folder of a baseline -> its name in tables, in their order; other folders follow under their own name."""
 
 
-def read(exp: Path, dev: str, tests: Sequence[str]) -> Experiment:
+def read(exp: Path, dev: str, tests: Sequence[str], command: str = "") -> Experiment:
     """The results in ``exp`` on the development set (may be empty) and the test sets.
 
     Raises `UserError` for a missing folder or a development set that is also a test set, `DataError` for
@@ -144,7 +146,8 @@ def read(exp: Path, dev: str, tests: Sequence[str]) -> Experiment:
         baselines=tuple(_system(BASELINES.get(path.name, path.name), path, dev, tests) for path in folders),
         cer=_by_set(exp / "decode", (dev, *tests), "cer.tsv", Errors),
         history=records(exp / "history.tsv", Epoch),
-        train=_read_train(exp / "train.json"),
+        train=_this_machine() | _read_train(exp / "train.json"),
+        command=command,
         seconds=_read_seconds(exp / "times.tsv"),
     )
 
@@ -214,6 +217,11 @@ def _check_pairs(path: Path, pairs: Sequence[Pair]) -> None:
 def _by_set(folder: Path, sets: Sequence[str], name: str, kind: type) -> dict[str, list]:
     found = {set_name: records(folder / set_name / name, kind) for set_name in sets if set_name}
     return {set_name: records for set_name, records in found.items() if records}
+
+
+def _this_machine() -> dict[str, Any]:
+    """What holds where nothing was trained: an encoder is scored where it is reported."""
+    return {"machine": provenance.machine(), "versions": provenance.versions()}
 
 
 def _read_train(path: Path) -> dict[str, Any]:

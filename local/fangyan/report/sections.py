@@ -181,13 +181,11 @@ def _training(experiment: Experiment) -> Iterator[Block]:
 
 
 def _run(experiment: Experiment) -> Iterator[Block]:
-    facts = tables.facts(experiment.train)
-    yield facts if facts.rows else "Seed, machine and versions were not recorded: nothing was trained here."
+    yield tables.facts(experiment.train)
     yield tables.stages(experiment.seconds) if experiment.seconds else "Wall times were not recorded."
-    command = experiment.train.get("command")
-    if command:
-        yield "The command that gives these numbers again:"
-        yield Code(str(command))
+    if experiment.command:
+        yield "The command that gives these numbers again, in the folder of the recipe:"
+        yield Code(experiment.command)
     else:
         yield "The command line was not recorded."
 
@@ -196,8 +194,8 @@ def _method(experiment: Experiment) -> Iterator[Block]:
     yield (
         "Retrieval: for an ordered pair of varieties, every utterance of the source variety is a query and "
         "the utterances of the target variety are ranked by similarity. R@1 (R@5): the share of queries "
-        "whose translation is first (among the first five); MRR: the mean of 1/rank. Chance is the R@1 of a "
-        "random ranking."
+        "whose translation is first (among the first five); MRR: the mean of 1/rank. Ties count against "
+        "the encoder. Chance is the R@1 of a random ranking."
     )
     yield (
         "SeqSim: the cosine of every frame of one utterance with every frame of the other; precision and "

@@ -113,7 +113,7 @@ def comparison(experiment: Experiment, name: str) -> Table:
     for system in (experiment.encoder, *experiment.baselines):
         seqsim, pooled = by_layer(system.seqsim.get(name, ())), by_layer(system.pooled.get(name, ()))
         for layer in [system.layer] if system.layer in seqsim else seqsim:
-            if system is experiment.encoder:
+            if system is experiment.encoder and system.layer:
                 marked.add(len(rows))
             scores = _both(seqsim[layer], pooled.get(layer))
             rows.append((system.name, layer, *scores, *_basis_cells(seqsim[layer])))

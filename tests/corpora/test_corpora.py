@@ -1,0 +1,78 @@
+"""The contract of every corpus module, and `prepare`."""
+
+import sys
+from types import ModuleType
+
+import numpy as np
+import pytest
+import soundfile
+
+from fangyan import audio, corpora, datadir
+from fangyan.datadir import Dropped, Utterance
+from fangyan.errors import DataError, UserError
+
+
+@pytest.mark.parametrize("name", corpora.names())
+def test_a_module_says_what_it_is_and_where_it_comes_from(name):
+    text = corpora.load(name).__doc__
+    for part in ("What:", "Licence:", "Where to get it:", "Citation:"):
+        assert part in text, f"{name}: its docstring lacks {part}"
+
+
+def test_an_unknown_corpus_is_answered_with_the_known_ones():
+    with pytest.raises(UserError, match="unknown corpus 'aishel': known are .*mini_sinitic"):
+        corpora.load("aishel")
+
+
+@pytest.fixture
+def odd(tmp_path, monkeypatch):
+    """A corpus with one file of each kind that `prepare` has to handle."""
+    audio.write(tmp_path / "good.wav", np.zeros(16_000))
+    soundfile.write(tmp_path / "stereo.wav", np.zeros((44_100, 2)), 44_100)
+    (tmp_path / "broken.wav").write_text("hello")
+
+    def splits(root, jobs=1, limit=0):
+        names = {"good": None, "stereo": None, "broken": None, "gone": None, "cut": 0.5}
+        files = {"cut": "good"}
+        return {
+            "test": [
+                Utterance(f"s-{n}", str(root / f"{files.get(n, n)}.wav"), "好", "s", "cmn", n, end=end)
+                for n, end in names.items()
+            ]
+            + [Dropped("s-none", "empty transcript")]
+        }
+
+    module = ModuleType("fangyan.corpora.odd", "odd")
+    module.splits = splits
+    monkeypatch.setitem(sys.modules, "fangyan.corpora.odd", module)
+    monkeypatch.setattr(corpora, "names", lambda: ["odd"])
+    return tmp_path
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_audio_is_probed_converted_cut_and_dropped_by_reason(odd, jobs, capsys):
+    home = corpora.prepare("odd", odd, odd / "data", jobs)["test"]
+    utterances = {u.sentence: u for u in datadir.read(home)}
+    assert {name: u.duration for name, u in utterances.items()} == {"good": 1.0, "stereo": 1.0, "cut": 0.5}
+    assert utterances["good"].wav == str(odd / "good.wav")
+    assert utterances["cut"].wav == str(home / "wav" / "s-cut.flac")
+    assert audio.probe(utterances["stereo"].wav) == audio.Info(16_000, 1, 16_000)
+    assert [(d.id, d.reason) for d in datadir.read_dropped(home)] == [
+        ("s-broken", "unreadable audio"),
+        ("s-gone", "unreadable audio"),
+        ("s-none", "empty transcript"),
+    ]
+    assert "3 utterances, 0.00 h; left out: 2 unreadable audio, 1 empty transcript" in capsys.readouterr().out
+
+
+def test_limit_keeps_the_first_sentences(odd):
+    home = corpora.prepare("odd", odd, odd / "data", limit=2)["test"]
+    assert {u.sentence for u in datadir.read(home)} == {"good", "stereo"}
+
+
+def test_nothing_left_is_an_error_that_says_why(odd):
+    for name in ("good", "stereo"):
+        (odd / f"{name}.wav").unlink()
+    with pytest.raises(DataError, match="no utterances remain .5 unreadable audio, 1 empty transcript"):
+        corpora.prepare("odd", odd, odd / "data")
+    assert not (odd / "data" / "test").exists()

@@ -1,0 +1,111 @@
+import shutil
+
+import numpy as np
+import pytest
+import torch
+
+from fangyan import audio, datadir
+from fangyan.encoders import identity, load_encoder
+from fangyan.encoders.espnet import CHECKPOINT
+from fangyan.errors import DataError, UserError
+
+
+@pytest.fixture(scope="module")
+def encoder(job):
+    return load_encoder(f"espnet:{job.exp}")
+
+
+@pytest.fixture(scope="module")
+def waves(sung):
+    noise = np.random.default_rng(1)
+    loud = [noise.normal(0, 0.3, size).astype(np.float32) for size in (48_000, 16_001, 4_321)]
+    return [audio.read(u.wav) for u in datadir.read(sung["test"])[:5]] + loud
+
+
+def test_layers_are_the_subsampling_the_blocks_and_the_norm_in_sorted_order(encoder):
+    assert encoder.layers == ("layer00", "layer01", "layer02", "norm")
+    assert list(encoder.layers) == sorted(encoder.layers)
+    assert encoder.frame_rate == 25.0
+
+
+def test_features_do_not_depend_on_the_batch(encoder, waves):
+    batch = encoder.encode(waves)
+    turned = encoder.encode(waves[::-1])
+    for n, wave in enumerate(waves):
+        for layer, alone in enumerate(encoder(wave).values()):
+            assert batch[layer][n].dtype == np.float32
+            assert batch[layer][n].shape == alone.shape
+            assert np.allclose(batch[layer][n], alone, rtol=1e-5, atol=1e-4)
+            assert np.allclose(turned[layer][-1 - n], alone, rtol=1e-5, atol=1e-4)
+
+
+def test_the_last_layer_is_what_espnets_decoder_sees(encoder, waves):
+    for wave in waves:
+        with torch.inference_mode():
+            speech = torch.from_numpy(wave)[None]
+            expected, lengths = encoder.model.encode(speech, torch.tensor([len(wave)]))
+        assert np.allclose(encoder(wave)["norm"], expected[0, : lengths[0]].numpy(), rtol=1e-5, atol=1e-5)
+
+
+def test_random_weights_are_the_same_every_time_and_not_the_trained_ones(job, encoder, waves):
+    one, two = (load_encoder(f"random:{job.exp}")(waves[0])["norm"] for _ in range(2))
+    assert np.array_equal(one, two)
+    assert np.abs(one - encoder(waves[0])["norm"]).max() > 0.1
+
+
+def test_identity_follows_the_weights(job, tmp_path):
+    copy = shutil.copytree(job.exp, tmp_path / "copy")
+    assert identity(f"espnet:{copy}") == identity(f"espnet:{job.exp}")
+    weights = torch.load(copy / CHECKPOINT, weights_only=True)
+    (copy / CHECKPOINT).unlink()
+    torch.save({key: value + 1 for key, value in weights.items()}, copy / CHECKPOINT)
+    assert identity(f"espnet:{copy}") != identity(f"espnet:{job.exp}")
+
+
+def test_an_utterance_too_short_to_encode_is_refused(encoder):
+    with pytest.raises(DataError, match="too short for the subsampling: 700 samples"):
+        encoder(np.zeros(700, np.float32))
+
+
+def test_a_folder_without_a_model_is_refused_with_what_to_do(tmp_path):
+    with pytest.raises(UserError, match="no trained ESPnet model there: run ./run.sh --stage train"):
+        load_encoder(f"espnet:{tmp_path}")
+
+
+def spoiled(job, folder, change):
+    """A copy of the experiment whose checkpoint is what ``change`` makes of its weights."""
+    copy = shutil.copytree(job.exp, folder / "copy")
+    weights = torch.load(copy / CHECKPOINT, weights_only=True)
+    (copy / CHECKPOINT).unlink()
+    torch.save(change(weights), copy / CHECKPOINT)
+    return copy
+
+
+def test_keys_that_do_not_match_are_listed(job, tmp_path):
+    def change(weights):
+        weights["encoder.stray"] = weights.pop("encoder.after_norm.bias")
+        return weights
+
+    with pytest.raises(DataError, match=r"(?s)do not match.*encoder\.after_norm\.bias.*encoder\.stray"):
+        load_encoder(f"espnet:{spoiled(job, tmp_path, change)}")
+
+
+class Malice:
+    def __reduce__(self):
+        return exec, ("open('pwned', 'w')",)
+
+
+def test_a_malicious_pickle_is_refused_and_does_not_run(job, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match="not a whole checkpoint of plain tensors"):
+        load_encoder(f"espnet:{spoiled(job, tmp_path, lambda weights: Malice())}")
+    assert not (tmp_path / "pwned").exists()
+
+
+def test_a_truncated_checkpoint_is_named(job, tmp_path):
+    copy = shutil.copytree(job.exp, tmp_path / "copy")
+    content = (copy / CHECKPOINT).read_bytes()
+    (copy / CHECKPOINT).unlink()
+    (copy / CHECKPOINT).write_bytes(content[: len(content) // 2])
+    with pytest.raises(DataError, match="not a whole checkpoint"):
+        load_encoder(f"espnet:{copy}")

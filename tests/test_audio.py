@@ -1,0 +1,59 @@
+import numpy as np
+import pytest
+import soundfile
+
+from fangyan import audio
+from fangyan.errors import DataError
+
+
+def sine(rate: int, seconds: float = 1.0, hertz: float = 440.0) -> np.ndarray:
+    return 0.5 * np.sin(2 * np.pi * hertz * np.arange(int(rate * seconds)) / rate)
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac"])
+def test_what_is_written_is_read_back_to_16_bits(tmp_path, suffix):
+    samples = sine(16_000).astype(np.float32)
+    audio.write(tmp_path / f"a.{suffix}", samples)
+    assert np.abs(audio.read(tmp_path / f"a.{suffix}") - samples).max() <= 1 / 2**15
+
+
+def test_stereo_at_44100_becomes_mono_at_16000(tmp_path):
+    both = np.stack([sine(44_100), np.zeros(44_100)], axis=1)
+    soundfile.write(tmp_path / "a.wav", both, 44_100)
+    samples = audio.read(tmp_path / "a.wav")
+    assert samples.shape == (16_000,)
+    assert samples.dtype == np.float32
+    middle = slice(1000, -1000)  # the filter's edges ring
+    assert np.abs(samples - sine(16_000) / 2)[middle].max() < 1e-3
+
+
+def test_a_segment_is_cut_to_the_sample(tmp_path):
+    samples = (np.arange(16_000) / 32_768).astype(np.float32)
+    audio.write(tmp_path / "a.wav", samples)
+    assert np.array_equal(audio.read(tmp_path / "a.wav", 0.25, 0.5), samples[4000:8000])
+
+
+@pytest.mark.parametrize(("start", "end"), [(0.5, 1.5), (0.5, 0.5), (-0.1, 0.5)])
+def test_a_segment_outside_the_file_is_refused(tmp_path, start, end):
+    audio.write(tmp_path / "a.wav", np.zeros(16_000))
+    with pytest.raises(DataError, match=r"a\.wav: segment .* does not lie within its 1\.000 s"):
+        audio.read(tmp_path / "a.wav", start, end)
+
+
+def test_unreadable_files_are_named_with_the_reason(tmp_path):
+    (tmp_path / "empty.wav").touch()
+    (tmp_path / "text.wav").write_text("hello")
+    soundfile.write(tmp_path / "none.wav", np.zeros(0), 16_000)
+    with pytest.raises(DataError, match=r"missing\.wav: .*no such file"):
+        audio.probe(tmp_path / "missing.wav")
+    with pytest.raises(DataError, match=r"empty\.wav: .*empty file"):
+        audio.probe(tmp_path / "empty.wav")
+    with pytest.raises(DataError, match=r"text\.wav: not readable as audio"):
+        audio.probe(tmp_path / "text.wav")
+    with pytest.raises(DataError, match=r"none\.wav: holds no samples"):
+        audio.probe(tmp_path / "none.wav")
+
+
+def test_loud_samples_are_clipped_not_wrapped(tmp_path):
+    audio.write(tmp_path / "a.wav", np.array([2.0, -2.0]))
+    assert audio.read(tmp_path / "a.wav").tolist() == pytest.approx([1.0, -1.0], abs=1e-4)

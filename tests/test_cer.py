@@ -1,0 +1,53 @@
+import pytest
+
+from fangyan import cer, datadir
+from fangyan.datadir import Utterance
+from fangyan.errors import DataError
+
+
+def test_errors_are_counted_on_the_normal_form():
+    # 我們 = 我们 (script), the comma goes; one substitution (飯 -> 面), one deletion (了).
+    row = cer.error_rate(["我們，吃飯了", "你好"], ["我们吃面", "你 好！"])
+    assert row == {"sentences": 2, "characters": 7, "errors": 2, "cer": 2 / 7}
+
+
+def test_an_empty_hypothesis_is_all_deletions_and_insertions_can_pass_one():
+    assert cer.error_rate(["你好"], [""])["cer"] == 1.0
+    assert cer.error_rate(["好"], ["你好吗"])["cer"] == 2.0
+
+
+def test_a_reference_without_han_is_refused():
+    with pytest.raises(DataError, match="a reference has Han characters"):
+        cer.error_rate(["OK"], ["好"])
+
+
+@pytest.fixture
+def decoded(tmp_path):
+    rows = [("a-1", "cmn", "我吃饭"), ("b-1", "yue", "我食飯"), ("b-2", "yue", "佢哋")]
+    datadir.write(
+        tmp_path / "data",
+        [Utterance(key, "w", text, key[0], lang, "s", 1.0, text_cmn=text) for key, lang, text in rows],
+    )
+    (tmp_path / "text").write_text("a-1 我吃饭\nb-1 我食\nb-2 \n", encoding="utf-8")
+    return tmp_path
+
+
+def test_one_row_a_variety_and_one_for_all(decoded):
+    rows = cer.score(decoded, decoded / "data", "text")
+    assert [(r["variety"], r["sentences"], r["characters"], r["errors"]) for r in rows] == [
+        ("cmn", 1, 3, 0),
+        ("yue", 2, 5, 3),
+        ("all", 3, 8, 3),
+    ]
+    assert (decoded / "cer.tsv").read_text().splitlines() == [
+        "variety\tsentences\tcharacters\terrors\tcer",
+        "cmn\t1\t3\t0\t0",
+        "yue\t2\t5\t3\t0.6",
+        "all\t3\t8\t3\t0.375",
+    ]
+
+
+def test_a_missing_hypothesis_is_named(decoded):
+    (decoded / "text").write_text("a-1 我吃饭\nb-1 我食\n", encoding="utf-8")
+    with pytest.raises(DataError, match="got none for b-2"):
+        cer.score(decoded, decoded / "data", "text")

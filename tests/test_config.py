@@ -1,0 +1,76 @@
+import pytest
+import yaml
+
+from fangyan.config import check_keys, compose, merge
+from fangyan.errors import DataError
+from fangyan.files import ROOT
+
+
+def write(folder, **files):
+    for name, text in files.items():
+        (folder / f"{name}.yaml").write_text(text)
+    return folder
+
+
+def test_an_overlay_states_only_the_difference(tmp_path):
+    write(tmp_path, base="a: 1\nconf: {x: 1, y: [1, 2]}", over="include: base.yaml\nconf: {y: [3]}\nb: 2")
+    assert compose(tmp_path / "over.yaml") == {"a": 1, "conf": {"x": 1, "y": [3]}, "b": 2}
+
+
+def test_of_several_includes_the_later_wins(tmp_path):
+    write(tmp_path, one="a: 1\nb: 1", two="a: 2", over="include: [one.yaml, two.yaml]")
+    assert compose(tmp_path / "over.yaml") == {"a": 2, "b": 1}
+
+
+def test_another_class_leaves_the_options_of_the_first_behind(tmp_path):
+    write(tmp_path, base="optim: adam\noptim_conf: {lr: 1}", over="include: base.yaml\noptim: sgd")
+    assert compose(tmp_path / "over.yaml") == {"optim": "sgd"}
+    write(tmp_path, over="include: base.yaml\noptim: adam\noptim_conf: {eps: 2}")
+    assert compose(tmp_path / "over.yaml") == {"optim": "adam", "optim_conf": {"lr": 1, "eps": 2}}
+
+
+def test_merging_leaves_its_arguments_alone():
+    base = {"a": {"b": 1}}
+    assert merge(base, {"a": {"c": 2}}) == {"a": {"b": 1, "c": 2}}
+    assert base == {"a": {"b": 1}}
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({"over": "include: over.yaml"}, "circle: over.yaml -> over.yaml"),
+        ({"over": "a: 1\na: 2"}, r"over\.yaml:2: a key stands once in a mapping, got 'a' again"),
+        ({"over": "a: [1"}, r"over\.yaml:\d: not readable as YAML"),
+        ({"over": "- 1"}, r"over\.yaml:1: a configuration is a mapping"),
+        ({"over": "include: gone.yaml"}, r"gone\.yaml: no such file"),
+        ({"over": "a: !!python/object/apply:os.system [true]"}, "not readable as YAML"),
+    ],
+)
+def test_bad_files_are_named(tmp_path, files, message):
+    write(tmp_path, **files)
+    with pytest.raises(DataError, match=message):
+        compose(tmp_path / "over.yaml")
+
+
+def test_unknown_keys_are_refused_at_any_depth_with_the_nearest_known():
+    known = {"encoder": None, "encoder_conf": {"num_blocks": None, "attention_heads": None}, "free": None}
+    check_keys({"encoder": "x", "encoder_conf": {"num_blocks": 3}, "free": {"anything": 1}}, known, "c.yaml")
+    with pytest.raises(DataError, match=r"c\.yaml: unknown key 'encodr': did you mean 'encoder'\?"):
+        check_keys({"encodr": 1}, known, "c.yaml")
+    with pytest.raises(
+        DataError, match=r"encoder_conf: unknown key 'num_blocs': did you mean 'num_blocks'\?"
+    ):
+        check_keys({"encoder_conf": {"num_blocs": 1}}, known, "c.yaml")
+    with pytest.raises(DataError, match="unknown key 'zzz': known are encoder, encoder_conf, free"):
+        check_keys({"zzz": 1}, known, "c.yaml")
+
+
+CONFIGURATIONS = sorted([*ROOT.glob("conf/**/*.yaml"), *ROOT.glob("egs2/*/*/conf/**/*.yaml")])
+
+
+@pytest.mark.parametrize("path", CONFIGURATIONS, ids=lambda p: str(p.relative_to(ROOT)))
+def test_every_configuration_of_the_repository_composes(path):
+    assert compose(path)
+    overlay = yaml.safe_load(path.read_text())
+    if "include" in overlay:
+        assert len(path.read_text().splitlines()) <= 20

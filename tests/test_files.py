@@ -1,0 +1,125 @@
+import json
+import stat
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from fangyan import files
+from fangyan.errors import DataError
+
+
+def test_atomic_leaves_nothing_behind_when_the_block_fails(tmp_path):
+    target = tmp_path / "a.txt"
+    target.write_text("old")
+    with pytest.raises(RuntimeError), files.atomic(target) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_tables_come_back_as_written_with_comments_skipped(tmp_path):
+    table = tmp_path / "t.tsv"
+    files.write_table(table, [{"a": 0.123456789, "b": "話"}, {"a": 2, "b": ""}], ("a", "b"))
+    assert table.read_text(encoding="utf-8") == "a\tb\n0.123457\t話\n2\t\n"
+    table.write_text("# why\n" + table.read_text(encoding="utf-8"), encoding="utf-8")
+    assert files.read_table(table) == [{"a": "0.123457", "b": "話"}, {"a": "2", "b": ""}]
+
+
+def test_a_table_written_on_windows_is_read(tmp_path):
+    (tmp_path / "t.tsv").write_bytes("\ufeffa\tb\r\n1\t2\r\n".encode())
+    assert files.read_table(tmp_path / "t.tsv") == [{"a": "1", "b": "2"}]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"a\tb\n1\n", r"t\.tsv:2: 2 columns \(a b\), got 1"),
+        (b"", r"t\.tsv:1: a table starts with a header"),
+        (b"a\tb\n1\t\xff\n", r"t\.tsv:2: must be UTF-8, got byte 0xff"),
+    ],
+)
+def test_malformed_tables_are_named_with_their_line(tmp_path, content, message):
+    (tmp_path / "t.tsv").write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        files.read_table(tmp_path / "t.tsv")
+
+
+def test_a_missing_table_is_named(tmp_path):
+    with pytest.raises(DataError, match=r"t\.tsv: no such file"):
+        files.read_table(tmp_path / "t.tsv")
+
+
+def test_fingerprint_sees_content_and_names_but_not_places(tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "x").write_text("1")
+    same = files.fingerprint(tmp_path / "a")
+    assert same == files.fingerprint(tmp_path / "b")
+    (tmp_path / "b" / "x").write_text("2")
+    assert same != files.fingerprint(tmp_path / "b")
+    (tmp_path / "a" / "x").rename(tmp_path / "a" / "y")
+    assert same != files.fingerprint(tmp_path / "a")
+
+
+def test_produce_builds_once_and_again_when_an_input_changed(tmp_path):
+    built = []
+
+    def build(folder: Path) -> None:
+        built.append(folder)
+        (folder / "x").write_text(str(len(built)))
+
+    out = tmp_path / "out"
+    assert files.produce(out, {"seed": 1}, build)
+    assert not files.produce(out, {"seed": 1}, build)
+    assert (out / "x").read_text() == "1"
+    assert files.produce(out, {"seed": 2}, build)
+    assert (out / "x").read_text() == "2"
+    assert json.loads((out / files.DONE).read_text()) == {"seed": 2}
+
+
+def test_produce_never_trusts_what_a_killed_build_left(tmp_path):
+    out = tmp_path / "out"
+
+    def killed(folder: Path) -> None:
+        (folder / "stale").write_text("half")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        files.produce(out, {}, killed)
+    assert not out.exists()
+    assert files.produce(out, {}, lambda folder: (folder / "x").write_text("whole"))
+    assert sorted(p.name for p in out.iterdir()) == [files.DONE, "x"]
+
+
+def test_unpack_brings_out_what_is_in_the_archive(tmp_path):
+    with zipfile.ZipFile(tmp_path / "m.zip", "w") as bundle:
+        bundle.writestr("exp/a/config.yaml", "x: 1")
+    files.unpack(tmp_path / "m.zip", tmp_path / "out")
+    assert (tmp_path / "out/exp/a/config.yaml").read_text() == "x: 1"
+
+
+@pytest.mark.parametrize("name", ["../evil", "/tmp/evil", "a/../../evil"])
+def test_unpack_refuses_a_member_that_leaves_the_folder(tmp_path, name):
+    with zipfile.ZipFile(tmp_path / "m.zip", "w") as bundle:
+        bundle.writestr("good", "x")
+        bundle.writestr(name, "x")
+    with pytest.raises(DataError, match="plain files below the folder"):
+        files.unpack(tmp_path / "m.zip", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_unpack_refuses_links(tmp_path):
+    link = zipfile.ZipInfo("link")
+    link.external_attr = (stat.S_IFLNK | 0o777) << 16
+    with zipfile.ZipFile(tmp_path / "m.zip", "w") as bundle:
+        bundle.writestr(link, "/etc/passwd")
+    with pytest.raises(DataError, match="got 'link'"):
+        files.unpack(tmp_path / "m.zip", tmp_path / "out")
+
+
+def test_unpack_says_that_a_file_is_no_archive(tmp_path):
+    (tmp_path / "m.zip").write_text("not a zip")
+    with pytest.raises(DataError, match="not readable as a zip archive"):
+        files.unpack(tmp_path / "m.zip", tmp_path)

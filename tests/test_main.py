@@ -1,0 +1,49 @@
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from fangyan import __main__ as main
+from fangyan.errors import DataError
+
+VERBS = "data tokens stats train decode score dump retrieve report pack publish bench".split()
+
+
+def test_every_stage_has_its_verb_and_every_verb_explains_itself():
+    assert sorted(main.cli.commands) == sorted(VERBS)
+    for verb in VERBS:
+        result = CliRunner().invoke(main.cli, [verb, "--help"])
+        assert result.exit_code == 0
+        assert all(parameter.help for parameter in main.cli.commands[verb].params), verb
+
+
+@pytest.mark.parametrize(
+    "line", [["fly"], ["dump", "--bogus", "1"], ["dump", "--encoder"], ["score", "stray"]]
+)
+def test_bad_usage_exits_with_2(line):
+    assert CliRunner().invoke(main.cli, line).exit_code == 2
+
+
+def test_a_users_mistake_is_one_line_and_exit_code_2(tmp_path):
+    command = ["dump", "--encoder", "fbank", "--data", str(tmp_path / "gone"), "--out", str(tmp_path)]
+    run = subprocess.run([sys.executable, "-m", "fangyan", *command], capture_output=True, text=True)
+    assert run.returncode == 2
+    assert run.stderr.count("\n") == 1
+    assert run.stderr.startswith("fangyan: ") and "gone" in run.stderr
+
+
+def test_a_defect_of_ours_keeps_its_stack_trace(monkeypatch):
+    def broken(**_):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(main, "cli", broken)
+    with pytest.raises(ZeroDivisionError):
+        main.main()
+
+    def mistaken(**_):
+        raise DataError("text:3: no")
+
+    monkeypatch.setattr(main, "cli", mistaken)
+    with pytest.raises(SystemExit, match="2"):
+        main.main()

@@ -1,0 +1,278 @@
+"""`fangyan.retrieval`: ranks and metrics by hand, and a data directory with archives from end to end."""
+
+from pathlib import Path
+
+import kaldiio
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fangyan import datadir
+from fangyan.datadir import Utterance
+from fangyan.errors import DataError, UserError
+from fangyan.files import read_table
+from fangyan.retrieval import GROUPS, PAIRS, SCORES, evaluate, pooled, ranks, retrieve
+from fangyan.seqsim import seqsim
+
+
+def test_ranks():
+    scores = torch.tensor([[0.9, 0.1, 0.2], [0.5, 0.4, 0.3], [0.1, 0.2, 0.3]])
+    assert ranks(scores, torch.eye(3, dtype=torch.bool)).tolist() == [1, 2, 1]
+
+
+def test_ties_count_against_the_encoder():
+    right = torch.tensor([[True, False, False]])
+    assert ranks(torch.tensor([[0.5, 0.5, 0.5]]), right).tolist() == [3]
+    assert ranks(torch.tensor([[0.5, 0.5, 0.4]]), right).tolist() == [2]
+    assert ranks(torch.tensor([[0.5, 0.5 - 1e-7, 0.49]]), right).tolist() == [2]  # rounding is a tie
+    assert ranks(torch.tensor([[-1.0, -1.0, -2.0]]), right).tolist() == [2]
+
+
+def test_the_best_of_several_right_candidates_counts():
+    scores = torch.tensor([[0.3, 0.8, 0.9, 0.1], [0.9, 0.1, 0.8, 0.7]])
+    right = torch.tensor([[True, True, False, False], [False, True, False, True]])
+    assert ranks(scores, right).tolist() == [2, 3]
+
+
+@settings(deadline=None)
+@given(st.lists(st.lists(st.integers(0, 3), min_size=4, max_size=4), min_size=1, max_size=5))
+def test_ranks_match_sorting(rows):
+    right = torch.zeros(len(rows), 4, dtype=torch.bool)
+    right[:, 1:3] = True
+    slow = []
+    for row in rows:  # the wrong before the right at equal scores
+        order = sorted(range(4), key=lambda k: (-row[k], k in (1, 2)))
+        wrong_before = [k for k in order[: min(order.index(1), order.index(2))]]
+        slow.append(1 + len(wrong_before))
+    assert ranks(torch.tensor(rows, dtype=torch.float32), right).tolist() == slow
+
+
+def test_malformed_scores():
+    with pytest.raises(DataError, match="NaN"):
+        ranks(torch.tensor([[0.0, float("nan")]]), torch.tensor([[True, False]]))
+    with pytest.raises(DataError, match="none for query 1"):
+        ranks(torch.zeros(2, 2), torch.tensor([[True, False], [False, False]]))
+
+
+def test_metrics_by_hand():
+    # Ranks 1, 3 and 2.
+    scores = torch.tensor([[0.9, 0.1, 0.2], [0.5, 0.3, 0.4], [0.4, 0.2, 0.3]])
+    found = evaluate(scores, "abc", "abc")
+    assert found.n == 3
+    assert (found.recall_at_1, found.recall_at_5) == pytest.approx((1 / 3, 1))
+    assert found.mrr == pytest.approx((1 + 1 / 3 + 1 / 2) / 3)
+    assert found.chance == pytest.approx(1 / 3)
+
+
+def test_recall_at_5_needs_the_first_five():
+    scores = torch.linspace(0, 1, 6).repeat(6, 1)  # the last candidate first: ranks 6, 5, ..., 1
+    found = evaluate(scores, "abcdef", "abcdef")
+    assert (found.recall_at_1, found.recall_at_5) == pytest.approx((1 / 6, 5 / 6))
+
+
+def test_several_recordings():
+    # Sentence a: 2 queries, 3 candidates; sentence b: 1 and 1. Ranks: 1, 2, 4.
+    scores = torch.tensor([[0.9, 0.1, 0.1, 0.8], [0.1, 0.2, 0.3, 0.4], [0.9, 0.8, 0.7, 0.6]])
+    found = evaluate(scores, "aab", "aaab")
+    assert (found.n, found.recall_at_1, found.recall_at_5) == (3, pytest.approx(1 / 3), 1)
+    assert found.mrr == pytest.approx((1 + 1 / 2 + 1 / 4) / 3)
+    assert found.chance == pytest.approx((3 / 4 + 3 / 4 + 1 / 4) / 3)
+
+
+def test_only_common_sentences_count():
+    # Query x and candidate y are nobody's translation: y would otherwise outrank the right answers.
+    scores = torch.tensor([[1.0, 0.2, 0.1], [1.0, 0.0, 0.9], [1.0, 0.9, 0.9]])
+    found = evaluate(scores, "abx", "yab")
+    assert (found.n, found.recall_at_1, found.chance) == (2, 1, 0.5)
+
+
+def test_one_common_sentence_leaves_nothing_to_confuse():
+    with pytest.raises(DataError, match=r"2 sentences .* got 1"):
+        evaluate(torch.zeros(2, 2), "ab", "bc")
+
+
+def test_pooled_by_hand():
+    # Means (2, 0), (1, 1) and (0, 0).
+    frames = {"a": np.array([[1, 0], [3, 0]]), "b": np.array([[1.0, 1]]), "c": np.array([[1.0, 0], [-1, 0]])}
+    found = SCORES["pooled"].compare(pooled(frames), pooled(frames))
+    half = 0.5**0.5
+    np.testing.assert_allclose(found.numpy(), [[1, half, 0], [half, 1, 0], [0, 0, 0]], atol=1e-6)
+
+
+@pytest.mark.parametrize("name", SCORES)
+def test_scores_are_symmetric(name):
+    chance, score = np.random.default_rng(0), SCORES[name]
+    a, b = (
+        score.prepare({str(t): chance.standard_normal((t, 4)).astype(np.float32) for t in lengths})
+        for lengths in ((1, 5, 9), (2, 7))
+    )
+    torch.testing.assert_close(score.compare(a, b), score.compare(b, a).T)
+    assert score.compare(a, b).shape == (3, 2)
+
+
+SPOKEN = {  # two recordings of s0 in hak, no s2 there; "site" is in no table
+    "cmn": ("s0", "s1", "s2"),
+    "hak": ("s0", "s0", "s1"),
+    "site": ("s0", "s1", "s2"),
+}
+
+
+def utterances(spoken=SPOKEN) -> list[Utterance]:
+    return [
+        Utterance(f"{variety}-{n}", f"/nowhere/{variety}{n}.wav", "", variety, variety, sentence, 1.0)
+        for variety, sentences in spoken.items()
+        for n, sentence in enumerate(sentences)
+    ]
+
+
+def write_features(folder: Path, layer: str, features: dict[str, np.ndarray]) -> None:
+    (folder / layer).mkdir(parents=True, exist_ok=True)
+    place = folder / layer / "feats"
+    with kaldiio.WriteHelper(f"ark,scp:{place}.ark,{place}.scp") as writer:
+        for key in sorted(features):
+            writer(key, features[key])
+
+
+@pytest.fixture
+def home(tmp_path) -> Path:
+    """A data directory, and features of a layer that hears sentences and of one that hears nothing."""
+    spoken = utterances()
+    datadir.write(tmp_path / "data", spoken)
+    chance = np.random.default_rng(0)
+    meaning = {s: chance.standard_normal((4, 8)) for s in ("s0", "s1", "s2")}
+    heard = {
+        u.id: np.repeat(meaning[u.sentence], 2, 0)[n % 3 :].astype(np.float32) for n, u in enumerate(spoken)
+    }
+    write_features(tmp_path / "feats" / "data", "layer01", heard)
+    write_features(
+        tmp_path / "feats" / "data", "layer00", {key: np.ones((2, 8), np.float32) for key in heard}
+    )
+    return tmp_path
+
+
+@pytest.mark.parametrize("score", SCORES)
+def test_retrieve(home, score):
+    assert retrieve(home / "feats", [home / "data"], home / "out", score) == [home / "out" / "data"]
+    rows = read_table(home / "out" / "data" / "pairs.tsv")
+    assert tuple(rows[0]) == PAIRS
+    pairs = [
+        ("cmn", "hak"),
+        ("cmn", "site"),
+        ("hak", "cmn"),
+        ("hak", "site"),
+        ("site", "cmn"),
+        ("site", "hak"),
+    ]
+    places = [(row["layer"], row["source"], row["target"]) for row in rows]
+    assert places == [(layer, *pair) for layer in ("layer00", "layer01") for pair in pairs]
+    assert [row["n"] for row in rows[:6]] == ["2", "3", "3", "3", "3", "2"]
+    assert [float(row["recall_at_1"]) for row in rows] == [0] * 6 + [1] * 6
+    # cmn -> hak: s0 has 2 of 3 candidates right, s1 has 1 of 3. hak -> cmn: each query 1 of 2.
+    assert [float(row["chance"]) for row in rows[:3]] == pytest.approx([1 / 2, 1 / 3, 1 / 2], abs=1e-6)
+    # All scores equal: s0 is behind 1 wrong candidate, s1 behind 2.
+    assert float(rows[0]["mrr"]) == pytest.approx((1 / 2 + 1 / 3) / 2, abs=1e-6)
+    groups = read_table(home / "out" / "data" / "groups.tsv")
+    assert tuple(groups[0]) == GROUPS
+    assert [(g["source_group"], g["target_group"]) for g in groups[:2]] == [
+        ("hakka", "mandarin"),
+        ("hakka", "site"),
+    ]
+    assert len(groups) == 12 and {g["pairs"] for g in groups} == {"1"}
+    assert read_table(home / "out" / "data" / ".skipped.tsv") == []
+
+
+def test_groups_are_means_over_pairs(home, monkeypatch):
+    monkeypatch.setattr("fangyan.retrieval.group_of", lambda code: "north" if code == "cmn" else "south")
+    retrieve(home / "feats", [home / "data"], home / "out")
+    pairs = {
+        (r["source"], r["target"]): r
+        for r in read_table(home / "out" / "data" / "pairs.tsv")
+        if r["layer"] == "layer00"
+    }
+    groups = [g for g in read_table(home / "out" / "data" / "groups.tsv") if g["layer"] == "layer00"]
+    cells = [(g["source_group"], g["target_group"], g["pairs"]) for g in groups]
+    assert cells == [("north", "south", "2"), ("south", "north", "2"), ("south", "south", "2")]
+    mean = (float(pairs["cmn", "hak"]["mrr"]) + float(pairs["cmn", "site"]["mrr"])) / 2
+    assert float(groups[0]["mrr"]) == pytest.approx(mean, abs=1e-5)
+
+
+def test_a_matrix_serves_both_directions(home):
+    """The rank of hak-2 among cmn by single pairs, against the table made from transposed matrices."""
+    chance = np.random.default_rng(1)
+    noise = {u.id: chance.standard_normal((3, 4)).astype(np.float32) for u in utterances()}
+    write_features(home / "noise" / "data", "layer00", noise)
+    retrieve(home / "noise", [home / "data"], home / "out")
+    f1 = [[seqsim(noise[q], noise[c]).f1 for c in ("cmn-0", "cmn-1")] for q in ("hak-0", "hak-1", "hak-2")]
+    right = (f1[0][0] > f1[0][1], f1[1][0] > f1[1][1], f1[2][1] > f1[2][0])
+    row = next(
+        r
+        for r in read_table(home / "out" / "data" / "pairs.tsv")
+        if (r["source"], r["target"]) == ("hak", "cmn")
+    )
+    assert float(row["recall_at_1"]) == pytest.approx(sum(right) / 3, abs=1e-5)
+
+
+def test_finished_work_is_kept_and_changed_input_is_not(home):
+    paths = home / "feats", [home / "data"], home / "out"
+    assert retrieve(*paths) and not retrieve(*paths)
+    assert retrieve(*paths, score="pooled")
+    write_features(
+        home / "feats" / "data", "layer01", {u.id: np.ones((1, 8), np.float32) for u in utterances()}
+    )
+    assert retrieve(*paths, score="pooled")
+    rows = read_table(home / "out" / "data" / "pairs.tsv")
+    assert all(float(row["recall_at_1"]) == 0 for row in rows)
+
+
+def test_utterances_without_features_are_named(home):
+    some = {u.id: np.ones((1, 8), np.float32) for u in utterances()}
+    write_features(
+        home / "fewer" / "data", "layer00", {key: some[key] for key in some if not key.startswith("hak")}
+    )
+    with pytest.raises(DataError, match=r"layer00: lacks 3 utterances .* first is hak-0"):
+        retrieve(home / "fewer", [home / "data"], home / "out")
+    write_features(home / "more" / "data", "layer00", some | {"zzz": some["hak-0"]})
+    with pytest.raises(DataError, match=r"data: lacks 1 utterances .* first is zzz"):
+        retrieve(home / "more", [home / "data"], home / "out")
+    assert not (home / "out" / "data").exists()
+
+
+def test_malformed_features_say_where(home):
+    features = {u.id: np.ones((1, 8), np.float32) for u in utterances()}
+    features["hak-1"][0, 3] = np.nan
+    write_features(home / "nan" / "data", "layer00", features)
+    for score in SCORES:
+        with pytest.raises(DataError, match="layer00: utterance hak-1: features must be finite"):
+            retrieve(home / "nan", [home / "data"], home / "out", score)
+
+
+def test_an_unknown_score_says_which_are_known(home):
+    with pytest.raises(UserError, match="'dtw': known are seqsim, pooled"):
+        retrieve(home / "feats", [home / "data"], home / "out", "dtw")
+
+
+def test_pairs_without_common_sentences_are_listed(home, capsys):
+    spoken = utterances({"cmn": ("s0", "s1"), "hak": ("s0", "s1"), "yue": ("s1", "s9")})
+    datadir.write(home / "partly", spoken)
+    write_features(home / "some" / "partly", "layer00", {u.id: np.ones((1, 2), np.float32) for u in spoken})
+    retrieve(home / "some", [home / "partly"], home / "out")
+    assert len(read_table(home / "out" / "partly" / "pairs.tsv")) == 2
+    assert [tuple(row.values()) for row in read_table(home / "out" / "partly" / ".skipped.tsv")] == [
+        ("cmn", "yue", "1"),
+        ("hak", "yue", "1"),
+    ]
+    assert "2 pairs of varieties share fewer than 2 sentences" in capsys.readouterr().err
+
+
+def test_a_set_without_a_pair_is_an_error(home):
+    datadir.write(home / "alone", [u for u in utterances() if u.variety == "cmn"])
+    write_features(home / "feats" / "alone", "layer00", {"cmn-0": np.ones((1, 8), np.float32)})
+    with pytest.raises(DataError, match=r"alone: .*two varieties.* got cmn"):
+        retrieve(home / "feats", [home / "alone"], home / "out")
+
+
+def test_features_must_have_been_dumped(home):
+    with pytest.raises(DataError, match="run the stage dump first"):
+        retrieve(home / "nothing", [home / "data"], home / "out")
