@@ -94,6 +94,14 @@ def test_tiles_of_any_size_give_the_same(tile):
     check(queries, candidates, seqsim_matrix(pack(queries, tile), pack(candidates, tile)))
 
 
+def test_without_onednn_as_on_a_gpu(monkeypatch):
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+    queries, candidates = random_set(5, [8, 3, 20, 3, 1]), random_set(6, [4, 31, 4, 4])
+    packed = pack(queries, 10)
+    assert not packed.tiles[0].frames.is_mkldnn
+    check(queries, candidates, seqsim_matrix(packed, candidates))
+
+
 def test_tiles_are_bounded():
     packed = pack(random_set(7, [10, 50, 9, 8, 7]), tile=20)
     assert [tile.frames.shape[0] for tile in packed.tiles] == [15, 19, 50]

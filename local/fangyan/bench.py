@@ -1,7 +1,8 @@
 """Speeds, each as a ratio to a baseline that is measured in turn with it in the same process.
 
 A ratio is the median over the repeats of value / baseline, both of one repeat: what else runs on the machine slows
-both. The features are random, their lengths uniform from `SHORTEST` to `LONGEST` frames.
+both. SeqSim multiplies by oneDNN, which on some processors outruns torch.mm: it is held against both, each on square
+matrices of the best side. The features are random, their lengths uniform from `SHORTEST` to `LONGEST` frames.
 """
 
 import time
@@ -66,19 +67,28 @@ def _gflops(queries: Set, candidates: Set) -> float:
     return 2e-9 * frames * queries[0].shape[1] / _seconds(seqsim_matrix, queries, candidates)
 
 
-def _matmul_gflops(queries: Set, candidates: Set) -> float:
-    return _square_gflops(_best_side())
+def _torch_mm(a: Tensor, product: Tensor) -> None:
+    torch.mm(a, a, out=product)
+
+
+def _onednn(a: Tensor, product: Tensor) -> None:
+    F.linear(a, a)
+
+
+def _square_gflops(multiply: Callable[[Tensor, Tensor], None], side: int) -> float:
+    square, product = torch.ones(side, side), torch.empty(side, side)
+    square = square.to_mkldnn() if multiply is _onednn else square
+    seconds = _seconds(lambda: [multiply(square, product) for _ in range(PRODUCTS)])
+    return 2e-9 * PRODUCTS * side**3 / seconds
 
 
 @cache
-def _best_side() -> int:
-    return max(SIDES, key=lambda side: max(_square_gflops(side) for _ in range(3)))
+def _best_side(multiply: Callable) -> int:
+    return max(SIDES, key=lambda side: max(_square_gflops(multiply, side) for _ in range(3)))
 
 
-def _square_gflops(side: int) -> float:
-    square, product = torch.ones(side, side), torch.empty(side, side)
-    seconds = _seconds(lambda: [torch.mm(square, square, out=product) for _ in range(PRODUCTS)])
-    return 2e-9 * PRODUCTS * side**3 / seconds
+def _matmul_gflops(multiply: Callable) -> Rate:
+    return lambda queries, candidates: _square_gflops(multiply, _best_side(multiply))
 
 
 def _pairs_per_second(scorer: Callable[[Set, Set], object], few: int = UTTERANCES) -> Rate:
@@ -103,9 +113,13 @@ class Benchmark:
     dimension: int
 
 
+MATMUL, ONEDNN = _matmul_gflops(_torch_mm), _matmul_gflops(_onednn)
+
 BENCHMARKS = (
-    Benchmark("seqsim_vs_matmul_d256", _gflops, "GFLOP/s", _matmul_gflops, "torch.mm", 256),
-    Benchmark("seqsim_vs_matmul_d512", _gflops, "GFLOP/s", _matmul_gflops, "torch.mm", 512),
+    Benchmark("seqsim_vs_matmul_d256", _gflops, "GFLOP/s", MATMUL, "torch.mm", 256),
+    Benchmark("seqsim_vs_matmul_d512", _gflops, "GFLOP/s", MATMUL, "torch.mm", 512),
+    Benchmark("seqsim_vs_onednn_d256", _gflops, "GFLOP/s", ONEDNN, "oneDNN product", 256),
+    Benchmark("seqsim_vs_onednn_d512", _gflops, "GFLOP/s", ONEDNN, "oneDNN product", 512),
     Benchmark(
         "seqsim_vs_loop_d256",
         _pairs_per_second(seqsim_matrix),

@@ -76,3 +76,19 @@ def test_nothing_left_is_an_error_that_says_why(odd):
     with pytest.raises(DataError, match="no utterances remain .5 unreadable audio, 1 empty transcript"):
         corpora.prepare("odd", odd, odd / "data")
     assert not (odd / "data" / "test").exists()
+
+
+def test_killed_preparation_is_repeated_and_gives_the_same(odd, monkeypatch):
+    home = corpora.prepare("odd", odd, odd / "calm")["test"]
+
+    def killed(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(datadir, "write", killed)
+        corpora.prepare("odd", odd, odd / "killed")
+    assert not (odd / "killed" / "test").exists()
+    again = corpora.prepare("odd", odd, odd / "killed")["test"]
+    assert [(u.id, u.duration) for u in datadir.read(again)] == [
+        (u.id, u.duration) for u in datadir.read(home)
+    ]
