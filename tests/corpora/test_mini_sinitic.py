@@ -1,6 +1,11 @@
 """The embedded corpus: its tables, its sets, its recordings."""
 
+import os
 import re
+import signal
+import subprocess
+import sys
+import time
 import unicodedata
 from collections import Counter
 from itertools import combinations
@@ -12,7 +17,7 @@ from fangyan import audio, synthesis
 from fangyan.corpora import mini_sinitic
 from fangyan.corpora.mini_sinitic import READ_BY, VOICES, Sentence
 from fangyan.errors import DataError
-from fangyan.files import read_table
+from fangyan.files import ROOT, read_table
 
 SYLLABLE = re.compile(r"[˥˦˧˨˩]+")
 TABLES = (mini_sinitic.WORDS, mini_sinitic.PATTERNS)
@@ -253,7 +258,28 @@ def test_recordings_are_the_same_bytes_with_any_number_of_jobs(tmp_path):
         assert len(SYLLABLE.findall(utterance.ipa)) == len(utterance.text)
 
 
-def test_a_killed_run_resumes(tmp_path):
+def test_killed_preparation_goes_on_to_the_same_files(tmp_path):
+    command = [sys.executable, "-m", "fangyan", "data", "--corpus", "mini_sinitic", "--limit", "4"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "local")}
+
+    def start(folder: Path) -> subprocess.Popen:
+        folder.mkdir(exist_ok=True)
+        return subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL)
+
+    killed = start(tmp_path / "killed")
+    while killed.poll() is None and len(list((tmp_path / "killed").rglob("*.wav"))) < 7:
+        time.sleep(0.001)
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    assert not (tmp_path / "killed/data/test").exists()
+    for name in ("killed", "calm"):
+        assert start(tmp_path / name).wait() == 0
+    whole = {name: data for name, data in files(tmp_path / "killed").items() if ".partial" not in name}
+    assert whole == files(tmp_path / "calm")
+    assert len(whole) > 3 * 3 * 4
+
+
+def test_a_damaged_recording_is_made_again(tmp_path):
     made = mini_sinitic.splits(tmp_path, limit=1)
     before = files(tmp_path)
     missing, broken, kept = (Path(utterance.wav) for utterance in made["dev"])

@@ -8,7 +8,8 @@ from typing import Any
 from fangyan import audio, datadir
 from fangyan import config as configs
 from fangyan.asr.task import logging_to, parameters
-from fangyan.encoders.espnet import CHECKPOINT
+from fangyan.encoders import best_device
+from fangyan.encoders.espnet import CHECKPOINT, asr_task
 from fangyan.files import fingerprint, produce, write_text
 
 
@@ -28,10 +29,12 @@ def decode(exp: Path, sets: Sequence[Path], config: Path, out: Path) -> list[Pat
 
 
 def _recogniser(exp: Path, settings: Mapping[str, Any], where: str) -> Callable:
+    asr_task()
     from espnet2.bin.asr_inference import Speech2Text
 
     configs.check_keys(settings, parameters(Speech2Text) or {}, where)
-    return Speech2Text(str(exp / "config.yaml"), str(exp / CHECKPOINT), **settings)
+    model = {"asr_train_config": str(exp / "config.yaml"), "asr_model_file": str(exp / CHECKPOINT)}
+    return Speech2Text(**model, **({"device": best_device()} | dict(settings)))
 
 
 def _decode(recogniser: Callable[[], Callable], data: Path, folder: Path) -> None:
@@ -40,6 +43,7 @@ def _decode(recogniser: Callable[[], Callable], data: Path, folder: Path) -> Non
     with logging_to(folder / "decode.log"):
         lines = []
         for utterance in tqdm(datadir.read(data), desc=f"decode {data.name}", unit="utt", disable=None):
-            best, *_ = recogniser()(audio.read(utterance.wav))
-            lines.append(f"{utterance.id} {best[0] or ''}\n")
+            found = recogniser()(audio.read(utterance.wav))
+            nbest = found[0] if isinstance(found, tuple) else found  # with interctc its texts come along
+            lines.append(f"{utterance.id} {nbest[0][0] or ''}\n")
     write_text(folder / "text", "".join(lines))

@@ -11,6 +11,7 @@ from typing import Any, TextIO
 import yaml
 
 from fangyan import config as configs
+from fangyan.encoders.espnet import asr_task
 from fangyan.errors import DataError
 from fangyan.files import write_table, write_text
 
@@ -23,7 +24,6 @@ def run(settings: Mapping[str, Any], source: Path, stem: Path, arguments: Mappin
     ``source`` is the file that the user wrote the settings in, for error messages. The exact command line is logged.
     """
     import torch
-    from espnet2.tasks.asr import ASRTask
 
     configs.check_keys(settings, known_keys(settings), str(source))
     config, log = stem.with_suffix(".yaml"), stem.with_suffix(".log")
@@ -36,7 +36,7 @@ def run(settings: Mapping[str, Any], source: Path, stem: Path, arguments: Mappin
     print(f"{line}\n# messages: {log}", flush=True)
     with logging_to(log) as stream, redirect_stderr(stream), whole_checkpoints(stem.parent, settings):
         logging.info(line)
-        _task(ASRTask).main(cmd=command)
+        _task(asr_task()).main(cmd=command)
 
 
 def _task(base: type) -> type:
@@ -129,12 +129,12 @@ def _epoch_row(epoch: int, by_role: Mapping[str, Mapping]) -> dict[str, Any]:
 
 def known_keys(settings: Mapping[str, Any]) -> dict[str, Any]:
     """What ESPnet's ASR task understands with the classes ``settings`` choose, as `config.check_keys` wants it."""
+    task = asr_task()
     from espnet2.tasks.abs_task import optim_classes, scheduler_classes
-    from espnet2.tasks.asr import ASRTask
 
-    parser = ASRTask.get_parser()
+    parser = task.get_parser()
     known: dict[str, Any] = {action.dest: None for action in parser._actions}
-    chosen = {choice.name: choice.classes for choice in ASRTask.class_choices_list}
+    chosen = {choice.name: choice.classes for choice in task.class_choices_list}
     chosen |= {"optim": optim_classes, "scheduler": scheduler_classes}
     for name, classes in chosen.items():
         value = settings.get(name, parser.get_default(name))

@@ -46,10 +46,20 @@ FAMILIES = {
 FORMS = "espnet:<experiment folder or model.zip>, random:<the same>, fbank, mfcc"
 
 
-def load_encoder(spec: str, device: str = "cpu") -> Encoder:
-    """The encoder that ``spec`` names, ready on ``device``; `UserError` with the known forms for any other."""
+def load_encoder(spec: str, device: str | None = None) -> Encoder:
+    """The encoder that ``spec`` names, ready on ``device``; `UserError` with the known forms for any other.
+
+    ``device`` None: a GPU if there is one.
+    """
     module, argument, options = _family(spec)
-    return module.load(argument, device, **options)
+    return module.load(argument, device or best_device(), **options)
+
+
+def best_device() -> str:
+    """``cuda`` if there is a GPU, else ``cpu``."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def identity(spec: str) -> dict[str, str]:

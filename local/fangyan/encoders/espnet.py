@@ -1,7 +1,8 @@
 """Encoders of ESPnet ASR models: the subsampling output, each block and the final norm, free of batch padding."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
+from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -164,20 +165,26 @@ def _from_folder(folder: Path, device: str, trained: bool) -> ESPnetEncoder:
     return ESPnetEncoder(model, device)
 
 
+def asr_task() -> type:
+    """ESPnet's ASR task. Its import takes a quarter of a minute and talks of optional packages, which is muted."""
+    with redirect_stderr(StringIO()):
+        from espnet2.tasks.asr import ASRTask
+    return ASRTask
+
+
 def build(config: Path, statistics: Path | None):
     """The ESPnet ASR model that a config.yaml describes, with random weights of seed 0."""
     from argparse import Namespace
 
     import torch
     import yaml
-    from espnet2.tasks.asr import ASRTask
 
     args = yaml.safe_load(config.read_text(encoding="utf-8"))
     if statistics is not None and "stats_file" in args.get("normalize_conf", {}):
         args["normalize_conf"]["stats_file"] = str(statistics)
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return ASRTask.build_model(Namespace(**args))
+        return asr_task().build_model(Namespace(**args))
 
 
 def load_weights(model, checkpoint: Path) -> None:
