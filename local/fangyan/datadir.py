@@ -2,10 +2,11 @@
 
 ``wav.scp utt2spk spk2utt utt2dur utt2lang utt2sent`` always; ``text`` (the variety's wording), ``text_cmn`` (Mandarin
 wording) and ``utt2ipa`` where the corpus has them. One line an utterance, ``id value``, sorted by code point.
+``lang2group``, a line a variety, where its groups are not those of ``conf/varieties.tsv``.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,6 +50,7 @@ FILES = {
     "text_cmn": "text_cmn",
     "utt2ipa": "ipa",
 }
+GROUPS = "lang2group"
 OPTIONAL = ("text", "text_cmn", "utt2ipa")
 
 
@@ -73,9 +75,15 @@ def read(path: Path) -> list[Utterance]:
     return utterances
 
 
-def write(path: Path, utterances: Iterable[Utterance], dropped: Sequence[Dropped] = ()) -> None:
+def write(
+    path: Path,
+    utterances: Iterable[Utterance],
+    dropped: Sequence[Dropped] = (),
+    groups: Mapping[str, str] | None = None,
+) -> None:
     """A data directory of ``utterances`` (any order) with what was left out in ``.dropped.tsv``.
 
+    ``groups``: variety -> group, where these are the corpus's own; those of varieties that occur are written.
     Raises `DataError` for duplicate ids, ids that do not start with the speaker, and half-filled optional fields.
     """
     rows = sorted(utterances, key=lambda u: u.id)
@@ -95,11 +103,19 @@ def write(path: Path, utterances: Iterable[Utterance], dropped: Sequence[Dropped
     )
     _check_speakers(path, rows)
     write_table(path / ".dropped.tsv", [vars(d) for d in dropped], ("id", "reason", "detail"))
+    occurring = sorted({u.variety for u in rows} & set(groups or {}))
+    if occurring:
+        write_text(path / GROUPS, "".join(_line(path / GROUPS, code, groups[code]) for code in occurring))
+
+
+def read_groups(path: Path) -> dict[str, str]:
+    """Variety -> group, where the data directory has groups of its own; else empty."""
+    return read_map(path / GROUPS) if (path / GROUPS).exists() else {}
 
 
 def identity(path: Path) -> str:
     """A fingerprint of the tables of a data directory (of the audio only its paths and durations)."""
-    tables = [path / name for name in FILES if (path / name).exists()]
+    tables = [path / name for name in (*FILES, GROUPS) if (path / name).exists()]
     if not tables:
         raise DataError(f"{path}: no data directory there; run the stage data first")
     return fingerprint([table.name for table in tables], *tables)

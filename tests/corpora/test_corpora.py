@@ -31,7 +31,9 @@ def odd(tmp_path, monkeypatch):
     soundfile.write(tmp_path / "stereo.wav", np.zeros((44_100, 2)), 44_100)
     (tmp_path / "broken.wav").write_text("hello")
 
-    def splits(root, jobs=1, limit=0):
+    def splits(root, jobs=1, limit=0, *, only_good=False):
+        if only_good:
+            return {"test": [Utterance("s-good", str(root / "good.wav"), "好", "s", "site1", "good")]}
         names = {"good": None, "stereo": None, "broken": None, "gone": None, "cut": 0.5}
         files = {"cut": "good"}
         return {
@@ -44,6 +46,7 @@ def odd(tmp_path, monkeypatch):
 
     module = ModuleType("fangyan.corpora.odd", "odd")
     module.splits = splits
+    module.groups = lambda: {"site1": "north", "site2": "south"}
     monkeypatch.setitem(sys.modules, "fangyan.corpora.odd", module)
     monkeypatch.setattr(corpora, "names", lambda: ["odd"])
     return tmp_path
@@ -92,3 +95,27 @@ def test_killed_preparation_is_repeated_and_gives_the_same(odd, monkeypatch):
     assert [(u.id, u.duration) for u in datadir.read(again)] == [
         (u.id, u.duration) for u in datadir.read(home)
     ]
+
+
+def test_a_corpus_has_options_of_its_own(odd):
+    chosen = corpora.options("odd", ["only_good=true"])
+    assert chosen == {"only_good": True}
+    home = corpora.prepare("odd", odd, odd / "data", **chosen)["test"]
+    assert [u.id for u in datadir.read(home)] == ["s-good"]
+    assert corpora.options("odd", ["only_good=x=1"]) == {"only_good": "x=1"}
+    assert corpora.options("odd", []) == {}
+
+
+@pytest.mark.parametrize("choice", ["limit=3", "only_good", "bogus=1", "=1"])
+def test_an_unknown_option_is_answered_with_the_known_ones(odd, choice):
+    with pytest.raises(UserError, match="corpus odd: an option is NAME=VALUE, known are only_good; got"):
+        corpora.options("odd", [choice])
+
+
+def test_groups_of_a_corpus_go_into_the_data_directory(odd):
+    assert datadir.read_groups(corpora.prepare("odd", odd, odd / "all")["test"]) == {}
+    home = corpora.prepare("odd", odd, odd / "good", only_good=True)["test"]
+    assert datadir.read_groups(home) == {"site1": "north"}
+    before = datadir.identity(home)
+    (home / "lang2group").write_text("site1 west\n")
+    assert datadir.identity(home) != before

@@ -6,7 +6,7 @@ import torch
 
 from fangyan import audio, datadir
 from fangyan.encoders import identity, load_encoder
-from fangyan.encoders.espnet import CHECKPOINT
+from fangyan.encoders.espnet import CHECKPOINT, locate
 from fangyan.errors import DataError, UserError
 
 
@@ -109,3 +109,13 @@ def test_a_truncated_checkpoint_is_named(job, tmp_path):
     (copy / CHECKPOINT).write_bytes(content[: len(content) // 2])
     with pytest.raises(DataError, match="not a whole checkpoint"):
         load_encoder(f"espnet:{copy}")
+
+
+@pytest.mark.parametrize("place", ["/etc/hostname", "../outside.pth", "exp/../../outside.pth"])
+def test_a_packed_model_that_points_elsewhere_is_refused(tmp_path, place):
+    (tmp_path / "meta.yaml").write_text(
+        f"yaml_files: {{asr_train_config: config.yaml}}\nfiles: {{asr_model_file: {place}}}\n"
+    )
+    (tmp_path / "config.yaml").write_text("x: 1")
+    with pytest.raises(DataError, match=r"meta\.yaml: files lie within the archive, got"):
+        locate(tmp_path)

@@ -6,6 +6,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." >/dev/null && pwd)
 
 corpus=mini_sinitic  # a corpus of local/fangyan/corpora
 corpus_dir=""  # where the corpus lies, or where an embedded one is made
+corpus_options=""  # what the corpus lets one choose: NAME=VALUE, several separated by semicolons
 train_set=train  # set to train on
 dev_set=dev  # set that chooses checkpoint and layer; with --encoder it may be empty: no layer is chosen
 test_sets="test"  # sets to report, separated by spaces
@@ -41,6 +42,7 @@ as_file_name() { # TEXT
 }
 
 read -r -d '' -a tests <<<"$test_sets" || true # read's exit code only says that the text ended
+IFS=';' read -r -d '' -a choices < <(printf %s "$corpus_options") || true
 read -r -d '' -a rivals <<<"$baselines" || true
 [ ${#tests[@]} -gt 0 ] || die "--test_sets needs a set to report"
 [ -n "$dev_set$encoder" ] || die "training needs --dev_set; without one, measure an encoder: --encoder SPEC"
@@ -78,7 +80,8 @@ run cd "$PWD"
 run . "$root/utils/path.sh"
 
 if stage 1 data "Prepare Kaldi data directories: data/SET"; then
-  run python -m fangyan data --corpus "$corpus" ${corpus_dir:+--corpus_dir "$corpus_dir"} --out data --nj "$nj"
+  run python -m fangyan data --corpus "$corpus" ${corpus_dir:+--corpus_dir "$corpus_dir"} \
+    "${choices[@]/#/--corpus_option=}" --out data --nj "$nj"
 fi
 
 if stage 2 tokens "List the tokens of the training transcripts"; then

@@ -6,15 +6,17 @@ A corpus module has a docstring (what it is, licence, where to get it, citation)
 
 which lists the recordings of each set as they lie under ``root``, at any rate and number of channels, whole files or
 segments of them, without opening the audio; ``root`` is None where the user named no folder. ``limit`` says how many
-sentences of each set are wanted (0: all): a module that generates audio need not generate more. `prepare` does the
-rest.
+sentences of each set are wanted (0: all): a module that generates audio need not generate more. Keyword-only
+parameters beyond these are the corpus's own options. Where varieties are finer than ``conf/varieties.tsv``, as sites
+are, a function ``groups() -> dict[str, str]`` says which group each belongs to. `prepare` does the rest.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, replace
 from functools import partial
 from importlib import import_module
+from inspect import signature
 from multiprocessing import get_context
 from pathlib import Path
 from pkgutil import iter_modules
@@ -40,17 +42,41 @@ def load(name: str) -> ModuleType:
     return import_module(f"{__name__}.{name}")
 
 
-def prepare(name: str, root: Path | None, out: Path, jobs: int = 1, limit: int = 0) -> dict[str, Path]:
+def options(name: str, choices: Sequence[str]) -> dict[str, str | bool]:
+    """The corpus's own options out of ``NAME=VALUE`` words; `UserError` with the known names for an unknown one.
+
+    ``true`` and ``false`` are truth values, everything else is text.
+    """
+    parameters = signature(load(name).splits).parameters.values()
+    known = [parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]
+    chosen = {}
+    for choice in choices:
+        key, given, value = choice.strip().partition("=")
+        if key not in known or not given:
+            known_names = ", ".join(known) or "none"
+            raise UserError(
+                f"corpus {name}: an option is NAME=VALUE, known are {known_names}; got {choice!r}"
+            )
+        chosen[key] = {"true": True, "false": False}.get(value, value)
+    return chosen
+
+
+def prepare(
+    name: str, root: Path | None, out: Path, jobs: int = 1, limit: int = 0, **chosen: str | bool
+) -> dict[str, Path]:
     """The data directories ``out/<set>`` of a corpus by set; finished ones are kept.
 
-    ``root``: where the corpus lies; ``jobs``: processes; ``limit``: only the first so many sentences of a set (0: all).
+    ``root``: where the corpus lies; ``jobs``: processes; ``limit``: only the first so many sentences of a set (0: all);
+    ``chosen``: the corpus's own `options`.
     """
     sets = {}
-    for name_of_set, records in load(name).splits(root, jobs, limit).items():
+    corpus = load(name)
+    groups = corpus.groups() if hasattr(corpus, "groups") else {}
+    for name_of_set, records in corpus.splits(root, jobs, limit, **chosen).items():
         records = _first_sentences(records, limit)
         sets[name_of_set] = out / name_of_set
-        inputs = {"corpus": name, "records": fingerprint([asdict(record) for record in records])}
-        produce(sets[name_of_set], inputs, partial(_write_set, records, out / name_of_set, jobs))
+        inputs = {"corpus": name, "records": fingerprint([asdict(record) for record in records], groups)}
+        produce(sets[name_of_set], inputs, partial(_write_set, records, groups, out / name_of_set, jobs))
         utterances = datadir.read(sets[name_of_set])
         hours = sum(u.duration for u in utterances) / 3600
         dropped = datadir.summary(datadir.read_dropped(sets[name_of_set]))
@@ -67,11 +93,13 @@ def _first_sentences(records: Sequence[Utterance | Dropped], limit: int) -> list
     return [u for u in utterances if u.sentence in kept]
 
 
-def _write_set(records: Sequence[Utterance | Dropped], home: Path, jobs: int, folder: Path) -> None:
+def _write_set(
+    records: Sequence[Utterance | Dropped], groups: Mapping[str, str], home: Path, jobs: int, folder: Path
+) -> None:
     """Writes one data directory to ``folder``, which is renamed to ``home`` afterwards."""
     ready = parallel(partial(_ready, folder=folder, home=home), records, jobs, desc=f"data {home.name}")
     utterances = [record for record in ready if isinstance(record, Utterance)]
-    datadir.write(folder, utterances, [record for record in ready if isinstance(record, Dropped)])
+    datadir.write(folder, utterances, [record for record in ready if isinstance(record, Dropped)], groups)
 
 
 def parallel(task: Callable, items: Sequence, jobs: int, desc: str) -> list:

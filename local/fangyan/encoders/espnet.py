@@ -140,6 +140,9 @@ def locate(folder: Path) -> tuple[Path, Path, Path | None]:
     else:
         config, checkpoint = folder / "config.yaml", folder / CHECKPOINT
     for path in (config, checkpoint):
+        # Not resolved: checkpoints are links within the folder. A packed model must not point out of it.
+        if not path.absolute().is_relative_to(folder.absolute()) or ".." in path.relative_to(folder).parts:
+            raise DataError(f"{folder / 'meta.yaml'}: files lie within the archive, got {path}")
         if not path.exists():
             raise UserError(
                 f"{path}: no trained ESPnet model there: run ./run.sh --stage train, or name its folder or zip"
