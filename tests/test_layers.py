@@ -8,7 +8,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "local" / "fangyan"
 FLOORS = (
     "errors files text audio datadir varieties provenance synthesis corpora config encoders asr cer dump seqsim "
-    "retrieval report publish bench __main__"
+    "similarity phonetics retrieval control resampling statistics report publish bench __main__"
 ).split()
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

@@ -23,6 +23,7 @@ OPTIONS_TITLE = "Options, with the values they have now (--name VALUE or --name=
 STAGES_TITLE = "Stages, for --stage and --stop_stage (name or number):"
 TRAINING = ["data", "tokens", "stats", "train", "decode", "score"]
 STAGES = [*TRAINING, "dump", "retrieve", "report", "pack", "publish"]
+VERBS = [*STAGES[:8], "intervals", *STAGES[8:]]
 
 RECORDING_PYTHON = """#!/bin/bash
 if [ "$1" = -c ]; then exit "${NO_ESPNET:-0}"; fi
@@ -249,7 +250,7 @@ if stage 2 two "The second"; then run true; fi
 def test_a_dry_run_runs_nothing_and_writes_nothing(desk: Desk) -> None:
     result = desk.run("--dry_run", "--stop_stage", "publish", "--hf_repo", "user/name", NO_ESPNET="1")
     assert result.returncode == 0
-    assert list(dict.fromkeys(words[0] for words in commands(result.stdout))) == STAGES
+    assert list(dict.fromkeys(words[0] for words in commands(result.stdout))) == VERBS
     assert [line.split()[3] for line in result.stderr.splitlines()] == [str(n) for n in range(1, 12)]
     assert not desk.calls() and not list(desk.recipe.iterdir())
 
@@ -282,7 +283,7 @@ def test_stages_by_name_and_by_number(desk: Desk) -> None:
 
 def test_publishing_is_no_part_of_a_default_run(desk: Desk) -> None:
     desk.run()
-    assert desk.verbs() == STAGES[:-1]
+    assert desk.verbs() == VERBS[:-1]
     desk.run("--stage", "publish", "--stop_stage", "11", "--hf_repo", "user/name")
     wanted = "-m fangyan publish --exp exp/e_branchformer_text_cmn_seed1 --hf_repo user/name"
     assert desk.calls() == [wanted.split()]
@@ -378,9 +379,30 @@ def test_every_encoder_is_measured_on_every_set(desk: Desk) -> None:
     assert report[3:9] == ["--exp", "exp/x", "--dev", "dev", "--test=one", "--test=two"]
 
 
+def test_the_encoder_is_controlled_for_sound_on_sets_with_ipa(desk: Desk) -> None:
+    for name in ("dev", "two"):
+        (desk.recipe / f"data/{name}").mkdir(parents=True)
+        (desk.recipe / f"data/{name}/utt2ipa").touch()
+    arguments = ["--test_sets", "one two", "--tag", "x y", "--stage", "retrieve", "--stop_stage", "retrieve"]
+    wanted = ["control", "--feats", "exp/x y/feats", "--data", "data/dev", "--data", "data/two"]
+    wanted += ["--score", "seqsim", "--quantile", "0.05", "--out", "exp/x y/control"]
+    printed = commands(desk.run("--dry_run", *arguments).stdout)[-1]
+    assert printed == wanted
+    cli.commands["control"].make_context("control", printed[1:])
+    desk.run(*arguments, "--control_quantile", "0.5")
+    verbs = [call[2] for call in desk.calls()]
+    assert verbs.count("control") == 1 and verbs[-1] == "control"
+    assert value(desk.calls()[-1], "--quantile") == "0.5"
+
+
+def test_without_ipa_nothing_is_controlled(desk: Desk) -> None:
+    desk.run("--stage", "retrieve", "--stop_stage", "retrieve")
+    assert desk.verbs() == ["retrieve", "intervals"]
+
+
 def test_an_encoder_is_measured_without_training(desk: Desk) -> None:
     result = desk.run("--encoder", "espnet:../x y/model.zip", "--dev_set", "", "--train_config", "none.yaml")
-    assert desk.verbs() == ["data", "dump", "retrieve", "report"]
+    assert desk.verbs() == ["data", "dump", "retrieve", "intervals", "report"]
     assert "stage 4 (train): left out, an encoder is given" in result.stderr
     dumps = [value(call, "--encoder") for call in desk.calls() if call[2] == "dump"]
     assert dumps == ["espnet:../x y/model.zip", "random:../x y/model.zip", "fbank", "mfcc"]

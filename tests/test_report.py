@@ -318,6 +318,176 @@ def test_odd_names_are_words_not_markup(exp):
     assert "./run.sh --tag '<script>alert(1)</script>'" in page.text
 
 
+# Sound finds 6 of 10 from cmn and 4 of 30 from yue: 10 of 40 together. 4 and 16 queries are controlled.
+CONTROLLED = """layer source target n recall_at_1 chance quantile n_controlled recall_at_1_controlled mrr_controlled
+ chance_controlled phonetics_recall_at_1 phonetics_recall_at_1_controlled partial_correlation
+layer01 yue cmn 30 0.5 0.1 0.05 16 0.25 0.4 0.1 0.133333 0 -0.0126
+layer01 cmn yue 10 0.9 0.1 0.05 4 0.75 0.8 0.1 0.6 0 -
+layer01 all all 40 0.6 0.1 0.05 20 0.35 0.48 0.1 0.25 0 -0.0126
+layer02 yue cmn 30 0.6 0.1 0.05 16 0.5 0.6 0.1 0.133333 0 0.2
+layer02 cmn yue 10 1 0.1 0.05 4 1 1 0.1 0.6 0 0.4
+layer02 all all 40 0.7 0.1 0.05 20 0.6 0.68 0.1 0.25 0 0.3
+""".replace("\n ", " ")
+BINS = """layer bin low high n recall_at_1 chance
+layer01 1 0.05 0.204 20 0.75 0.1
+layer01 2 0.206 0.5 20 0.45 0.1
+layer02 1 0.05 0.204 20 0.8 0.1
+"""
+
+
+def control(exp: Path, name="test", controlled=CONTROLLED, bins=BINS) -> None:
+    """The tables of the pronunciation control; a cell - is empty."""
+    for file, text in (("controlled.tsv", controlled), ("bins.tsv", bins)):
+        cells = [["" if cell == "-" else cell for cell in line.split(" ")] for line in text.splitlines()]
+        write(exp / "control" / name / file, "".join("\t".join(row) + "\n" for row in cells))
+
+
+def test_sound_of_the_chosen_layer_by_pair_and_pooled_and_of_every_layer(exp, unrendered):
+    control(exp)
+    text = report(exp, "dev", ["test"]).read_text()
+    body = rows(text, "Meaning or sound")
+    assert body[0][2:] == [
+        *("R@1", "sound alone R@1", "n controlled"),
+        *("R@1 controlled", "chance controlled", "partial correlation"),
+    ]
+    assert body[1:4] == [
+        ["cmn", "yue", "90.0", "60.0", "4", "75.0", "10.0", "–"],
+        ["yue", "cmn", "50.0", "13.3", "16", "25.0", "10.0", "-0.013"],
+        ["all", "all", "60.0", "25.0", "20", "35.0", "10.0", "-0.013"],
+    ]
+    assert body[4:] == [
+        ["layer", "R@1", "R@1 controlled", "n controlled", "partial correlation"],
+        ["layer01", "60.0", "35.0", "20", "-0.013"],
+        ["layer02", "70.0", "60.0", "20", "0.300"],
+    ]
+    section = text.split("## Meaning or sound")[1].split("\n## ")[0]
+    assert [line.split()[1] for line in section.splitlines() if line.startswith("| **")] == [
+        "**all**",
+        "**layer01**",
+    ]
+    assert "a perfect ranking comes to about 0.52." in section  # sqrt(3 / (10 + 1))
+
+
+def test_sound_says_what_was_compared_with_what(exp, unrendered):
+    control(exp)
+    text = report(exp, "dev", ["test"]).read_text()
+    assert (
+        text.index("## Variety by variety") < text.index("## Meaning or sound") < text.index("## Character")
+    )
+    assert "contains only queries that sound alone gets wrong" in text
+    assert "no nearer than the quantile 0.05 of" in text
+    assert "After Shim et al. (2025, arXiv 2505.19606)" in text and "the definitions are ours" in text
+    assert (
+        "On test, sound alone has R@1 25.0 %, layer01 60.0 % (40 queries of all pairs together, chance 10.0 %). "
+        "On the 20 controlled queries the layer has 35.0 %, chance 10.0 %, and sound alone none by construction."
+    ) in text
+    assert "in percent: layer01 60.0 and 35.0, layer02 70.0 and 60.0.](<images/control.png>)" in text
+    assert "in percent: 0.05 to 0.20 75.0, 0.21 to 0.50 45.0.](<images/bins.png>)" in text
+    assert "in 2 bins of 20 queries." in text
+    assert "sound alone" not in str(rows(text, "Systems compared"))
+
+
+def test_figures_of_sound_show_the_numbers(exp):
+    control(exp)
+    found = results.read(exp, "dev", ["test"]).control["test"]
+    axes = figures.control(found.pooled, "test").axes[0]
+    assert [[bar.get_height() for bar in bars] for bars in axes.containers] == [[60, 70], [35, 60]]
+    assert [line.get_ydata()[0] for line in axes.lines] == [25, 10]
+    axes = figures.bins(found.bins, "test").axes[0]
+    assert [bar.get_height() for bar in axes.containers[0]] == [75, 45]
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["0.05–0.20", "0.21–0.50"]
+    assert axes.lines[0].get_ydata()[0] == pytest.approx(10)
+
+
+def test_sound_on_the_page_and_in_the_images(exp):
+    scores(exp / "retrieval" / "far", {"layer01": (0.1, 0.3), "layer02": (0.5, 0.5)})
+    control(exp)
+    control(exp, "far")
+    text = report(exp, "dev", ["test", "far", "plain"]).read_text()
+    assert {"control.png", "control_far.png", "bins.png", "bins_far.png"} <= {
+        path.name for path in (exp / "images").iterdir()
+    }
+    assert "No IPA (utt2ipa) was compared on plain, so sound is not controlled for there." in text
+    assert Page(exp / "report.html").tags.count("img") == 2 + 4 + 1
+
+
+def test_without_ipa_one_sentence_says_that_sound_is_not_controlled_for(made):
+    section = made.read_text().split("## Meaning or sound")[1].split("\n## ")[0]
+    assert section.strip() == "No IPA (utt2ipa) was compared on test, so sound is not controlled for there."
+
+
+def test_sound_without_a_chosen_layer_shows_all_of_them(exp):
+    control(exp)
+    text = report(exp, "", ["test"]).read_text()
+    assert [row[0] for row in rows(text, "Meaning or sound")] == ["layer", "layer01", "layer02"]
+    assert "On test, sound alone has R@1 25.0 % (40 queries" in text
+    assert not (exp / "images" / "bins.png").exists()
+
+
+def test_where_sound_gets_every_query_right_nothing_can_be_told(exp):
+    lines = ["layer01 cmn yue 10 0.9 0.1 0.05 0 - - - 1 - -", "layer01 all all 10 0.9 0.1 0.05 0 - - - 1 - -"]
+    control(exp, controlled="\n".join([CONTROLLED.splitlines()[0], *lines]))
+    text = report(exp, "dev", ["test"]).read_text()
+    assert rows(text, "Meaning or sound")[2] == ["all", "all", "90.0", "100.0", "0", "–", "–", "–"]
+    assert "No query is controlled, so this set cannot tell meaning from sound." in text
+    assert "the layer has" not in text
+
+
+def test_many_pairs_are_left_to_the_file(exp, unrendered):
+    line = "layer01 {} {} 30 0.5 0.1 0.05 16 0.25 0.4 0.1 0.1 0 0.1".format
+    pairs = [line(a, b) for a, b in permutations([f"s{n:02d}" for n in range(11)], 2)]
+    control(exp, controlled="\n".join([CONTROLLED.splitlines()[0], *pairs, line("all", "all")]))
+    text = report(exp, "dev", ["test"]).read_text()
+    assert [row[0] for row in rows(text, "Meaning or sound")[:3]] == ["source", "all", "layer"]
+    assert "The 110 pairs are in control/test/controlled.tsv." in text
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "message"),
+    [
+        (
+            "controlled",
+            "40 0.6 ",
+            "40 1.6 ",
+            r"controlled.tsv:4: recall_at_1 is a fraction in \[0, 1\], got '1.6'",
+        ),
+        ("controlled", "0.05 20 0.35", "0.05 20 much", "recall_at_1_controlled is .* or nothing, got 'much'"),
+        (
+            "controlled",
+            "0.05 4 0.75",
+            "0.05 - 0.75",
+            "tsv:3: n_controlled is a whole number from 0 up, got ''",
+        ),
+        ("controlled", "0.2\n", "1.2\n", r"tsv:5: partial_correlation is a number in \[-1, 1\] or nothing"),
+        ("controlled", " quantile ", " quantum ", "controlled.tsv:1: the columns are .* named quantile"),
+        ("controlled", "layer02 cmn yue", "layer02 yue cmn", "one row a layer and pair, got layer02 yue cmn"),
+        ("controlled", "layer02 all all", "layer02 all cmn", "every layer has the same ordered pairs"),
+        ("controlled", "all all", "both both", "controlled.tsv: the last row of a layer is from all to all"),
+        (
+            "controlled",
+            "layer01",
+            "layer00",
+            "controlled.tsv: the layer chosen is layer01, got layer00, layer02",
+        ),
+        (
+            "bins",
+            "layer01",
+            "layer00",
+            "bins.tsv: the layer chosen is layer01, got layer00, layer02: control",
+        ),
+        ("bins", "1 0.05", "0 0.05", "bins.tsv:2: bin is a whole number above 0, got '0'"),
+        ("bins", "0.5 20", "5 20", "bins.tsv:3: high is a fraction"),
+    ],
+)
+def test_malformed_control_is_refused_with_the_line(exp, file, old, new, message):
+    tables = {"controlled": CONTROLLED, "bins": BINS}
+    assert old in tables[file]
+    tables[file] = tables[file].replace(old, new)
+    control(exp, "test", **tables)
+    with pytest.raises(DataError, match=message):
+        report(exp, "dev", ["test"])
+
+
 def test_page_needs_nothing_from_elsewhere(made):
     page = Page(made.with_name("report.html"))
     links = [

@@ -13,8 +13,9 @@ from fangyan import datadir
 from fangyan.datadir import Utterance
 from fangyan.errors import DataError, UserError
 from fangyan.files import read_table
-from fangyan.retrieval import GROUPS, PAIRS, SCORES, evaluate, pooled, ranks, retrieve
+from fangyan.retrieval import GROUPS, METRICS, PAIRS, RANKS, evaluate, ranks, retrieve
 from fangyan.seqsim import seqsim
+from fangyan.similarity import SCORES
 
 
 def test_ranks():
@@ -63,13 +64,19 @@ def test_metrics_by_hand():
     assert found.n == 3
     assert (found.recall_at_1, found.recall_at_5) == pytest.approx((1 / 3, 1))
     assert found.mrr == pytest.approx((1 + 1 / 3 + 1 / 2) / 3)
+    assert found.median_rank == 2
     assert found.chance == pytest.approx(1 / 3)
 
 
-def test_recall_at_5_needs_the_first_five():
-    scores = torch.linspace(0, 1, 6).repeat(6, 1)  # the last candidate first: ranks 6, 5, ..., 1
-    found = evaluate(scores, "abcdef", "abcdef")
-    assert (found.recall_at_1, found.recall_at_5) == pytest.approx((1 / 6, 5 / 6))
+def test_the_median_rank_of_an_even_number_is_midway():
+    assert evaluate(torch.tensor([[0.9, 0.1], [0.9, 0.1]]), "ab", "ab").median_rank == 1.5  # of 1 and 2
+
+
+def test_recall_at_5_and_10_need_the_first_five_and_ten():
+    scores = torch.linspace(0, 1, 11).repeat(11, 1)  # the last candidate first: ranks 11, 10, ..., 1
+    found = evaluate(scores, "abcdefghijk", "abcdefghijk")
+    recalls = found.recall_at_1, found.recall_at_5, found.recall_at_10
+    assert recalls == pytest.approx((1 / 11, 5 / 11, 10 / 11))
 
 
 def test_several_recordings():
@@ -91,25 +98,6 @@ def test_only_common_sentences_count():
 def test_one_common_sentence_leaves_nothing_to_confuse():
     with pytest.raises(DataError, match=r"2 sentences .* got 1"):
         evaluate(torch.zeros(2, 2), "ab", "bc")
-
-
-def test_pooled_by_hand():
-    # Means (2, 0), (1, 1) and (0, 0).
-    frames = {"a": np.array([[1, 0], [3, 0]]), "b": np.array([[1.0, 1]]), "c": np.array([[1.0, 0], [-1, 0]])}
-    found = SCORES["pooled"].compare(pooled(frames), pooled(frames))
-    half = 0.5**0.5
-    np.testing.assert_allclose(found.numpy(), [[1, half, 0], [half, 1, 0], [0, 0, 0]], atol=1e-6)
-
-
-@pytest.mark.parametrize("name", SCORES)
-def test_scores_are_symmetric(name):
-    chance, score = np.random.default_rng(0), SCORES[name]
-    a, b = (
-        score.prepare({str(t): chance.standard_normal((t, 4)).astype(np.float32) for t in lengths})
-        for lengths in ((1, 5, 9), (2, 7))
-    )
-    torch.testing.assert_close(score.compare(a, b), score.compare(b, a).T)
-    assert score.compare(a, b).shape == (3, 2)
 
 
 SPOKEN = {  # two recordings of s0 in hak, no s2 there; "site" is in no table
@@ -183,8 +171,86 @@ def test_retrieve(home, score):
     assert read_table(home / "out" / "data" / ".skipped.tsv") == []
 
 
-def test_groups_are_means_over_pairs(home, monkeypatch):
-    monkeypatch.setattr("fangyan.retrieval.group_of", lambda code: "north" if code == "cmn" else "south")
+def test_ranks_and_metrics_files(home):
+    retrieve(home / "feats", [home / "data"], home / "out")
+    rows = read_table(home / "out" / "data" / "ranks.tsv")
+    assert tuple(rows[0]) == RANKS
+    assert [tuple(row.values()) for row in rows[:5]] == [
+        (
+            "layer00",
+            "cmn",
+            "hak",
+            "cmn-0",
+            "s0",
+            "2",
+            "2",
+            "3",
+        ),  # all scores equal: behind all that are wrong
+        ("layer00", "cmn", "hak", "cmn-1", "s1", "3", "1", "3"),
+        ("layer00", "cmn", "site", "cmn-0", "s0", "3", "1", "3"),
+        ("layer00", "cmn", "site", "cmn-1", "s1", "3", "1", "3"),
+        ("layer00", "cmn", "site", "cmn-2", "s2", "3", "1", "3"),
+    ]
+    assert len(rows) == 2 * (2 + 3 + 3 + 3 + 3 + 2) and {row["rank"] for row in rows[16:]} == {"1"}
+    metrics = read_table(home / "out" / "data" / "metrics.tsv")
+    assert tuple(metrics[0]) == METRICS
+    assert [row["median_rank"] for row in metrics] == ["2.5", "3", "2", "2", "3", "2.5"] + ["1"] * 6
+    pairs = read_table(home / "out" / "data" / "pairs.tsv")
+    assert pairs == [{name: row[name] for name in PAIRS} for row in metrics]
+
+
+def test_metrics_are_those_of_the_ranks(home):
+    chance = np.random.default_rng(2)
+    noise = {u.id: chance.standard_normal((3, 4)).astype(np.float32) for u in utterances()}
+    write_features(home / "noise" / "data", "layer00", noise)
+    retrieve(home / "noise", [home / "data"], home / "out")
+    rows = read_table(home / "out" / "data" / "ranks.tsv")
+    for pair in read_table(home / "out" / "data" / "metrics.tsv"):
+        of_pair = [row for row in rows if (row["source"], row["target"]) == (pair["source"], pair["target"])]
+        found = np.array([float(row["rank"]) for row in of_pair])
+        chances = [int(row["right"]) / int(row["candidates"]) for row in of_pair]
+        assert int(pair["n"]) == len(found)
+        expected = (found <= 1).mean(), (1 / found).mean(), np.median(found), np.mean(chances)
+        measured = [float(pair[name]) for name in ("recall_at_1", "mrr", "median_rank", "chance")]
+        assert measured == pytest.approx(expected, abs=1e-5)
+
+
+def test_precision_and_recall_answer_in_the_direction_of_the_query(home):
+    """cmn says either sentence in a frame; hak adds a frame of s0 to its two of s1."""
+    x, y = np.eye(2, dtype=np.float32)
+    said = {"cmn-0": [x], "cmn-1": [y], "hak-0": [x], "hak-1": [y, y, x]}
+    spoken = utterances({"cmn": ("s0", "s1"), "hak": ("s0", "s1")})
+    datadir.write(home / "two", spoken)
+    write_features(home / "some" / "two", "layer00", {key: np.stack(value) for key, value in said.items()})
+    found = {}
+    for score in ("precision", "recall"):
+        retrieve(home / "some", [home / "two"], home / "out", score)
+        rows = read_table(home / "out" / "two" / "ranks.tsv")
+        found[score] = {row["query"]: int(row["rank"]) for row in rows}
+    # All of cmn-0 is in hak-0, and in hak-1: a tie. Of hak-1 a third is in cmn-0, two thirds are in cmn-1.
+    assert found["precision"] == {"cmn-0": 2, "cmn-1": 1, "hak-0": 1, "hak-1": 1}
+    # All of hak-0 is in cmn-0, of hak-1 a third. All of cmn-0 is in hak-1, and all of cmn-1: a tie.
+    assert found["recall"] == {"cmn-0": 1, "cmn-1": 1, "hak-0": 1, "hak-1": 2}
+
+
+@pytest.mark.parametrize(("normalise", "expected"), [("none", 1 / 8), ("centre", 1 / 2), ("whiten", 1)])
+def test_normalisation_takes_the_sound_of_a_variety_away(home, normalise, expected):
+    """Sentences are eight directions, 45 degrees apart; hak stretches them tenfold along x, and moves them."""
+    sentences = tuple(f"s{n}" for n in range(8))
+    spoken = utterances({"cmn": sentences, "hak": sentences})
+    datadir.write(home / "plane", spoken)
+    directions = {s: [np.cos(n * np.pi / 4), np.sin(n * np.pi / 4)] for n, s in enumerate(sentences)}
+    heard = {u.id: np.array([directions[u.sentence]], np.float32) for u in spoken}
+    heard |= {key: x * [10, 1] + [50, 0] for key, x in heard.items() if key.startswith("hak")}
+    write_features(home / "some" / "plane", "layer00", heard)
+    retrieve(home / "some", [home / "plane"], home / "out", normalise=normalise)
+    back = read_table(home / "out" / "plane" / "pairs.tsv")[1]
+    # Moved, all of hak is nearest to s0 = (1, 0); centred, (10, 1) is nearer to (1, 0) than to (1, 1).
+    assert (back["source"], float(back["recall_at_1"])) == ("hak", expected)
+
+
+def test_groups_are_means_over_pairs(home):
+    (home / "data" / "lang2group").write_text("cmn north\nhak south\nsite south\n")
     retrieve(home / "feats", [home / "data"], home / "out")
     pairs = {
         (r["source"], r["target"]): r
@@ -249,8 +315,8 @@ def test_malformed_features_say_where(home):
 
 
 def test_an_unknown_score_says_which_are_known(home):
-    with pytest.raises(UserError, match="'dtw': known are seqsim, pooled"):
-        retrieve(home / "feats", [home / "data"], home / "out", "dtw")
+    with pytest.raises(UserError, match="'bertscore': known are seqsim, .*pooled"):
+        retrieve(home / "feats", [home / "data"], home / "out", "bertscore")
 
 
 def test_pairs_without_common_sentences_are_listed(home, capsys):

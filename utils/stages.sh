@@ -105,7 +105,7 @@ show_help() {
   local i
   printf '%s\n' "${about[@]}" "" "Options, with the values they have now (--name VALUE or --name=VALUE):"
   for i in "${!option_names[@]}"; do
-    printf '  --%-14s %s  [%s]\n' "${option_names[i]}" "${option_helps[i]}" "${!option_names[i]}"
+    printf '  --%-16s %s  [%s]\n' "${option_names[i]}" "${option_helps[i]}" "${!option_names[i]}"
   done
   printf '\n%s\n' "Stages, for --stage and --stop_stage (name or number):"
   for i in "${!stage_names[@]}"; do

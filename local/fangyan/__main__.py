@@ -139,13 +139,62 @@ def dump(encoder: str, data: tuple[Path, ...], out: Path) -> None:
 @cli.command()
 @option("feats", "folder of dumped features, <set>/<layer>/feats.scp")
 @option("data", "data directory (may be repeated)", multiple=True)
-@option("score", "seqsim (F1 over frames) or pooled (cosine of mean frames)", str, default="seqsim")
-@option("out", "folder for <set>/{pairs,groups}.tsv")
-def retrieve(feats: Path, data: tuple[Path, ...], score: str, out: Path) -> None:
+@option(
+    "score",
+    "seqsim (F1 over frames), its precision or recall, pooled (cosine of mean frames), dtw",
+    str,
+    default="seqsim",
+)
+@option(
+    "normalise", "what is done to the frames of a variety first: none, centre, whiten", str, default="none"
+)
+@option("out", "folder for <set>/{pairs,groups,metrics,ranks}.tsv")
+def retrieve(feats: Path, data: tuple[Path, ...], score: str, normalise: str, out: Path) -> None:
     """Speech-to-speech retrieval between all varieties of a set."""
     from fangyan import retrieval
 
-    say(bool(retrieval.retrieve(feats, data, out, score)), out)
+    say(bool(retrieval.retrieve(feats, data, out, score, normalise)), out)
+
+
+@cli.command()
+@option("retrieval", "folder of retrieve, <set>/ranks.tsv")
+@option("set", "name of a set (may be repeated)", str, multiple=True)
+@option("out", "folder for <set>/intervals.tsv")
+def intervals(retrieval: Path, set: tuple[str, ...], out: Path) -> None:
+    """95 % intervals of the means of each layer, by a bootstrap over sentences (and sites)."""
+    from fangyan import statistics
+
+    say(bool(statistics.intervals(retrieval, set, out)), out)
+
+
+@cli.command()
+@option("a", "a set's folder of retrieve (with ranks.tsv)")
+@option("layer_a", "its layer", str)
+@option("b", "the folder it is compared with (may be the same)")
+@option("layer_b", "its layer", str)
+def compare(a: Path, layer_a: str, b: Path, layer_b: str) -> None:
+    """Two systems or layers on the same queries: difference of mean R@1, interval and p-value."""
+    from fangyan import statistics
+
+    found = statistics.compare(a, layer_a, b, layer_b)
+    click.echo(
+        f"R@1 {100 * found.a:.1f} and {100 * found.b:.1f} %, difference {100 * found.difference:+.1f} "
+        f"(95 %: {100 * found.low:+.1f} to {100 * found.high:+.1f}), p = {found.p:.4g}; "
+        f"n = {found.n}, {found.clusters}, chance {100 * found.chance:.1f} %"
+    )
+
+
+@cli.command()
+@option("feats", "folder of dumped features, <set>/<layer>/feats.scp")
+@option("data", "data directory with utt2ipa (may be repeated)", multiple=True)
+@option("score", "seqsim (F1 over frames) or pooled (cosine of mean frames)", str, default="seqsim")
+@option("quantile", "0 to 1, how strict: the larger, the fewer queries are kept", float, default=0.05)
+@option("out", "folder for <set>/{controlled,bins}.tsv")
+def control(feats: Path, data: tuple[Path, ...], score: str, quantile: float, out: Path) -> None:
+    """Retrieval of what sound alone gets wrong: is it meaning that aligns, or do cognates sound alike?"""
+    from fangyan import control
+
+    say(bool(control.control(feats, data, out, score, quantile)), out)
 
 
 @cli.command()

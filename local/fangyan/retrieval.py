@@ -8,11 +8,14 @@ Conventions
 - The rank of a query is 1 + the number of wrong candidates that score at least as high as its best right one.
   So ties count against the encoder: one whose scores are all equal has the worst rank, not a lucky one. Scores
   less than `TIE` apart are equal; what is closer is rounding, which differs from machine to machine.
-- R@k: fraction of queries with rank <= k. MRR: mean of 1 / rank. Chance: R@1 of a random order, which is the mean
-  over the queries of (right candidates) / (candidates).
+- R@k: fraction of queries with rank <= k. MRR: mean of 1 / rank. Median rank: midway between the middle two of an
+  even number. Chance: R@1 of a random order, which is the mean over the queries of (right candidates) / (candidates).
 - Varieties that share fewer than 2 sentences leave nothing to confuse; their pairs are not scored, but listed in
   ``.skipped.tsv``. A set without any pair to score is an error.
 - The mean of two groups is over their ordered pairs of varieties, each pair with equal weight.
+
+Files, all of one pass: ``pairs.tsv`` and ``groups.tsv``; ``metrics.tsv`` with more of what an ordered pair gave; and
+``ranks.tsv``, one row a query, which all of them can be computed from (`fangyan.statistics` does).
 """
 
 import sys
@@ -22,7 +25,6 @@ from functools import partial
 from itertools import combinations
 from pathlib import Path
 from statistics import fmean
-from typing import Any
 
 import numpy as np
 import torch
@@ -31,9 +33,9 @@ from tqdm import tqdm
 
 from fangyan import datadir, dump
 from fangyan.datadir import Utterance
-from fangyan.errors import DataError, UserError
+from fangyan.errors import DataError
 from fangyan.files import fingerprint, produce, write_table
-from fangyan.seqsim import Packed, pack, seqsim_matrix
+from fangyan.similarity import Score, choose
 from fangyan.varieties import group_of
 
 type Varieties = dict[str, list[Utterance]]
@@ -43,42 +45,33 @@ TIE = 1e-6
 
 
 @dataclass(frozen=True)
-class Score:
-    """A similarity: how a set of utterances is made ready, once, and how two such sets are compared.
+class Ranking:
+    """The ranks of the queries of one ordered pair of varieties."""
 
-    ``compare`` gives an (n, m) float tensor and is symmetric: ``compare(a, b) == compare(b, a).T``.
-    """
-
-    prepare: Callable[[Mapping[str, np.ndarray]], Any]
-    compare: Callable[[Any, Any], Tensor]
+    queries: Tensor  # (n,): their places among the utterances of the source
+    rank: Tensor  # (n,) int64, 1 is best
+    right: Tensor  # (n,): how many of the candidates are right answers
+    candidates: int
 
 
 @dataclass(frozen=True)
 class Metrics:
-    """What the retrieval of ``n`` queries gave: fractions in [0, 1]."""
+    """What the retrieval of ``n`` queries gave: ranks, and fractions in [0, 1]."""
 
     n: int
     recall_at_1: float
     recall_at_5: float
+    recall_at_10: float
     mrr: float
+    median_rank: float
     chance: float
 
 
-def pooled(features: Mapping[str, np.ndarray]) -> Packed:
-    """Each utterance as its mean frame. The SeqSim of two single frames is their cosine."""
-    return pack({key: frames.mean(0, np.float64, keepdims=True) for key, frames in features.items()})
-
-
-def f1(a: Packed, b: Packed) -> Tensor:
-    """(n, m) SeqSim F1."""
-    return seqsim_matrix(a, b).f1
-
-
-SCORES = {"seqsim": Score(pack, f1), "pooled": Score(pooled, f1)}
-
-METRICS = tuple(Metrics.__dataclass_fields__)
-PAIRS = ("layer", "source", "target", *METRICS)
-GROUPS = ("layer", "source_group", "target_group", "pairs", *METRICS[1:])
+MEANS = ("recall_at_1", "recall_at_5", "mrr", "chance")
+PAIRS = ("layer", "source", "target", "n", *MEANS)
+GROUPS = ("layer", "source_group", "target_group", "pairs", *MEANS)
+METRICS = ("layer", "source", "target", *Metrics.__dataclass_fields__)
+RANKS = ("layer", "source", "target", "query", "sentence", "rank", "right", "candidates")
 
 
 def ranks(scores: Tensor, right: Tensor) -> Tensor:
@@ -96,8 +89,8 @@ def ranks(scores: Tensor, right: Tensor) -> Tensor:
     return 1 + ((scores >= best - TIE) & ~right).sum(1)
 
 
-def evaluate(scores: Tensor, queries: Sequence[str], candidates: Sequence[str]) -> Metrics:
-    """The metrics of (n, m) ``scores`` between utterances with the sentence ids ``queries`` and ``candidates``.
+def ranking(scores: Tensor, queries: Sequence[str], candidates: Sequence[str]) -> Ranking:
+    """The ranks by (n, m) ``scores`` between utterances with the sentence ids ``queries`` and ``candidates``.
 
     Utterances whose sentence the other side lacks are left out. `DataError` where fewer than 2 sentences remain.
     """
@@ -107,27 +100,40 @@ def evaluate(scores: Tensor, queries: Sequence[str], candidates: Sequence[str]) 
     number = {sentence: n for n, sentence in enumerate(sorted(common))}
     rows, columns = (torch.tensor([number.get(s, -1) for s in side]) for side in (queries, candidates))
     right = (rows[:, None] == columns)[rows >= 0][:, columns >= 0]
-    rank = ranks(scores.cpu()[rows >= 0][:, columns >= 0], right).double()
-    recalls = ((rank <= k).double().mean().item() for k in (1, 5))
-    return Metrics(len(rank), *recalls, (1 / rank).mean().item(), right.double().mean().item())
+    rank = ranks(scores.cpu()[rows >= 0][:, columns >= 0], right)
+    return Ranking((rows >= 0).nonzero().squeeze(1), rank, right.sum(1), right.shape[1])
 
 
-def retrieve(feats: Path, sets: Sequence[Path], out: Path, score: str = "seqsim") -> list[Path]:
-    """The folders ``out/<set>`` that had to be written: ``pairs.tsv`` and ``groups.tsv`` for every layer.
+def measure(found: Ranking) -> Metrics:
+    """The metrics of a ranking."""
+    rank = found.rank.double()
+    recalls = ((rank <= k).double().mean().item() for k in (1, 5, 10))
+    chance = found.right.double().mean().item() / found.candidates
+    return Metrics(len(rank), *recalls, (1 / rank).mean().item(), rank.quantile(0.5).item(), chance)
 
-    ``feats``: folder of `fangyan.dump`, with a folder for each of the data directories ``sets``. ``score``: a name of
-    `SCORES`. `DataError` where features and data directory do not have the same utterances, and where there is no pair
-    of varieties to score; `UserError` for an unknown score.
+
+def evaluate(scores: Tensor, queries: Sequence[str], candidates: Sequence[str]) -> Metrics:
+    """The metrics of the `ranking` by these scores."""
+    return measure(ranking(scores, queries, candidates))
+
+
+def retrieve(
+    feats: Path, sets: Sequence[Path], out: Path, score: str = "seqsim", normalise: str = "none"
+) -> list[Path]:
+    """The folders ``out/<set>`` that had to be written: ``{pairs,groups,metrics,ranks}.tsv`` for every layer.
+
+    ``feats``: folder of `fangyan.dump`, with a folder for each of the data directories ``sets``. ``score`` and
+    ``normalise``: names that `fangyan.similarity` knows, else `UserError`. `DataError` where features and data
+    directory do not have the same utterances, and where there is no pair of varieties to score.
     """
-    if score not in SCORES:
-        raise UserError(f"unknown score {score!r}: known are {', '.join(SCORES)}")
+    chosen = choose(score, normalise)
     written = []
     for data in sets:
         of_set = feats / data.name
         layers = dump.layers(of_set)
         found = fingerprint(layers, *(of_set / layer for layer in layers))
-        inputs = {"feats": found, "data": datadir.identity(data), "score": score}
-        if produce(out / data.name, inputs, partial(_write, of_set, data, SCORES[score])):
+        inputs = {"feats": found, "data": datadir.identity(data), "score": score, "normalise": normalise}
+        if produce(out / data.name, inputs, partial(_write, of_set, data, chosen)):
             written.append(out / data.name)
     return written
 
@@ -137,18 +143,36 @@ def _write(feats: Path, data: Path, score: Score, folder: Path) -> None:
     pairs, skipped = _pairs(data, varieties)
     layers = dump.layers(feats)
     rows: list[dict] = []
-    with tqdm(total=len(layers) * len(pairs), desc=f"retrieve {data.name}", unit="pair", disable=None) as bar:
+    with (
+        tqdm(total=len(layers) * len(pairs), desc=f"retrieve {data.name}", unit="pair", disable=None) as bar,
+        (folder / "ranks.tsv").open("w", encoding="utf-8", newline="\n") as stream,  # too many to keep
+    ):
+        print(*RANKS, sep="\t", file=stream)
         for layer in layers:
             features = dump.read_features(feats, layer)
             _same_utterances(feats / layer, features, data, varieties)
             try:
-                of_layer = _layer(features, varieties, pairs, score, bar.update)
-                rows += sorted(({"layer": layer} | row for row in of_layer), key=_place)
+                of_layer = dict(sorted(_layer(features, varieties, pairs, score, bar.update)))
             except DataError as error:
                 raise DataError(f"{feats / layer}: {error}") from None
+            for (source, target), found in of_layer.items():
+                place = {"layer": layer, "source": source, "target": target}
+                rows.append(place | vars(measure(found)))
+                stream.writelines(_lines(place.values(), varieties[source], found))
     write_table(folder / ".skipped.tsv", skipped, ("source", "target", "sentences"))
-    write_table(folder / "groups.tsv", _groups(rows), GROUPS)
+    write_table(folder / "groups.tsv", _groups(rows, datadir.read_groups(data)), GROUPS)
+    write_table(folder / "metrics.tsv", rows, METRICS)
     write_table(folder / "pairs.tsv", rows, PAIRS)
+
+
+def _lines(place: Iterable[str], spoken: Sequence[Utterance], found: Ranking) -> Iterator[str]:
+    """The lines of ``ranks.tsv`` for one ordered pair."""
+    head = "\t".join(place)
+    for query, rank, right in zip(
+        *(x.tolist() for x in (found.queries, found.rank, found.right)), strict=True
+    ):
+        at = spoken[query]
+        yield f"{head}\t{at.id}\t{at.sentence}\t{rank}\t{right}\t{found.candidates}\n"
 
 
 def _by_variety(utterances: Iterable[Utterance]) -> Varieties:
@@ -199,30 +223,26 @@ def _layer(
     pairs: Iterable[tuple[str, str]],
     score: Score,
     scored: Callable[[], object],
-) -> Iterator[dict]:
-    """A row for each direction of each pair; one matrix of scores serves both."""
+) -> Iterator[tuple[tuple[str, str], Ranking]]:
+    """The ranking for each direction of each pair; one matrix of a symmetric score serves both."""
     sets = {variety: score.prepare({u.id: features[u.id] for u in us}) for variety, us in varieties.items()}
     sentences = {variety: [u.sentence for u in us] for variety, us in varieties.items()}
     for a, b in pairs:
-        scores = score.compare(sets[a], sets[b])
-        for source, target, forth in ((a, b, scores), (b, a, scores.T)):
-            metrics = evaluate(forth, sentences[source], sentences[target])
-            yield {"source": source, "target": target} | vars(metrics)
+        forth, back = score.both_ways(sets[a], sets[b])
+        yield (a, b), ranking(forth, sentences[a], sentences[b])
+        yield (b, a), ranking(back, sentences[b], sentences[a])
         scored()
 
 
-def _place(row: Mapping[str, object]) -> tuple[object, ...]:
-    return row["source"], row["target"]
-
-
-def _groups(rows: Iterable[dict]) -> list[dict]:
-    """The mean over the pairs of each two groups, in the order layer, source group, target group."""
+def _groups(rows: Iterable[dict], groups: Mapping[str, str]) -> list[dict]:
+    """The mean over the pairs of each two groups (the data directory's own, or those of the table of varieties)."""
     cells: dict[tuple[str, str, str], list[dict]] = {}
     for row in rows:
-        cells.setdefault((row["layer"], group_of(row["source"]), group_of(row["target"])), []).append(row)
+        ends = (groups.get(row[end]) or group_of(row[end]) for end in ("source", "target"))
+        cells.setdefault((row["layer"], *ends), []).append(row)
     layers = list(dict.fromkeys(layer for layer, *_ in cells))
     return [
         dict(zip(GROUPS, (*key, len(pairs)), strict=False))
-        | {name: fmean(p[name] for p in pairs) for name in METRICS[1:]}
+        | {name: fmean(p[name] for p in pairs) for name in MEANS}
         for key, pairs in sorted(cells.items(), key=lambda cell: (layers.index(cell[0][0]), cell[0]))
     ]

@@ -86,10 +86,7 @@ def seqsim_matrix(queries: FrameSet | Packed, candidates: FrameSet | Packed) -> 
     compared more than once). `DataError` as `pack`, and where the two sets differ in d.
     """
     a, b = (x if isinstance(x, Packed) else pack(x) for x in (queries, candidates))
-    if a.dimension != b.dimension:
-        raise DataError(
-            f"frames must have one dimension, got {a.dimension} (queries) and {b.dimension} (candidates)"
-        )
+    same_dimension(a.dimension, b.dimension)
     rows = [[_compare(x, y) for y in b.tiles] for x in a.tiles]
     precision, recall = (
         torch.cat([torch.cat([pair[k] for pair in row], 1) for row in rows])[a.position][:, b.position]
@@ -99,6 +96,14 @@ def seqsim_matrix(queries: FrameSet | Packed, candidates: FrameSet | Packed) -> 
     return SeqSim(precision, recall, torch.where(product > 0, 2 * product / (precision + recall), 0.0))
 
 
+def same_dimension(queries: int, candidates: int) -> None:
+    """Nothing, or a `DataError` where the frames of two sets differ in dimension."""
+    if queries != candidates:
+        raise DataError(
+            f"frames must have one dimension, got {queries} (queries) and {candidates} (candidates)"
+        )
+
+
 @torch.no_grad()
 def pack(features: FrameSet, tile: int | None = None) -> Packed:
     """The set ready for `seqsim_matrix`, in tiles of about ``tile`` frames (default: `TILE` of the device).
@@ -106,32 +111,41 @@ def pack(features: FrameSet, tile: int | None = None) -> Packed:
     ``features``: (T, d) arrays or tensors, T >= 1, one d; a list, or a dict by utterance id. `DataError` names the
     utterance (id or place in the list) that is not two-dimensional, has no frames, another d, a NaN or infinity.
     """
+    units = [unit(frames) for frames in checked(features).values()]
+    by_length = sorted(enumerate(units), key=lambda item: len(item[1]))
+    device, dimension = units[0].device, units[0].shape[1]
+    order = torch.tensor([place for place, _ in by_length], device=device)
+    parts = _split([frames for _, frames in by_length], tile or TILE.get(device.type, TILE["cuda"]))
+    return Packed(tuple(_lay_out(part) for part in parts), order.argsort(), dimension)
+
+
+def checked(features: FrameSet) -> dict[object, Tensor]:
+    """The (T, d) float32 frames of a set by utterance id (of a list: by place); `DataError` as `pack`."""
     named = features if isinstance(features, Mapping) else dict(enumerate(features))
-    units = {name: _unit(name, frames) for name, frames in named.items()}
-    if not units:
+    if not named:
         raise DataError("a set to compare needs utterances, got none")
-    first = next(iter(units.values()))
-    for name, unit in units.items():
-        if unit.shape[1] != first.shape[1]:
-            raise DataError(
-                f"utterance {name}: d must be {first.shape[1]} as in the first, got {unit.shape[1]}"
-            )
-    by_length = sorted(enumerate(units.values()), key=lambda item: len(item[1]))
-    order = torch.tensor([place for place, _ in by_length], device=first.device)
-    parts = _split([unit for _, unit in by_length], tile or TILE.get(first.device.type, TILE["cuda"]))
-    return Packed(tuple(_lay_out(part) for part in parts), order.argsort(), first.shape[1])
+    found = {name: _frames(name, given) for name, given in named.items()}
+    dimension = next(iter(found.values())).shape[1]
+    for name, frames in found.items():
+        if frames.shape[1] != dimension:
+            raise DataError(f"utterance {name}: d must be {dimension} as in the first, got {frames.shape[1]}")
+    return found
 
 
-def _unit(name: object, features: Frames) -> Tensor:
-    """The frames at length 1; the lengths in double precision, where no float32 over- or underflows."""
+def _frames(name: object, features: Frames) -> Tensor:
     frames = (features if isinstance(features, Tensor) else torch.tensor(features)).to(torch.float32)
     if frames.ndim != 2 or 0 in frames.shape:
         raise DataError(
             f"utterance {name}: features are a (frames, d) array and not empty, got {tuple(frames.shape)}"
         )
-    lengths = torch.linalg.vector_norm(frames, dim=1, keepdim=True, dtype=torch.float64)
-    if not lengths.isfinite().all():
+    if not frames.isfinite().all():
         raise DataError(f"utterance {name}: features must be finite, got NaN or infinity")
+    return frames
+
+
+def unit(frames: Tensor) -> Tensor:
+    """The (T, d) float32 frames at length 1; the lengths in double precision, where no float32 over- or underflows."""
+    lengths = torch.linalg.vector_norm(frames, dim=1, keepdim=True, dtype=torch.float64)
     return (frames / lengths.where(lengths > 0, 1.0)).to(torch.float32)
 
 

@@ -17,6 +17,7 @@ seed=1  # random seed
 tag=""  # name of the experiment under exp/ (default: CONFIG_TARGET_seedSEED, or made from the encoder's SPEC)
 encoder=""  # SPEC of an encoder to measure in place of a trained one: espnet:DIR, espnet:ZIP, fbank, mfcc
 baselines="random fbank mfcc"  # encoders to compare with, separated by spaces; random: the same network, untrained
+control_quantile=0.05  # how strict the control for sound is, on sets with utt2ipa: from 0 to 1, the larger the stricter
 hf_repo=""  # Hugging Face repository to publish to: USER/NAME
 nj=2  # parallel jobs of data preparation
 stage=data  # first stage
@@ -112,12 +113,21 @@ if stage 7 dump "Dump the features of every layer, and those of the baselines"; 
   done
 fi
 
-if stage 8 retrieve "Retrieve translations across varieties: SeqSim, and mean-pooled cosine to compare with"; then
+if stage 8 retrieve "Retrieve translations across varieties: SeqSim, mean-pooled cosine, and with IPA what sound alone explains"; then
   for home in "${homes[@]}"; do
     from=(--feats "$home/feats" "${sets[@]/#/--data=data/}")
     run python -m fangyan retrieve "${from[@]}" --score seqsim --out "$home/retrieval"
     run python -m fangyan retrieve "${from[@]}" --score pooled --out "$home/retrieval_pooled"
   done
+  run python -m fangyan intervals --retrieval "$exp/retrieval" "${sets[@]/#/--set=}" --out "$exp/intervals"
+  with_ipa=()
+  for set in "${sets[@]}"; do
+    if [ -e "data/$set/utt2ipa" ]; then with_ipa+=(--data "data/$set"); fi
+  done
+  if [ ${#with_ipa[@]} -gt 0 ]; then
+    run python -m fangyan control --feats "$exp/feats" "${with_ipa[@]}" --score seqsim \
+      --quantile "$control_quantile" --out "$exp/control"
+  fi
 fi
 
 if stage 9 report "Write RESULTS.md, report.html and the figures"; then

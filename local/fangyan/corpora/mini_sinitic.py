@@ -40,7 +40,22 @@ SIZES = {"test": 80, "dev": 60, "train": 800}
 """Sentences; the sets choose in this order."""
 VOICES = {
     "train": (
-        *("m1", "m2", "m3", "m4", "m7", "m8", "Alex", "Andy", "Gene", "Mario", "Reed", "david", "john", "paul"),
+        *(
+            "m1",
+            "m2",
+            "m3",
+            "m4",
+            "m7",
+            "m8",
+            "Alex",
+            "Andy",
+            "Gene",
+            "Mario",
+            "Reed",
+            "david",
+            "john",
+            "paul",
+        ),
         *("f1", "f2", "f5", "Alicia", "Annie", "aunty", "belinda", "linda", "shelby", "steph"),
     ),
     "dev": ("m5", "f3"),

@@ -3,7 +3,7 @@
 import base64
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import matplotlib
@@ -12,6 +12,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from fangyan.files import atomic
+from fangyan.report.controlled import Bin, Controlled
 from fangyan.report.results import Epoch, Experiment, Mean, System, by_layer
 from fangyan.report.tables import CONTRAST, Table, percent
 from fangyan.varieties import varieties
@@ -95,9 +96,7 @@ def layers(experiment: Experiment, name: str) -> Figure:
         for system, style in zip(experiment.baselines, ("-", "--", "-.", ":"), strict=False):
             _baseline(axes, system, name, places, style)
         chance = next(iter(means.values())).chance
-        axes.axhline(
-            100 * chance, color=INK, linewidth=0.8, linestyle=(0, (1, 2)), label=f"chance {percent(chance)}"
-        )
+        _chance(axes, chance)
         _curve(
             axes,
             by_layer(encoder.pooled.get(name, ())),
@@ -109,9 +108,48 @@ def layers(experiment: Experiment, name: str) -> Figure:
         _curve(axes, means, places, label="SeqSim", linewidth=2, marker="o", markersize=4)
         if encoder.layer in means:
             _mark(axes, places[encoder.layer], 100 * means[encoder.layer].recall_at_1)
-        step = -(-len(places) // 14)
-        axes.set_xticks(list(places.values())[::step], [_short(layer) for layer in places][::step])
-        axes.set(ylim=(0, 105), xlabel="layer", title=f"mean R@1 on {_latin(name, 'the test set')} (%)")
+        _layer_ticks(axes, list(places))
+        axes.set(ylim=(0, 105), title=f"mean R@1 on {_latin(name, 'the test set')} (%)")
+        _legend(figure, axes)
+    return figure
+
+
+def control(rows: Mapping[str, Controlled], name: str) -> Figure:
+    """R@1 by layer on set ``name``, all queries beside the controlled ones; sound alone and chance as lines."""
+    any_layer = next(iter(rows.values()))
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(3.4, 3.0), layout="constrained")
+        axes = figure.add_subplot()
+        for side, field, colour, text in (
+            (-0.2, "recall_at_1", MUTED, "all queries"),
+            (0.2, "recall_at_1_controlled", ACCENT, "controlled"),
+        ):
+            values = [getattr(row, field) for row in rows.values()]
+            heights = [float("nan") if value is None else 100 * value for value in values]
+            axes.bar([n + side for n in range(len(rows))], heights, 0.38, color=colour, label=text)
+        by_sound = any_layer.phonetics_recall_at_1
+        axes.axhline(
+            100 * by_sound, color=INK, linewidth=1, linestyle="--", label=f"sound alone {percent(by_sound)}"
+        )
+        _chance(axes, any_layer.chance)
+        _layer_ticks(axes, list(rows))
+        axes.set(ylim=(0, 105), title=f"R@1 on {_latin(name, 'the test set')} (%)")
+        _legend(figure, axes, columns=2)
+    return figure
+
+
+def bins(rows: Sequence[Bin], name: str) -> Figure:
+    """R@1 on set ``name`` by phonetic distance, a bar a bin, and chance."""
+    places = range(len(rows))
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(3.4, 2.6), layout="constrained")
+        axes = figure.add_subplot()
+        bars = axes.bar(places, [100 * row.recall_at_1 for row in rows], 0.7, color=ACCENT)
+        axes.bar_label(bars, [percent(row.recall_at_1) for row in rows], padding=1, fontsize=7)
+        _chance(axes, sum(row.n * row.chance for row in rows) / sum(row.n for row in rows))
+        axes.set_xticks(places, [f"{row.low:.2f}–{row.high:.2f}" for row in rows], fontsize=7)
+        axes.set(ylim=(0, 110), xlabel="phonetic distance to the translation")
+        axes.set_title(f"R@1 on {_latin(name, 'the test set')} (%)")
         _legend(figure, axes)
     return figure
 
@@ -172,10 +210,21 @@ def _mark(axes: Axes, place: float, height: float) -> None:
     )
 
 
-def _legend(figure: Figure, axes: Axes) -> None:
+def _chance(axes: Axes, chance: float) -> None:
+    text = f"chance {percent(chance)}"
+    axes.axhline(100 * chance, color=INK, linewidth=0.8, linestyle=(0, (1, 2)), label=text)
+
+
+def _layer_ticks(axes: Axes, layers: Sequence[str]) -> None:
+    step = -(-len(layers) // 14)
+    axes.set_xticks(range(len(layers))[::step], [_short(layer) for layer in layers[::step]])
+    axes.set_xlabel("layer")
+
+
+def _legend(figure: Figure, axes: Axes, columns: int = 3) -> None:
     handles, labels = axes.get_legend_handles_labels()
     figure.legend(
-        handles[::-1], labels[::-1], loc="outside lower left", ncols=3, fontsize=7, columnspacing=1.2
+        handles[::-1], labels[::-1], loc="outside lower left", ncols=columns, fontsize=7, columnspacing=1.2
     )
 
 

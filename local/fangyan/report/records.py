@@ -1,7 +1,7 @@
 """Tables of a results folder as records: typed by the annotations of a dataclass, every cell checked."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,11 +29,14 @@ class Kind:
 _FRACTION = Kind("a fraction in [0, 1]", float, 0, 1)
 _COUNT = Kind("a whole number above 0", int, 1)
 _AMOUNT = Kind("a number from 0 up", float)
-_MEASURED = Kind("a number or nothing", float, -math.inf)
+_MEASURED = Kind("a number", float, -math.inf)
 _KINDS = {
     **dict.fromkeys(("recall_at_1", "recall_at_5", "mrr", "chance"), _FRACTION),
-    **dict.fromkeys(("n", "pairs", "epoch", "sentences", "characters"), _COUNT),
-    "errors": Kind("a whole number from 0 up", int),
+    **dict.fromkeys(("recall_at_1_controlled", "chance_controlled", "phonetics_recall_at_1"), _FRACTION),
+    **dict.fromkeys(("quantile", "low", "high"), _FRACTION),
+    **dict.fromkeys(("n", "pairs", "epoch", "sentences", "characters", "bin"), _COUNT),
+    **dict.fromkeys(("errors", "n_controlled"), Kind("a whole number from 0 up", int)),
+    "partial_correlation": Kind("a number in [-1, 1]", float, -1, 1),
     "cer": _AMOUNT,  # more insertions than characters make it exceed 1
     "seconds": _AMOUNT,
 }
@@ -60,14 +63,39 @@ def records(path: Path, kind: type) -> list:
     ]
 
 
+def by_set(folder: Path, sets: Iterable[str], name: str, kind: type) -> dict[str, list]:
+    """The records of ``folder/<set>/name`` by set; sets without any, and one without a name, are left out."""
+    found = {set_name: records(folder / set_name / name, kind) for set_name in sets if set_name}
+    return {set_name: records for set_name, records in found.items() if records}
+
+
+def check_pairs(path: Path, pairs: Sequence) -> None:
+    """Nothing, or `DataError` unless every layer of the records ``pairs`` has each ordered pair of ``path`` once."""
+    layers: dict[str, set[tuple[str, str]]] = {}
+    for pair in pairs:
+        cells = layers.setdefault(pair.layer, set())
+        if (pair.source, pair.target) in cells:
+            raise DataError(
+                f"{path}: one row a layer and pair, got {pair.layer} {pair.source} {pair.target} twice"
+            )
+        cells.add((pair.source, pair.target))
+    first, *others = layers.items()
+    for name, cells in others:
+        if cells != first[1]:
+            raise DataError(
+                f"{path}: every layer has the same ordered pairs, got others in {name} than in {first[0]}"
+            )
+
+
 def _cell(where: str, name: str, cell: str, wanted: object) -> Any:
     if wanted is str:
         return cell
     optional = wanted == float | None
     if optional and cell.lower() in ("", "nan"):  # a diverged loss is a gap in the curve, not malformed
         return None
-    convert = _MEASURED if optional else _KINDS[name]
+    convert = _KINDS.get(name, _MEASURED)
     try:
         return convert(cell)
     except ValueError:
-        raise DataError(f"{where}: {name} is {convert.rule}, got {cell!r}") from None
+        rule = f"{convert.rule} or nothing" if optional else convert.rule
+        raise DataError(f"{where}: {name} is {rule}, got {cell!r}") from None

@@ -15,7 +15,9 @@ from typing import Any
 from fangyan import provenance
 from fangyan.errors import DataError, UserError
 from fangyan.files import read_text
-from fangyan.report.records import records
+from fangyan.report import controlled
+from fangyan.report.controlled import Control
+from fangyan.report.records import by_set, check_pairs, records
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,7 @@ class Experiment:
     cer: Mapping[str, Sequence[Errors]] = field(default_factory=dict)
     history: Sequence[Epoch] = ()
     train: Mapping[str, Any] = field(default_factory=dict)  # train.json, at least machine and versions
+    control: Mapping[str, Control] = field(default_factory=dict)
     command: str = ""
     seconds: Mapping[str, float] = field(default_factory=dict)  # by stage, reruns added up
 
@@ -138,14 +141,16 @@ def read(exp: Path, dev: str, tests: Sequence[str], command: str = "") -> Experi
     folders = [path for path in sorted((exp / "baselines").glob("[!.]*")) if path.is_dir()]
     known = list(BASELINES)
     folders.sort(key=lambda path: known.index(path.name) if path.name in known else len(known))
+    encoder = _system("this encoder", exp, dev, tests)
     return Experiment(
         tag=exp.resolve().name,
         dev=dev,
         tests=tests,
-        encoder=_system("this encoder", exp, dev, tests),
+        encoder=encoder,
         baselines=tuple(_system(BASELINES.get(path.name, path.name), path, dev, tests) for path in folders),
-        cer=_by_set(exp / "decode", (dev, *tests), "cer.tsv", Errors),
+        cer=by_set(exp / "decode", (dev, *tests), "cer.tsv", Errors),
         history=records(exp / "history.tsv", Epoch),
+        control=controlled.read(exp / "control", tests, encoder.layer),
         train=_this_machine() | _read_train(exp / "train.json"),
         command=command,
         seconds=_read_seconds(exp / "times.tsv"),
@@ -181,12 +186,12 @@ def _mean(pairs: Sequence[Pair]) -> Mean:
 
 def _system(name: str, folder: Path, dev: str, tests: Sequence[str]) -> System:
     sets = (dev, *tests)
-    seqsim = _by_set(folder / "retrieval", sets, "pairs.tsv", Pair)
-    pooled = _by_set(folder / "retrieval_pooled", sets, "pairs.tsv", Pair)
-    groups = _by_set(folder / "retrieval", sets, "groups.tsv", Group)
+    seqsim = by_set(folder / "retrieval", sets, "pairs.tsv", Pair)
+    pooled = by_set(folder / "retrieval_pooled", sets, "pairs.tsv", Pair)
+    groups = by_set(folder / "retrieval", sets, "groups.tsv", Group)
     for scores, sub in ((seqsim, "retrieval"), (pooled, "retrieval_pooled")):
         for set_name, pairs in scores.items():
-            _check_pairs(folder / sub / set_name / "pairs.tsv", pairs)
+            check_pairs(folder / sub / set_name / "pairs.tsv", pairs)
     layer = choose(seqsim.get(dev, ()))
     for set_name, pairs in seqsim.items():
         if layer and layer not in by_layer(pairs):
@@ -195,28 +200,6 @@ def _system(name: str, folder: Path, dev: str, tests: Sequence[str]) -> System:
                 f"{path}: {dev} chose {layer}, got scores of {', '.join(by_layer(pairs))}: score it again"
             )
     return System(name, layer, seqsim, pooled, groups)
-
-
-def _check_pairs(path: Path, pairs: Sequence[Pair]) -> None:
-    layers: dict[str, set[tuple[str, str]]] = {}
-    for pair in pairs:
-        cells = layers.setdefault(pair.layer, set())
-        if (pair.source, pair.target) in cells:
-            raise DataError(
-                f"{path}: one row a layer and pair, got {pair.layer} {pair.source} {pair.target} twice"
-            )
-        cells.add((pair.source, pair.target))
-    first, *others = layers.items()
-    for name, cells in others:
-        if cells != first[1]:
-            raise DataError(
-                f"{path}: every layer has the same ordered pairs, got others in {name} than in {first[0]}"
-            )
-
-
-def _by_set(folder: Path, sets: Sequence[str], name: str, kind: type) -> dict[str, list]:
-    found = {set_name: records(folder / set_name / name, kind) for set_name in sets if set_name}
-    return {set_name: records for set_name, records in found.items() if records}
 
 
 def _this_machine() -> dict[str, Any]:

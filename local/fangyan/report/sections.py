@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from matplotlib.figure import Figure
 
-from fangyan.report import figures, tables
+from fangyan.report import figures, sound, tables
 from fangyan.report.results import Experiment, by_layer
 from fangyan.report.tables import Table, basis, chosen, percent
 
@@ -89,6 +89,7 @@ def sections(experiment: Experiment) -> list[Section]:
         "Systems compared": _systems,
         "Layer by layer": _layers,
         "Variety by variety": _varieties,
+        "Meaning or sound": _sound,
         "Character error rate": _errors,
         "Training": _training,
         "The run": _run,
@@ -155,6 +156,48 @@ def _varieties(experiment: Experiment) -> Iterator[Block]:
         grouped = tables.groups(experiment, name)
         if len(grouped.rows) > 1 and len(grouped.rows) < len(matrix.rows):
             yield grouped
+
+
+def _sound(experiment: Experiment) -> Iterator[Block]:
+    if experiment.control:
+        yield sound.definition(experiment.control.values())
+    for name in experiment.control:
+        yield sound.verdict(experiment, name)
+        yield _layer_bars(experiment, name)
+        if experiment.encoder.layer:
+            yield _distance_bars(experiment, name)
+            yield sound.pairs(experiment, name)
+        yield sound.layers(experiment, name)
+    missing = [name for name in experiment.tests if name not in experiment.control]
+    if missing:
+        yield f"No IPA (utt2ipa) was compared on {', '.join(missing)}, so sound is not controlled for there."
+
+
+def _layer_bars(experiment: Experiment, name: str) -> Picture:
+    rows = experiment.control[name].pooled
+    values = ", ".join(
+        f"{layer} {percent(row.recall_at_1)} and {percent(row.recall_at_1_controlled)}"
+        for layer, row in rows.items()
+    )
+    row = next(iter(rows.values()))
+    caption = (
+        f"R@1 on {name} by layer: all {row.n} queries, and the {row.n_controlled} controlled ones, on which sound "
+        "alone has 0."
+    )
+    alt = f"Bar chart of R@1 by layer on {name}, all queries and the controlled ones, in percent: {values}."
+    return Picture(_file("control", experiment, name), figures.control(rows, name), alt, caption)
+
+
+def _distance_bars(experiment: Experiment, name: str) -> Picture:
+    rows = experiment.control[name].bins
+    values = ", ".join(f"{row.low:.2f} to {row.high:.2f} {percent(row.recall_at_1)}" for row in rows)
+    fewest, most = min(row.n for row in rows), max(row.n for row in rows)
+    caption = (
+        f"R@1 on {name}, layer {experiment.encoder.layer}: the queries of all pairs, nearest in sound to their "
+        f"translation first, in {len(rows)} bins of {fewest if fewest == most else f'{fewest}-{most}'} queries."
+    )
+    alt = f"Bar chart of R@1 by phonetic distance on {name}, in percent: {values}."
+    return Picture(_file("bins", experiment, name), figures.bins(rows, name), alt, caption)
 
 
 def _errors(experiment: Experiment) -> Iterator[Block]:

@@ -1,0 +1,273 @@
+"""Pronunciation control: does an encoder align varieties by meaning, or do cognates just sound alike?
+
+After Shim et al. (2025, arXiv 2505.19606): pairs whose retrieval success phonetic overlap could explain are taken out.
+Their distance and threshold are not published; the distance here (`fangyan.phonetics`) and all that follows is ours.
+
+Conventions, for one ordered pair of varieties, with the queries, candidates and ranks of `fangyan.retrieval`
+- Phonetics only: candidates ranked by how near their sound is. That is how far an encoder gets by sound alone.
+- The controlled set: the queries whose nearest right candidate is not nearer in sound than the q-quantile of its wrong
+  candidates (q = 0.5: than the median). Candidates stay as they are. On it phonetics only has R@1 = 0 by construction,
+  as some wrong candidate is at least as near: sound misleads there, so that an encoder of nothing but sound falls
+  to chance or below, and one that stays above chance hears something else. The smaller q, the larger the set and the
+  weaker the control; q = 0 takes out no more than the queries that sound alone gets right.
+- Bins: the queries of all ordered pairs, in the order of the distance to their nearest right candidate, cut into bins
+  of equal count (equal distances may fall into two bins).
+- Partial correlation: of similarity and being a right candidate (0, 1), given phonetic distance, over all pairs of
+  query and candidate; similarity and distance as ranks among the candidates of the query, so that whatever falls
+  steadily with distance leaves nothing. Pearson's on these. Among m candidates of which 1 is right, a perfect ranking
+  correlates sqrt(3 / (m + 1)) with being right: 0.22 for m = 60, not 1. Sound that the distance misses is not taken
+  out, so an encoder of nothing but sound comes near 0, hardly to it.
+- The last row of a layer, ``all`` to ``all``, pools the queries of all ordered pairs, so that each query weighs the
+  same; its partial correlation is the mean over the pairs that have one.
+- What cannot be told (no query controlled, all scores of one query equal) is an empty cell.
+- Utterances without a known segment take no part; how many is said on stderr.
+"""
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from math import isnan
+from operator import itemgetter
+from pathlib import Path
+from statistics import fmean
+
+import numpy as np
+import torch
+from scipy.stats import rankdata
+from torch import Tensor
+from tqdm import tqdm
+
+from fangyan import datadir, dump, phonetics
+from fangyan.datadir import Utterance
+from fangyan.errors import DataError, UserError
+from fangyan.files import fingerprint, produce, write_table
+from fangyan.retrieval import Varieties, _by_variety, _pairs, _same_utterances, ranks
+from fangyan.similarity import Score, choose
+
+CONTROLLED = (
+    *("layer", "source", "target", "n", "recall_at_1", "chance"),
+    *("quantile", "n_controlled", "recall_at_1_controlled", "mrr_controlled", "chance_controlled"),
+    *("phonetics_recall_at_1", "phonetics_recall_at_1_controlled", "partial_correlation"),
+)
+ALL = "all"
+"""Source and target of the row that pools all ordered pairs."""
+
+BINS = ("layer", "bin", "low", "high", "n", "recall_at_1", "chance")
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """An ordered pair of varieties: which utterances take part, which are right, and how far apart they sound."""
+
+    source: str
+    target: str
+    rows: Tensor  # (queries,) bool: those whose sentence the target has; n of them
+    columns: Tensor  # (candidates,) bool, likewise; m of them
+    right: Tensor  # (n, m) bool
+    distances: Tensor  # (n, m) float32
+
+
+@dataclass(frozen=True)
+class Queries:
+    """What was found of n queries, each (n,)."""
+
+    rank: Tensor  # int64, 1 is best
+    rank_by_sound: Tensor  # likewise
+    chance: Tensor  # R@1 of a random order
+    distance: Tensor  # to the nearest right candidate
+    controlled: Tensor  # bool
+
+
+def nearest(distances: Tensor, right: Tensor) -> Tensor:
+    """The distance of each query to its nearest right candidate: (n,), of (n, m) distances."""
+    return distances.masked_fill(~right, torch.inf).amin(1)
+
+
+def controlled(distances: Tensor, right: Tensor, quantile: float) -> Tensor:
+    """The controlled set: (n,) bool, True where no right candidate is nearer than the quantile of the wrong ones."""
+    wrong = distances.masked_fill(right, torch.nan).nanquantile(quantile, 1)
+    return nearest(distances, right) >= wrong
+
+
+def partial_correlation(scores: Tensor, distances: Tensor, right: Tensor) -> float:
+    """Correlation of score and right candidate given distance: Pearson's, on ranks among the candidates of a query.
+
+    (n, m) each. With correlations r of the three, (r_sr - r_sd r_rd) / sqrt((1 - r_sd^2) (1 - r_rd^2)); NaN where
+    scores or right answers do not vary beyond the distance.
+    """
+    score, distance = (rankdata(values.numpy(), axis=1).ravel() for values in (scores, distances))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        r = np.corrcoef([score, right.numpy().ravel(), distance])
+    left = (1 - r[0, 2] ** 2) * (1 - r[1, 2] ** 2)
+    return float((r[0, 1] - r[0, 2] * r[1, 2]) / left**0.5) if left > 1e-9 else float("nan")
+
+
+def pool(parts: Iterable[Queries]) -> Queries:
+    """The queries of all ``parts``, in their order."""
+    columns = zip(*(vars(part).values() for part in parts), strict=True)
+    return Queries(*map(torch.cat, columns))
+
+
+def summary(queries: Queries) -> dict[str, float]:
+    """How many queries, all and controlled, and their means: most columns of `CONTROLLED`; NaN over no query."""
+    hits, hits_by_sound = ((r == 1).double() for r in (queries.rank, queries.rank_by_sound))
+    kept = queries.controlled
+    means = {
+        "recall_at_1": hits,
+        "chance": queries.chance,
+        "recall_at_1_controlled": hits[kept],
+        "mrr_controlled": 1 / queries.rank[kept].double(),
+        "chance_controlled": queries.chance[kept],
+        "phonetics_recall_at_1": hits_by_sound,
+        "phonetics_recall_at_1_controlled": hits_by_sound[kept],
+    }
+    counts = {"n": len(kept), "n_controlled": int(kept.sum())}
+    return counts | {name: values.mean().item() for name, values in means.items()}
+
+
+def bins(queries: Queries, count: int = 5) -> list[dict]:
+    """R@1 by phonetic distance: a row for each of ``count`` bins of equal count, nearest first; none is empty."""
+    distances, hits = queries.distance, (queries.rank == 1).double()
+    parts = distances.argsort(stable=True).tensor_split(min(count, len(distances)))
+    return [
+        {"bin": n, "low": distances[part[0]].item(), "high": distances[part[-1]].item(), "n": len(part)}
+        | {"recall_at_1": hits[part].mean().item(), "chance": queries.chance[part].mean().item()}
+        for n, part in enumerate(parts, 1)
+    ]
+
+
+def control(
+    feats: Path, sets: Sequence[Path], out: Path, score: str = "seqsim", quantile: float = 0.5
+) -> list[Path]:
+    """The folders ``out/<set>`` that had to be written: ``controlled.tsv`` and ``bins.tsv`` for every layer.
+
+    ``feats``, ``sets`` and ``score`` as in `fangyan.retrieval.retrieve`; ``quantile`` in [0, 1] as above. Symbols that
+    have no articulatory features are counted in ``.unknown.tsv``. `UserError` for a data directory without utt2ipa,
+    an unknown score or a quantile out of range; `DataError` as `fangyan.retrieval.retrieve`.
+    """
+    chosen = choose(score)
+    if not 0 <= quantile <= 1:
+        raise UserError(f"a quantile is a number from 0 to 1, got {quantile}")
+    written = []
+    for data in sets:
+        of_set = feats / data.name
+        layers = dump.layers(of_set)
+        found = fingerprint(layers, *(of_set / layer for layer in layers))
+        inputs = {"feats": found, "data": datadir.identity(data), "score": score, "quantile": quantile}
+        if produce(out / data.name, inputs, partial(_write, of_set, data, chosen, quantile)):
+            written.append(out / data.name)
+    return written
+
+
+def _write(feats: Path, data: Path, score: Score, quantile: float, folder: Path) -> None:
+    utterances = datadir.read(data)
+    unknown = _unknown(data, utterances)
+    varieties = _by_variety(_transcribed(data, utterances))
+    pairs, _ = _pairs(data, varieties)
+    pairings = [_pairing(varieties, *pair) for pair in pairs]
+    layers = dump.layers(feats)
+    rows: list[dict] = []
+    binned: list[dict] = []
+    with tqdm(total=len(layers) * len(pairs), desc=f"control {data.name}", unit="pair", disable=None) as bar:
+        for layer in layers:
+            features = dump.read_features(feats, layer)
+            _same_utterances(feats / layer, features, data, _by_variety(utterances))
+            try:
+                found = list(_layer(features, varieties, pairings, score, quantile, bar.update))
+            except DataError as error:
+                raise DataError(f"{feats / layer}: {error}") from None
+            of_pairs = sorted((row for row, _ in found), key=itemgetter("source", "target"))
+            pooled = pool(queries for _, queries in found)
+            fixed = {"layer": layer, "quantile": quantile}
+            rows += (fixed | row for row in (*of_pairs, _all(of_pairs, pooled)))
+            binned += (fixed | row for row in bins(pooled))
+    write_table(folder / ".unknown.tsv", unknown, ("symbol", "count"))
+    write_table(folder / "bins.tsv", binned, BINS)
+    write_table(folder / "controlled.tsv", [_cells(row) for row in rows], CONTROLLED)
+
+
+def _unknown(data: Path, utterances: Iterable[Utterance]) -> list[dict]:
+    """A row for each unknown symbol, most frequent first; an error where there is no IPA at all."""
+    if not (data / "utt2ipa").exists():
+        raise UserError(
+            f"{data}: the pronunciation control needs utt2ipa, lines 'utterance-id IPA' for each one"
+        )
+    counts = phonetics.unknown(u.ipa for u in utterances).most_common()
+    if counts:
+        some = ", ".join(f"{symbol!r} ({count})" for symbol, count in counts[:5])
+        print(
+            f"{data}: {len(counts)} IPA symbols are left out of the phonetic distance: {some}",
+            file=sys.stderr,
+        )
+    return [{"symbol": symbol, "count": count} for symbol, count in counts]
+
+
+def _transcribed(data: Path, utterances: Sequence[Utterance]) -> list[Utterance]:
+    """The utterances whose IPA has segments: corpora that were transcribed by hand have gaps."""
+    found = [u for u in utterances if len(phonetics.segments(u.ipa))]
+    if len(found) < len(utterances):
+        first = next(u for u in utterances if not len(phonetics.segments(u.ipa)))
+        print(
+            f"{data}: {len(utterances) - len(found)} utterances have no IPA that panphon knows, so they are left out "
+            f"of the pronunciation control: the first is {first.id}, {first.ipa!r}",
+            file=sys.stderr,
+        )
+    return found
+
+
+def _pairing(varieties: Varieties, source: str, target: str) -> Pairing:
+    said, heard = (np.array([u.sentence for u in varieties[variety]]) for variety in (source, target))
+    right = said[:, None] == heard
+    rows, columns = right.any(1), right.any(0)
+    spoken = (
+        [u.ipa for u, kept in zip(varieties[variety], those, strict=True) if kept]
+        for variety, those in ((source, rows), (target, columns))
+    )
+    matrices = rows, columns, right[rows][:, columns], phonetics.distance_matrix(*spoken)
+    return Pairing(source, target, *map(torch.from_numpy, matrices))
+
+
+def _turned(it: Pairing) -> Pairing:
+    return Pairing(it.target, it.source, it.columns, it.rows, it.right.T, it.distances.T)
+
+
+def _layer(
+    features: Mapping[str, np.ndarray],
+    varieties: Varieties,
+    pairings: Iterable[Pairing],
+    score: Score,
+    quantile: float,
+    scored: Callable[[], object],
+) -> Iterator[tuple[dict, Queries]]:
+    """A row and the queries for each direction of each pair; one matrix of a symmetric score serves both."""
+    sets = {variety: score.prepare({u.id: features[u.id] for u in us}) for variety, us in varieties.items()}
+    for pairing in pairings:
+        both = score.both_ways(sets[pairing.source], sets[pairing.target])
+        for there, scores in zip((pairing, _turned(pairing)), both, strict=True):
+            yield _evaluate(there, scores.cpu()[there.rows][:, there.columns], quantile)
+        scored()
+
+
+def _evaluate(pairing: Pairing, scores: Tensor, quantile: float) -> tuple[dict, Queries]:
+    right, distances = pairing.right, pairing.distances
+    queries = Queries(
+        rank=ranks(scores, right),
+        rank_by_sound=ranks(-distances, right),
+        chance=right.double().mean(1),
+        distance=nearest(distances, right),
+        controlled=controlled(distances, right, quantile),
+    )
+    row = {"source": pairing.source, "target": pairing.target} | summary(queries)
+    return row | {"partial_correlation": partial_correlation(scores, distances, right)}, queries
+
+
+def _all(of_pairs: Iterable[dict], pooled: Queries) -> dict:
+    """The row of all ordered pairs together."""
+    told = [row["partial_correlation"] for row in of_pairs if not isnan(row["partial_correlation"])]
+    mean = fmean(told) if told else float("nan")
+    return {"source": ALL, "target": ALL} | summary(pooled) | {"partial_correlation": mean}
+
+
+def _cells(row: dict) -> dict:
+    return {name: "" if isinstance(value, float) and isnan(value) else value for name, value in row.items()}

@@ -1,0 +1,79 @@
+"""What an experiment folder holds of the pronunciation control, read strictly: `fangyan.control` says what it means."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fangyan.errors import DataError
+from fangyan.report.records import by_set, check_pairs
+
+ALL = "all"
+"""Source and target of the row that pools all ordered pairs, as `fangyan.control` writes it."""
+
+
+@dataclass(frozen=True)
+class Controlled:
+    """One row of ``controlled.tsv``: a layer on an ordered pair, or from all to all; None where it cannot be told."""
+
+    layer: str
+    source: str
+    target: str
+    n: int
+    recall_at_1: float
+    chance: float
+    quantile: float
+    n_controlled: int
+    recall_at_1_controlled: float | None
+    chance_controlled: float | None
+    phonetics_recall_at_1: float
+    partial_correlation: float | None
+
+
+@dataclass(frozen=True)
+class Bin:
+    """One row of ``bins.tsv``: the queries of a layer whose phonetic distance is from ``low`` to ``high``."""
+
+    layer: str
+    bin: int
+    low: float
+    high: float
+    n: int
+    recall_at_1: float
+    chance: float
+
+
+@dataclass(frozen=True)
+class Control:
+    """The tables of one set."""
+
+    pairs: Sequence[Controlled]  # ordered pairs, of every layer
+    pooled: dict[str, Controlled]  # all of them together, by layer, shallow first
+    bins: Sequence[Bin]  # of the chosen layer
+
+
+def read(folder: Path, sets: Sequence[str], layer: str | None) -> dict[str, Control]:
+    """The control of each of ``sets`` that has one, in ``folder/<set>``.
+
+    Raises `DataError` for malformed tables, and for those that lack the chosen ``layer`` (if one was chosen).
+    """
+    binned = by_set(folder, sets, "bins.tsv", Bin)
+    found = {}
+    for name, rows in by_set(folder, sets, "controlled.tsv", Controlled).items():
+        path = folder / name / "controlled.tsv"
+        check_pairs(path, rows)
+        pairs = [row for row in rows if row.source != ALL]
+        pooled = {row.layer: row for row in sorted(rows, key=lambda row: row.layer) if row.source == ALL}
+        if not pooled:
+            raise DataError(f"{path}: the last row of a layer is from {ALL} to {ALL}, got none")
+        _check_layer(path, pooled, layer)
+        bins = binned.get(name, [])
+        _check_layer(path.with_name("bins.tsv"), dict.fromkeys(row.layer for row in bins), layer)
+        found[name] = Control(pairs, pooled, [row for row in bins if row.layer == layer])
+    return found
+
+
+def _check_layer(path: Path, layers: dict[str, object], layer: str | None) -> None:
+    if layer and layer not in layers:
+        raise DataError(
+            f"{path}: the layer chosen is {layer}, got {', '.join(layers) or 'none'}: control it again"
+        )

@@ -1,0 +1,150 @@
+"""Similarities of utterances, by name: how a set is made ready, once, and how two such sets are compared.
+
+Scores (`SCORES`); all work on the cosines of frames, and `fangyan.retrieval` ranks the candidates of a query by them
+- ``seqsim``: SeqSim F1, the score of the benchmark (`fangyan.seqsim`). Symmetric.
+- ``precision``: the mean over the frames of the *query* of their best frame in the candidate. Not symmetric.
+- ``recall``: the mean over the frames of the *candidate* of their best frame in the query. Not symmetric:
+  recall(query, candidate) = precision(candidate, query).
+- ``pooled``: the cosine of the mean frames. Symmetric.
+- ``dtw``: minus the normalised distance of dynamic time warping with the local cost 1 - cos (Sakoe & Chiba 1978, the
+  symmetric form without slope constraint: a diagonal step weighs 2, the others 1, so that every path of T and U frames
+  weighs T + U - 1, by which the cost of the best is divided). In [-2, 0], symmetric. SeqSim forgets the order of the
+  frames, DTW keeps it. One pair of utterances at a time: five to seven times as slow as ``seqsim`` on one core.
+
+Normalisations (`NORMALISATIONS`) of the frames of one variety, before all else, with x the frame, mu the mean and C the
+covariance of all the frames that the variety has in the set
+- ``none``: x
+- ``centre``: x - mu
+- ``whiten``: C^(-1/2) (x - mu), directions without variance left out. It is ZCA, the one whitening that stays nearest
+  to the original axes (Kessy et al. 2018); principal components would turn each variety differently and leave frames
+  of two varieties nothing in common. Needs many more frames than dimensions.
+They are fitted on the very recordings that are then compared (transductive), and they must know which variety each is
+of, but nothing of what it says: sentence ids, so the right answers, have no part in it.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fangyan.errors import DataError, UserError
+from fangyan.seqsim import FrameSet, Packed, checked, pack, same_dimension, seqsim_matrix, unit
+
+type Features = Mapping[str, np.ndarray | Tensor]
+
+NO_VARIANCE = 1e-6
+"""Directions whose variance is below this share of the largest have none: whitening would blow up rounding."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """A similarity: ``prepare`` makes a set ready, once; ``compare(queries, candidates)`` scores two such sets.
+
+    ``compare`` gives an (n, m) float tensor: how well each of the m candidates answers each of the n queries. Only
+    if ``symmetric`` is ``compare(a, b) == compare(b, a).T``.
+    """
+
+    prepare: Callable[[Features], Any]
+    compare: Callable[[Any, Any], Tensor]
+    symmetric: bool = True
+
+    def both_ways(self, a: Any, b: Any) -> tuple[Tensor, Tensor]:
+        """``compare(a, b)`` and ``compare(b, a)``; a symmetric score is computed once."""
+        forth = self.compare(a, b)
+        return forth, forth.T if self.symmetric else self.compare(b, a)
+
+
+def pooled(features: Features) -> Packed:
+    """Each utterance as its mean frame. The SeqSim of two single frames is their cosine."""
+    return pack({key: x.mean(0, keepdim=True, dtype=torch.float64) for key, x in checked(features).items()})
+
+
+def units(features: Features) -> list[Tensor]:
+    """The (T, d) frames of each utterance at length 1."""
+    return [unit(frames) for frames in checked(features).values()]
+
+
+def f1(queries: Packed, candidates: Packed) -> Tensor:
+    """(n, m) SeqSim F1."""
+    return seqsim_matrix(queries, candidates).f1
+
+
+def precision(queries: Packed, candidates: Packed) -> Tensor:
+    """(n, m) SeqSim precision: how much of the query the candidate has."""
+    return seqsim_matrix(queries, candidates).precision
+
+
+def recall(queries: Packed, candidates: Packed) -> Tensor:
+    """(n, m) SeqSim recall: how much of the candidate the query has."""
+    return seqsim_matrix(queries, candidates).recall
+
+
+def dtw(queries: list[Tensor], candidates: list[Tensor]) -> Tensor:
+    """(n, m) minus the normalised DTW distance of `units`; `DataError` where the two sets differ in d."""
+    same_dimension(queries[0].shape[1], candidates[0].shape[1])
+    frames, lengths = torch.cat(candidates), [len(candidate) for candidate in candidates]
+    rows = []
+    for query in queries:
+        costs = (1 - query @ frames.T).cpu().split(lengths, 1)
+        rows.append([-_warped(np.ascontiguousarray(cost.numpy())) for cost in costs])
+    return torch.tensor(rows)
+
+
+def _warped(cost: np.ndarray) -> float:
+    """The mean cost along the best path through a (T, U) array."""
+    from librosa.sequence import dtw
+
+    total = dtw(C=cost, weights_mul=np.array([2.0, 1.0, 1.0]), backtrack=False)[-1, -1]
+    return float(total) / (sum(cost.shape) - 1)
+
+
+SCORES = {
+    "seqsim": Score(pack, f1),
+    "precision": Score(pack, precision, symmetric=False),
+    "recall": Score(pack, recall, symmetric=False),
+    "pooled": Score(pooled, f1),
+    "dtw": Score(units, dtw),
+}
+
+
+def centre(features: Features) -> dict[str, Tensor]:
+    """The frames minus the mean of all of them."""
+    frames = checked(features)
+    mean = torch.cat(list(frames.values())).double().mean(0)
+    return {key: (x - mean).float() for key, x in frames.items()}
+
+
+def whiten(features: Features) -> dict[str, Tensor]:
+    """The frames with mean 0, variance 1 and no correlations; `DataError` for fewer frames than dimensions."""
+    frames = checked(features)
+    stacked = torch.cat(list(frames.values())).double()
+    count, dimension = stacked.shape
+    if count <= dimension:
+        raise DataError(f"whitening needs more frames than dimensions, got {count} frames of d = {dimension}")
+    mean = stacked.mean(0)
+    variances, axes = torch.linalg.eigh((stacked - mean).T @ (stacked - mean) / count)
+    scales = torch.where(variances > NO_VARIANCE * variances[-1], variances.rsqrt(), 0.0)
+    transform = axes * scales @ axes.T
+    return {key: ((x - mean) @ transform).float() for key, x in frames.items()}
+
+
+NORMALISATIONS: dict[str, Callable[[FrameSet], FrameSet]] = {
+    "none": lambda features: features,
+    "centre": centre,
+    "whiten": whiten,
+}
+
+
+def choose(score: str, normalise: str = "none") -> Score:
+    """The score of that name in `SCORES`, on frames normalised by the name in `NORMALISATIONS`; else `UserError`.
+
+    Its ``prepare`` is to get all the utterances of one variety at once: that is what is normalised together.
+    """
+    for kind, name, known in (("score", score, SCORES), ("normalisation", normalise, NORMALISATIONS)):
+        if name not in known:
+            raise UserError(f"unknown {kind} {name!r}: known are {', '.join(known)}")
+    chosen, normalised = SCORES[score], NORMALISATIONS[normalise]
+    return replace(chosen, prepare=lambda features: chosen.prepare(normalised(features)))

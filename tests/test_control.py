@@ -1,0 +1,333 @@
+"""`fangyan.control`: its parts by hand, and a planted experiment whose truth is known."""
+
+from itertools import pairwise
+from operator import itemgetter
+from pathlib import Path
+
+import kaldiio
+import numpy as np
+import pytest
+import torch
+
+from fangyan import datadir, phonetics
+from fangyan.control import (
+    BINS,
+    CONTROLLED,
+    Queries,
+    bins,
+    control,
+    controlled,
+    nearest,
+    partial_correlation,
+    pool,
+    summary,
+)
+from fangyan.datadir import Utterance
+from fangyan.errors import DataError, UserError
+from fangyan.files import read_table
+from fangyan.retrieval import retrieve
+
+DISTANCES = torch.tensor([[0.1, 0.2, 0.3], [0.3, 0.25, 0.2], [0.1, 0.2, 0.4]])
+EYE = torch.eye(3, dtype=torch.bool)
+
+
+def test_nearest_right_candidate():
+    assert nearest(DISTANCES, EYE).tolist() == pytest.approx([0.1, 0.25, 0.4])
+    right = torch.tensor([[False, True, True], [True, False, True], [True, False, False]])
+    assert nearest(DISTANCES, right).tolist() == pytest.approx([0.2, 0.2, 0.1])
+
+
+def test_the_controlled_set_by_hand():
+    # Medians of the wrong: 0.25, 0.25 and 0.15. As near as the median is not nearer.
+    assert controlled(DISTANCES, EYE, 0.5).tolist() == [False, True, True]
+    assert controlled(DISTANCES, EYE, 1.0).tolist() == [False, False, True]
+    assert controlled(DISTANCES, EYE, 0.0).tolist() == [False, True, True]
+
+
+def test_partial_correlation_by_hand():
+    # One query, 4 candidates. Ranks of scores 3 4 2 1, of distances 1 2 3 4; the first is right.
+    # Centred: s = (.5, 1.5, -.5, -1.5), d = (-1.5, -.5, .5, 1.5), r = (.75, -.25, -.25, -.25).
+    # r_sr = .5 / sqrt(3.75), r_sd = -.8, r_rd = -1.5 / sqrt(3.75): (.5 - 1.2) / sqrt(3.75 * .36 * .4).
+    found = partial_correlation(
+        torch.tensor([[0.8, 0.9, 0.1, 0.0]]),
+        torch.tensor([[0.1, 0.2, 0.3, 0.9]]),
+        torch.tensor([[True, False, False, False]]),
+    )
+    assert found == pytest.approx(-0.7 / 0.54**0.5)
+
+
+def test_partial_correlation_is_that_of_residuals():
+    chance = np.random.default_rng(0)
+    scores, distances = (torch.from_numpy(chance.random((5, 5))) for _ in range(2))
+    s, d = ((1 + m.argsort(1).argsort(1)).double().ravel().numpy() for m in (scores, distances))
+    design = np.stack([np.ones(25), d], 1)
+    left = [y - design @ np.linalg.lstsq(design, y)[0] for y in (s, torch.eye(5).double().ravel().numpy())]
+    found = partial_correlation(scores, distances, torch.eye(5, dtype=torch.bool))
+    assert found == pytest.approx(np.corrcoef(left)[0, 1])
+
+
+def test_partial_correlation_where_there_is_none():
+    steady = (-5 * DISTANCES).exp()  # whatever falls steadily with distance is distance
+    assert np.isnan(partial_correlation(steady, DISTANCES, EYE))
+    assert np.isnan(partial_correlation(torch.ones(3, 3), DISTANCES, EYE))
+
+
+@pytest.mark.parametrize("m", [2, 9, 60])
+def test_partial_correlation_of_a_perfect_ranking(m):
+    chance = np.random.default_rng(0)
+    right = torch.eye(m, dtype=torch.bool)
+    scores, distances = torch.from_numpy(chance.random((2, m, m)))
+    s = (1 + (scores + right).argsort(1).argsort(1)).double()
+    plain = np.corrcoef(s.ravel(), right.ravel())[0, 1]
+    assert plain == pytest.approx((3 / (m + 1)) ** 0.5)
+    assert partial_correlation(scores + right, distances, right) == pytest.approx(plain, abs=0.1)
+
+
+def queries(*rows: tuple[int, int, float, float, bool]) -> Queries:
+    """Rows of rank, rank by sound, chance, distance and whether it is controlled."""
+    return Queries(*(torch.tensor(column) for column in zip(*rows, strict=True)))
+
+
+FEW = queries((1, 1, 0.5, 0.1, False), (4, 2, 0.25, 0.5, True), (1, 3, 0.5, 0.3, True))
+ONE = queries((2, 1, 0.25, 0.2, False))
+
+
+def test_a_summary_by_hand():
+    assert summary(FEW) == {
+        "n": 3,
+        "recall_at_1": pytest.approx(2 / 3),
+        "chance": pytest.approx(1.25 / 3),
+        "n_controlled": 2,
+        "recall_at_1_controlled": 0.5,
+        "mrr_controlled": (1 / 4 + 1) / 2,
+        "chance_controlled": 0.375,
+        "phonetics_recall_at_1": pytest.approx(1 / 3),
+        "phonetics_recall_at_1_controlled": 0,
+    }
+    none = summary(ONE)
+    assert none["n_controlled"] == 0 and none["phonetics_recall_at_1"] == 1
+    assert np.isnan([none["recall_at_1_controlled"], none["mrr_controlled"], none["chance_controlled"]]).all()
+
+
+def test_pooling_weighs_queries_not_pairs():
+    pooled = summary(pool([FEW, ONE]))
+    assert (pooled["n"], pooled["n_controlled"]) == (4, 2)
+    assert pooled["recall_at_1"] == 0.5  # 2 of 4, although the pairs have 2/3 and 0
+    assert pooled["mrr_controlled"] == 0.625 and pooled["chance"] == pytest.approx(1.5 / 4)
+
+
+def test_bins_by_hand():
+    ranked = [(2, 0.25, 0.5), (1, 0.5, 0.1), (1, 0.5, 0.3), (3, 0.25, 0.2), (2, 0.25, 0.4)]
+    found = queries(*((rank, 1, chance, distance, False) for rank, chance, distance in ranked))
+    assert bins(found, 2) == [
+        {"bin": 1, "low": pytest.approx(0.1), "high": pytest.approx(0.3), "n": 3}
+        | {"recall_at_1": pytest.approx(2 / 3), "chance": pytest.approx(1.25 / 3)},
+        {"bin": 2, "low": pytest.approx(0.4), "high": 0.5, "n": 2, "recall_at_1": 0, "chance": 0.25},
+    ]
+    assert [row["n"] for row in bins(FEW)] == [1, 1, 1]  # no bin is empty
+
+
+SYLLABLES = [
+    onset + rime
+    for onset in ("p", "tʰ", "k", "m", "ŋ", "s", "tɕ", "x", "l")
+    for rime in ("a", "i", "u", "ɔŋ")
+]
+SENTENCES = 120
+
+
+def planted() -> list[Utterance]:
+    """Two varieties in which every other sentence is cognate, but for one syllable in eight; the rest share nothing."""
+    chance = np.random.default_rng(0)
+    utterances = []
+    for n in range(SENTENCES):
+        here, there = chance.choice(SYLLABLES, (2, 8))
+        if n % 2:
+            there[np.arange(8) != 3] = here[np.arange(8) != 3]
+        for variety, spoken in (("cmn", here), ("yue", there)):
+            key, ipa = f"{variety}-s{n:03d}", "˥ ".join(spoken)
+            utterances.append(Utterance(key, f"/{key}.wav", "", variety, variety, f"s{n:03d}", 1.0, ipa=ipa))
+    return utterances
+
+
+def encoders(utterances: list[Utterance]) -> dict[str, dict[str, np.ndarray]]:
+    """An encoder that hears nothing but meaning, and one that hears nothing but sound, both with noise.
+
+    The frames of sound are the articulatory features of a segment between those of its neighbours.
+    """
+    chance = np.random.default_rng(1)
+    meanings = {u.sentence: chance.standard_normal((6, 16)) for u in utterances}
+    meaning = {u.id: meanings[u.sentence] for u in utterances}
+    sound = {}
+    for u in utterances:
+        around = np.pad(phonetics.segments(u.ipa), ((1, 1), (0, 0)))
+        sound[u.id] = np.concatenate([around[:-2], around[1:-1], around[2:]], 1)
+    return {
+        name: {key: frames + 0.3 * chance.standard_normal(frames.shape) for key, frames in layer.items()}
+        for name, layer in (("meaning", meaning), ("sound", sound))
+    }
+
+
+def write_features(folder: Path, layers: dict[str, dict[str, np.ndarray]]) -> None:
+    for layer, features in layers.items():
+        (folder / layer).mkdir(parents=True, exist_ok=True)
+        place = folder / layer / "feats"
+        with kaldiio.WriteHelper(f"ark,scp:{place}.ark,{place}.scp") as writer:
+            for key in sorted(features):
+                writer(key, features[key].astype(np.float32))
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory) -> Path:
+    """The planted experiment, controlled: ``data``, ``feats/data`` and ``out/data``."""
+    home = tmp_path_factory.mktemp("planted")
+    utterances = planted()
+    datadir.write(home / "data", utterances)
+    write_features(home / "feats" / "data", encoders(utterances))
+    assert control(home / "feats", [home / "data"], home / "out") == [home / "out" / "data"]
+    return home
+
+
+def table(home: Path, name: str) -> dict[str, list[dict[str, float]]]:
+    """The numbers of a table by layer."""
+    by_layer: dict[str, list[dict[str, float]]] = {}
+    for row in read_table(home / "out" / "data" / name):
+        numbers = {key: float(row[key]) for key in row if key not in ("layer", "source", "target")}
+        by_layer.setdefault(row["layer"], []).append(numbers)
+    return by_layer
+
+
+def test_the_planted_truth_comes_out(home):
+    found = table(home, "controlled.tsv")
+    for meaning, sound in zip(found["meaning"][:2], found["sound"][:2], strict=True):  # the third pools both
+        assert meaning["n"] == SENTENCES and meaning["n_controlled"] >= 20
+        assert meaning["chance_controlled"] == pytest.approx(1 / SENTENCES, rel=1e-5)
+        # Meaning is found with and without cognates.
+        assert meaning["recall_at_1"] > 0.95 and meaning["recall_at_1_controlled"] > 0.95
+        assert meaning["mrr_controlled"] > 0.95 and meaning["partial_correlation"] > 0.1
+        # Sound finds the cognates, half of the sentences, and nothing else.
+        assert sound["recall_at_1"] > 0.4 > 40 / SENTENCES
+        assert sound["recall_at_1_controlled"] < 0.05 and sound["mrr_controlled"] < 0.1
+        assert abs(sound["partial_correlation"]) < meaning["partial_correlation"] / 2
+        # So does the phonetic distance itself, which is the same for every encoder.
+        assert meaning["phonetics_recall_at_1"] == sound["phonetics_recall_at_1"] > 0.45
+        assert sound["phonetics_recall_at_1_controlled"] == 0
+
+
+def test_the_planted_truth_shows_in_the_bins(home):
+    found = table(home, "bins.tsv")
+    for rows in found.values():
+        assert [row["bin"] for row in rows] == [1, 2, 3, 4, 5]
+        assert [row["n"] for row in rows] == [2 * SENTENCES / 5] * 5  # both directions
+        assert all(a["high"] <= b["low"] for a, b in pairwise(rows))
+    assert all(row["recall_at_1"] > 0.9 for row in found["meaning"])
+    assert found["sound"][0]["recall_at_1"] > 0.8 and found["sound"][-1]["recall_at_1"] < 0.05
+
+
+def test_tables(home):
+    controlled_rows = read_table(home / "out" / "data" / "controlled.tsv")
+    assert tuple(controlled_rows[0]) == CONTROLLED
+    places = [(row["layer"], row["source"], row["target"]) for row in controlled_rows]
+    assert places == [
+        (layer, *pair)
+        for layer in ("meaning", "sound")
+        for pair in (("cmn", "yue"), ("yue", "cmn"), ("all", "all"))
+    ]
+    assert {row["quantile"] for row in controlled_rows} == {"0.5"}
+    assert tuple(read_table(home / "out" / "data" / "bins.tsv")[0]) == BINS
+    assert read_table(home / "out" / "data" / ".unknown.tsv") == []
+
+
+def small(
+    folder: Path, ipas: dict[str, str], layer: dict[str, np.ndarray] | None = None
+) -> tuple[Path, list[Path]]:
+    """Features (by default all alike) and data directory of utterances ``variety-sentence``: arguments of `control`."""
+    utterances = [
+        Utterance(key, f"/{key}.wav", "", key[:3], key[:3], key[4:6], 1.0, ipa=ipa)
+        for key, ipa in ipas.items()
+    ]
+    datadir.write(folder / "data", utterances)
+    write_features(folder / "feats" / "data", {"layer00": layer or {key: np.ones((1, 2)) for key in ipas}})
+    return folder / "feats", [folder / "data"]
+
+
+def test_by_hand(tmp_path, capsys):
+    # a0 and b0 sound alike, a1 sounds as b0 and b2 is not shared; the layer gets both sentences right.
+    ipas = {"aaa-s0": "pa", "aaa-s1": "pa", "bbb-s0": "pa", "bbb-s1": "ni%", "bbb-s2": "pa"}
+    one, two = np.array([[1.0, 0]]), np.array([[0.0, 1]])
+    layer = dict(zip(ipas, (one, two, one, two, one), strict=True))
+    control(*small(tmp_path, ipas, layer), tmp_path / "out")
+    there, back, both = read_table(tmp_path / "out" / "data" / "controlled.tsv")
+    counts = itemgetter("source", "target", "n", "n_controlled")
+    assert counts(there) == ("aaa", "bbb", "2", "1") and there["recall_at_1_controlled"] == "1"
+    assert (there["phonetics_recall_at_1"], there["chance_controlled"]) == ("0.5", "0.5")
+    # From b, both candidates sound the same: a tie counts against sound, and both queries are controlled.
+    assert counts(back) == ("bbb", "aaa", "2", "2") and back["phonetics_recall_at_1"] == "0"
+    # Together, sound finds 1 of 4. From a, score and right agree (.5 -.5 -.5 .5) and distance (-.5 .5 -.5 .5)
+    # correlates with neither; from b, distance is constant: no correlation, which the mean leaves out.
+    assert counts(both) == ("all", "all", "4", "3") and both["phonetics_recall_at_1"] == "0.25"
+    assert (both["recall_at_1"], both["chance"], both["mrr_controlled"]) == ("1", "0.5", "1")
+    assert there["partial_correlation"] == both["partial_correlation"] == "1"
+    assert back["partial_correlation"] == ""
+    assert "1 IPA symbols are left out of the phonetic distance: '%' (1)" in capsys.readouterr().err
+    assert read_table(tmp_path / "out" / "data" / ".unknown.tsv") == [{"symbol": "%", "count": "1"}]
+
+
+@pytest.mark.parametrize("score", ["seqsim", "pooled", "precision"])
+def test_uncontrolled_it_is_retrieval(tmp_path, score):
+    """Columns n and recall_at_1 against pairs.tsv, with a sentence that one variety lacks and one recorded twice."""
+    chance = np.random.default_rng(0)
+    ipas = {f"{v}-s{n}": "ma" for v in ("aaa", "bbb", "ccc") for n in range(8)} | {"bbb-s0b": "ma"}
+    del ipas["ccc-s3"]
+    meanings = {f"s{n}": chance.standard_normal(4) for n in range(8)}
+    layer = {key: meanings[key[4:6]] + chance.standard_normal((n % 3 + 1, 4)) for n, key in enumerate(ipas)}
+    feats, sets = small(tmp_path, ipas, layer)
+    control(feats, sets, tmp_path / "out", score)
+    retrieve(feats, sets, tmp_path / "plain", score)
+    same = itemgetter("layer", "source", "target", "n", "recall_at_1", "chance")
+    expected, found = (
+        read_table(tmp_path / folder / "data" / name)
+        for folder, name in (("plain", "pairs.tsv"), ("out", "controlled.tsv"))
+    )
+    assert [same(row) for row in found[:-1]] == [same(row) for row in expected]
+    assert len(found) == 7 and len({row["recall_at_1"] for row in found}) > 2
+
+
+def test_what_cannot_be_told_is_empty(tmp_path):
+    ipas = {"aaa-s0": "pa", "aaa-s1": "ni", "bbb-s0": "pa", "bbb-s1": "ni"}
+    control(*small(tmp_path, ipas), tmp_path / "out")
+    for row in read_table(tmp_path / "out" / "data" / "controlled.tsv"):
+        assert row["n_controlled"] == "0" and row["phonetics_recall_at_1"] == "1"
+        assert row["recall_at_1_controlled"] == row["chance_controlled"] == row["partial_correlation"] == ""
+
+
+def test_finished_work_is_kept_and_another_question_is_not(tmp_path):
+    ipas = {"aaa-s0": "pa", "aaa-s1": "ni", "bbb-s0": "pa", "bbb-s1": "ni"}
+    paths = *small(tmp_path, ipas), tmp_path / "out"
+    assert control(*paths) and not control(*paths)
+    assert control(*paths, quantile=0.0) and control(*paths, score="pooled")
+
+
+def test_without_ipa_it_says_what_is_needed(tmp_path):
+    keys = ("aaa-s0", "aaa-s1", "bbb-s0", "bbb-s1")
+    with pytest.raises(UserError, match=r"data: .* needs utt2ipa"):
+        control(*small(tmp_path / "none", dict.fromkeys(keys, "")), tmp_path / "out")
+    with pytest.raises(DataError, match=r"two varieties that share at least 2 sentences"):
+        control(*small(tmp_path / "odd", dict.fromkeys(keys, "ma") | {"bbb-s1": "%55"}), tmp_path / "out")
+
+
+def test_utterances_without_ipa_take_no_part(tmp_path, capsys):
+    ipas = {f"{v}-s{n}": ipa for v in ("aaa", "bbb") for n, ipa in enumerate(("pa", "ni", "ku"))} | {
+        "bbb-s2": "□"
+    }
+    control(*small(tmp_path, ipas), tmp_path / "out")
+    rows = read_table(tmp_path / "out" / "data" / "controlled.tsv")
+    assert [row["n"] for row in rows] == ["2", "2", "4"]
+    assert "data: 1 utterances have no IPA that panphon knows" in (said := capsys.readouterr().err)
+    assert "the first is bbb-s2, '□'" in said
+
+
+def test_bad_use_says_what_is_known(tmp_path):
+    with pytest.raises(UserError, match="unknown score 'loud': known are seqsim, "):
+        control(tmp_path, [], tmp_path / "out", "loud")
+    with pytest.raises(UserError, match="from 0 to 1, got 50"):
+        control(tmp_path, [], tmp_path / "out", quantile=50)
