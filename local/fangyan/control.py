@@ -41,8 +41,8 @@ from tqdm import tqdm
 from fangyan import datadir, dump, phonetics
 from fangyan.datadir import Utterance
 from fangyan.errors import DataError, UserError
-from fangyan.files import fingerprint, produce, write_table
-from fangyan.retrieval import Varieties, _by_variety, _pairs, _same_utterances, ranks
+from fangyan.files import produce, write_table
+from fangyan.retrieval import Varieties, by_variety, comparable_pairs, ranks, same_utterances
 from fangyan.similarity import Score, choose
 
 CONTROLLED = (
@@ -152,9 +152,12 @@ def control(
     written = []
     for data in sets:
         of_set = feats / data.name
-        layers = dump.layers(of_set)
-        found = fingerprint(layers, *(of_set / layer for layer in layers))
-        inputs = {"feats": found, "data": datadir.identity(data), "score": score, "quantile": quantile}
+        inputs = {
+            "feats": dump.identity_of(of_set),
+            "data": datadir.identity(data),
+            "score": score,
+            "quantile": quantile,
+        }
         if produce(out / data.name, inputs, partial(_write, of_set, data, chosen, quantile)):
             written.append(out / data.name)
     return written
@@ -163,8 +166,8 @@ def control(
 def _write(feats: Path, data: Path, score: Score, quantile: float, folder: Path) -> None:
     utterances = datadir.read(data)
     unknown = _unknown(data, utterances)
-    varieties = _by_variety(_transcribed(data, utterances))
-    pairs, _ = _pairs(data, varieties)
+    varieties = by_variety(_transcribed(data, utterances))
+    pairs, _ = comparable_pairs(data, varieties)
     pairings = [_pairing(varieties, *pair) for pair in pairs]
     layers = dump.layers(feats)
     rows: list[dict] = []
@@ -172,7 +175,7 @@ def _write(feats: Path, data: Path, score: Score, quantile: float, folder: Path)
     with tqdm(total=len(layers) * len(pairs), desc=f"control {data.name}", unit="pair", disable=None) as bar:
         for layer in layers:
             features = dump.read_features(feats, layer)
-            _same_utterances(feats / layer, features, data, _by_variety(utterances))
+            same_utterances(feats / layer, features, data, by_variety(utterances))
             try:
                 found = list(_layer(features, varieties, pairings, score, quantile, bar.update))
             except DataError as error:

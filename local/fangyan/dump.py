@@ -11,7 +11,7 @@ from fangyan import audio, datadir
 from fangyan.datadir import Utterance
 from fangyan.encoders import Encoder, identity, load_encoder
 from fangyan.errors import DataError
-from fangyan.files import produce, write_text
+from fangyan.files import fingerprint, produce, write_text
 
 BATCH_SECONDS = 60.0
 """Padded speech of one batch: enough to keep two cores busy, small enough for any laptop."""
@@ -39,6 +39,12 @@ def layers(feats: Path) -> list[str]:
     if not names:
         raise DataError(f"{feats}: no <layer>/feats.scp there; run the stage dump first")
     return names
+
+
+def identity_of(feats: Path) -> str:
+    """A fingerprint of the features of all layers of a set."""
+    names = layers(feats)
+    return fingerprint(names, *(feats / name for name in names))
 
 
 def read_features(feats: Path, layer: str) -> dict[str, np.ndarray]:

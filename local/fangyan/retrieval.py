@@ -34,7 +34,7 @@ from tqdm import tqdm
 from fangyan import datadir, dump
 from fangyan.datadir import Utterance
 from fangyan.errors import DataError
-from fangyan.files import fingerprint, produce, write_table
+from fangyan.files import produce, write_table
 from fangyan.similarity import Score, choose
 from fangyan.varieties import group_of
 
@@ -130,17 +130,20 @@ def retrieve(
     written = []
     for data in sets:
         of_set = feats / data.name
-        layers = dump.layers(of_set)
-        found = fingerprint(layers, *(of_set / layer for layer in layers))
-        inputs = {"feats": found, "data": datadir.identity(data), "score": score, "normalise": normalise}
+        inputs = {
+            "feats": dump.identity_of(of_set),
+            "data": datadir.identity(data),
+            "score": score,
+            "normalise": normalise,
+        }
         if produce(out / data.name, inputs, partial(_write, of_set, data, chosen)):
             written.append(out / data.name)
     return written
 
 
 def _write(feats: Path, data: Path, score: Score, folder: Path) -> None:
-    varieties = _by_variety(datadir.read(data))
-    pairs, skipped = _pairs(data, varieties)
+    varieties = by_variety(datadir.read(data))
+    pairs, skipped = comparable_pairs(data, varieties)
     layers = dump.layers(feats)
     rows: list[dict] = []
     with (
@@ -150,7 +153,7 @@ def _write(feats: Path, data: Path, score: Score, folder: Path) -> None:
         print(*RANKS, sep="\t", file=stream)
         for layer in layers:
             features = dump.read_features(feats, layer)
-            _same_utterances(feats / layer, features, data, varieties)
+            same_utterances(feats / layer, features, data, varieties)
             try:
                 of_layer = dict(sorted(_layer(features, varieties, pairs, score, bar.update)))
             except DataError as error:
@@ -175,7 +178,7 @@ def _lines(place: Iterable[str], spoken: Sequence[Utterance], found: Ranking) ->
         yield f"{head}\t{at.id}\t{at.sentence}\t{rank}\t{right}\t{found.candidates}\n"
 
 
-def _by_variety(utterances: Iterable[Utterance]) -> Varieties:
+def by_variety(utterances: Iterable[Utterance]) -> Varieties:
     """The utterances of each variety, varieties in code point order."""
     grouped: Varieties = {}
     for utterance in sorted(utterances, key=lambda u: (u.variety, u.id)):
@@ -183,7 +186,7 @@ def _by_variety(utterances: Iterable[Utterance]) -> Varieties:
     return grouped
 
 
-def _pairs(data: Path, varieties: Varieties) -> tuple[list[tuple[str, str]], list[dict]]:
+def comparable_pairs(data: Path, varieties: Varieties) -> tuple[list[tuple[str, str]], list[dict]]:
     """The unordered pairs of varieties that share 2 sentences, and rows for those that do not."""
     sentences = {variety: {u.sentence for u in members} for variety, members in varieties.items()}
     common = {(a, b): len(sentences[a] & sentences[b]) for a, b in combinations(varieties, 2)}
@@ -202,9 +205,7 @@ def _pairs(data: Path, varieties: Varieties) -> tuple[list[tuple[str, str]], lis
     return scorable, skipped
 
 
-def _same_utterances(
-    home: Path, features: Mapping[str, np.ndarray], data: Path, varieties: Varieties
-) -> None:
+def same_utterances(home: Path, features: Mapping[str, np.ndarray], data: Path, varieties: Varieties) -> None:
     """Nothing, or a `DataError` where features and data directory do not have the same utterances."""
     wanted = {u.id for members in varieties.values() for u in members}
     for lacking, here, there in (

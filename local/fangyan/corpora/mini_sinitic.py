@@ -1,7 +1,7 @@
 """The embedded corpus: parallel everyday sentences in Mandarin, Cantonese and Hakka, spoken by espeak-ng.
 
 What: every sentence exists in Mandarin (cmn), Cantonese (yue) and Sixian Hakka (hak), each in its own words and
-grammar, with one recording a variety: 100 test, 60 dev and 800 training sentences, 1.5 h of training speech in
+grammar, with one recording a variety: 80 test, 60 dev and 800 training sentences, 1.5 h of training speech in
 all. Text is Han, simplified for cmn, traditional for yue and hak; every utterance has the Mandarin wording and IPA.
 It serves to run and test the whole chain at home; synthetic speech supports no claim about how people speak.
 Licence: Apache-2.0, the sentences (``conf/mini_sinitic``) and the recordings made from them.
