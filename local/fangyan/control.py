@@ -41,8 +41,8 @@ from tqdm import tqdm
 from fangyan import datadir, dump, phonetics
 from fangyan.datadir import Utterance
 from fangyan.errors import DataError, UserError
-from fangyan.files import produce, write_table
-from fangyan.retrieval import Varieties, by_variety, comparable_pairs, ranks, same_utterances
+from fangyan.files import write_table
+from fangyan.retrieval import Varieties, by_variety, comparable_pairs, each_set, ranks, same_utterances
 from fangyan.similarity import Score, choose
 
 CONTROLLED = (
@@ -149,21 +149,11 @@ def control(
     chosen = choose(score)
     if not 0 <= quantile <= 1:
         raise UserError(f"a quantile is a number from 0 to 1, got {quantile}")
-    written = []
-    for data in sets:
-        of_set = feats / data.name
-        inputs = {
-            "feats": dump.identity_of(of_set),
-            "data": datadir.identity(data),
-            "score": score,
-            "quantile": quantile,
-        }
-        if produce(out / data.name, inputs, partial(_write, of_set, data, chosen, quantile)):
-            written.append(out / data.name)
-    return written
+    write = partial(_write, score=chosen, quantile=quantile)
+    return each_set(feats, sets, out, {"score": score, "quantile": quantile}, write)
 
 
-def _write(feats: Path, data: Path, score: Score, quantile: float, folder: Path) -> None:
+def _write(feats: Path, data: Path, folder: Path, score: Score, quantile: float) -> None:
     utterances = datadir.read(data)
     unknown = _unknown(data, utterances)
     varieties = by_variety(_transcribed(data, utterances))

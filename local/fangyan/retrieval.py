@@ -126,22 +126,31 @@ def retrieve(
     ``normalise``: names that `fangyan.similarity` knows, else `UserError`. `DataError` where features and data
     directory do not have the same utterances, and where there is no pair of varieties to score.
     """
-    chosen = choose(score, normalise)
+    write = partial(_write, score=choose(score, normalise))
+    return each_set(feats, sets, out, {"score": score, "normalise": normalise}, write)
+
+
+def each_set(
+    feats: Path,
+    sets: Sequence[Path],
+    out: Path,
+    settings: Mapping[str, object],
+    write: Callable[[Path, Path, Path], None],
+) -> list[Path]:
+    """The folders ``out/<set>`` that had to be written, by ``write(features of the set, its data, folder)``.
+
+    Finished means: the same features, data directory and ``settings``.
+    """
     written = []
     for data in sets:
         of_set = feats / data.name
-        inputs = {
-            "feats": dump.identity_of(of_set),
-            "data": datadir.identity(data),
-            "score": score,
-            "normalise": normalise,
-        }
-        if produce(out / data.name, inputs, partial(_write, of_set, data, chosen)):
+        inputs = {"feats": dump.identity_of(of_set), "data": datadir.identity(data)} | dict(settings)
+        if produce(out / data.name, inputs, partial(write, of_set, data)):
             written.append(out / data.name)
     return written
 
 
-def _write(feats: Path, data: Path, score: Score, folder: Path) -> None:
+def _write(feats: Path, data: Path, folder: Path, score: Score) -> None:
     varieties = by_variety(datadir.read(data))
     pairs, skipped = comparable_pairs(data, varieties)
     layers = dump.layers(feats)
