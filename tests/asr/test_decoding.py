@@ -1,27 +1,41 @@
+import numpy as np
 import pytest
+import torch
+import yaml
 
-from fangyan import cer
+from fangyan import audio, cer, datadir
 from fangyan.asr import decode
+from fangyan.asr.decoding import exit_layers, leaving_after
 from fangyan.datadir import read_map
-from fangyan.errors import DataError
+from fangyan.encoders import load_encoder
+from fangyan.encoders.espnet import build, locate
+from fangyan.errors import DataError, UserError
+from fangyan.files import read_table
 
 
-@pytest.fixture
-def quick(tmp_path):
-    (tmp_path / "quick.yaml").write_text("beam_size: 2\nctc_weight: 0.5\nmaxlenratio: 0.5\n")
-    return tmp_path / "quick.yaml"
+@pytest.fixture(scope="module")
+def quick(tmp_path_factory):
+    path = tmp_path_factory.mktemp("conf") / "quick.yaml"
+    path.write_text("beam_size: 2\nctc_weight: 0.5\nmaxlenratio: 0.5\n")
+    return path
 
 
-def test_a_line_for_every_utterance_and_a_table(job, sung, quick, tmp_path):
+@pytest.fixture(scope="module")
+def decoded(job, sung, quick, tmp_path_factory):
+    out = tmp_path_factory.mktemp("exp")
+    decode(job.exp, [sung["dev"], sung["test"]], quick, out / "decode")
+    layers = ["layer01", "layer02", "norm"]
+    homes = decode(job.exp, [sung["test"]], quick, out / "early_exit", layers)
+    assert homes == [out / "early_exit/test" / layer for layer in layers]
+    return out
+
+
+def test_a_line_for_every_utterance_and_a_table(job, sung, quick, decoded):
     sets = [sung["dev"], sung["test"]]
-    assert decode(job.exp, sets, quick, tmp_path / "decode") == [
-        tmp_path / "decode/dev",
-        tmp_path / "decode/test",
-    ]
-    assert decode(job.exp, sets, quick, tmp_path / "decode") == []
-    lines = (tmp_path / "decode/test/text").read_text().splitlines()
+    assert decode(job.exp, sets, quick, decoded / "decode") == []
+    lines = (decoded / "decode/test/text").read_text().splitlines()
     assert [line.split()[0] for line in lines] == list(read_map(sung["test"] / "text"))
-    rows = cer.score(tmp_path / "decode/test", sung["test"], "text_cmn")
+    rows = cer.score(decoded / "decode/test", sung["test"], "text_cmn")
     assert [(row["variety"], row["sentences"]) for row in rows] == [
         ("cmn", 8),
         ("hak", 8),
@@ -34,3 +48,98 @@ def test_an_unknown_decoding_option_is_refused(job, sung, tmp_path):
     (tmp_path / "bad.yaml").write_text("beam: 2\n")
     with pytest.raises(DataError, match=r"bad\.yaml: unknown key 'beam': did you mean 'beam_size'\?"):
         decode(job.exp, [sung["test"]], tmp_path / "bad.yaml", tmp_path / "decode")
+
+
+def test_leaving_after_all_blocks_is_the_whole_model_and_after_fewer_is_not(decoded):
+    def text(folder):
+        return (decoded / folder / "text").read_text()
+
+    assert text("early_exit/test/norm") == text("early_exit/test/layer02") == text("decode/test")
+    assert text("early_exit/test/layer01") != text("decode/test")
+
+
+def test_exits_are_recognised_and_scored_beside_the_whole_model(job, sung, quick, decoded):
+    exits = decoded / "early_exit"
+    assert decode(job.exp, [sung["test"]], quick, exits, ["norm", "layer01"]) == []
+    whole = cer.score(decoded / "decode/test", sung["test"], "text_cmn")
+    cer.score_exits(exits / "test", decoded / "decode/test", sung["test"], "text_cmn")
+    rows = read_table(exits / "test/cer.tsv")
+    assert list(rows[0]) == "layer variety sentences characters errors cer".split()
+    assert [row["layer"] for row in rows[::4]] == ["layer01", "layer02", "norm"]
+    for layer in ("layer02", "norm"):
+        assert [int(row["errors"]) for row in rows if row["layer"] == layer] == [r["errors"] for r in whole]
+
+
+def test_an_unknown_exit_layer_is_answered_with_the_known_ones(job, sung, quick, tmp_path):
+    with pytest.raises(UserError, match="no exit layer 'layer00': known are layer01, layer02, norm"):
+        decode(job.exp, [sung["test"]], quick, tmp_path, ["layer01", "layer00"])
+    assert not list(tmp_path.glob("test/[!.]*"))
+
+
+def variant(job, folder, **encoder_conf):
+    """The model of the experiment with other encoder settings and random weights, and a second of noise."""
+    config, _, statistics = locate(job.exp)
+    settings = yaml.safe_load(config.read_text())
+    settings["encoder_conf"] |= encoder_conf
+    (folder / "config.yaml").write_text(yaml.safe_dump(settings))
+    model = build(folder / "config.yaml", statistics).eval()
+    noise = torch.from_numpy(np.random.default_rng(0).normal(0, 0.1, (1, 16_000)).astype(np.float32))
+    return model, {"speech": noise, "speech_lengths": torch.tensor([16_000])}
+
+
+def test_the_exit_is_the_final_norm_of_the_block_and_the_model_is_whole_again(job, sung):
+    encoder = load_encoder(f"espnet:{job.exp}")
+    wave = audio.read(datadir.read(sung["test"])[0].wav)
+    layers, keys = encoder(wave), list(encoder.model.state_dict())
+    speech = {"speech": torch.from_numpy(wave)[None], "speech_lengths": torch.tensor([len(wave)])}
+    with torch.inference_mode(), leaving_after(1, encoder.model):
+        assert len(encoder.model.encoder.encoders) == 1
+        found, _ = encoder.model.encode(**speech)
+        wanted = encoder.model.encoder.after_norm(torch.from_numpy(layers["layer01"]))
+    assert np.allclose(found[0, : len(wanted)], wanted, atol=1e-5)
+    assert list(encoder.model.state_dict()) == keys
+    with torch.inference_mode():
+        again, _ = encoder.model.encode(**speech)
+    assert np.allclose(again[0, : len(wanted)], layers["norm"], atol=1e-5)
+
+
+@pytest.mark.parametrize("conditioned", [False, True])
+def test_ctc_reads_what_it_was_trained_on_where_the_block_has_its_own(job, tmp_path, conditioned):
+    model, speech = variant(job, tmp_path, interctc_layer_idx=[1], interctc_use_conditioning=conditioned)
+    torch.nn.init.normal_(model.encoder.after_norm.weight)  # as training leaves it: not the identity
+    with torch.inference_mode():
+        (_, [(block, trained_on)]), _ = model.encode(**speech)
+        wanted = model.ctc.log_softmax(trained_on)
+        for _ in range(2):
+            with leaving_after(1, model):
+                (found, _), _ = model.encode(**speech)
+                assert torch.equal(model.ctc.log_softmax(found), wanted)
+        assert block == 1
+        assert not torch.allclose(model.ctc.log_softmax(found), wanted, atol=1e-3)
+        with leaving_after(2, model):
+            (whole, _), _ = model.encode(**speech)
+            assert not torch.allclose(model.ctc.log_softmax(whole), wanted, atol=1e-3)
+
+
+def test_exit_layers_are_named_like_dumped_ones():
+    class Encoder:
+        encoders = after_norm = range(3)
+
+    assert exit_layers(Encoder()) == {"layer01": 1, "layer02": 2, "layer03": 3, "norm": 3}
+    assert exit_layers(object()) == {}
+
+
+def test_whisper_is_left_in_the_same_way():
+    from types import SimpleNamespace
+
+    from fangyan.encoders.espnet_whisper import PaddingFreeEncoder
+    from fangyan.encoders.whisper import PaddingFree
+
+    encoder = PaddingFreeEncoder(8, output_size=16, num_blocks=3, attention_heads=2, linear_units=32).eval()
+    mels, frames = torch.randn(1, 40, 8, generator=torch.Generator().manual_seed(0)), torch.tensor([40])
+    with torch.inference_mode():
+        layers, _ = PaddingFree.forward(encoder, mels, frames)
+        for layer, blocks in exit_layers(encoder).items():
+            with leaving_after(blocks, SimpleNamespace(encoder=encoder)):
+                found = encoder(mels, frames)[0]
+            assert torch.allclose(found, encoder.after_norm(layers[blocks]), atol=1e-6), layer

@@ -7,10 +7,93 @@ from fangyan.errors import UserError
 @pytest.mark.parametrize("spec", ["", "whisper", "fbankk", "/some/path"])
 def test_an_unknown_spec_is_answered_with_the_known_forms(spec):
     for function in (load_encoder, identity):
-        with pytest.raises(UserError, match=r"known forms are espnet:.*fbank, mfcc"):
+        with pytest.raises(UserError, match=r"known forms are espnet:.*hf:.*fbank, mfcc"):
             function(spec)
 
 
 def test_identity_tells_families_apart():
     assert identity("fbank") != identity("mfcc")
     assert identity("fbank") == identity("fbank")
+
+
+FAMILY = """\
+from pathlib import Path
+
+from fangyan.encoders import Encoder
+
+
+class Loudness(Encoder):
+    layers, frame_rate = ("loudness",), 100.0
+
+    def __init__(self, scale):
+        self.scale = scale
+
+    def encode(self, waves):
+        frames = [wave[: len(wave) // 160 * 160].reshape(-1, 160) for wave in waves]
+        return [[self.scale * (x**2).mean(1, keepdims=True) for x in frames]]
+
+
+def load(argument, device):
+    return Loudness(float(Path(argument).read_text()) if argument else 1)
+"""
+FILES = """
+
+def files(argument):
+    return [Path(argument)] if argument else []
+"""
+
+
+@pytest.fixture
+def install(tmp_path, monkeypatch):
+    """A function that installs a package with these entry points and this text of its module loud_speech."""
+
+    def write(entries: str, module: str = FAMILY, version: str = "1.0") -> None:
+        home = tmp_path / f"site{len(list(tmp_path.glob('site*')))}"
+        information = home / f"loud_speech-{version}.dist-info"
+        information.mkdir(parents=True)
+        (information / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: loud-speech\nVersion: {version}\n"
+        )
+        (information / "entry_points.txt").write_text(f"[fangyan.encoders]\n{entries}\n")
+        (home / "loud_speech.py").write_text(module)
+        monkeypatch.delitem(__import__("sys").modules, "loud_speech", raising=False)
+        monkeypatch.syspath_prepend(home)
+
+    return write
+
+
+def test_an_installed_package_adds_a_family(install, noise):
+    install("loud = loud_speech")
+    encoder = load_encoder("loud")
+    (wave,) = noise(16_000)
+    assert encoder(wave)["loudness"].shape == (100, 1)
+    assert encoder(wave)["loudness"][0, 0] == pytest.approx((wave[:160] ** 2).mean())
+    with pytest.raises(UserError, match="fbank, mfcc, loud$"):
+        load_encoder("quiet")
+
+
+def test_its_features_are_made_again_when_its_files_its_argument_or_its_version_change(install, tmp_path):
+    scale = tmp_path / "scale"
+    scale.write_text("2")
+    install("loud = loud_speech", FAMILY + FILES)
+    found = [identity(f"loud:{scale}"), identity("loud")]
+    scale.write_text("3")
+    found.append(identity(f"loud:{scale}"))
+    install("loud = loud_speech", FAMILY, version="1.1")
+    found += [identity("loud"), identity("loud:x")]
+    assert [of["version"] for of in found] == ["1.0", "1.0", "1.0", "1.1", "1.1"]
+    assert len({str(of) for of in found}) == 5
+
+
+def test_a_name_that_is_taken_here_stays_ours(install):
+    before = identity("fbank")
+    install("fbank = loud_speech")
+    assert load_encoder("fbank").layers == ("fbank",)
+    assert identity("fbank") == before
+
+
+@pytest.mark.parametrize("entry", ["loud = absent_module", "loud = loud_speech:absent"])
+def test_a_family_that_does_not_load_is_named(install, entry):
+    install(entry)
+    with pytest.raises(UserError, match="encoder 'loud' of loud-speech does not load: .*absent"):
+        load_encoder("loud")

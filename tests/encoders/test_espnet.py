@@ -1,13 +1,17 @@
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from fangyan import audio, datadir
+from fangyan import audio, datadir, publish
 from fangyan.encoders import identity, load_encoder
-from fangyan.encoders.espnet import CHECKPOINT, locate
+from fangyan.encoders.espnet import locate
 from fangyan.errors import DataError, UserError
+from fangyan.files import unpack
+
+CHECKPOINT = "valid.acc.ave.pth"
 
 
 @pytest.fixture(scope="module")
@@ -119,3 +123,23 @@ def test_a_packed_model_that_points_elsewhere_is_refused(tmp_path, place):
     (tmp_path / "config.yaml").write_text("x: 1")
     with pytest.raises(DataError, match=r"meta\.yaml: files lie within the archive, got"):
         locate(tmp_path)
+
+
+def test_a_packed_model_of_the_hub_is_heard_like_its_experiment(
+    job, encoder, waves, cached, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(job.exp.parent.parent)
+    unpack(publish.pack(job.exp.relative_to(Path.cwd())), tmp_path / "unpacked")
+    cached("user/packed", tmp_path / "unpacked")
+    found, expected = load_encoder("espnet:user/packed")(waves[0]), encoder(waves[0])
+    assert all(np.array_equal(found[layer], expected[layer]) for layer in encoder.layers)
+    assert identity("espnet:user/packed")["files"] == identity(f"espnet:{tmp_path / 'unpacked'}")["files"]
+
+
+def test_the_checkpoint_is_the_average_by_the_first_criterion(tmp_path):
+    (tmp_path / "config.yaml").write_text(
+        "best_model_criterion: [[valid, cer_ctc, min], [valid, acc, max]]\n"
+    )
+    for name in ("valid.acc.ave.pth", "valid.cer_ctc.ave.pth"):
+        (tmp_path / name).touch()
+    assert locate(tmp_path)[1] == tmp_path / "valid.cer_ctc.ave.pth"

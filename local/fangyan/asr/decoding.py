@@ -1,6 +1,7 @@
-"""Beam search over hybrid CTC/attention models."""
+"""Beam search over hybrid CTC/attention models, from the last layer of the encoder or an earlier one."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -9,41 +10,96 @@ from fangyan import audio, datadir
 from fangyan import config as configs
 from fangyan.asr.task import logging_to, parameters
 from fangyan.encoders import best_device
-from fangyan.encoders.espnet import CHECKPOINT, asr_task
+from fangyan.encoders.espnet import asr_task, locate
+from fangyan.errors import UserError
 from fangyan.files import fingerprint, produce, write_text
 
 
-def decode(exp: Path, sets: Sequence[Path], config: Path, out: Path) -> list[Path]:
-    """The folders ``out/<set>`` that had to be written: ``text``, the best hypotheses by joint CTC/attention search."""
+def decode(exp: Path, sets: Sequence[Path], config: Path, out: Path, exits: Sequence[str] = ()) -> list[Path]:
+    """The folders ``out/<set>`` that had to be written: ``text``, the best hypotheses by joint CTC/attention search.
+
+    ``exits``: layers that the encoder is left at instead (`exit_layers`), each into ``out/<set>/<layer>``; `UserError`
+    for one that the encoder lacks.
+    """
     settings = configs.compose(config)
     recogniser = cache(
-        partial(_recogniser, exp, settings, str(config))
+        partial(_recogniser, exp, settings, str(config), exits)
     )  # loaded once, and only if there is work
-    model = {"model": fingerprint(exp / "config.yaml", exp / CHECKPOINT), "settings": settings}
+    model = {"model": fingerprint(*locate(exp)[:2]), "settings": settings}
     written = []
     for data in sets:
-        home = out / data.name
-        if produce(home, model | {"data": datadir.identity(data)}, partial(_decode, recogniser, data)):
-            written.append(home)
+        inputs = model | {"data": datadir.identity(data)}
+        for layer in exits or [""]:
+            home = out / data.name / layer
+            of_layer = inputs | ({"layer": layer} if layer else {})
+            if produce(home, of_layer, partial(_decode, recogniser, data, layer)):
+                written.append(home)
     return written
 
 
-def _recogniser(exp: Path, settings: Mapping[str, Any], where: str) -> Callable:
+def exit_layers(encoder) -> dict[str, int]:
+    """How many blocks are run to decode from each layer of an ESPnet encoder; ``norm``: all, as in the whole model."""
+    if not (hasattr(encoder, "encoders") and hasattr(encoder, "after_norm")):
+        return {}
+    count = len(encoder.encoders)
+    return {f"layer{n:02d}": n for n in range(1, count + 1)} | {"norm": count}
+
+
+@contextmanager
+def leaving_after(blocks: int, model) -> Iterator[None]:
+    """While it is open, the encoder of ``model`` ends after so many blocks, with its final norm (Shim et al. 2025).
+
+    A block that CTC was trained on as well (interctc) has its own view: there the CTC head reads what it was trained
+    on, which an E-Branchformer, unlike a Conformer, does not normalise.
+    """
+    encoder, late = model.encoder, list(model.encoder.encoders[blocks:])
+    seen: dict = {}  # what CTC was trained on, by block
+
+    def look(module, args, output):
+        seen.update(output[0][1] if isinstance(output[0], tuple) else ())
+
+    hooks = []
+    if blocks in getattr(encoder, "interctc_layer_idx", ()):
+        hooks = [
+            encoder.register_forward_pre_hook(lambda *_: seen.clear()),
+            encoder.register_forward_hook(look),
+            model.ctc.ctc_lo.register_forward_pre_hook(lambda *_: seen.get(blocks)),
+        ]
+    del encoder.encoders[blocks:]
+    try:
+        yield
+    finally:
+        encoder.encoders.extend(late)
+        for hook in hooks:
+            hook.remove()
+
+
+def _recogniser(exp: Path, settings: Mapping[str, Any], where: str, exits: Sequence[str]) -> Callable:
     asr_task()
     from espnet2.bin.asr_inference import Speech2Text
 
     configs.check_keys(settings, parameters(Speech2Text) or {}, where)
-    model = {"asr_train_config": str(exp / "config.yaml"), "asr_model_file": str(exp / CHECKPOINT)}
-    return Speech2Text(**model, **({"device": best_device()} | dict(settings)))
+    model = dict(zip(("asr_train_config", "asr_model_file"), map(str, locate(exp)), strict=False))
+    recogniser = Speech2Text(**model, **({"device": best_device()} | dict(settings)))
+    known = exit_layers(recogniser.asr_model.encoder)
+    for layer in exits:
+        if layer not in known:
+            raise UserError(f"{exp}: no exit layer {layer!r}: known are {', '.join(known) or 'none'}")
+    return recogniser
 
 
-def _decode(recogniser: Callable[[], Callable], data: Path, folder: Path) -> None:
+def _decode(recogniser: Callable[[], Callable], data: Path, layer: str, folder: Path) -> None:
+    with logging_to(folder / "decode.log"):
+        model = recogniser().asr_model
+        with leaving_after(exit_layers(model.encoder)[layer], model) if layer else nullcontext():
+            lines = list(_lines(recogniser(), data, f"{data.name} {layer}".strip()))
+    write_text(folder / "text", "".join(lines))
+
+
+def _lines(recognise: Callable, data: Path, name: str) -> Iterator[str]:
     from tqdm import tqdm
 
-    with logging_to(folder / "decode.log"):
-        lines = []
-        for utterance in tqdm(datadir.read(data), desc=f"decode {data.name}", unit="utt", disable=None):
-            found = recogniser()(audio.read(utterance.wav))
-            nbest = found[0] if isinstance(found, tuple) else found  # with interctc its texts come along
-            lines.append(f"{utterance.id} {nbest[0][0] or ''}\n")
-    write_text(folder / "text", "".join(lines))
+    for utterance in tqdm(datadir.read(data), desc=f"decode {name}", unit="utt", disable=None):
+        found = recognise(audio.read(utterance.wav))
+        nbest = found[0] if isinstance(found, tuple) else found  # with interctc its texts come along
+        yield f"{utterance.id} {nbest[0][0] or ''}\n"

@@ -15,7 +15,10 @@ TARGETS = ("text_cmn", "text")
 
 @dataclass(frozen=True)
 class Experiment:
-    """What a training run depends on. ``exp``: its folder; ``train``, ``dev``: data; ``tokens``: token list folders."""
+    """What a training run depends on. ``exp``: its folder; ``train``, ``dev``: data; ``tokens``: token list folders.
+
+    ``init``: whose weights the encoder starts from (`asr.initialise`); empty: random ones.
+    """
 
     config: Path
     train: Path
@@ -24,11 +27,17 @@ class Experiment:
     target: str
     seed: int
     exp: Path
+    init: str = ""
 
     @property
     def stats(self) -> Path:
         """Lengths, mean and variance."""
         return self.exp / "stats"
+
+    @property
+    def vocabulary(self) -> list[str]:
+        """The tokens, in ESPnet's order."""
+        return (self.tokens / "tokens.txt").read_text(encoding="utf-8").split()
 
     def sets(self) -> dict[str, Path]:
         """The data directories by ESPnet's name of their role."""

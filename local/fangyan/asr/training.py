@@ -5,11 +5,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from fangyan import audio, datadir, provenance
 from fangyan import config as configs
-from fangyan import datadir, provenance
 from fangyan.asr.experiment import Experiment, targets
+from fangyan.asr.initialise import WEIGHTS, write_weights
+from fangyan.asr.lengths import check_lengths
 from fangyan.asr.task import run
-from fangyan.encoders.espnet import CHECKPOINT
+from fangyan.encoders.espnet import locate
 from fangyan.errors import DataError, UserError
 from fangyan.files import DONE, fingerprint, is_done, produce, read_table, write_json, write_text
 
@@ -26,26 +28,39 @@ def train(job: Experiment) -> bool:
     """Whether anything had to be trained: afterwards ``exp`` holds the averaged model, history and provenance.
 
     A killed run goes on after its last whole epoch with the same random numbers; an experiment folder that was started
-    from other data, another configuration or seed is refused (a longer ``max_epoch`` is not another configuration).
+    from other data or weights, another configuration or seed is refused (a longer ``max_epoch`` is none).
     """
     if not (job.stats / DONE).exists():
         raise UserError(f"{job.stats}: no statistics there; run the stage stats first")
     settings = configs.compose(job.config)
     lasting = {key: value for key, value in settings.items() if key not in LENGTHENING}
     inputs = {"config": fingerprint(lasting), "seed": job.seed, "stats": fingerprint(job.stats / DONE)}
+    inputs |= _start(job, settings)
     finished = inputs | {key: settings.get(key) for key in LENGTHENING}
     if is_done(job.exp, finished):
         return False
     started = job.exp / ".started"
     if (job.exp / "checkpoint.pth").exists() and not is_done(started, inputs):
         raise UserError(
-            f"{job.exp}: started with other data, settings or seed: choose another --tag or remove the folder"
+            f"{job.exp}: started with other data, settings, seed or initial weights: "
+            "choose another --tag or remove the folder"
         )
+    check_lengths(job)
     write_json(started / DONE, inputs)
     _run_training(job, settings)
     write_json(job.exp / "train.json", _summary(job))
     write_json(job.exp / DONE, finished)
     return True
+
+
+def _start(job: Experiment, settings: Mapping[str, Any]) -> dict[str, str]:
+    """What the weights that training starts from are, written once to ``exp/init``; nothing without ``job.init``."""
+    if not job.init:
+        return {}
+    home = job.exp / "init"
+    shape = {key: value for key, value in settings.items() if key.startswith(("encoder", "frontend"))}
+    produce(home, {"source": job.init, "shape": shape}, partial(write_weights, job.init, job.config))
+    return {"init": fingerprint(home / WEIGHTS)}
 
 
 def _stats_inputs(job: Experiment) -> dict[str, Any]:
@@ -64,12 +79,26 @@ def _collect_stats(job: Experiment, folder: Path) -> None:
     shapes = {f"{role}_shape_file": [str(data / "wav.scp")] for role, data in job.sets().items()}
     arguments = _data_arguments(job, folder) | shapes | {"collect_stats": True, "output_dir": str(folder)}
     run(configs.compose(job.config) | raw, job.config, folder / "stats", arguments)
-    vocabulary = len((job.tokens / "tokens.txt").read_text(encoding="utf-8").split())
     for role, data in job.sets().items():
+        _refuse_broken_audio(data, folder / role / "feats_stats.npz")
         file = folder / role / "text_shape"
         lengths = datadir.read_map(file)
         _same_utterances(file, lengths, datadir.read_map(data / "wav.scp"))
-        write_text(file, "".join(f"{key} {length},{vocabulary}\n" for key, length in lengths.items()))
+        write_text(
+            file, "".join(f"{key} {length},{len(job.vocabulary)}\n" for key, length in lengths.items())
+        )
+
+
+def _refuse_broken_audio(data: Path, moments: Path) -> None:
+    """`DataError` that names the utterances because of which the sums over all features are no finite numbers."""
+    import numpy as np
+
+    if not moments.exists() or np.isfinite(np.load(moments)["sum_square"]).all():
+        return
+    for n, (key, wav) in enumerate(datadir.read_map(data / "wav.scp").items(), 1):
+        if not np.isfinite(audio.read(wav)).all():
+            raise DataError(f"{data / 'wav.scp'}:{n}: samples are finite numbers, got others in {key}")
+    raise DataError(f"{moments}: the features of {data} are not all finite numbers, though its samples are")
 
 
 def _same_utterances(where: Path, found: Mapping, expected: Mapping) -> None:
@@ -98,6 +127,8 @@ def _run_training(job: Experiment, settings: Mapping[str, Any]) -> None:
     arguments = _data_arguments(job, job.stats) | {"output_dir": str(job.exp), "resume": True}
     for role in job.sets():
         arguments[f"{role}_shape_file"] = [str(job.stats / role / f"{x}_shape") for x in ("speech", "text")]
+    if job.init:
+        arguments["init_param"] = f"{job.exp / 'init' / WEIGHTS}:encoder:encoder"
     if settings.get("normalize") == "global_mvn":
         arguments["normalize_conf"] = f"stats_file={job.stats / 'train' / 'feats_stats.npz'}"
     run(settings, job.config, job.exp / "train", arguments)
@@ -106,10 +137,11 @@ def _run_training(job: Experiment, settings: Mapping[str, Any]) -> None:
 def _summary(job: Experiment) -> dict[str, Any]:
     import torch
 
-    weights = torch.load(job.exp / CHECKPOINT, map_location="cpu", weights_only=True)
+    weights = torch.load(locate(job.exp)[1], map_location="cpu", weights_only=True)
     return {
         "seed": job.seed,
         "target": job.target,
+        "init": job.init or "random",
         "train_set": job.train.name,
         "dev_set": job.dev.name,
         "parameters": sum(w.numel() for w in weights.values() if w.is_floating_point()),

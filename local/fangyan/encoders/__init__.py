@@ -1,14 +1,33 @@
 """Encoders: waveforms in, features of every layer out; one protocol for all of them.
 
-SPEC names an encoder: ``espnet:<experiment folder or packed zip>``, ``random:<the same>`` (its architecture with
-untrained weights), ``fbank`` and ``mfcc``. A family is one module with ``load(argument, device)`` and
-``files(argument)``; it is imported when a SPEC names it, so that heavy libraries load late.
+A SPEC names an encoder (`FORMS`). A family is one module with ``load(argument, device)`` and ``files(argument)``; it is
+imported when a SPEC names it, so that heavy libraries load late.
+
+Another package adds a family by an entry point of the group ``fangyan.encoders`` that names such a module. It is asked
+for by ``--encoder loud:ARGUMENT`` (or just ``loud``) after this in its pyproject.toml and in loud_speech/fangyan.py::
+
+    [project.entry-points."fangyan.encoders"]
+    loud = "loud_speech.fangyan"
+
+    class Loudness(Encoder):
+        layers, frame_rate = ("loudness",), 100.0
+
+        def encode(self, waves):
+            frames = [wave[: len(wave) // 160 * 160].reshape(-1, 160) for wave in waves]
+            return [[(x**2).mean(1, keepdims=True) for x in frames]]
+
+    def load(argument, device):
+        return Loudness()
+
+``files(argument)``, the files whose content decides the features, is for an encoder that reads any. The version of the
+package counts too: features are made again when either changes.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from importlib import import_module
-from types import ModuleType
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
 
 import numpy as np
 
@@ -40,10 +59,15 @@ class Encoder(ABC):
 FAMILIES = {
     "espnet": ("fangyan.encoders.espnet", {"trained": True}),
     "random": ("fangyan.encoders.espnet", {"trained": False}),
+    "hf": ("fangyan.encoders.huggingface", {}),
     "fbank": ("fangyan.encoders.spectral", {"kind": "fbank"}),
     "mfcc": ("fangyan.encoders.spectral", {"kind": "mfcc"}),
 }
-FORMS = "espnet:<experiment folder or model.zip>, random:<the same>, fbank, mfcc"
+FORMS = (
+    "espnet:<experiment folder, model.zip or Hub id>, random:<the same>, hf:<Hub id or folder of transformers>, "
+    "fbank, mfcc"
+)
+GROUP = "fangyan.encoders"
 
 
 def load_encoder(spec: str, device: str | None = None) -> Encoder:
@@ -51,8 +75,9 @@ def load_encoder(spec: str, device: str | None = None) -> Encoder:
 
     ``device`` None: a GPU if there is one.
     """
-    module, argument, options = _family(spec)
-    return module.load(argument, device or best_device(), **options)
+    name, _, argument = spec.partition(":")
+    family, options = _family(name)
+    return family.load(argument, device or best_device(), **options)
 
 
 def best_device() -> str:
@@ -63,14 +88,31 @@ def best_device() -> str:
 
 
 def identity(spec: str) -> dict[str, str]:
-    """What decides the features of an encoder: its family and the content of the files it loads."""
-    module, argument, _ = _family(spec)
-    return {"family": spec.partition(":")[0], "files": fingerprint(*module.files(argument))}
+    """What decides the features of an encoder: its family and the content of the files it loads.
 
-
-def _family(spec: str) -> tuple[ModuleType, str, dict]:
+    For a family of another package, its version as well, and its argument in place of files if it names none.
+    """
     name, _, argument = spec.partition(":")
-    if name not in FAMILIES:
-        raise UserError(f"unknown encoder {spec!r}: known forms are {FORMS}")
-    module, options = FAMILIES[name]
-    return import_module(module), argument, options
+    family, _ = _family(name)
+    content = family.files(argument) if hasattr(family, "files") else [argument]
+    found = {"family": name, "files": fingerprint(*content)}
+    return found if name in FAMILIES else found | {"version": _installed()[name].dist.version}
+
+
+def _family(name: str) -> tuple[Any, dict]:
+    """The module (or what else an entry point names) with ``load`` and ``files``, and the options of ``load``."""
+    if name in FAMILIES:
+        module, options = FAMILIES[name]
+        return import_module(module), options
+    others = _installed()
+    if name not in others:
+        raise UserError(f"unknown encoder {name!r}: known forms are {', '.join([FORMS, *others])}")
+    try:
+        return others[name].load(), {}
+    except (ImportError, AttributeError) as error:
+        raise UserError(f"encoder {name!r} of {others[name].dist.name} does not load: {error}") from None
+
+
+def _installed() -> dict[str, EntryPoint]:
+    """Name -> entry point of the families of other packages; they cannot take a name that is taken here."""
+    return {entry.name: entry for entry in entry_points(group=GROUP) if entry.name not in FAMILIES}

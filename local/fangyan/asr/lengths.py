@@ -1,0 +1,69 @@
+"""Utterances whose length does not fit: too long or too short for the encoder, or shorter than their CTC target."""
+
+import sys
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
+from fangyan import datadir
+from fangyan.asr.experiment import Experiment
+from fangyan.asr.task import sketch
+from fangyan.audio import SAMPLE_RATE
+from fangyan.encoders.espnet import frame_count, frame_rate
+from fangyan.errors import DataError
+from fangyan.files import write_table
+
+COLUMNS = ("id", "set", "frames", "needed")
+
+
+def ctc_frames(text: str) -> int:
+    """The frames that CTC needs to write a text: one a character, and a blank between equal neighbours."""
+    return len(text) + sum(a == b for a, b in pairwise(text))
+
+
+def check_lengths(job: Experiment) -> None:
+    """Nothing; ``stats/.short.tsv`` lists the utterances that are shorter than their CTC target.
+
+    A line on stderr counts them. They stay in the data: the attention decoder learns from them, and ESPnet takes their
+    CTC loss as zero. Raises `DataError` for what the encoder cannot hear at all or, as Whisper above 30 s, not at once.
+    """
+    model = sketch(job.config, job.vocabulary)
+    short = [row for role in job.sets() for row in _short(job, role, model)] if model.ctc else []
+    for role in job.sets():
+        _refuse_unheard(job, role, model)
+    write_table(job.stats / ".short.tsv", short, COLUMNS)
+    if short:
+        print(
+            f"{len(short)} utterances are shorter than their CTC target, which teaches them nothing: "
+            f"see {job.stats / '.short.tsv'}",
+            file=sys.stderr,
+        )
+
+
+def _samples(job: Experiment, role: str) -> Iterator[tuple[str, int]]:
+    for key, shape in datadir.read_map(job.stats / role / "speech_shape").items():
+        yield key, int(shape.split(",")[0])
+
+
+def _short(job: Experiment, role: str, model) -> Iterator[dict[str, Any]]:
+    texts = datadir.read_map(job.stats / role / "text")
+    for key, samples in _samples(job, role):
+        frames, needed = frame_count(model, samples), ctc_frames(texts[key])
+        if frames < needed:
+            yield {"id": key, "set": job.sets()[role].name, "frames": frames, "needed": needed}
+
+
+def _refuse_unheard(job: Experiment, role: str, model) -> None:
+    longest = getattr(model.encoder, "max_positions", float("inf"))
+    unheard = [
+        (n, key, samples)
+        for n, (key, samples) in enumerate(_samples(job, role), 1)
+        if not 1 <= frame_count(model, samples) <= longest
+    ]
+    if unheard:
+        n, key, samples = unheard[0]
+        least, most = (f"{frames / frame_rate(model):g} s" for frames in (1, longest))
+        raise DataError(
+            f"{job.sets()[role] / 'wav.scp'}:{n}: this encoder hears {least} to {most} at once, got "
+            f"{samples / SAMPLE_RATE:.3f} s for {key} and {len(unheard) - 1} others: cut or leave them out"
+        )

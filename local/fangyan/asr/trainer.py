@@ -1,0 +1,128 @@
+"""ESPnet's ASR task and trainer with what training here needs beyond them; importing it imports ESPnet.
+
+Two keys more in a configuration: ``freeze_layers`` and ``layer_decay``. A loss that is not finite stops the run.
+They are classes of a module, so that the worker processes of several GPUs find them, and Whisper, by import.
+``python -m fangyan.asr.trainer`` is ESPnet's ``asr_train`` with them.
+"""
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import torch
+from espnet2.tasks.abs_task import optim_classes
+from espnet2.tasks.asr import ASRTask
+
+import fangyan.encoders.espnet_whisper  # noqa: F401  (registers Whisper)
+from fangyan.asr.checkpoints import whole_checkpoints
+from fangyan.errors import DataError
+
+
+class Trainer(ASRTask.trainer):
+    """ESPnet's trainer with whole checkpoints; it mends what a kill between two writes of an epoch's end left out."""
+
+    @classmethod
+    def run(cls, *, optimizers, trainer_options, **others):
+        _check_rates(optimizers)
+        with whole_checkpoints(Path(trainer_options.output_dir), trainer_options.max_epoch):
+            super().run(optimizers=optimizers, trainer_options=trainer_options, **others)
+
+    @classmethod
+    def resume(cls, checkpoint, model, reporter, **others):
+        super().resume(checkpoint=checkpoint, model=model, reporter=reporter, **others)
+        missing = checkpoint.parent / f"{reporter.get_epoch()}epoch.pth"
+        if not missing.exists():
+            torch.save(model.state_dict(), missing)
+
+
+class Task(ASRTask):
+    """ESPnet's ASR task with frozen layers, layer-wise learning rates and losses that are watched."""
+
+    trainer = Trainer
+
+    @classmethod
+    def add_task_arguments(cls, parser: ArgumentParser) -> None:
+        super().add_task_arguments(parser)
+        parser.add_argument(
+            "--freeze_layers",
+            type=int,
+            default=0,
+            help="Blocks not to train, from below; with one the input layer, too",
+        )
+        parser.add_argument(
+            "--layer_decay",
+            type=float,
+            default=1.0,
+            help="Learning rate of a block in that of the block above",
+        )
+
+    @classmethod
+    def build_model(cls, args: Namespace):
+        model = super().build_model(args)
+        for part in _below(model.encoder, args.freeze_layers):
+            part.requires_grad_(False)
+        data = (args.valid_data_path_and_name_and_type, args.train_data_path_and_name_and_type)
+        model.register_forward_hook(partial(_refuse_what_is_not_finite, data), with_kwargs=True)
+        return model
+
+    @classmethod
+    def build_optimizers(cls, args: Namespace, model: torch.nn.Module) -> list[torch.optim.Optimizer]:
+        if args.layer_decay == 1:
+            return super().build_optimizers(args, model)
+        if args.exclude_weight_decay or "lr" not in args.optim_conf:
+            raise DataError("layer_decay needs optim_conf: {lr: ...} and goes without exclude_weight_decay")
+        groups = rate_groups(model, args.optim_conf["lr"], args.layer_decay)
+        return [optim_classes[args.optim](groups, **args.optim_conf)]
+
+
+def rate_groups(model: torch.nn.Module, rate: float, decay: float) -> list[dict]:
+    """Parameter groups of an optimiser: ``rate`` above the encoder's blocks, ``decay`` times it in each part below.
+
+    From the highest block down to the input layer, as in fine-tuning ELECTRA (Clark et al. 2020) and BEiT.
+    """
+    parts = _below(model.encoder, len(model.encoder.encoders))[::-1]
+    groups = [
+        {"params": [p for p in part.parameters() if p.requires_grad], "lr": rate * decay**n}
+        for n, part in enumerate(parts, 1)
+    ]
+    below = {id(p) for part in parts for p in part.parameters()}
+    above = [p for p in model.parameters() if p.requires_grad and id(p) not in below]
+    return [{"params": above, "lr": rate}, *(group for group in groups if group["params"])]
+
+
+def _below(encoder: torch.nn.Module, layers: int) -> list[torch.nn.Module]:
+    """The input layer and the lowest ``layers`` blocks of an encoder; nothing for 0."""
+    blocks = list(encoder.encoders) if layers else []
+    if not 0 <= layers <= len(blocks):
+        raise DataError(f"freeze_layers: the encoder has {len(blocks)} blocks, got {layers}")
+    return [encoder.embed, *blocks[:layers]] if layers else []
+
+
+def _check_rates(optimizers: Sequence[torch.optim.Optimizer]) -> None:
+    """`DataError` where a scheduler gives all parameter groups one rate, though layer_decay asked for several."""
+    for optimizer in optimizers:
+        wanted = {group.get("initial_lr", group["lr"]) for group in optimizer.param_groups}
+        rates = {group["lr"] for group in optimizer.param_groups}
+        if len(wanted) > 1 and len(rates) == 1 and rates != {0.0}:
+            raise DataError(
+                "layer_decay: this scheduler gives all layers one rate; warmuplr scales each layer's"
+            )
+
+
+def _refuse_what_is_not_finite(data: Sequence, model, args: tuple, batch: dict, output: tuple) -> None:
+    """A forward hook: `DataError` with the utterances of a batch whose loss is not a finite number."""
+    loss = output[0]
+    if torch.isfinite(loss).all():
+        return
+    heard = batch["speech"].isfinite().flatten(1).all(1).tolist()
+    broken = [key for key, good in zip(batch["utt_id"], heard, strict=True) if not good]
+    why = "samples that are not finite numbers in" if broken else "a batch of"
+    raise DataError(
+        f"{data[model.training][0][0]}: the loss is {loss.item()} for {why} {' '.join(broken or batch['utt_id'])}; "
+        "if these are sound, the learning rate is too high"
+    )
+
+
+if __name__ == "__main__":
+    Task.main()

@@ -1,0 +1,130 @@
+import pickle
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from fangyan import datadir
+from fangyan.asr import collect_stats, train
+from fangyan.asr.task import training_task
+from fangyan.errors import DataError
+
+
+@pytest.fixture(scope="module")
+def trainer():
+    training_task()
+    from fangyan.asr import trainer
+
+    return trainer
+
+
+def toy():
+    """An encoder of three blocks under a head; every part has one weight."""
+    layer = lambda: torch.nn.Linear(1, 1, bias=False)  # noqa: E731
+    encoder = torch.nn.Module()
+    encoder.embed, encoder.encoders, encoder.after_norm = (
+        layer(),
+        torch.nn.ModuleList(layer() for _ in range(3)),
+        layer(),
+    )
+    model = torch.nn.Module()
+    model.encoder, model.ctc = encoder, layer()
+    return model
+
+
+def test_rates_fall_from_block_to_block(trainer):
+    model = toy()
+    rates = {
+        id(weight): group["lr"]
+        for group in trainer.rate_groups(model, 8.0, 0.5)
+        for weight in group["params"]
+    }
+    names = {name: rates[id(weight)] for name, weight in model.named_parameters()}
+    assert names == {
+        "ctc.weight": 8.0,
+        "encoder.after_norm.weight": 8.0,
+        "encoder.encoders.2.weight": 4.0,
+        "encoder.encoders.1.weight": 2.0,
+        "encoder.encoders.0.weight": 1.0,
+        "encoder.embed.weight": 0.5,
+    }
+
+
+def test_frozen_weights_are_in_no_group(trainer):
+    model = toy()
+    model.encoder.embed.requires_grad_(False)
+    groups = trainer.rate_groups(model, 8.0, 0.5)
+    assert sum(len(group["params"]) for group in groups) == 5
+    assert all(group["params"] for group in groups)
+
+
+def test_a_scheduler_that_levels_the_rates_is_refused(trainer):
+    from espnet2.schedulers.piecewise_linear_warmup_lr import PiecewiseLinearWarmupLR
+    from espnet2.schedulers.warmup_lr import WarmupLR
+
+    optimizer = torch.optim.Adam(trainer.rate_groups(toy(), 8.0, 0.5))
+    WarmupLR(optimizer, warmup_steps=10)
+    trainer._check_rates([optimizer])
+    PiecewiseLinearWarmupLR(optimizer, [0, 10], [0.0, 1.0])
+    with pytest.raises(DataError, match="gives all layers one rate"):
+        trainer._check_rates([optimizer])
+
+
+def test_more_layers_than_there_are_cannot_be_frozen(trainer):
+    encoder = toy().encoder
+    assert trainer._below(encoder, 0) == []
+    assert trainer._below(encoder, 2) == [encoder.embed, encoder.encoders[0], encoder.encoders[1]]
+    for layers in (-1, 4):
+        with pytest.raises(DataError, match=f"the encoder has 3 blocks, got {layers}"):
+            trainer._below(encoder, layers)
+
+
+def test_workers_of_several_gpus_find_the_task(trainer):
+    assert pickle.loads(pickle.dumps(trainer.Task.main_worker)).__self__ is trainer.Task
+
+
+def test_a_loss_that_is_not_finite_names_the_utterances(trainer):
+    data = ([("dev/wav.scp", "speech", "sound")], [("train/wav.scp", "speech", "sound")])
+    batch = {"utt_id": ["a", "b"], "speech": torch.zeros(2, 3)}
+    model = SimpleNamespace(training=True)
+
+    def watch(loss):
+        trainer._refuse_what_is_not_finite(data, model, (), batch, (torch.tensor(loss), {}, None))
+
+    watch(1.0)
+    with pytest.raises(
+        DataError, match="^train/wav.scp: the loss is inf for a batch of a b; if these are sound"
+    ):
+        watch(float("inf"))
+    batch["speech"][1, 2] = torch.nan
+    model.training = False
+    with pytest.raises(
+        DataError, match="^dev/wav.scp: the loss is nan for samples that are not finite numbers in b;"
+    ):
+        watch(float("nan"))
+
+
+def test_training_that_diverges_stops_with_the_utterances(job, tmp_path):
+    config = tmp_path / "wild.yaml"
+    config.write_text(f"include: {job.config}\noptim_conf: {{lr: 1.0e+30}}\n")
+    wild = replace(job, config=config, exp=tmp_path / "exp")
+    collect_stats(wild)
+    with pytest.raises(
+        DataError, match=r"train/wav.scp: the loss is \S+ for a batch of( (cmn|yue|hak)train-s0\d){4};"
+    ):
+        train(wild)
+    assert not (wild.exp / "checkpoint.pth").exists()
+
+
+def test_audio_with_samples_that_are_no_numbers_is_named_before_training(job, sung, tmp_path):
+    utterances = datadir.read(sung["dev"])
+    broken = tmp_path / "broken.wav"
+    soundfile.write(broken, np.array([0.1, np.nan] * 4_000, np.float32), 16_000, subtype="FLOAT")
+    datadir.write(tmp_path / "dev", [*utterances[:4], replace(utterances[4], wav=str(broken))])
+    with pytest.raises(
+        DataError, match=rf"dev/wav.scp:5: samples are finite numbers, got others in {utterances[4].id}"
+    ):
+        collect_stats(replace(job, dev=tmp_path / "dev", exp=tmp_path / "exp"))

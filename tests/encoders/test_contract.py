@@ -1,0 +1,113 @@
+"""What every encoder promises, whichever family it is of: the protocol of `fangyan.encoders`."""
+
+import numpy as np
+import pytest
+
+from fangyan.encoders import FAMILIES, identity, load_encoder
+from fangyan.errors import DataError
+
+LENGTHS = (16_000, 9_001, 20_479, 16_000, 12_345)
+
+TRANSFORMERS = {
+    "wav2vec2": (2, 50),
+    "wav2vec2-stable": (2, 50, "norm"),
+    "wav2vec2-adapter": (2, 50, "norm"),
+    "mms": (2, 50, "norm"),
+    "hubert": (2, 50),
+    "hubert-stable": (2, 50, "norm"),
+    "hubert-batch-norm": (2, 50),
+    "wavlm": (2, 50),
+    "wavlm-stable": (2, 50, "norm"),
+    "unispeech": (2, 50),
+    "unispeech-sat": (2, 50, "norm"),
+    "w2v-bert": (2, 50),
+    "w2v-bert-adapter": (2, 50),
+    "conformer": (2, 50, "norm"),
+    "data2vec": (2, 50),
+    "sew": (2, 25),
+    "sew-d": (2, 25),
+    "speech2text": (2, 25, "norm"),
+    "whisper": (2, 50, "norm"),
+}
+"""Tiny model -> its blocks, frames a second, and the norm where there is one."""
+
+
+@pytest.fixture(scope="module", params=[*(name for name in FAMILIES if name != "hf"), *TRANSFORMERS])
+def spec(request):
+    """One SPEC of each family, and of each architecture of transformers."""
+    if request.param in TRANSFORMERS:
+        return f"hf:{request.getfixturevalue('tiny')(request.param)}"
+    trained = request.param in ("espnet", "random")
+    return f"{request.param}:{request.getfixturevalue('job').exp}" if trained else request.param
+
+
+@pytest.fixture(scope="module")
+def encoder(spec):
+    return load_encoder(spec, "cpu")
+
+
+def test_layers_have_names_in_depth_order(encoder):
+    assert encoder.layers
+    assert list(encoder.layers) == sorted(set(encoder.layers))
+
+
+def test_features_are_those_of_the_lone_utterance_in_any_batch(encoder, noise):
+    waves = noise(*LENGTHS)
+    batch, turned = encoder.encode(waves), encoder.encode(waves[::-1])
+    assert len(batch) == len(encoder.layers)
+    for n, wave in enumerate(waves):
+        for layer, alone in enumerate(encoder(wave).values()):
+            assert np.isfinite(alone).all()
+            assert alone.std() > 0
+            for found in (batch[layer][n], turned[layer][-1 - n]):
+                assert (found.dtype, found.shape) == (np.float32, alone.shape)
+                assert np.allclose(found, alone, rtol=1e-4, atol=1e-4)
+
+
+def test_frames_follow_time_at_the_stated_rate(encoder, noise):
+    (second, three), *others = encoder.encode(noise(16_000, 48_000))
+    assert abs(len(three) - len(second) - 2 * encoder.frame_rate) <= 1
+    assert abs(len(second) - encoder.frame_rate) < 2  # the last window has to fit in
+    assert all((len(a), len(b)) == (len(second), len(three)) for a, b in others)
+
+
+def test_an_utterance_without_a_frame_is_refused(encoder, noise):
+    with pytest.raises(DataError, match="399"):
+        encoder.encode(noise(16_000, 399))
+
+
+def test_identity_is_that_of_the_content(spec):
+    assert identity(spec) == identity(spec)
+    assert set(identity(spec)) == {"family", "files"}
+
+
+@pytest.mark.parametrize("name", TRANSFORMERS)
+def test_layers_of_transformers_models_are_the_blocks_and_the_norm(name, tiny):
+    encoder = load_encoder(f"hf:{tiny(name)}", "cpu")
+    blocks, rate, *norm = TRANSFORMERS[name]
+    assert encoder.layers == (*(f"layer{n:02d}" for n in range(blocks + 1)), *norm)
+    assert encoder.frame_rate == rate
+
+
+@pytest.mark.parametrize(
+    "name", sorted({*TRANSFORMERS} - {"whisper", "wav2vec2-adapter", "w2v-bert-adapter"})
+)
+def test_layers_are_what_transformers_calls_hidden_states(name, tiny, noise):
+    import torch
+    from transformers import AutoFeatureExtractor, AutoModel
+
+    model = AutoModel.from_pretrained(tiny(name)).eval()
+    model = model.get_encoder() if model.config.is_encoder_decoder else model
+    (wave,) = noise(16_000)
+    inputs = AutoFeatureExtractor.from_pretrained(tiny(name))(wave, sampling_rate=16_000, return_tensors="pt")
+    with torch.inference_mode():
+        expected = model(inputs[model.main_input_name], output_hidden_states=True)
+    found = load_encoder(f"hf:{tiny(name)}", "cpu")(wave)
+    wanted = dict(zip(found, expected.hidden_states, strict=False))
+    if "norm" in found:  # of encoder-decoder models, transformers gives it in place of the last block
+        wanted |= {"norm": expected.last_hidden_state}
+    if model.config.is_encoder_decoder:
+        del wanted["layer02"]
+    assert len(wanted) == len(found) - model.config.is_encoder_decoder
+    for layer, of_layer in wanted.items():
+        assert np.allclose(found[layer], of_layer[0].numpy(), rtol=1e-4, atol=1e-4)

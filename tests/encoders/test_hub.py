@@ -1,0 +1,56 @@
+import pytest
+from httpx2 import Request, Response
+from huggingface_hub.errors import GatedRepoError
+
+from fangyan.encoders import hub, identity, load_encoder
+from fangyan.errors import UserError
+
+
+def test_a_local_path_wins_over_the_hub(tmp_path, monkeypatch, cached):
+    (tmp_path / "elsewhere").mkdir()
+    cached("user/name", tmp_path / "elsewhere")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "user" / "name").mkdir(parents=True)
+    assert (hub.locate("user/name", ["*"]) / "x").resolve() == tmp_path / "user" / "name" / "x"
+
+
+@pytest.mark.parametrize("spec", ["hf:user/absent", "espnet:user/absent", "random:user/absent"])
+def test_what_is_nowhere_is_answered_with_how_to_get_it(spec, cached, tmp_path):
+    message = (
+        r"user/absent: no such path here, and the Hugging Face Hub did not give it \(.*\)\. Where there is a network: "
+        rf"`hf download user/absent --local-dir DIR`.*Downloads lie in {tmp_path}/cache, which HF_HOME moves"
+    )
+    for function in (load_encoder, identity):
+        with pytest.raises(UserError, match=message):
+            function(spec)
+
+
+def test_what_cannot_be_an_id_is_answered_alike():
+    with pytest.raises(UserError, match=r"/no/such/folder: no such path here, and .* \(Repo id"):
+        hub.locate("/no/such/folder", ["*"])
+
+
+def test_a_gated_model_says_how_to_log_in(monkeypatch):
+    def gated(*args, **settings):
+        request = Request("GET", "https://huggingface.co/user/gated")
+        raise GatedRepoError(
+            "Access to model user/gated is restricted.", response=Response(403, request=request)
+        )
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", gated)
+    with pytest.raises(
+        UserError, match=r"\(Access to model user/gated is restricted\.\).*`hf auth login` first"
+    ):
+        hub.locate("user/gated", ["*"])
+
+
+def test_only_what_is_asked_for_is_downloaded(monkeypatch, tmp_path):
+    asked = []
+
+    def download(name, allow_patterns):
+        asked.append((name, allow_patterns))
+        return str(tmp_path)
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", download)
+    assert hub.locate("user/name", ("*.yaml", "*.pth")) == tmp_path
+    assert asked == [("user/name", ["*.yaml", "*.pth"])]
