@@ -1,5 +1,6 @@
 """`fangyan.control`: its parts by hand, and a planted experiment whose truth is known."""
 
+from dataclasses import replace
 from itertools import pairwise
 from operator import itemgetter
 from pathlib import Path
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from fangyan import datadir, phonetics
+from fangyan import datadir, phonetics, pronunciation
 from fangyan.control import (
     BINS,
     CONTROLLED,
@@ -23,7 +24,7 @@ from fangyan.control import (
     summary,
 )
 from fangyan.datadir import Utterance
-from fangyan.errors import DataError, UserError
+from fangyan.errors import UserError
 from fangyan.files import read_table
 from fangyan.retrieval import retrieve
 
@@ -150,20 +151,24 @@ def planted() -> list[Utterance]:
 
 
 def encoders(utterances: list[Utterance]) -> dict[str, dict[str, np.ndarray]]:
-    """An encoder that hears nothing but meaning, and one that hears nothing but sound, both with noise.
+    """An encoder that hears nothing but meaning, one that hears nothing but sound, and one that hears both, with noise.
 
-    The frames of sound are the articulatory features of a segment between those of its neighbours.
+    The frames of sound are the articulatory features of a segment between those of its neighbours. In those of both,
+    a fifth of the energy is meaning, the rest sound.
     """
     chance = np.random.default_rng(1)
     meanings = {u.sentence: chance.standard_normal((6, 16)) for u in utterances}
     meaning = {u.id: meanings[u.sentence] for u in utterances}
-    sound = {}
+    sound, both = {}, {}
     for u in utterances:
         around = np.pad(phonetics.segments(u.ipa), ((1, 1), (0, 0)))
         sound[u.id] = np.concatenate([around[:-2], around[1:-1], around[2:]], 1)
+        frames = meaning[u.id][np.arange(len(sound[u.id])) * 6 // len(sound[u.id])]
+        scale = (0.25 * np.square(sound[u.id]).sum() / np.square(frames).sum()) ** 0.5
+        both[u.id] = np.concatenate([scale * frames, sound[u.id]], 1)
     return {
         name: {key: frames + 0.3 * chance.standard_normal(frames.shape) for key, frames in layer.items()}
-        for name, layer in (("meaning", meaning), ("sound", sound))
+        for name, layer in (("both", both), ("meaning", meaning), ("sound", sound))
     }
 
 
@@ -213,6 +218,17 @@ def test_the_planted_truth_comes_out(home):
         assert sound["phonetics_recall_at_1_controlled"] == 0
 
 
+def test_an_encoder_that_hears_both_lies_between(home):
+    found, binned = table(home, "controlled.tsv"), table(home, "bins.tsv")
+    both, meaning, sound = (found[layer][-1] for layer in ("both", "meaning", "sound"))
+    assert both["recall_at_1"] > 0.8 and both["n_controlled"] == 48
+    for column in ("recall_at_1_controlled", "mrr_controlled", "partial_correlation"):
+        assert sound[column] + 0.02 < both[column] < meaning[column] - 0.02
+    # What it finds beyond the cognates it owes to meaning: all of the nearest, fewer the less sound helps.
+    assert [row["recall_at_1"] for row in binned["both"][:2]] == [1, 1]
+    assert 0.2 < binned["both"][-1]["recall_at_1"] < binned["both"][-2]["recall_at_1"] < 1
+
+
 def test_the_planted_truth_shows_in_the_bins(home):
     found = table(home, "bins.tsv")
     for rows in found.values():
@@ -229,7 +245,7 @@ def test_tables(home):
     places = [(row["layer"], row["source"], row["target"]) for row in controlled_rows]
     assert places == [
         (layer, *pair)
-        for layer in ("meaning", "sound")
+        for layer in ("both", "meaning", "sound")
         for pair in (("cmn", "yue"), ("yue", "cmn"), ("all", "all"))
     ]
     assert {row["quantile"] for row in controlled_rows} == {"0.5"}
@@ -238,12 +254,15 @@ def test_tables(home):
 
 
 def small(
-    folder: Path, ipas: dict[str, str], layer: dict[str, np.ndarray] | None = None
+    folder: Path,
+    ipas: dict[str, str],
+    layer: dict[str, np.ndarray] | None = None,
+    texts: dict[str, str] | None = None,
 ) -> tuple[Path, list[Path]]:
     """Features (by default all alike) and data directory of utterances ``variety-sentence``: arguments of `control`."""
     utterances = [
-        Utterance(key, f"/{key}.wav", "", key[:3], key[:3], key[4:6], 1.0, ipa=ipa)
-        for key, ipa in ipas.items()
+        Utterance(key, f"/{key}.wav", text, key[:3], key[:3], key[4:6], 1.0, ipa=ipa)
+        for (key, ipa), text in zip(ipas.items(), (texts or dict.fromkeys(ipas, "")).values(), strict=True)
     ]
     datadir.write(folder / "data", utterances)
     write_features(folder / "feats" / "data", {"layer00": layer or {key: np.ones((1, 2)) for key in ipas}})
@@ -307,12 +326,74 @@ def test_finished_work_is_kept_and_another_question_is_not(tmp_path):
     assert control(*paths, quantile=0.0) and control(*paths, score="pooled")
 
 
-def test_without_ipa_it_says_what_is_needed(tmp_path):
-    keys = ("aaa-s0", "aaa-s1", "bbb-s0", "bbb-s1")
-    with pytest.raises(UserError, match=r"data: .* needs utt2ipa"):
-        control(*small(tmp_path / "none", dict.fromkeys(keys, "")), tmp_path / "out")
-    with pytest.raises(DataError, match=r"two varieties that share at least 2 sentences"):
-        control(*small(tmp_path / "odd", dict.fromkeys(keys, "ma") | {"bbb-s1": "%55"}), tmp_path / "out")
+def test_only_the_layers_asked_for_are_controlled(home):
+    whole = table(home, "controlled.tsv")
+    assert control(home / "feats", [home / "data"], home / "one", layers=["sound+sound", "meaning"])
+    rows = read_table(home / "one" / "data" / "controlled.tsv")
+    assert list(dict.fromkeys(row["layer"] for row in rows)) == ["meaning", "sound+sound"]
+    for column in ("recall_at_1", "n_controlled", "recall_at_1_controlled", "mrr_controlled"):
+        found = [float(row[column]) for row in rows]
+        assert found == [row[column] for layer in ("meaning", "sound") for row in whole[layer]]
+    with pytest.raises(UserError, match="no layer 'noise' in .*: known are both, meaning, sound,"):
+        control(home / "feats", [home / "data"], home / "one", layers=["noise"])
+
+
+@pytest.mark.parametrize(
+    ("ipas", "counts"),
+    [
+        (("", "", "", ""), "0 of 4 utterances (varieties: none)"),
+        (("ma", "ma", "ma", "%55"), "3 of 4 utterances (varieties: aaa, bbb)"),
+        (("ma", "ma", "%", "%"), "2 of 4 utterances (varieties: aaa)"),
+    ],
+)
+def test_a_set_without_ipa_is_said_to_be_out_of_reach(tmp_path, capsys, ipas, counts):
+    paths = (
+        *small(tmp_path, dict(zip(("aaa-s0", "aaa-s1", "bbb-s0", "bbb-s1"), ipas, strict=True))),
+        tmp_path / "out",
+    )
+    stale = tmp_path / "out" / "data" / "controlled.tsv"
+    stale.parent.mkdir(parents=True)
+    stale.touch()
+    assert control(*paths) == [stale.parent]
+    (said,) = capsys.readouterr().err.splitlines()
+    assert said.startswith(f"{tmp_path / 'data'}: not controlled for sound") and said.endswith(counts)
+    assert {file.name for file in stale.parent.iterdir()} == {".done", "pronunciation.tsv"}
+    assert not control(*paths)  # as finished as it can be
+
+
+def test_without_ipa_dictionaries_read_the_wording(tmp_path, capsys):
+    """Mandarin and Cantonese as FLEURS has them; the same tables as with what the dictionaries say in utt2ipa."""
+    said = {
+        "cmn": ("他们今天去银行。", "我想吃米饭。", "下雨了，带伞吧", "山上有雪"),
+        "yue": ("佢哋今日去銀行。", "我想食飯。", "落雨喇，帶遮啦", "山上有雪"),
+        "eng": ("rice", "bank", "rain", "snow"),  # no dictionary reads it
+    }
+    chance = np.random.default_rng(0)
+    texts = {f"{variety}-s{n}": text for variety, texts in said.items() for n, text in enumerate(texts)}
+    feats, sets = small(
+        tmp_path, dict.fromkeys(texts, ""), {key: chance.standard_normal((4, 8)) for key in texts}, texts
+    )
+    control(feats, sets, tmp_path / "out", quantile=0.0)
+    noted = capsys.readouterr().err
+    assert "IPA is the reading of a dictionary for cmn by pypinyin (4), yue by ToJyutping (4)\n" in noted
+    assert "4 utterances have no IPA that panphon knows" in noted and "the first is eng-s0, ''" in noted
+    found = read_table(tmp_path / "out" / "data" / "controlled.tsv")
+    assert [row["n"] for row in found] == ["4", "4", "8"]
+    assert found[-1]["phonetics_recall_at_1"] != "0"  # 山上有雪 sounds alike, saan soeng and shan shang
+    assert list(
+        map(tuple, map(dict.values, read_table(tmp_path / "out" / "data" / "pronunciation.tsv")))
+    ) == [
+        ("cmn", "pypinyin", "4"),
+        ("eng", "none", "4"),
+        ("yue", "ToJyutping", "4"),
+    ]
+    spelt = {key: pronunciation.ipa(text, key[:3]) or "□" for key, text in texts.items()}
+    datadir.write(sets[0], [replace(u, ipa=spelt[u.id]) for u in datadir.read(sets[0])])
+    control(feats, sets, tmp_path / "spelt", quantile=0.0)
+    assert read_table(tmp_path / "spelt" / "data" / "controlled.tsv") == found
+    assert {row["source"] for row in read_table(tmp_path / "spelt" / "data" / "pronunciation.tsv")} == {
+        "utt2ipa"
+    }
 
 
 def test_utterances_without_ipa_take_no_part(tmp_path, capsys):

@@ -1,5 +1,6 @@
 """Every stage of the template on the micro corpus, for real, and again."""
 
+import json
 import os
 import re
 import shutil
@@ -7,8 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
+from fangyan import audio, datadir
+from fangyan.corpora import yubao
 from fangyan.files import ROOT, fingerprint, read_table
 
 
@@ -67,6 +72,8 @@ def test_every_stage_leaves_what_it_promises(finished):
         "baselines/mfcc/retrieval/test/pairs.tsv",
         "retrieval/test/groups.tsv",
         "retrieval_pooled/dev/pairs.tsv",
+        "explain/test/telling.tsv",
+        "explain/test/hit1/similarity.png",
         "RESULTS.md",
         "report.html",
         "images/heatmap.png",
@@ -123,3 +130,125 @@ def test_a_users_mistake_ends_the_run_with_its_reason(recipe, options, sung, tmp
     assert result.returncode == 2
     assert "utt2lang: a value for every utterance, got none for cmntest-s01" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+RECORDED = {
+    "11127": "{}⁵⁵",
+    "04G96": "{}55/ba44",
+    "04G97": "{}˧˥,",
+    "26J45": "ˈ{}꜔",  # shares its name with 26D56
+    "26A53": "{}※",
+    "32C89": "{}",
+}
+"""Sites of the miniature that have audio, one or two of a group, and how odd their IPA is, a syllable at a time."""
+MISLED = "32C89"
+"""Here each sentence sounds as the next one elsewhere."""
+SYLLABLES = ("pʰa", "ni", "ku", "sɔŋ", "tɕʰyn", "mɛ")
+
+
+def said(site: str, sentence: int) -> dict[str, str]:
+    """A row of YuBao's metadata; one IPA is blank."""
+    first = sentence + (site == MISLED)
+    syllables = (SYLLABLES[n % len(SYLLABLES)] for n in (first, first + 1))
+    ipa = " ".join(map(RECORDED.get(site, "{}").format, syllables))
+    return {
+        "utterance_id": f"{site}mb01yf{sentence:04d}",
+        "transcript": f"{site}话{sentence}",
+        "translation": f"第{sentence}句",
+        "ipa": "" if (site, sentence) == ("04G97", 1) else ipa,
+    }
+
+
+def sounded(path: Path, site: int, sentence: int) -> None:
+    """A recording: two tones that only its sentence has, at the pitch of its site; one is stereo at 44.1 kHz."""
+    rate, channels = (44_100, 2) if (site, sentence) == (1, 4) else (16_000, 1)
+    time = np.arange(rate // 4) / rate
+    notes = [220 * (1 + 0.01 * site) * 2 ** ((2 * sentence + note) / 4) for note in (0, 1)]
+    samples = np.concatenate([0.3 * np.sin(2 * np.pi * note * time) for note in notes])
+    soundfile.write(path, np.stack([samples] * channels, 1), rate)
+
+
+@pytest.fixture(scope="module")
+def scraped(tmp_path_factory) -> Path:
+    """YuBao in miniature: metadata of six sentences at all 78 sites, audio of six sites; of either one is missing."""
+    root = tmp_path_factory.mktemp("yu bao")
+    rows = [said(site, n) for place in yubao.sites() for site in place.ids for n in range(1, 7)]
+    kept = [row for row in rows if row["utterance_id"] != "26A53mb01yf0003"]
+    (root / "yubao_videos.jsonl").write_text("\n".join(map(json.dumps, kept)), encoding="utf-8")
+    for place, site in enumerate(RECORDED):
+        home = root / f"省_市_{site}"
+        home.mkdir()
+        for n in range(1, 7):
+            sounded(home / f"{site}mb01yf{n:04d}.wav", place, n)
+    (root / "省_市_26A53/26A53mb01yf0003.wav").unlink()
+    (root / "省_市_04G96/04G96mb01yf0002.wav").unlink()
+    return root
+
+
+FBANK = ("--encoder", "fbank", "--baselines", "")
+
+
+@pytest.fixture(scope="module")
+def benchmark(recipe) -> Path:
+    return recipe.parents[1] / "yubao" / "emb1"
+
+
+@pytest.fixture(scope="module")
+def measured(benchmark, scraped) -> Path:
+    """The experiment folder of fbank on the miniature."""
+    refused = run(benchmark, *FBANK, "--corpus_dir", str(scraped))
+    assert refused.returncode == 2
+    assert "recordings are missing (or empty files) at 73 of 78 sites" in refused.stderr
+    result = run(benchmark, *FBANK, "--corpus_dir", str(scraped), "--corpus_options", "allow_missing=true")
+    assert result.returncode == 0, result.stderr[-3000:]
+    assert (
+        "34 utterances, 0.00 h; left out: 433 missing recording, 1 sentence missing upstream" in result.stdout
+    )
+    assert (
+        "data/test: 2 IPA symbols are left out of the phonetic distance: '※' (10), '□' (1)" in result.stderr
+    )
+    assert "data/test: 1 utterances have no IPA that panphon knows" in result.stderr
+    return benchmark / "exp" / "fbank"
+
+
+def test_yubao_becomes_one_data_directory(benchmark, measured):
+    utterances = {u.id: u for u in datadir.read(benchmark / "data/test")}
+    assert len(utterances) == 34 and {u.variety for u in utterances.values()} == set(RECORDED)
+    stereo = utterances["04G96mb01yf0004"]
+    assert audio.probe(benchmark / stereo.wav) == audio.Info(16_000, 1, 8_000) and stereo.duration == 0.5
+    assert (stereo.sentence, stereo.text, stereo.text_cmn) == ("0004", "04G96话4", "第4句")
+    assert utterances["04G97mb01yf0001"].ipa == "□"
+    assert datadir.read_groups(benchmark / "data/test")["26J45"] == "hsn"
+
+
+def test_yubao_is_scored_by_pairs_of_sites_and_of_groups(measured):
+    pairs = read_table(measured / "retrieval/test/pairs.tsv")
+    counts = {(row["source"], row["target"]): row["n"] for row in pairs}
+    assert len(pairs) == 6 * 5
+    assert counts["11127", "26J45"] == "6"
+    assert counts["11127", "04G96"] == counts["26A53", "11127"] == "5"  # without sentence 2, without 3
+    assert counts["04G96", "26A53"] == "4"  # without both
+    assert {row["recall_at_1"] for row in pairs} == {"1"}
+    groups = {
+        (r["source_group"], r["target_group"]): r["pairs"]
+        for r in read_table(measured / "retrieval/test/groups.tsv")
+    }
+    assert groups["wuu", "hsn"] == "4" and groups["wuu", "wuu"] == "2" and groups["yue", "zh_standard"] == "1"
+    assert len(groups) == 4 * 4 - 2  # one site of zh_standard, one of yue
+
+
+def test_yubao_is_controlled_for_sound_from_its_own_ipa(measured):
+    *pairs, whole = read_table(measured / "control/test/controlled.tsv")
+    for row in pairs:
+        misled = MISLED in (row["source"], row["target"])
+        assert (row["n_controlled"] == "0") != misled
+        assert not misled or (row["recall_at_1_controlled"], row["phonetics_recall_at_1_controlled"]) == (
+            "1",
+            "0",
+        )
+    # Three sites have 6 sentences with IPA, three lack one each: 6 * 6 + 18 * 5 + 6 * 4. Sound misleads in the 10 pairs
+    # of one site, but for the one sentence whose double is the blank: 4 * 6 + 6 * 5 - 1.
+    assert (whole["n"], whole["n_controlled"], whole["recall_at_1"]) == ("150", "53", "1")
+    assert float(whole["phonetics_recall_at_1"]) == pytest.approx(97 / 150, rel=1e-5)
+    assert {row["source"] for row in read_table(measured / "control/test/pronunciation.tsv")} == {"utt2ipa"}
+    assert "64.7" in (measured / "RESULTS.md").read_text() and (measured / "report.html").exists()

@@ -32,6 +32,7 @@ SPOKEN = st.lists(st.sampled_from(SEGMENTS), max_size=7).map(".".join)
         ("jɐt.sɐm jɐt˨sɐm", "jɐtsɐmjɐtsɐm"),
         ("ŋ\u030d", "ŋ\u0329"),
         ("tsʻɿ ʂʅ ʮ", "t\u0361sʰɨʂɨʉ"),
+        ("tsɹ̩ ʂɻ̩ z\u030d", "t\u0361sɨʂɨɨ"),
         ("ȵi ɚ gᴀ", "ɲiə˞ɡa"),
         ("a: ã", "aːa\u0303"),
         ("\u00e7a", "c\u0327a"),

@@ -20,11 +20,13 @@ Conventions, for one ordered pair of varieties, with the queries, candidates and
 - The last row of a layer, ``all`` to ``all``, pools the queries of all ordered pairs, so that each query weighs the
   same; its partial correlation is the mean over the pairs that have one.
 - What cannot be told (no query controlled, all scores of one query equal) is an empty cell.
-- Utterances without a known segment take no part; how many is said on stderr.
+- The IPA of an utterance is that of the data (utt2ipa), else what a dictionary makes of its wording
+  (`fangyan.pronunciation`). Utterances without a known segment take no part. How many of each is said on stderr.
 """
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import isnan
@@ -38,12 +40,12 @@ from scipy.stats import rankdata
 from torch import Tensor
 from tqdm import tqdm
 
-from fangyan import datadir, dump, phonetics
+from fangyan import datadir, phonetics, pronunciation
 from fangyan.datadir import Utterance
 from fangyan.errors import DataError, UserError
 from fangyan.files import write_table
-from fangyan.retrieval import Varieties, by_variety, comparable_pairs, each_set, ranks, same_utterances
-from fangyan.similarity import Score, choose
+from fangyan.retrieval import Varieties, by_variety, comparable_pairs, each_set, ranks, read_layer
+from fangyan.similarity import Features, Score, choose
 
 CONTROLLED = (
     *("layer", "source", "target", "n", "recall_at_1", "chance"),
@@ -138,34 +140,50 @@ def bins(queries: Queries, count: int = 5) -> list[dict]:
 
 
 def control(
-    feats: Path, sets: Sequence[Path], out: Path, score: str = "seqsim", quantile: float = 0.5
+    feats: Path,
+    sets: Sequence[Path],
+    out: Path,
+    score: str = "seqsim",
+    quantile: float = 0.5,
+    layers: Sequence[str] = (),
 ) -> list[Path]:
-    """The folders ``out/<set>`` that had to be written: ``controlled.tsv`` and ``bins.tsv`` for every layer.
+    """The folders ``out/<set>`` that had to be written: ``controlled.tsv`` and ``bins.tsv`` for each of ``layers``.
 
-    ``feats``, ``sets`` and ``score`` as in `fangyan.retrieval.retrieve`; ``quantile`` in [0, 1] as above. Symbols that
-    have no articulatory features are counted in ``.unknown.tsv``. `UserError` for a data directory without utt2ipa,
-    an unknown score or a quantile out of range; `DataError` as `fangyan.retrieval.retrieve`.
+    ``feats``, ``sets``, ``score`` and ``layers`` as in `fangyan.retrieval.retrieve`; ``quantile`` in [0, 1] as above.
+    Where IPA came from is in ``pronunciation.tsv``; symbols without articulatory features are counted in
+    ``.unknown.tsv``. A set in which no two varieties share 2 sentences with known IPA cannot be controlled: that is
+    said, and its folder has nothing but the former. `UserError` for an unknown score or layer or a quantile out of
+    range; `DataError` as `fangyan.retrieval.retrieve`.
     """
     chosen = choose(score)
     if not 0 <= quantile <= 1:
         raise UserError(f"a quantile is a number from 0 to 1, got {quantile}")
     write = partial(_write, score=chosen, quantile=quantile)
-    return each_set(feats, sets, out, {"score": score, "quantile": quantile}, write)
+    return each_set(feats, sets, out, {"score": score, "quantile": quantile}, write, layers)
 
 
-def _write(feats: Path, data: Path, folder: Path, score: Score, quantile: float) -> None:
-    utterances = datadir.read(data)
-    unknown = _unknown(data, utterances)
-    varieties = by_variety(_transcribed(data, utterances))
-    pairs, _ = comparable_pairs(data, varieties)
+def _write(
+    feats: Path, data: Path, layers: Sequence[str], folder: Path, score: Score, quantile: float
+) -> None:
+    utterances, sources = pronunciation.complete(datadir.read(data))
+    write_table(folder / "pronunciation.tsv", sources, pronunciation.SOURCES)
+    varieties = by_variety(u for u in utterances if len(phonetics.segments(u.ipa)))
+    try:
+        pairs, _ = comparable_pairs(data, varieties)
+    except DataError:
+        print(f"{data}: {_no_control(utterances, varieties)}", file=sys.stderr)
+        return
+    unknown = phonetics.unknown(u.ipa for u in utterances)
+    counts = [{"symbol": symbol, "count": count} for symbol, count in unknown.most_common()]
+    write_table(folder / ".unknown.tsv", counts, ("symbol", "count"))
+    for notice in _notices(utterances, sources, unknown):
+        print(f"{data}: {notice}", file=sys.stderr)
     pairings = [_pairing(varieties, *pair) for pair in pairs]
-    layers = dump.layers(feats)
     rows: list[dict] = []
     binned: list[dict] = []
     with tqdm(total=len(layers) * len(pairs), desc=f"control {data.name}", unit="pair", disable=None) as bar:
         for layer in layers:
-            features = dump.read_features(feats, layer)
-            same_utterances(feats / layer, features, data, by_variety(utterances))
+            features = read_layer(feats, layer, data, by_variety(utterances))
             try:
                 found = list(_layer(features, varieties, pairings, score, quantile, bar.update))
             except DataError as error:
@@ -175,38 +193,35 @@ def _write(feats: Path, data: Path, folder: Path, score: Score, quantile: float)
             fixed = {"layer": layer, "quantile": quantile}
             rows += (fixed | row for row in (*of_pairs, _all(of_pairs, pooled)))
             binned += (fixed | row for row in bins(pooled))
-    write_table(folder / ".unknown.tsv", unknown, ("symbol", "count"))
     write_table(folder / "bins.tsv", binned, BINS)
     write_table(folder / "controlled.tsv", [_cells(row) for row in rows], CONTROLLED)
 
 
-def _unknown(data: Path, utterances: Iterable[Utterance]) -> list[dict]:
-    """A row for each unknown symbol, most frequent first; an error where there is no IPA at all."""
-    if not (data / "utt2ipa").exists():
-        raise UserError(
-            f"{data}: the pronunciation control needs utt2ipa, lines 'utterance-id IPA' for each one"
-        )
-    counts = phonetics.unknown(u.ipa for u in utterances).most_common()
-    if counts:
-        some = ", ".join(f"{symbol!r} ({count})" for symbol, count in counts[:5])
-        print(
-            f"{data}: {len(counts)} IPA symbols are left out of the phonetic distance: {some}",
-            file=sys.stderr,
-        )
-    return [{"symbol": symbol, "count": count} for symbol, count in counts]
+def _no_control(utterances: Sequence[Utterance], varieties: Varieties) -> str:
+    """Why a set cannot be controlled."""
+    known, codes = sum(map(len, varieties.values())), ", ".join(varieties) or "none"
+    return (
+        "not controlled for sound, which takes two varieties that share 2 sentences with IPA (utt2ipa, or text that a "
+        f"dictionary reads), got IPA of {known} of {len(utterances)} utterances (varieties: {codes})"
+    )
 
 
-def _transcribed(data: Path, utterances: Sequence[Utterance]) -> list[Utterance]:
-    """The utterances whose IPA has segments: corpora that were transcribed by hand have gaps."""
-    found = [u for u in utterances if len(phonetics.segments(u.ipa))]
-    if len(found) < len(utterances):
-        first = next(u for u in utterances if not len(phonetics.segments(u.ipa)))
-        print(
-            f"{data}: {len(utterances) - len(found)} utterances have no IPA that panphon knows, so they are left out "
-            f"of the pronunciation control: the first is {first.id}, {first.ipa!r}",
-            file=sys.stderr,
+def _notices(
+    utterances: Sequence[Utterance], sources: Iterable[dict], unknown: Counter[str]
+) -> Iterator[str]:
+    """What a reader of the tables should know of the IPA behind them."""
+    read = [row for row in sources if row["source"] not in (pronunciation.DATA, pronunciation.NONE)]
+    if read:
+        said = ", ".join("{variety} by {source} ({utterances})".format_map(row) for row in read)
+        yield f"IPA is the reading of a dictionary for {said}"
+    if unknown:
+        some = ", ".join(f"{symbol!r} ({count})" for symbol, count in unknown.most_common(5))
+        yield f"{len(unknown)} IPA symbols are left out of the phonetic distance: {some}"
+    if silent := [u for u in utterances if not len(phonetics.segments(u.ipa))]:
+        yield (
+            f"{len(silent)} utterances have no IPA that panphon knows, so they are left out of the pronunciation "
+            f"control: the first is {silent[0].id}, {silent[0].ipa!r}"
         )
-    return found
 
 
 def _pairing(varieties: Varieties, source: str, target: str) -> Pairing:
@@ -226,7 +241,7 @@ def _turned(it: Pairing) -> Pairing:
 
 
 def _layer(
-    features: Mapping[str, np.ndarray],
+    features: Features,
     varieties: Varieties,
     pairings: Iterable[Pairing],
     score: Score,

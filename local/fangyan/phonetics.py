@@ -41,6 +41,7 @@ RESPELT = str.maketrans(
         **{"ɿ": "ɨ", "ʅ": "ɨ", "ʮ": "ʉ", "ʯ": "ʉ", "ɚ": "ə˞", "ȵ": "ɲ", "ᴀ": "a", "ᴇ": "e\u031e"},
     }
 )
+APICAL = re.compile("[ɹɻzʐ]\u0329")
 AFFRICATE = re.compile("(?<=t)(?=[sɕʃɬ])|(?<=d)(?=[zʑʒɮ])|(?<=ʈ)(?=ʂ)|(?<=ɖ)(?=ʐ)|(?<=p)(?=f)|(?<=b)(?=v)")
 SILENT = re.compile(
     r"[˥-˩\ua700-\ua71f0-9⁰¹²³⁴-⁹₀-₉\u0300-\u0302\u0304\u030b\u030c\u030f\u031a"  # tone; unreleased
@@ -53,14 +54,16 @@ def clean(ipa: str) -> str:
 
     1. Canonical decomposition (NFD).
     2. One spelling for one sound: no tie bars, the syllabic mark below, ``g`` as ``ɡ``, ``:`` as ``ː``, ``ʻ`` as ``ʰ``,
-       ligatures (``ʦ``) taken apart; and what sinologists write beyond the IPA as its nearest: the apical vowels as
-       central ``ɨ`` and ``ʉ``, ``ȵ`` as ``ɲ``, ``ɚ`` as ``ə˞``, ``ᴀ`` as ``a``, ``ᴇ`` as lowered ``e``.
+       ligatures (``ʦ``) taken apart; and what sinologists write beyond the IPA as its nearest: the apical vowels (or
+       the syllabic consonants ``ɹ̩ ɻ̩ z̩ ʐ̩`` that stand for them) as central ``ɨ`` and ``ʉ``, ``ȵ`` as ``ɲ``, ``ɚ`` as
+       ``ə˞``, ``ᴀ`` as ``a``, ``ᴇ`` as lowered ``e``.
     3. Of the alternatives ``a/b`` or ``a~b`` in a word the first; slashes around a word are taken off.
     4. A stop and a fricative of one place with nothing between them are one affricate, tied (``tʂ`` is ``ʈ͡ʂ``).
     5. Out go tone letters, tone digits and tone accents, stress, separators, punctuation, brackets (not what they
        hold), unreleased marks and zero initials.
     """
-    words = re.sub(r"\s+([/~])\s+", r"\1", normalize("NFD", ipa).translate(RESPELT)).split()
+    respelt = APICAL.sub("ɨ", normalize("NFD", ipa).translate(RESPELT))
+    words = re.sub(r"\s+([/~])\s+", r"\1", respelt).split()
     spoken = " ".join(re.split("[/~]", word.strip("/~[](){}"))[0] for word in words)
     tied = AFFRICATE.sub("\u0361", spoken.replace("tʂ", "ʈʂ").replace("dʐ", "ɖʐ"))
     return normalize("NFD", SILENT.sub("", tied))

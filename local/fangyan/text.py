@@ -31,4 +31,9 @@ def normalise(text: str) -> str:
     count as errors. Characters of a variety's own (佢 哋 冇 𠊎) have no simplified form and stay.
     """
     han = "".join(char for char in unicodedata.normalize("NFKC", text) if is_han(char))
-    return _simplifier().convert(han)
+    return simplified(han)
+
+
+def simplified(text: str) -> str:
+    """``text`` with its traditional Han characters made simplified (OpenCC t2s); the rest stays as it is."""
+    return _simplifier().convert(text)

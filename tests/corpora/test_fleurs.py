@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
-from fangyan import audio, corpora, datadir
+from fangyan import audio, corpora, datadir, dump
+from fangyan.control import control
 from fangyan.corpora import fleurs
 from fangyan.datadir import Dropped, Utterance
 from fangyan.errors import DataError, UserError
+from fangyan.files import read_table
 
 MANDARIN = """\
 2\t100.wav\t"这 不是告别。\t这不是告别\t这|不|是|告|别\t16000\tFEMALE
@@ -104,6 +106,25 @@ def test_without_the_mandarin_nothing_is_left_out_for_it(root):
     (root / "cmn_hans_cn").rename(root.parent / "elsewhere")
     found = [r for r in fleurs.splits(root, locales="yue_hant_hk")["test"] if isinstance(r, Utterance)]
     assert [(u.sentence, u.text_cmn) for u in found] == [("10", ""), ("2", ""), ("77", "")]
+
+
+def test_its_wording_serves_the_control_for_sound(root, tmp_path):
+    """FLEURS has no IPA: dictionaries read Mandarin and Cantonese; 山上有雪 sounds more alike than 这不是告别."""
+    test = corpora.prepare("fleurs", root, tmp_path / "data", recordings="all")["test"]
+    assert not (test / "utt2ipa").exists()
+    dump.dump("fbank", [test], tmp_path / "feats")
+    assert control(tmp_path / "feats", [test], tmp_path / "out") == [tmp_path / "out" / "test"]
+    sources = [list(row.values()) for row in read_table(tmp_path / "out" / "test" / "pronunciation.tsv")]
+    assert sources == [["cmn", "pypinyin", "3"], ["yue", "ToJyutping", "3"]]
+    there, back, both = read_table(tmp_path / "out" / "test" / "controlled.tsv")
+    assert (there["source"], there["n"], back["source"], back["n"], both["n"]) == (
+        "cmn",
+        "3",
+        "yue",
+        "3",
+        "6",
+    )
+    assert both["phonetics_recall_at_1"] == "1"  # of two sentences as unlike as these
 
 
 @pytest.mark.parametrize(

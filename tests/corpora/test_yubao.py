@@ -4,6 +4,7 @@ import io
 import json
 import re
 from collections import Counter
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -152,10 +153,14 @@ def test_allowed_gaps_are_counted(root):
     assert len(records) == 12
 
 
-def test_a_sentence_that_upstream_lacks_is_no_gap(root):
+def test_a_sentence_that_upstream_lacks_is_no_gap_but_counted(root):
     table = [row for row in rows() if row["utterance_id"] != "04G96mb01yf0002"]
     write_jsonl(root / "yubao_videos.jsonl", table)
-    assert len(yubao.splits(root)["test"]) == 11
+    records = yubao.splits(root)["test"]
+    assert len([r for r in records if isinstance(r, datadir.Utterance)]) == 11
+    assert [r for r in records if isinstance(r, datadir.Dropped)] == [
+        datadir.Dropped("04G96mb01yf0002", "sentence missing upstream", "上海_市区_杨浦区")
+    ]
 
 
 def test_what_upstream_left_blank_is_unknown_and_the_recording_counts(root, tmp_path):
@@ -214,7 +219,7 @@ def test_broken_metadata_is_named_with_file_and_line(root, line, message):
 def test_another_layout_is_answered_with_the_expected_one(root, tmp_path):
     with pytest.raises(UserError, match="--corpus_dir"):
         yubao.splits(None)
-    with pytest.raises(DataError, match=r"expected the metadata as yubao_videos\.parquet.*hf download"):
+    with pytest.raises(DataError, match=r"nowhere: expected recordings such as .*, found no wav file"):
         yubao.splits(tmp_path / "nowhere")
     write_jsonl(root / "yubao_videos.jsonl", [row for row in rows() if row["utterance_id"][:5] != "26A53"])
     with pytest.raises(DataError, match=r"expected utterances of site 26A53 湖南_湘潭_湘乡, found none"):
@@ -226,6 +231,54 @@ def test_another_layout_is_answered_with_the_expected_one(root, tmp_path):
     (root / "滦平县-1.wav").write_bytes(wav())
     with pytest.raises(DataError, match=r"expected recordings such as .*, found .*滦平县-1\.wav"):
         yubao.splits(root)
+
+
+@pytest.fixture
+def hub(root, monkeypatch):
+    """The Hub, where ``answer`` decides what a download writes to a folder; how it was called is in ``calls``."""
+    (root / "yubao_videos.jsonl").unlink()
+    hub = SimpleNamespace(calls=[], answer=lambda folder: write_jsonl(folder / "data.jsonl", rows()))
+
+    def snapshot_download(repository, *, repo_type, local_dir, allow_patterns):
+        hub.calls.append((repository, repo_type, allow_patterns))
+        local_dir.mkdir()
+        hub.answer(local_dir)
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot_download)
+    return hub
+
+
+def test_metadata_that_is_not_there_is_downloaded_once(root, hub):
+    found = yubao.splits(root)
+    assert hub.calls == [("kalbin/yubao_videos", "dataset", ["*.jsonl", "*.parquet"])]
+    assert (root / "yubao_videos/data.jsonl").exists() and len(found["test"]) == 12
+    assert yubao.splits(root) == found and len(hub.calls) == 1
+
+
+def test_without_a_way_to_the_hub_it_says_what_to_type_and_why(root, hub):
+    def half(folder):
+        write_jsonl(folder / "data.jsonl", rows()[:3])
+        raise OSError("Name or service\nnot known")
+
+    before = sorted(root.iterdir())
+    hub.answer = half
+    said = (
+        r"expected the metadata as yubao_videos\.parquet.*found none and no way to the Hub "
+        r"\(Name or service not known\): "
+        r"hf download kalbin/yubao_videos --repo-type dataset --local-dir '.*yu bao/yubao_videos'"
+    )
+    with pytest.raises(DataError, match=said):
+        yubao.splits(root)
+    assert sorted(root.iterdir()) == before  # nothing half-written
+
+
+def test_nothing_is_downloaded_where_a_folder_stands_or_no_recording_lies(root, hub, tmp_path):
+    with pytest.raises(DataError, match="expected recordings"):
+        yubao.splits(tmp_path / "nowhere")
+    (root / "yubao_videos").mkdir()
+    with pytest.raises(DataError, match=r"expected the metadata .* found none: hf download"):
+        yubao.splits(root)
+    assert not hub.calls
 
 
 def test_two_recordings_of_an_utterance_are_refused(root):

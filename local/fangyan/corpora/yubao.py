@@ -6,10 +6,12 @@ id; sentence = last four digits of the utterance id; speaker = what stands befor
 wording, ``text_cmn`` the Mandarin one, ``utt2ipa`` the IPA; what upstream left blank is ``□``, for the recording
 counts all the same. Some sites lack sentences: pairs of sites are compared on the sentences that both have. Where
 sites share a name the id decides, and of two sites that both fit the benchmark's name the one with more recordings.
+What is not there is listed and counted: recordings, and sentences that upstream has of other sites, not of this one.
 Licence: audio and video belong to the Centre for the Protection of Language Resources of China; no redistribution.
-Where to get it: the metadata with ``hf download kalbin/yubao_videos --repo-type dataset --local-dir
-ROOT/yubao_videos``; the audio each user collects from https://zhongguoyuyan.cn (account needed) as
-https://github.com/kalvinchang/yubao describes: ``ROOT/省_市_县/04G96mb01yf0001.wav``, any rate, mono or stereo.
+Where to get it: the metadata comes by itself from the Hugging Face Hub; where it cannot, ``hf download
+kalbin/yubao_videos --repo-type dataset --local-dir ROOT/yubao_videos``. The audio each user collects from
+https://zhongguoyuyan.cn (account needed) as https://github.com/kalvinchang/yubao describes:
+``ROOT/省_市_县/04G96mb01yf0001.wav``, any rate, mono or stereo.
 Citation: Chang, Shao, Li and Yu 2026, Towards comprehensive semantic speech embeddings for Chinese dialects,
 arXiv 2601.07274; Centre for the Protection of Language Resources of China 2023, The Chinese Language Resources
 Protection Project collection and display platform, https://zhongguoyuyan.cn.
@@ -22,6 +24,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from shlex import quote
+from tempfile import TemporaryDirectory
 
 from fangyan.datadir import Dropped, Utterance
 from fangyan.errors import DataError, UserError
@@ -29,6 +32,8 @@ from fangyan.files import ROOT, read_table, read_text
 
 SITES = ROOT / "conf" / "yubao" / "sites.tsv"
 METADATA = "yubao_videos"
+REPOSITORY = f"kalbin/{METADATA}"
+"""On the Hugging Face Hub."""
 COLUMNS = ("utterance_id", "transcript", "translation", "ipa")
 UTTERANCE = re.compile(r"([0-9A-Z]{5})\S*?(\d{4})")
 """The id of an utterance: site, anything, sentence."""
@@ -50,19 +55,19 @@ def splits(
 ) -> dict[str, list[Utterance | Dropped]]:
     """The utterances of the one set ``test``, site by site in the order of the table.
 
-    Recordings that are not there raise a `DataError` with a table of the gaps; if ``allow_missing``, they are listed
-    as left out instead.
+    Metadata that ``root`` lacks is downloaded to it. Recordings that are not there raise a `DataError` with a table of
+    the gaps; if ``allow_missing``, they are listed as left out instead.
     """
     if root is None:
         raise UserError("corpus yubao: say where metadata and recordings lie with --corpus_dir DIR")
     places = sites()
+    recordings = _recordings(root)  # first: nothing is downloaded to a folder that is not YuBao's
     said = _said(root, {key for place in places for key in place.ids})
-    recordings = _recordings(root)
     records = {place: _records(place, said, recordings) for place in places}
     gaps = {place: found for place, found in records.items() if any(isinstance(r, Dropped) for r in found)}
     if gaps and not allow_missing:
         raise DataError(_table(root, gaps, len(places)))
-    return {"test": list(chain.from_iterable(records.values()))}
+    return {"test": [*chain.from_iterable(records.values()), *_unsaid(records)]}
 
 
 def groups() -> dict[str, str]:
@@ -94,16 +99,35 @@ def _said(root: Path, wanted: set[str]) -> dict[str, list[Utterance]]:
 
 
 def _exports(root: Path) -> list[Path]:
-    """The files that hold the metadata."""
+    """The files that hold the metadata, downloaded where there are none."""
+    home = root / METADATA
+    why = "" if _exported(root) or home.exists() else _download(home)
+    if found := _exported(root):
+        return found
+    raise DataError(
+        f"{root}: expected the metadata as {METADATA}.parquet, {METADATA}.jsonl or a folder {METADATA} of such files, "
+        f"found none{why}: hf download {REPOSITORY} --repo-type dataset --local-dir {quote(str(home))}"
+    )
+
+
+def _exported(root: Path) -> list[Path]:
     patterns = (METADATA + ".*", METADATA + "/**/*")
-    files = sorted(file for pattern in patterns for file in root.glob(pattern) if file.suffix in READERS)
-    if not files:
-        raise DataError(
-            f"{root}: expected the metadata as {METADATA}.parquet, {METADATA}.jsonl or a folder {METADATA} of such "
-            f"files, found none: hf download kalbin/{METADATA} --repo-type dataset "
-            f"--local-dir {quote(str(root / METADATA))}"
-        )
-    return files
+    return sorted(file for pattern in patterns for file in root.glob(pattern) if file.suffix in READERS)
+
+
+def _download(home: Path) -> str:
+    """Why the tables of the data set could not be downloaded; '' after they were, whole, to ``home``."""
+    from huggingface_hub import snapshot_download
+
+    tables = [f"*{suffix}" for suffix in READERS]
+    try:
+        with TemporaryDirectory(dir=home.parent) as folder:
+            part = Path(folder, METADATA)
+            snapshot_download(REPOSITORY, repo_type="dataset", local_dir=part, allow_patterns=tables)
+            part.rename(home)
+    except Exception as error:  # whatever the libraries of the network raise: offline, refused, full disk
+        return f" and no way to the Hub ({' '.join(str(error).split())[:200]})"
+    return ""
 
 
 def _jsonl(path: Path) -> Iterator[tuple[str, object]]:
@@ -189,6 +213,18 @@ def _records(
         if utterance.id in recordings
         else Dropped(utterance.id, "missing recording", place.name)
         for utterance in chosen
+    ]
+
+
+def _unsaid(records: dict[Site, list[Utterance | Dropped]]) -> list[Dropped]:
+    """The sentences that upstream lacks of a site: of all that any site has."""
+    said = {place: {record.id[-4:]: record.id for record in found} for place, found in records.items()}
+    sentences = sorted(set().union(*said.values()))
+    return [
+        Dropped(f"{min(of.values())[:-4]}{sentence}", "sentence missing upstream", place.name)
+        for place, of in said.items()
+        for sentence in sentences
+        if sentence not in of
     ]
 
 
