@@ -1,5 +1,6 @@
 """`fangyan.retrieval`: ranks and metrics by hand, and a data directory with archives from end to end."""
 
+import re
 from pathlib import Path
 
 import kaldiio
@@ -13,7 +14,7 @@ from fangyan import datadir
 from fangyan.datadir import Utterance
 from fangyan.errors import DataError, UserError
 from fangyan.files import read_table
-from fangyan.retrieval import GROUPS, METRICS, PAIRS, RANKS, evaluate, ranks, retrieve
+from fangyan.retrieval import GROUPS, PAIRS, RANKS, evaluate, ranks, retrieve
 from fangyan.seqsim import seqsim
 from fangyan.similarity import SCORES
 
@@ -171,7 +172,7 @@ def test_retrieve(home, score):
     assert read_table(home / "out" / "data" / ".skipped.tsv") == []
 
 
-def test_ranks_and_metrics_files(home):
+def test_ranks_file(home):
     retrieve(home / "feats", [home / "data"], home / "out")
     rows = read_table(home / "out" / "data" / "ranks.tsv")
     assert tuple(rows[0]) == RANKS
@@ -192,11 +193,8 @@ def test_ranks_and_metrics_files(home):
         ("layer00", "cmn", "site", "cmn-2", "s2", "3", "1", "3"),
     ]
     assert len(rows) == 2 * (2 + 3 + 3 + 3 + 3 + 2) and {row["rank"] for row in rows[16:]} == {"1"}
-    metrics = read_table(home / "out" / "data" / "metrics.tsv")
-    assert tuple(metrics[0]) == METRICS
-    assert [row["median_rank"] for row in metrics] == ["2.5", "3", "2", "2", "3", "2.5"] + ["1"] * 6
     pairs = read_table(home / "out" / "data" / "pairs.tsv")
-    assert pairs == [{name: row[name] for name in PAIRS} for row in metrics]
+    assert [row["median_rank"] for row in pairs] == ["2.5", "3", "2", "2", "3", "2.5"] + ["1"] * 6
 
 
 def test_metrics_are_those_of_the_ranks(home):
@@ -205,14 +203,14 @@ def test_metrics_are_those_of_the_ranks(home):
     write_features(home / "noise" / "data", "layer00", noise)
     retrieve(home / "noise", [home / "data"], home / "out")
     rows = read_table(home / "out" / "data" / "ranks.tsv")
-    for pair in read_table(home / "out" / "data" / "metrics.tsv"):
+    for pair in read_table(home / "out" / "data" / "pairs.tsv"):
         of_pair = [row for row in rows if (row["source"], row["target"]) == (pair["source"], pair["target"])]
         found = np.array([float(row["rank"]) for row in of_pair])
         chances = [int(row["right"]) / int(row["candidates"]) for row in of_pair]
         assert int(pair["n"]) == len(found)
-        expected = (found <= 1).mean(), (1 / found).mean(), np.median(found), np.mean(chances)
-        measured = [float(pair[name]) for name in ("recall_at_1", "mrr", "median_rank", "chance")]
-        assert measured == pytest.approx(expected, abs=1e-5)
+        recalls = [(found <= k).mean() for k in (1, 5, 10)]
+        expected = *recalls, (1 / found).mean(), np.median(found), np.mean(chances)
+        assert [float(pair[name]) for name in PAIRS[4:]] == pytest.approx(expected, abs=1e-5)
 
 
 def test_precision_and_recall_answer_in_the_direction_of_the_query(home):
@@ -249,19 +247,84 @@ def test_normalisation_takes_the_sound_of_a_variety_away(home, normalise, expect
     assert (back["source"], float(back["recall_at_1"])) == ("hak", expected)
 
 
-def test_groups_are_means_over_pairs(home):
-    (home / "data" / "lang2group").write_text("cmn north\nhak south\nsite south\n")
-    retrieve(home / "feats", [home / "data"], home / "out")
-    pairs = {
-        (r["source"], r["target"]): r
-        for r in read_table(home / "out" / "data" / "pairs.tsv")
-        if r["layer"] == "layer00"
+def test_groups_are_means_over_pairs_in_both_directions(home):
+    """n1, s1 and st say two sentences as X and Y, n2 the other way round, s2 says both as X."""
+    x, y = (np.array([axis], np.float32) for axis in ([1, 0], [0, 1]))
+    said = {"n1": (x, y), "n2": (y, x), "s1": (x, y), "s2": (x, x), "st": (x, y)}
+    spoken = utterances(dict.fromkeys(said, ("s0", "s1")))
+    groups = {"n1": "north", "n2": "north", "s1": "south", "s2": "south", "st": "standard"}
+    datadir.write(home / "five", spoken, groups=groups)
+    heard = {u.id: said[u.variety][int(u.sentence[1])] for u in spoken}
+    write_features(home / "some" / "five", "layer00", heard)
+    retrieve(home / "some", [home / "five"], home / "out")
+    # Ranks: 1 and 1 among n1, s1 and st; 2 and 2 to and from n2, and to s2 (ties); 1 and 2 from s2.
+    columns = ("pairs", "recall_at_1", "mrr", "median_rank", "recall_at_5", "recall_at_10", "chance")
+    cells = {
+        (row["source_group"], row["target_group"], row["cell"]): tuple(float(row[name]) for name in columns)
+        for row in read_table(home / "out" / "five" / "groups.tsv")
     }
-    groups = [g for g in read_table(home / "out" / "data" / "groups.tsv") if g["layer"] == "layer00"]
-    cells = [(g["source_group"], g["target_group"], g["pairs"]) for g in groups]
-    assert cells == [("north", "south", "2"), ("south", "north", "2"), ("south", "south", "2")]
-    mean = (float(pairs["cmn", "hak"]["mrr"]) + float(pairs["cmn", "site"]["mrr"])) / 2
-    assert float(groups[0]["mrr"]) == pytest.approx(mean, abs=1e-5)
+    assert cells == {
+        ("north", "north", "within"): (2, 0, 0.5, 2, 1, 1, 0.5),
+        ("north", "south", "across"): (4, 0.25, 0.625, 1.75, 1, 1, 0.5),  # R@1: 1 0 0 0
+        ("north", "standard", "across"): (2, 0.5, 0.75, 1.5, 1, 1, 0.5),  # 1 0
+        ("south", "north", "across"): (4, 0.5, 0.75, 1.5, 1, 1, 0.5),  # 1 0 0.5 0.5
+        ("south", "south", "within"): (2, 0.25, 0.625, 1.75, 1, 1, 0.5),  # 0 0.5
+        ("south", "standard", "across"): (2, 0.75, 0.875, 1.25, 1, 1, 0.5),  # 1 0.5
+        ("standard", "north", "across"): (2, 0.5, 0.75, 1.5, 1, 1, 0.5),  # 1 0
+        ("standard", "south", "across"): (2, 0.5, 0.75, 1.5, 1, 1, 0.5),  # 1 0
+    }
+
+
+def by_layer(path: Path) -> dict[str, list[tuple[str, ...]]]:
+    """The rows of a table without their layer, by layer."""
+    found: dict[str, list[tuple[str, ...]]] = {}
+    for layer, *row in map(dict.values, read_table(path)):
+        found.setdefault(layer, []).append(tuple(row))
+    return found
+
+
+def test_only_the_layers_asked_for_are_scored(home):
+    paths = home / "feats", [home / "data"], home / "out"
+    retrieve(*paths)
+    whole = by_layer(home / "out" / "data" / "pairs.tsv")
+    assert retrieve(*paths, layers=["layer01"]) and not retrieve(*paths, layers=["layer01", "layer01"])
+    for name in ("pairs.tsv", "groups.tsv", "ranks.tsv"):
+        assert set(by_layer(home / "out" / "data" / name)) == {"layer01"}
+    assert by_layer(home / "out" / "data" / "pairs.tsv")["layer01"] == whole["layer01"]
+    assert retrieve(*paths, layers=["layer01", "layer00"]) and not retrieve(*paths)  # that is all of them
+
+
+def test_concatenated_layers_weigh_the_same(home):
+    """A layer twice is itself; one that hears nothing, however loud, changes no rank."""
+    chance = np.random.default_rng(3)
+    noise = {u.id: chance.standard_normal((3, 4)).astype(np.float32) for u in utterances()}
+    write_features(home / "some" / "data", "a", noise)
+    write_features(home / "some" / "data", "b", {key: np.full((3, 2), 1e6, np.float32) for key in noise})
+    asked = ["a", "b", "a+a", "a+b", "b+a"]
+    retrieve(home / "some", [home / "data"], home / "out", "precision", layers=asked)
+    found = by_layer(home / "out" / "data" / "ranks.tsv")
+    assert list(found) == sorted(asked)
+    assert found["a"] == found["a+a"] == found["a+b"] == found["b+a"] != found["b"]
+
+
+def test_layers_of_unequal_frames_are_not_concatenated(home):
+    with pytest.raises(DataError, match=r"feats.data: utterance cmn-0: .* got 2 in layer00, 8 in layer01$"):
+        retrieve(home / "feats", [home / "data"], home / "out", layers=["layer00+layer01"])
+    some = {u.id: np.ones((8, 1), np.float32) for u in utterances()}
+    write_features(home / "feats" / "data", "layer02", {key: some[key] for key in some if key != "hak-1"})
+    with pytest.raises(DataError, match=r"layer02: lacks 1 utterances .* first is hak-1"):
+        retrieve(home / "feats", [home / "data"], home / "out", layers=["layer01+layer02"])
+
+
+@pytest.mark.parametrize("layer", ["layer1", "layer01+norm", "layer01+", ""])
+def test_an_unknown_layer_says_which_are_known(home, layer):
+    missing = layer.rpartition("+")[2]
+    with pytest.raises(
+        UserError,
+        match=rf"^--layer {re.escape(layer)}: no layer '{missing}' in .*: known are layer00, layer01,",
+    ):
+        retrieve(home / "feats", [home / "data"], home / "out", layers=["layer00", layer])
+    assert not (home / "out").exists()
 
 
 def test_a_matrix_serves_both_directions(home):

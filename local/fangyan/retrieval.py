@@ -12,10 +12,15 @@ Conventions
   even number. Chance: R@1 of a random order, which is the mean over the queries of (right candidates) / (candidates).
 - Varieties that share fewer than 2 sentences leave nothing to confuse; their pairs are not scored, but listed in
   ``.skipped.tsv``. A set without any pair to score is an error.
-- The mean of two groups is over their ordered pairs of varieties, each pair with equal weight.
+- The mean of two groups is over the ordered pairs of a variety of the one and a variety of the other, each pair with
+  equal weight; of the median rank it is the mean of the pairs' medians. A cell of two different groups is ``across``:
+  these are what the protocol of the benchmark publishes, 56 of the 8 x 8 cells of its groups (Chang et al. 2026). A
+  cell of one group, over the ordered pairs of its different varieties, is ``within``: our extension. A group of one
+  variety has none.
+- A layer ``a+b`` is the layers a and b concatenated frame by frame (`fangyan.similarity.concatenate`).
 
-Files, all of one pass: ``pairs.tsv`` and ``groups.tsv``; ``metrics.tsv`` with more of what an ordered pair gave; and
-``ranks.tsv``, one row a query, which all of them can be computed from (`fangyan.statistics` does).
+Files, all of one pass: ``pairs.tsv`` and ``groups.tsv``; and ``ranks.tsv``, one row a query, which both can be computed
+from (`fangyan.statistics` does).
 """
 
 import sys
@@ -26,16 +31,15 @@ from itertools import combinations
 from pathlib import Path
 from statistics import fmean
 
-import numpy as np
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
 from fangyan import datadir, dump
 from fangyan.datadir import Utterance
-from fangyan.errors import DataError
+from fangyan.errors import DataError, UserError
 from fangyan.files import produce, write_table
-from fangyan.similarity import Score, choose
+from fangyan.similarity import Features, Score, choose, concatenate
 from fangyan.varieties import group_of
 
 type Varieties = dict[str, list[Utterance]]
@@ -67,10 +71,9 @@ class Metrics:
     chance: float
 
 
-MEANS = ("recall_at_1", "recall_at_5", "mrr", "chance")
+MEANS = tuple(name for name in Metrics.__dataclass_fields__ if name != "n")
 PAIRS = ("layer", "source", "target", "n", *MEANS)
-GROUPS = ("layer", "source_group", "target_group", "pairs", *MEANS)
-METRICS = ("layer", "source", "target", *Metrics.__dataclass_fields__)
+GROUPS = ("layer", "source_group", "target_group", "cell", "pairs", *MEANS)
 RANKS = ("layer", "source", "target", "query", "sentence", "rank", "right", "candidates")
 
 
@@ -118,16 +121,22 @@ def evaluate(scores: Tensor, queries: Sequence[str], candidates: Sequence[str]) 
 
 
 def retrieve(
-    feats: Path, sets: Sequence[Path], out: Path, score: str = "seqsim", normalise: str = "none"
+    feats: Path,
+    sets: Sequence[Path],
+    out: Path,
+    score: str = "seqsim",
+    normalise: str = "none",
+    layers: Sequence[str] = (),
 ) -> list[Path]:
-    """The folders ``out/<set>`` that had to be written: ``{pairs,groups,metrics,ranks}.tsv`` for every layer.
+    """The folders ``out/<set>`` that had to be written: ``{pairs,groups,ranks}.tsv`` for each of ``layers``.
 
     ``feats``: folder of `fangyan.dump`, with a folder for each of the data directories ``sets``. ``score`` and
-    ``normalise``: names that `fangyan.similarity` knows, else `UserError`. `DataError` where features and data
-    directory do not have the same utterances, and where there is no pair of varieties to score.
+    ``normalise``: names that `fangyan.similarity` knows; ``layers``: dumped ones, ``a+b`` to concatenate two (none:
+    all that were dumped); else `UserError`. `DataError` where features and data directory do not have the same
+    utterances, layers to concatenate not the same frames, and where there is no pair of varieties to score.
     """
     write = partial(_write, score=choose(score, normalise))
-    return each_set(feats, sets, out, {"score": score, "normalise": normalise}, write)
+    return each_set(feats, sets, out, {"score": score, "normalise": normalise}, write, layers)
 
 
 def each_set(
@@ -135,25 +144,39 @@ def each_set(
     sets: Sequence[Path],
     out: Path,
     settings: Mapping[str, object],
-    write: Callable[[Path, Path, Path], None],
+    write: Callable[[Path, Path, Sequence[str], Path], None],
+    layers: Sequence[str] = (),
 ) -> list[Path]:
-    """The folders ``out/<set>`` that had to be written, by ``write(features of the set, its data, folder)``.
+    """The folders ``out/<set>`` that had to be written, by ``write(features of the set, its data, layers, folder)``.
 
-    Finished means: the same features, data directory and ``settings``.
+    Finished means: the same features, data directory, layers (as of `retrieve`) and ``settings``.
     """
     written = []
     for data in sets:
         of_set = feats / data.name
-        inputs = {"feats": dump.identity_of(of_set), "data": datadir.identity(data)} | dict(settings)
-        if produce(out / data.name, inputs, partial(write, of_set, data)):
+        scored = _to_score(of_set, layers)
+        inputs = {"feats": dump.identity_of(of_set), "data": datadir.identity(data), "layers": scored}
+        if produce(out / data.name, inputs | dict(settings), partial(write, of_set, data, scored)):
             written.append(out / data.name)
     return written
 
 
-def _write(feats: Path, data: Path, folder: Path, score: Score) -> None:
+def _to_score(feats: Path, wanted: Sequence[str]) -> list[str]:
+    """The layers to score, in code point order: those that are ``wanted``, or all that were dumped."""
+    known = dump.layers(feats)
+    for layer in wanted:
+        for name in layer.split("+"):
+            if name not in known:
+                raise UserError(
+                    f"--layer {layer}: no layer {name!r} in {feats}: known are {', '.join(known)}, joined by + "
+                    "to concatenate them"
+                )
+    return sorted(set(wanted)) or known
+
+
+def _write(feats: Path, data: Path, layers: Sequence[str], folder: Path, score: Score) -> None:
     varieties = by_variety(datadir.read(data))
     pairs, skipped = comparable_pairs(data, varieties)
-    layers = dump.layers(feats)
     rows: list[dict] = []
     with (
         tqdm(total=len(layers) * len(pairs), desc=f"retrieve {data.name}", unit="pair", disable=None) as bar,
@@ -161,8 +184,7 @@ def _write(feats: Path, data: Path, folder: Path, score: Score) -> None:
     ):
         print(*RANKS, sep="\t", file=stream)
         for layer in layers:
-            features = dump.read_features(feats, layer)
-            same_utterances(feats / layer, features, data, varieties)
+            features = read_layer(feats, layer, data, varieties)
             try:
                 of_layer = dict(sorted(_layer(features, varieties, pairs, score, bar.update)))
             except DataError as error:
@@ -173,7 +195,6 @@ def _write(feats: Path, data: Path, folder: Path, score: Score) -> None:
                 stream.writelines(_lines(place.values(), varieties[source], found))
     write_table(folder / ".skipped.tsv", skipped, ("source", "target", "sentences"))
     write_table(folder / "groups.tsv", _groups(rows, datadir.read_groups(data)), GROUPS)
-    write_table(folder / "metrics.tsv", rows, METRICS)
     write_table(folder / "pairs.tsv", rows, PAIRS)
 
 
@@ -214,7 +235,23 @@ def comparable_pairs(data: Path, varieties: Varieties) -> tuple[list[tuple[str, 
     return scorable, skipped
 
 
-def same_utterances(home: Path, features: Mapping[str, np.ndarray], data: Path, varieties: Varieties) -> None:
+def read_layer(feats: Path, layer: str, data: Path, varieties: Varieties) -> Features:
+    """The features of a dumped layer by utterance id, or the frames of ``a+b``, concatenated.
+
+    `DataError` where features and data directory do not have the same utterances, or layers not the same frames.
+    """
+    parts = {name: dump.read_features(feats, name) for name in layer.split("+")}
+    for name, part in parts.items():
+        same_utterances(feats / name, part, data, varieties)
+    if layer in parts:
+        return parts[layer]
+    try:
+        return concatenate(parts)
+    except DataError as error:
+        raise DataError(f"{feats}: {error}") from None
+
+
+def same_utterances(home: Path, features: Features, data: Path, varieties: Varieties) -> None:
     """Nothing, or a `DataError` where features and data directory do not have the same utterances."""
     wanted = {u.id for members in varieties.values() for u in members}
     for lacking, here, there in (
@@ -228,7 +265,7 @@ def same_utterances(home: Path, features: Mapping[str, np.ndarray], data: Path, 
 
 
 def _layer(
-    features: Mapping[str, np.ndarray],
+    features: Features,
     varieties: Varieties,
     pairs: Iterable[tuple[str, str]],
     score: Score,
@@ -252,7 +289,7 @@ def _groups(rows: Iterable[dict], groups: Mapping[str, str]) -> list[dict]:
         cells.setdefault((row["layer"], *ends), []).append(row)
     layers = list(dict.fromkeys(layer for layer, *_ in cells))
     return [
-        dict(zip(GROUPS, (*key, len(pairs)), strict=False))
+        dict(zip(GROUPS, (*key, "within" if key[1] == key[2] else "across", len(pairs)), strict=False))
         | {name: fmean(p[name] for p in pairs) for name in MEANS}
         for key, pairs in sorted(cells.items(), key=lambda cell: (layers.index(cell[0][0]), cell[0]))
     ]
