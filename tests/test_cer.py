@@ -3,6 +3,7 @@ import pytest
 from fangyan import cer, datadir
 from fangyan.datadir import Utterance
 from fangyan.errors import DataError
+from fangyan.files import DONE, write_json, write_text
 
 
 def test_errors_are_counted_on_the_normal_form():
@@ -51,3 +52,42 @@ def test_a_missing_hypothesis_is_named(decoded):
     (decoded / "text").write_text("a-1 我吃饭\nb-1 我食\n", encoding="utf-8")
     with pytest.raises(DataError, match="got none for b-2"):
         cer.score(decoded, decoded / "data", "text")
+
+
+@pytest.fixture
+def exits(decoded):
+    write_json(decoded / DONE, {"model": "m"})
+    for layer, text in (("layer10", "a-1 我\nb-1 \nb-2 \n"), ("layer02", "a-1 \nb-1 \nb-2 \n")):
+        write_text(decoded / "exits" / layer / "text", text)
+        write_json(decoded / "exits" / layer / DONE, {"model": "m", "layer": layer})
+    return decoded / "exits"
+
+
+def test_one_row_a_layer_and_variety_and_the_whole_model_last(exits, decoded):
+    write_text(exits / ".layer01.partial" / "text", "half-written")
+    rows = cer.score_exits(exits, decoded, decoded / "data", "text")
+    assert [(r["layer"], r["variety"], r["errors"]) for r in rows] == [
+        ("layer02", "cmn", 3),
+        ("layer02", "yue", 5),
+        ("layer02", "all", 8),
+        ("layer10", "cmn", 2),
+        ("layer10", "yue", 5),
+        ("layer10", "all", 7),
+        ("norm", "cmn", 0),
+        ("norm", "yue", 3),
+        ("norm", "all", 3),
+    ]
+    lines = (exits / "cer.tsv").read_text().splitlines()
+    assert lines[:2] == ["layer\tvariety\tsentences\tcharacters\terrors\tcer", "layer02\tcmn\t1\t3\t3\t1"]
+
+
+def test_an_exit_of_another_model_is_not_put_beside_this_one(exits, decoded):
+    write_json(exits / "layer02" / DONE, {"model": "an older one", "layer": "layer02"})
+    with pytest.raises(DataError, match="layer02: must be of the same model.*decode it again or remove it"):
+        cer.score_exits(exits, decoded, decoded / "data", "text")
+
+
+def test_exits_that_were_not_decoded_are_asked_for(decoded):
+    write_json(decoded / DONE, {"model": "m"})
+    with pytest.raises(DataError, match="run decode with --exit_layer first"):
+        cer.score_exits(decoded / "exits", decoded, decoded / "data", "text")

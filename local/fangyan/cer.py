@@ -3,18 +3,50 @@
 Reference and hypothesis are both brought to the one normal form of `text.normalise` first.
 """
 
+import json
 from pathlib import Path
 
 from fangyan import datadir
 from fangyan.errors import DataError
-from fangyan.files import read_text, write_table
+from fangyan.files import DONE, is_done, read_text, write_table
 from fangyan.text import normalise
 
 COLUMNS = ("variety", "sentences", "characters", "errors", "cer")
+EXITS = ("layer", *COLUMNS)
 
 
 def score(decoded: Path, data: Path, target: str) -> list[dict]:
     """One row a variety and one for all of them, also written to ``decoded/cer.tsv`` (``cer`` a fraction)."""
+    rows = error_rates(decoded, data, target)
+    write_table(decoded / "cer.tsv", rows, COLUMNS)
+    return rows
+
+
+def score_exits(exits: Path, whole: Path, data: Path, target: str) -> list[dict]:
+    """The rows of `error_rates` for each ``exits/<layer>``, then for the whole model as ``norm``: ``exits/cer.tsv``.
+
+    ``whole``: the folder that the whole model was decoded to; `DataError` for a layer of another model than that.
+    """
+    folders = {path.parent.name: path.parent for path in sorted(exits.glob("[!.]*/text"))}
+    if not folders:
+        raise DataError(f"{exits}: no <layer>/text there; run decode with --exit_layer first")
+    decoded = json.loads(read_text(whole / DONE, "run the stage decode first"))
+    for layer, folder in folders.items():
+        if not is_done(folder, decoded | {"layer": layer}):
+            raise DataError(
+                f"{folder}: must be of the same model, settings and data as {whole}: decode it again or remove it"
+            )
+    rows = [
+        {"layer": layer} | row
+        for layer, folder in (folders | {"norm": whole}).items()
+        for row in error_rates(folder, data, target)
+    ]
+    write_table(exits / "cer.tsv", rows, EXITS)
+    return rows
+
+
+def error_rates(decoded: Path, data: Path, target: str) -> list[dict]:
+    """One row a variety and one for all of them; `DataError` where ``decoded/text`` lacks an utterance."""
     hypotheses = _hypotheses(decoded / "text")
     references = datadir.read_map(data / target)
     for key in references:
@@ -29,7 +61,6 @@ def score(decoded: Path, data: Path, target: str) -> list[dict]:
         rows.append(
             {"variety": name} | error_rate([references[k] for k in keys], [hypotheses[k] for k in keys])
         )
-    write_table(decoded / "cer.tsv", rows, COLUMNS)
     return rows
 
 

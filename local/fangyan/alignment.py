@@ -1,0 +1,84 @@
+"""CTC forced alignment: the frames in which a model heard each character of a transcript.
+
+Of all paths through the CTC posteriors that spell the transcript, it is the most probable (Kürzinger et al. 2020;
+Viterbi by torchaudio). CTC is peaky: most frames of a path are blank, and a peak says where a character was written
+down, not how long it was spoken. To credit every frame to a character, `divided` parts the blanks between two peaks in
+the middle.
+
+Nothing in CTC makes a model write a character where it was spoken. An encoder that attends to the whole utterance may
+learn to write all of them into its first and last frames, as small models on little data do; `in_time` tells.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from statistics import median
+from typing import NamedTuple
+
+import numpy as np
+
+from fangyan.encoders import Encoder
+from fangyan.errors import DataError
+
+BLANK = 0
+
+FASTEST = 0.06
+"""Seconds from one syllable to the next: nobody speaks faster (fast Mandarin has 8 syllables a second, 0.125 s)."""
+
+
+class Span(NamedTuple):
+    """The frames from ``start`` to before ``end``."""
+
+    start: int
+    end: int
+
+
+def spans(encoder: Encoder, output: np.ndarray, characters: str) -> list[Span]:
+    """Where an ESPnet encoder with CTC heard each of ``characters``, as it stands in its token list.
+
+    ``output``: (T, d) features of the encoder's last layer. A character that the model does not know is looked for as
+    ``<unk>``. Empty for an encoder without a CTC head. `DataError` as `forced`.
+    """
+    import torch
+
+    model = getattr(encoder, "model", None)
+    if getattr(model, "ctc", None) is None:
+        return []
+    known = {token: n for n, token in enumerate(model.token_list)}
+    with torch.inference_mode():
+        posteriors = model.ctc.log_softmax(torch.from_numpy(output).to(encoder.device)[None])[0]
+    return forced(posteriors.cpu().numpy(), [known.get(char, known["<unk>"]) for char in characters])
+
+
+def forced(posteriors: np.ndarray, tokens: Sequence[int]) -> list[Span]:
+    """The frames of each token on the most probable CTC path that spells ``tokens``.
+
+    ``posteriors``: (T, V) log-probabilities, `BLANK` the first. `DataError` where there are too few frames: T must be
+    at least the tokens plus the times that one follows itself, since a blank must part these.
+    """
+    import torch
+    from torchaudio.functional import forced_align, merge_tokens
+
+    needed = len(tokens) + sum(a == b for a, b in pairwise(tokens))
+    if len(posteriors) < needed:
+        raise DataError(f"CTC needs {needed} frames for {len(tokens)} characters, got {len(posteriors)}")
+    if not tokens:
+        return []
+    path, scores = forced_align(torch.tensor(posteriors)[None], torch.tensor([tokens]), blank=BLANK)
+    return [Span(span.start, span.end) for span in merge_tokens(path[0], scores[0], BLANK)]
+
+
+def divided(peaks: Sequence[Span], frames: int) -> list[Span]:
+    """All ``frames`` divided among the characters at ``peaks``, in order; none where there are no characters.
+
+    Bounds lie midway between two peaks; what comes before the first and after the last belongs to these.
+    """
+    if not peaks:
+        return []
+    between = [(a.end + b.start) // 2 for a, b in pairwise(peaks)]
+    return [Span(*bounds) for bounds in pairwise([0, *between, frames])]
+
+
+def in_time(peaks: Sequence[Span], frame_rate: float) -> bool:
+    """Whether characters are mostly as far apart as speech can be: the median distance is at least `FASTEST`."""
+    distances = [(b.start - a.start) / frame_rate for a, b in pairwise(peaks)]
+    return not distances or median(distances) >= FASTEST

@@ -1,0 +1,187 @@
+"""Why two utterances are alike (after the interpretation of SeqSim by Shim et al. 2025).
+
+An explanation is a folder
+- ``similarity.png``: the cosines of all frames with the characters on both axes, each frame's best match, and what
+  each character contributes to precision or recall
+- ``cosines.tsv``: a row for each frame of the query, a column for each of the target
+- ``frames.tsv``: ``side frame seconds match cosine``; ``match`` is the best frame of the other side, frames from 0
+- ``characters.tsv``: ``side number character start end heard_start heard_end contribution match match_character``,
+  times in seconds; ``match`` is the character of the other side, from 1, in which most of its frames find their best
+
+Characters are of the wording that the model writes; CTC says where they are. Without it, and in utterances too short
+for their characters, axes are in seconds and ``characters.tsv`` has no rows. The most telling pairs of a set are the
+folders ``hit1`` ..., ``miss1_wrong`` (what won) and ``miss1_right`` (what should have), listed in ``telling.tsv``.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+
+from fangyan import alignment, audio, datadir
+from fangyan.asr.experiment import TARGETS
+from fangyan.datadir import Utterance
+from fangyan.encoders import Encoder, identity, load_encoder
+from fangyan.errors import DataError, UserError
+from fangyan.explain.comparison import Comparison, Heard, characters, compare
+from fangyan.explain.telling import telling
+from fangyan.files import produce, write_table
+from fangyan.report.records import records
+from fangyan.report.results import Pair, choose
+from fangyan.retrieval import each_set
+from fangyan.similarity import concatenate
+from fangyan.text import normalise
+
+FRAMES = ("side", "frame", "seconds", "match", "cosine")
+CHARACTERS = (
+    *("side", "number", "character", "start", "end", "heard_start", "heard_end"),
+    *("contribution", "match", "match_character"),
+)
+TELLING = ("folder", "kind", "answer", "query", "candidate", "score", "margin")
+
+
+@dataclass(frozen=True)
+class Listener:
+    """An encoder at one of its layers; with a ``wording``, it hears the characters of that, too."""
+
+    encoder: Encoder
+    layer: str
+    wording: str
+
+    def hear(self, utterance: Utterance) -> Heard:
+        """The utterance at the layer, without characters where it is too short for them."""
+        features = self.encoder(audio.read(utterance.wav))
+        text = normalise(getattr(utterance, self.wording)) if self.wording else ""
+        try:
+            peaks = alignment.spans(self.encoder, features[self.encoder.layers[-1]], text) if text else []
+        except DataError:  # a wrong transcript, most likely: just what a miss is looked at for
+            peaks = []
+        layers = {name: {utterance.id: features[name]} for name in self.layer.split("+")}
+        frames = concatenate(layers)[utterance.id].numpy()
+        return Heard(utterance.id, frames, text if peaks else "", peaks)
+
+    def explain(self, query: Utterance, target: Utterance, folder: Path) -> None:
+        """Nothing; ``folder`` has the explanation of the pair."""
+        from fangyan.explain.figure import similarity
+        from fangyan.report.figures import save
+
+        found = compare(self.hear(query), self.hear(target))
+        title = f"{query.variety} to {target.variety}, {self.layer}: SeqSim {found.f1:.3f}"
+        _write_tables(found, self.encoder.frame_rate, folder)
+        save(similarity(found, self.encoder.frame_rate, title), folder / "similarity.png")
+
+
+def explain(
+    spec: str, sets: Sequence[Path], query: str, target: str, out: Path, layer: str = "", wording: str = ""
+) -> bool:
+    """Whether the explanation of two utterances of ``sets``, ``out/<query>--<target>``, had to be written.
+
+    ``layer``: of the encoder ``spec``, its last if empty, or ``a+b``, two concatenated; ``wording``: see `writes`.
+    `UserError` for what there is not.
+    """
+    utterances = {u.id: u for data in sets for u in datadir.read(data)}
+    for option, key in (("query", query), ("target", target)):
+        if key not in utterances:
+            raise UserError(f"--{option} {key}: no such utterance in {', '.join(map(str, sets))}")
+    pair = [utterances[query], utterances[target]]
+    wording = writes(spec, wording)
+    inputs = {"encoder": identity(spec), "layer": layer, "wording": wording, "pair": [vars(u) for u in pair]}
+
+    def build(folder: Path) -> None:
+        _listener(load_encoder(spec), layer, wording).explain(*pair, folder)
+
+    return produce(out / f"{query}--{target}".replace("/", "_"), inputs, build)
+
+
+def chosen_on(retrieval: Path) -> str:
+    """The layer that the report chooses on a development set, from its folder of `fangyan.retrieval`."""
+    layer = choose(records(retrieval / "pairs.tsv", Pair))
+    if layer is None:
+        raise UserError(f"{retrieval}: no pairs.tsv to choose a layer by: run the stage retrieve first")
+    return layer
+
+
+def explain_telling(
+    spec: str, feats: Path, sets: Sequence[Path], out: Path, count: int, layer: str = "", wording: str = ""
+) -> list[Path]:
+    """The folders ``out/<set>`` that had to be written: the explanations of up to ``count`` hits and as many misses.
+
+    ``feats``: folder of `fangyan.dump` by the encoder ``spec``, from which `telling` chooses.
+    """
+    if count < 1:
+        raise UserError(f"--count {count}: a whole number above 0")
+    wording = writes(spec, wording)
+    settings = {"encoder": identity(spec), "wording": wording, "count": count}
+    encoder = cache(partial(load_encoder, spec))  # loaded once, and only if there is work
+
+    def write(of_set: Path, data: Path, layers: Sequence[str], folder: Path) -> None:
+        _explain_telling(_listener(encoder(), layers[-1], wording), of_set, data, count, folder)
+
+    return each_set(feats, sets, out, settings, write, [layer] if layer else [])
+
+
+def writes(spec: str, wording: str = "") -> str:
+    """The wording to align: the given one, else what the experiment was trained to write, else text_cmn.
+
+    Empty for encoders that write nothing: all but ``espnet:``. `UserError` for an unknown one.
+    """
+    if wording and wording not in TARGETS:
+        raise UserError(f"unknown wording {wording!r}: known are {', '.join(TARGETS)}")
+    family, _, argument = spec.partition(":")
+    summary = Path(argument) / "train.json"
+    if family != "espnet":
+        return ""
+    if not wording and summary.exists():
+        return json.loads(summary.read_text(encoding="utf-8"))["target"]
+    return wording or TARGETS[0]
+
+
+def _listener(encoder: Encoder, layer: str, wording: str) -> Listener:
+    """The encoder at ``layer`` or, if that is empty, at its last; `UserError` for a layer that it lacks."""
+    for name in layer.split("+") if layer else ():
+        if name not in encoder.layers:
+            raise UserError(
+                f"--layer {layer}: known are {', '.join(encoder.layers)}, joined by + to concatenate them"
+            )
+    return Listener(encoder, layer or encoder.layers[-1], wording)
+
+
+def _explain_telling(listener: Listener, feats: Path, data: Path, count: int, folder: Path) -> None:
+    hits, misses = telling(feats, data, listener.layer, count)
+    cases = [("hit", "right", f"hit{n}", hit) for n, hit in enumerate(hits, 1)]
+    cases += [
+        ("miss", a, f"miss{n}_{a}", miss) for n, miss in enumerate(misses, 1) for a in ("wrong", "right")
+    ]
+    rows = []
+    for kind, answer, name, outcome in cases:
+        candidate: Utterance = getattr(outcome, answer)
+        listener.explain(outcome.query, candidate, folder / name)
+        score = getattr(outcome, f"{answer}_score")
+        values = (name, kind, answer, outcome.query.id, candidate.id, score, outcome.margin)
+        rows.append(dict(zip(TELLING, values, strict=True)))
+    write_table(folder / "telling.tsv", rows, TELLING)
+
+
+def _write_tables(found: Comparison, frame_rate: float, folder: Path) -> None:
+    columns = [str(n) for n in range(len(found.target.cosine))]
+    rows = [dict(zip(columns, row, strict=True)) for row in found.cosines.tolist()]
+    write_table(folder / "cosines.tsv", rows, columns)
+    frames = (
+        (name, n, n / frame_rate, int(match), float(cosine))
+        for name, (side, _) in found.sides().items()
+        for n, (match, cosine) in enumerate(zip(side.match, side.cosine, strict=True))
+    )
+    write_table(folder / "frames.tsv", [dict(zip(FRAMES, row, strict=True)) for row in frames], FRAMES)
+    rows = [dict(zip(CHARACTERS, row, strict=True)) for row in _character_rows(found, frame_rate)]
+    write_table(folder / "characters.tsv", rows, CHARACTERS)
+
+
+def _character_rows(found: Comparison, frame_rate: float) -> Iterator[tuple]:
+    for name, (side, other) in found.sides().items():
+        for n, char in enumerate(characters(side, other), 1):
+            times = (frame / frame_rate for frame in (*char.part, *char.peak))
+            yield (
+                *(name, n, char.text, *times, char.contribution),
+                *(char.match + 1, other.heard.characters[char.match]),
+            )

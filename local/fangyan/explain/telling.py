@@ -1,0 +1,69 @@
+"""The hits and misses of a retrieval that tell most: the surest right answers and the surest wrong ones."""
+
+from collections.abc import Sequence
+from operator import attrgetter
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from fangyan import datadir
+from fangyan.datadir import Utterance
+from fangyan.retrieval import TIE, by_variety, comparable_pairs, read_layer
+from fangyan.similarity import choose
+
+
+class Outcome(NamedTuple):
+    """How a query was answered: its best right and its best wrong candidate, and their scores."""
+
+    query: Utterance
+    right: Utterance
+    wrong: Utterance
+    right_score: float
+    wrong_score: float
+
+    @property
+    def margin(self) -> float:
+        """By how much the right one beats the wrong one; a hit beats it by more than a tie."""
+        return self.right_score - self.wrong_score
+
+    @property
+    def hit(self) -> bool:
+        """Whether the right one came first, as `fangyan.retrieval` ranks."""
+        return self.margin > TIE
+
+
+def outcomes(scores: Tensor, queries: Sequence[Utterance], candidates: Sequence[Utterance]) -> list[Outcome]:
+    """The outcome of each query by (n, m) ``scores``, in order, of the sentences that both sides have."""
+    common = {u.sentence for u in queries} & {u.sentence for u in candidates}
+    right = torch.tensor([[a.sentence == b.sentence for b in candidates] for a in queries])
+    known = torch.tensor([b.sentence in common for b in candidates])
+    best, best_at = scores.cpu().masked_fill(~right, -torch.inf).max(1)
+    worst, worst_at = scores.cpu().masked_fill(right | ~known, -torch.inf).max(1)
+    columns = zip(*(x.tolist() for x in (best_at, worst_at, best, worst)), strict=True)
+    return [
+        Outcome(query, candidates[r], candidates[w], right_score, wrong_score)
+        for query, (r, w, right_score, wrong_score) in zip(queries, columns, strict=True)
+        if query.sentence in common
+    ]
+
+
+def telling(feats: Path, data: Path, layer: str, count: int) -> tuple[list[Outcome], list[Outcome]]:
+    """Up to ``count`` hits, the largest margin first, and misses, the most wrong first, by SeqSim at ``layer``.
+
+    ``feats``: dumped features of the set. One query of each ordered pair of varieties, lest one pair tell it all.
+    """
+    varieties = by_variety(datadir.read(data))
+    pairs, _ = comparable_pairs(data, varieties)
+    features = read_layer(feats, layer, data, varieties)
+    score = choose("seqsim")
+    sets = {variety: score.prepare({u.id: features[u.id] for u in us}) for variety, us in varieties.items()}
+    found = []
+    for a, b in pairs:
+        for (source, target), matrix in zip(((a, b), (b, a)), score.both_ways(sets[a], sets[b]), strict=True):
+            found.append(outcomes(matrix, varieties[source], varieties[target]))
+    margin = attrgetter("margin")
+    hits = sorted((max(of_pair, key=margin) for of_pair in found), key=margin, reverse=True)
+    misses = sorted((min(of_pair, key=margin) for of_pair in found), key=margin)
+    return [o for o in hits if o.hit][:count], [o for o in misses if not o.hit][:count]

@@ -1,0 +1,63 @@
+import kaldiio
+import numpy as np
+import pytest
+import torch
+
+from fangyan import datadir
+from fangyan.datadir import Utterance
+from fangyan.explain.telling import outcomes, telling
+from fangyan.retrieval import ranks
+
+
+def spoken(variety, *sentences):
+    ids = [f"{variety}-{n}-{sentence}" for n, sentence in enumerate(sentences)]
+    pairs = zip(ids, sentences, strict=True)
+    return [Utterance(key, "w", "", variety, variety, sentence, 1.0) for key, sentence in pairs]
+
+
+def test_outcomes_by_hand():
+    queries, candidates = spoken("a", "s1", "s2", "s3"), spoken("b", "s2", "s1", "s9", "s1")
+    scores = torch.tensor([[0.7, 0.5, 0.99, 0.6], [0.8, 0.1, 0.99, 0.3], [0.9, 0.9, 0.9, 0.9]])
+    first, second = outcomes(scores, queries, candidates)  # b has no s3, a no s9
+    assert (first.query, first.right, first.wrong) == (queries[0], candidates[3], candidates[0])
+    assert (first.margin, first.hit) == (pytest.approx(-0.1), False)
+    assert (second.query, second.right, second.wrong) == (queries[1], candidates[0], candidates[3])
+    assert (second.margin, second.hit) == (pytest.approx(0.5), True)
+
+
+def test_a_tie_is_a_miss_as_in_retrieval():
+    queries, candidates = spoken("a", "s1", "s2"), spoken("b", "s1", "s2")
+    scores = torch.tensor([[0.5, 0.5], [0.5 - 1e-3, 0.5]])
+    found = outcomes(scores, queries, candidates)
+    assert [o.hit for o in found] == [False, True]
+    assert [o.hit for o in found] == (ranks(scores, torch.eye(2, dtype=torch.bool)) == 1).tolist()
+
+
+@pytest.fixture
+def home(tmp_path):
+    """One frame an utterance: a and b agree, c has s1 and s2 the wrong way round."""
+    angles = {"a": (0, 40, 80), "b": (2, 42, 90), "c": (40, 0, 80)}
+    members = {variety: spoken(variety, "s1", "s2", "s3") for variety in angles}
+    datadir.write(tmp_path / "data", [u for us in members.values() for u in us])
+    place = tmp_path / "feats/norm"
+    place.mkdir(parents=True)
+    with kaldiio.WriteHelper(f"ark,scp:{place}/feats.ark,{place}/feats.scp") as writer:
+        for variety, us in members.items():
+            for u, angle in zip(us, np.radians(angles[variety]), strict=True):
+                writer(u.id, np.array([[np.cos(angle), np.sin(angle)]], np.float32))
+    return tmp_path
+
+
+def test_the_surest_hit_and_miss_of_each_ordered_pair(home):
+    hits, misses = telling(home / "feats", home / "data", "norm", 9)
+    # The worst is s2 between b and c: right are 42 degrees, wrong are 2; between a and c it is 40 and none.
+    pairs = [(o.query.variety, o.right.variety) for o in misses]
+    assert (set(pairs[:2]), set(pairs[2:])) == ({("b", "c"), ("c", "b")}, {("a", "c"), ("c", "a")})
+    cosine = np.cos(np.radians([42, 2, 40, 0]))
+    worst = [cosine[0] - cosine[1]] * 2 + [cosine[2] - cosine[3]] * 2
+    assert [o.margin for o in misses] == pytest.approx(worst, abs=1e-5)
+    assert {o.query.sentence for o in misses[:2]} == {"s2"}
+    assert len(hits) == 6  # c still has s3 right
+    assert [o.margin for o in hits] == sorted((o.margin for o in hits), reverse=True)
+    assert all(o.hit for o in hits) and not any(o.hit for o in misses)
+    assert telling(home / "feats", home / "data", "norm", 1) == (hits[:1], misses[:1])
