@@ -7,8 +7,9 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "local" / "fangyan"
 FLOORS = (
-    "errors files text audio datadir varieties provenance synthesis corpora config encoders asr cer dump seqsim "
-    "similarity phonetics retrieval control resampling statistics report publish bench __main__"
+    "errors files text audio datadir layouts varieties provenance synthesis corpora config encoders asr cer "
+    "alignment dump seqsim similarity phonetics pronunciation retrieval control resampling statistics "
+    "synonymy report explain publish bench verbs __main__"
 ).split()
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

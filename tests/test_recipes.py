@@ -23,7 +23,7 @@ OPTIONS_TITLE = "Options, with the values they have now (--name VALUE or --name=
 STAGES_TITLE = "Stages, for --stage and --stop_stage (name or number):"
 TRAINING = ["data", "tokens", "stats", "train", "decode", "score"]
 STAGES = [*TRAINING, "dump", "retrieve", "report", "pack", "publish"]
-VERBS = [*STAGES[:8], "intervals", *STAGES[8:]]
+VERBS = [*STAGES[:8], "intervals", "control", "explain", *STAGES[8:]]
 
 RECORDING_PYTHON = """#!/bin/bash
 if [ "$1" = -c ]; then exit "${NO_ESPNET:-0}"; fi
@@ -265,7 +265,14 @@ def test_a_dry_run_prints_a_script_that_does_what_a_run_does(desk: Desk) -> None
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["--encoder", "espnet:model.zip"], ["--encoder", "fbank", "--dev_set", ""]]
+    "arguments",
+    [
+        [],
+        ["--init", "openai/whisper-tiny"],
+        ["--exit_layers", "layer01 layer02"],
+        ["--encoder", "espnet:model.zip"],
+        ["--encoder", "fbank", "--dev_set", ""],
+    ],
 )
 def test_the_command_line_knows_every_option_of_the_template(desk: Desk, arguments: list[str]) -> None:
     for verb, *rest in commands(desk.run("--dry_run", "--stop_stage", "publish", *arguments).stdout):
@@ -377,32 +384,58 @@ def test_every_encoder_is_measured_on_every_set(desk: Desk) -> None:
     ]
     report = next(c for c in desk.calls() if c[2] == "report")
     assert report[3:9] == ["--exp", "exp/x", "--dev", "dev", "--test=one", "--test=two"]
+    assert value(report, "--data") == "data"
 
 
-def test_the_encoder_is_controlled_for_sound_on_sets_with_ipa(desk: Desk) -> None:
-    for name in ("dev", "two"):
-        (desk.recipe / f"data/{name}").mkdir(parents=True)
-        (desk.recipe / f"data/{name}/utt2ipa").touch()
+def test_the_encoder_is_controlled_for_sound_on_every_set(desk: Desk) -> None:
     arguments = ["--test_sets", "one two", "--tag", "x y", "--stage", "retrieve", "--stop_stage", "retrieve"]
-    wanted = ["control", "--feats", "exp/x y/feats", "--data", "data/dev", "--data", "data/two"]
+    wanted = ["control", "--feats", "exp/x y/feats", "--data=data/dev", "--data=data/one", "--data=data/two"]
     wanted += ["--score", "seqsim", "--quantile", "0.05", "--out", "exp/x y/control"]
-    printed = commands(desk.run("--dry_run", *arguments).stdout)[-1]
-    assert printed == wanted
-    cli.commands["control"].make_context("control", printed[1:])
+    assert commands(desk.run("--dry_run", *arguments).stdout)[-1] == wanted
     desk.run(*arguments, "--control_quantile", "0.5")
     verbs = [call[2] for call in desk.calls()]
     assert verbs.count("control") == 1 and verbs[-1] == "control"
     assert value(desk.calls()[-1], "--quantile") == "0.5"
 
 
-def test_without_ipa_nothing_is_controlled(desk: Desk) -> None:
-    desk.run("--stage", "retrieve", "--stop_stage", "retrieve")
-    assert desk.verbs() == ["retrieve", "intervals"]
+def test_exit_layers_are_decoded_and_scored_beside_the_whole_model(desk: Desk) -> None:
+    arguments = ["--stage", "decode", "--stop_stage", "score", "--tag", "x", "--test_sets", "one two"]
+    desk.run(*arguments)
+    assert not [word for call in desk.calls() for word in call if "exit" in word]
+    desk.run(*arguments, "--exit_layers", " layer02\nnorm ")
+    whole, early, *scores = desk.calls()
+    assert whole[:-2] == early[:-4] and value(whole, "--out") == "exp/x/decode"
+    assert early[-4:] == ["--exit_layer=layer02", "--exit_layer=norm", "--out", "exp/x/early_exit"]
+    folders = [(value(call, "--decode"), value(call, "--exits")) for call in scores]
+    assert folders == [(f"exp/x/decode/{name}", f"exp/x/early_exit/{name}") for name in ("one", "two")]
+
+
+def test_the_telling_pairs_of_the_test_sets_are_explained_at_the_layer_that_dev_chooses(desk: Desk) -> None:
+    arguments = ["--stage", "report", "--stop_stage", "report", "--tag", "x", "--test_sets", "one two"]
+    desk.run(*arguments)
+    wanted = "explain --encoder espnet:exp/x --feats exp/x/feats --data=data/one --data=data/two "
+    wanted += "--dev exp/x/retrieval/dev --count 3 --out exp/x/explain"
+    assert desk.calls()[0][2:] == wanted.split()
+    desk.run(*arguments, "--encoder", "fbank", "--dev_set", "", "--telling", "1")
+    assert "--dev" not in desk.calls()[0] and value(desk.calls()[0], "--count") == "1"
+    desk.run(*arguments, "--telling", "0")
+    assert desk.verbs() == ["report"]
+
+
+def test_layers_are_chosen_for_the_encoder_and_not_for_its_baselines(desk: Desk) -> None:
+    arguments = ["--stage", "retrieve", "--stop_stage", "retrieve", "--tag", "x"]
+    desk.run(*arguments, "--layers", " norm\nlayer03+norm ")
+    calls = [call for call in desk.calls() if call[2] in ("retrieve", "control")]
+    asked = {value(call, "--feats"): [word for word in call if "--layer" in word] for call in calls}
+    chosen = ["--layer=norm", "--layer=layer03+norm"]
+    assert asked.pop("exp/x/feats") == chosen
+    assert len(asked) == 3 and not any(asked.values())
+    assert [call[2] for call in calls if chosen[1] in call] == ["retrieve", "retrieve", "control"]
 
 
 def test_an_encoder_is_measured_without_training(desk: Desk) -> None:
     result = desk.run("--encoder", "espnet:../x y/model.zip", "--dev_set", "", "--train_config", "none.yaml")
-    assert desk.verbs() == ["data", "dump", "retrieve", "intervals", "report"]
+    assert desk.verbs() == ["data", "dump", "retrieve", "intervals", "control", "explain", "report"]
     assert "stage 4 (train): left out, an encoder is given" in result.stderr
     dumps = [value(call, "--encoder") for call in desk.calls() if call[2] == "dump"]
     assert dumps == ["espnet:../x y/model.zip", "random:../x y/model.zip", "fbank", "mfcc"]
@@ -410,7 +443,13 @@ def test_an_encoder_is_measured_without_training(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--target", "text", "--seed", "3"], ["--encoder", "espnet:x y.zip"], ["--tag", "it's"]]
+    "arguments",
+    [
+        ["--target", "text", "--seed", "3"],
+        ["--encoder", "espnet:x y.zip"],
+        ["--tag", "it's"],
+        ["--layers", "layer03 layer03+norm"],
+    ],
 )
 def test_the_report_is_told_the_command_that_repeats_the_experiment(desk: Desk, arguments: list[str]) -> None:
     desk.run(*arguments)
@@ -418,7 +457,7 @@ def test_the_report_is_told_the_command_that_repeats_the_experiment(desk: Desk, 
     program, *again = shlex.split(value(call, "--command"))
     assert program == "./run.sh"
     desk.run(*again, "--stage", "report", "--stop_stage", "report")
-    assert desk.calls() == [call]
+    assert desk.calls()[-1] == call
 
 
 def test_only_an_espnet_encoder_has_a_random_twin(desk: Desk) -> None:

@@ -13,11 +13,16 @@ test_sets="test"  # sets to report, separated by spaces
 target=text_cmn  # what the model writes: text_cmn (the Mandarin wording) or text (the variety's own)
 train_config=conf/train/e_branchformer.yaml  # training configuration, of the recipe or else of the repository
 decode_config=conf/decode.yaml  # decoding configuration, of the recipe or else of the repository
+exit_layers=""  # encoder layers to decode from as well, layer02 layer03 ...; each takes as long as decoding itself
+init=""  # weights the encoder starts from: a Whisper of the Hugging Face Hub (id) or its folder, or espnet:MODEL
 seed=1  # random seed
 tag=""  # name of the experiment under exp/ (default: CONFIG_TARGET_seedSEED, or made from the encoder's SPEC)
 encoder=""  # SPEC of an encoder to measure in place of a trained one: espnet:DIR, espnet:ZIP, fbank, mfcc
 baselines="random fbank mfcc"  # encoders to compare with, separated by spaces; random: the same network, untrained
-control_quantile=0.05  # how strict the control for sound is, on sets with utt2ipa: from 0 to 1, the larger the stricter
+layers=""  # layers of the encoder to score, separated by spaces (default: all); a+b concatenates two
+control_quantile=0.05  # how strict the control for sound is, from 0 to 1: the larger the stricter
+word_test=false  # whether to ask of each layer if words are nearer to synonyms or to what sounds alike (needs espeak)
+telling=3  # so many hits and misses of each test set to explain, the most telling ones; 0: none
 hf_repo=""  # Hugging Face repository to publish to: USER/NAME
 nj=2  # parallel jobs of data preparation
 stage=data  # first stage
@@ -45,6 +50,8 @@ as_file_name() { # TEXT
 read -r -d '' -a tests <<<"$test_sets" || true # read's exit code only says that the text ended
 IFS=';' read -r -d '' -a choices < <(printf %s "$corpus_options") || true
 read -r -d '' -a rivals <<<"$baselines" || true
+read -r -d '' -a exits <<<"$exit_layers" || true
+read -r -d '' -a scored <<<"$layers" || true
 [ ${#tests[@]} -gt 0 ] || die "--test_sets needs a set to report"
 [ -n "$dev_set$encoder" ] || die "training needs --dev_set; without one, measure an encoder: --encoder SPEC"
 
@@ -54,16 +61,16 @@ if [ -n "$encoder" ]; then
   leave_out "an encoder is given" tokens stats train decode score pack
   tag=${tag:-$(as_file_name "$encoder")}
 else
-  same+=(--train_config "$train_config" --seed "$seed")
+  same+=(--train_config "$train_config" --seed "$seed" ${init:+--init "$init"})
   train_config=$(in_recipe_or_repository "$train_config")
   decode_config=$(in_recipe_or_repository "$decode_config")
   tag=${tag:-$(basename "${train_config%.*}")_${target}_seed$seed}
 fi
 exp=exp/$tag
-printf -v command '%q ' "${same[@]}" --tag "$tag"
+printf -v command '%q ' "${same[@]}" ${layers:+--layers "$layers"} --tag "$tag"
 tokens=data/token_list/${train_set}_$target
 job=(--config "$train_config" --train "data/$train_set" --dev "data/$dev_set" --tokens "$tokens"
-  --target "$target" --seed "$seed" --exp "$exp")
+  --target "$target" --seed "$seed" --exp "$exp" ${init:+--init "$init"})
 
 # What is measured: SPECs, and the folder of each.
 specs=("${encoder:-espnet:$exp}") homes=("$exp")
@@ -98,12 +105,17 @@ if stage 4 train "Train the encoder with hybrid CTC/attention"; then
 fi
 
 if stage 5 decode "Decode the test sets"; then
-  run python -m fangyan decode --exp "$exp" "${tests[@]/#/--data=data/}" --config "$decode_config" --out "$exp/decode"
+  whole=(--exp "$exp" "${tests[@]/#/--data=data/}" --config "$decode_config")
+  run python -m fangyan decode "${whole[@]}" --out "$exp/decode"
+  if [ ${#exits[@]} -gt 0 ]; then
+    run python -m fangyan decode "${whole[@]}" "${exits[@]/#/--exit_layer=}" --out "$exp/early_exit"
+  fi
 fi
 
 if stage 6 score "Score the character error rate of each variety"; then
   for set in "${tests[@]}"; do
-    run python -m fangyan score --decode "$exp/decode/$set" --data "data/$set" --target "$target"
+    run python -m fangyan score --decode "$exp/decode/$set" --data "data/$set" --target "$target" \
+      ${exits[0]:+--exits "$exp/early_exit/$set"}
   done
 fi
 
@@ -113,25 +125,26 @@ if stage 7 dump "Dump the features of every layer, and those of the baselines"; 
   done
 fi
 
-if stage 8 retrieve "Retrieve translations across varieties: SeqSim, mean-pooled cosine, and with IPA what sound alone explains"; then
+if stage 8 retrieve "Retrieve translations across varieties: SeqSim, mean-pooled cosine, and what sound alone explains"; then
   for home in "${homes[@]}"; do
     from=(--feats "$home/feats" "${sets[@]/#/--data=data/}")
+    [ "$home" != "$exp" ] || from+=("${scored[@]/#/--layer=}") # baselines have layers of their own
     run python -m fangyan retrieve "${from[@]}" --score seqsim --out "$home/retrieval"
     run python -m fangyan retrieve "${from[@]}" --score pooled --out "$home/retrieval_pooled"
   done
   run python -m fangyan intervals --retrieval "$exp/retrieval" "${sets[@]/#/--set=}" --out "$exp/intervals"
-  with_ipa=()
-  for set in "${sets[@]}"; do
-    if [ -e "data/$set/utt2ipa" ]; then with_ipa+=(--data "data/$set"); fi
-  done
-  if [ ${#with_ipa[@]} -gt 0 ]; then
-    run python -m fangyan control --feats "$exp/feats" "${with_ipa[@]}" --score seqsim \
-      --quantile "$control_quantile" --out "$exp/control"
-  fi
+  run python -m fangyan control --feats "$exp/feats" "${sets[@]/#/--data=data/}" "${scored[@]/#/--layer=}" \
+    --score seqsim --quantile "$control_quantile" --out "$exp/control"
+  if $word_test; then run python -m fangyan synonymy --encoder "${specs[0]}" --out "$exp/synonymy"; fi
 fi
 
 if stage 9 report "Write RESULTS.md, report.html and the figures"; then
-  run python -m fangyan report --exp "$exp" --dev "$dev_set" "${tests[@]/#/--test=}" --command "${command% }"
+  if [ "$telling" -gt 0 ]; then
+    run python -m fangyan explain --encoder "${specs[0]}" --feats "$exp/feats" "${tests[@]/#/--data=data/}" \
+      ${dev_set:+--dev "$exp/retrieval/$dev_set"} --count "$telling" --out "$exp/explain"
+  fi
+  run python -m fangyan report --exp "$exp" --dev "$dev_set" "${tests[@]/#/--test=}" --data data \
+    --command "${command% }"
 fi
 
 if stage 10 pack "Pack the model in the form of the ESPnet model zoo"; then

@@ -1,0 +1,142 @@
+"""Verbs on the alignment of varieties: features, retrieval, and what explains it."""
+
+from pathlib import Path
+
+import click
+
+from fangyan.errors import UserError
+from fangyan.verbs import cli, option, say
+
+layers_to_score = option(
+    "layer",
+    "layer to score (may be repeated; default: every dumped one); a+b concatenates two",
+    str,
+    multiple=True,
+    default=(),
+)
+
+
+@cli.command()
+@option(
+    "encoder",
+    "SPEC: espnet:<exp folder, model.zip or Hub id>, random:<the same>, hf:<Hub id or folder of transformers>, "
+    "fbank, mfcc, or what a package adds",
+    str,
+)
+@option("data", "data directory (may be repeated)", multiple=True)
+@option("shard", "I/N: only the I-th of N shares of the work, for a job array", str, default="1/1")
+@option("merge", "encode nothing, join the shares 1/N to N/N when all are done", click.IntRange(0), default=0)
+@option("out", "folder for <set>/<layer>/feats.{scp,ark}")
+def dump(encoder: str, data: tuple[Path, ...], shard: str, merge: int, out: Path) -> None:
+    """Features of every layer of an encoder."""
+    from fangyan import dump
+
+    if merge and shard != "1/1":
+        raise UserError(
+            f"--shard {shard} and --merge {merge} are two steps: first every shard, then the merge"
+        )
+    worked = dump.merge(encoder, data, out, merge) if merge else dump.dump(encoder, data, out, shard)
+    say(bool(worked), out)
+
+
+@cli.command()
+@option("feats", "folder of dumped features, <set>/<layer>/feats.scp")
+@option("data", "data directory (may be repeated)", multiple=True)
+@option(
+    "score",
+    "seqsim (F1 over frames), its precision or recall, pooled (cosine of mean frames), dtw",
+    str,
+    default="seqsim",
+)
+@option(
+    "normalise", "what is done to the frames of a variety first: none, centre, whiten", str, default="none"
+)
+@layers_to_score
+@option("out", "folder for <set>/{pairs,groups,ranks}.tsv")
+def retrieve(
+    feats: Path, data: tuple[Path, ...], score: str, normalise: str, layer: tuple[str, ...], out: Path
+) -> None:
+    """Speech-to-speech retrieval between all varieties of a set."""
+    from fangyan import retrieval
+
+    say(bool(retrieval.retrieve(feats, data, out, score, normalise, layer)), out)
+
+
+@cli.command()
+@option("retrieval", "folder of retrieve, <set>/ranks.tsv")
+@option("set", "name of a set (may be repeated)", str, multiple=True)
+@option("out", "folder for <set>/intervals.tsv")
+def intervals(retrieval: Path, set: tuple[str, ...], out: Path) -> None:
+    """95 % intervals of the means of each layer, by a bootstrap over sentences (and sites)."""
+    from fangyan import statistics
+
+    say(bool(statistics.intervals(retrieval, set, out)), out)
+
+
+@cli.command()
+@option("a", "a set's folder of retrieve (with ranks.tsv)")
+@option("layer_a", "its layer", str)
+@option("b", "the folder it is compared with (may be the same)")
+@option("layer_b", "its layer", str)
+def compare(a: Path, layer_a: str, b: Path, layer_b: str) -> None:
+    """Two systems or layers on the same queries: difference of mean R@1, interval and p-value."""
+    from fangyan import statistics
+
+    found = statistics.compare(a, layer_a, b, layer_b)
+    click.echo(
+        f"R@1 {100 * found.a:.1f} and {100 * found.b:.1f} %, difference {100 * found.difference:+.1f} "
+        f"(95 %: {100 * found.low:+.1f} to {100 * found.high:+.1f}), p = {found.p:.4g}; "
+        f"n = {found.n}, {found.clusters}, chance {100 * found.chance:.1f} %"
+    )
+
+
+@cli.command()
+@option("feats", "folder of dumped features, <set>/<layer>/feats.scp")
+@option("data", "data directory with utt2ipa, or text to read (may be repeated)", multiple=True)
+@option("score", "seqsim (F1 over frames) or pooled (cosine of mean frames)", str, default="seqsim")
+@option("quantile", "0 to 1, how strict: the larger, the fewer queries are kept", float, default=0.05)
+@layers_to_score
+@option("out", "folder for <set>/{controlled,bins}.tsv")
+def control(
+    feats: Path, data: tuple[Path, ...], score: str, quantile: float, layer: tuple[str, ...], out: Path
+) -> None:
+    """Retrieval of what sound alone gets wrong: is it meaning that aligns, or do cognates sound alike?"""
+    from fangyan import control
+
+    say(bool(control.control(feats, data, out, score, quantile, layer)), out)
+
+
+@cli.command()
+@option("encoder", "SPEC of an encoder", str)
+@option("out", "folder for {layers,words}.tsv")
+def synonymy(encoder: str, out: Path) -> None:
+    """Whether layers bring words nearer to their synonyms in other varieties or to what sounds like them."""
+    from fangyan import synonymy
+
+    say(synonymy.synonymy(encoder, out), out)
+
+
+@cli.command()
+@option("encoder", "SPEC, as for dump", str)
+@option("data", "data directory (may be repeated)", multiple=True)
+@option("query", "utterance id; with --target: explain this pair", str, default="")
+@option("target", "utterance id", str, default="")
+@option("feats", "folder of dumped features: explain the most telling pairs of each set", default=None)
+@option("count", "with --feats: so many hits and as many misses", int, default=4)
+@option("layer", "layer of the encoder (default: the last)", str, default="")
+@option("dev", "the development set's folder of retrieve, to choose the layer by", default=None)
+@option("wording", "transcript to align: text_cmn or text (default: what the model writes)", str, default="")
+@option("out", "folder for <query>--<target>/, or with --feats for <set>/")
+def explain(encoder, data, query, target, feats, count, layer, dev, wording, out) -> None:
+    """Why two utterances are alike: frame similarity, best matches, contributions of characters."""
+    from fangyan import explain
+
+    if bool(query and target) == bool(feats):
+        raise UserError("name --query and --target to explain a pair, or --feats to have telling ones chosen")
+    if dev and not layer:
+        layer = explain.chosen_on(dev)
+    if feats:
+        built = bool(explain.explain_telling(encoder, feats, data, out, count, layer, wording))
+    else:
+        built = explain.explain(encoder, data, query, target, out, layer, wording)
+    say(built, out)

@@ -1,0 +1,108 @@
+"""Verbs on speech recognition: train an encoder with hybrid CTC/attention, and see what it recognises."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from fangyan.verbs import cli, option, say
+
+
+def experiment(verb: Callable) -> Callable:
+    """The options of a training run, handed over as one `asr.Experiment`."""
+    options = (
+        option("config", "ESPnet training configuration (YAML)"),
+        option("train", "training data directory"),
+        option("dev", "development data directory"),
+        option("tokens", "folder of tokens.txt"),
+        option("target", "the wording to write down: text_cmn (Mandarin) or text (the variety's own)", str),
+        option("seed", "random seed", int),
+        option("exp", "experiment folder"),
+        option(
+            "init",
+            "weights the encoder starts from: a Whisper of the Hub or a folder, espnet:<model>",
+            str,
+            default="",
+        ),
+    )
+
+    def with_job(**values) -> None:
+        from fangyan.asr import Experiment
+
+        verb(Experiment(**values))
+
+    with_job.__name__, with_job.__doc__ = verb.__name__, verb.__doc__
+    for decorate in reversed(options):
+        with_job = decorate(with_job)
+    return cli.command(verb.__name__)(with_job)
+
+
+@cli.command()
+@option("data", "training data directory")
+@option("target", "text_cmn or text", str)
+@option("out", "folder for tokens.txt")
+def tokens(data: Path, target: str, out: Path) -> None:
+    """The token list of a training set."""
+    from fangyan.asr import write_tokens
+
+    say(write_tokens(data, target, out), out)
+
+
+@experiment
+def stats(job) -> None:
+    """Lengths, mean and variance of the training features."""
+    from fangyan.asr import collect_stats
+
+    say(collect_stats(job), job.stats)
+
+
+@experiment
+def train(job) -> None:
+    """An encoder trained with hybrid CTC/attention."""
+    from fangyan import asr
+
+    say(asr.train(job), job.exp)
+
+
+@cli.command()
+@option("config", "ESPnet training configuration (YAML; may be repeated)", multiple=True)
+@option("vocabulary", "number of tokens", int, default=5000)
+def params(config: tuple[Path, ...], vocabulary: int) -> None:
+    """The number of parameters and the frame rate of the models of configurations."""
+    from fangyan.asr.size import size, table
+
+    click.echo(table([size(path, vocabulary) for path in config]))
+
+
+@cli.command()
+@option("exp", "experiment folder")
+@option("data", "data directory (may be repeated)", multiple=True)
+@option("config", "decoding configuration (YAML)")
+@option(
+    "exit_layer",
+    "decode from this encoder layer instead of the last, layer01 ... or norm, into <set>/<layer> (may be repeated)",
+    str,
+    multiple=True,
+    default=(),
+)
+@option("out", "folder for <set>/text")
+def decode(exp: Path, data: tuple[Path, ...], config: Path, exit_layer: tuple[str, ...], out: Path) -> None:
+    """Hypotheses by joint CTC/attention beam search."""
+    from fangyan import asr
+
+    say(bool(asr.decode(exp, data, config, out, exit_layer)), out)
+
+
+@cli.command()
+@option("decode", "folder of the hypotheses")
+@option("data", "data directory")
+@option("target", "text_cmn or text", str)
+@option("exits", "folder of hypotheses by exit layer, <layer>/text: scored as well", default=None)
+def score(decode: Path, data: Path, target: str, exits: Path | None) -> None:
+    """The character error rate of each variety, and of each exit layer."""
+    from fangyan import cer
+
+    rows = cer.score(decode, data, target)
+    for row in cer.score_exits(exits, decode, data, target) if exits else rows:
+        place = f"{row.get('layer', '')} {row['variety']:8}".lstrip()
+        click.echo(f"{place} {row['sentences']:5} sentences  CER {100 * row['cer']:5.1f} %")

@@ -1,0 +1,48 @@
+"""Verbs on results: report them, hand them on, measure speeds."""
+
+from pathlib import Path
+
+import click
+
+from fangyan.verbs import cli, option
+
+
+@cli.command()
+@option("exp", "experiment folder")
+@option("dev", "set on which the best layer is chosen (empty: none is chosen)", str)
+@option("test", "sets to report, in order", str, multiple=True)
+@option("command", "the command line to quote as the way to these numbers", str, default="")
+@option("data", "folder of the data directories: wording of sentences, groups of varieties", default=None)
+def report(exp: Path, dev: str, test: tuple[str, ...], command: str, data: Path | None) -> None:
+    """RESULTS.md, report.html and figures of an experiment."""
+    from fangyan.report import headline, report
+
+    click.echo(headline(report(exp, dev, test, command, data)))
+
+
+@cli.command()
+@option("exp", "experiment folder")
+def pack(exp: Path) -> None:
+    """model.zip in the form of the ESPnet model zoo."""
+    from fangyan import publish
+
+    click.echo(publish.pack(exp))
+
+
+@cli.command()
+@option("exp", "experiment folder")
+@option("hf_repo", "Hugging Face repository, user/name", str)
+def publish(exp: Path, hf_repo: str) -> None:
+    """A packed model on the Hugging Face Hub."""
+    from fangyan import publish
+
+    publish.publish(exp, hf_repo)
+
+
+@cli.command()
+@option("out", "folder for bench.tsv", default=Path())
+def bench(out: Path) -> None:
+    """Speeds as ratios to a baseline of the same run."""
+    from fangyan.bench import run
+
+    run(out)
