@@ -1,4 +1,4 @@
-"""The table of varieties and their groups: `conf/varieties.tsv`."""
+"""The tables of varieties: `conf/varieties.tsv`, their groups and names; `conf/places.tsv`, where they are spoken."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -28,3 +28,14 @@ def group_of(code: str) -> str:
     """The group of a variety; a code that the table lacks (a site, say) is its own group."""
     known = varieties().get(code)
     return known.group if known else code
+
+
+def place(code: str) -> tuple[float, float] | None:
+    """Longitude and latitude, in degrees, of where a variety is spoken; None where the table of places lacks it."""
+    return _places().get(code)
+
+
+@cache
+def _places() -> dict[str, tuple[float, float]]:
+    rows = read_table(ROOT / "conf" / "places.tsv")
+    return {row["code"]: (float(row["longitude"]), float(row["latitude"])) for row in rows}

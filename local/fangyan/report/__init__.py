@@ -1,4 +1,4 @@
-"""The report of an experiment: RESULTS.md, one self-contained HTML page, and the figures as PNG."""
+"""The report of an experiment: RESULTS.md, one self-contained HTML page, figures as PNG, and matrices of groups."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,20 +6,22 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from fangyan.files import read_text, write_text
-from fangyan.report import figures, results, tables
-from fangyan.report.sections import Picture, heroes, remarks, sections
+from fangyan.report import matrices, results, tables
+from fangyan.report.blocks import Image, Picture
+from fangyan.report.sections import heroes, remarks, sections
 
 __all__ = ["headline", "report"]
 
 
-def report(exp: Path, dev: str, test: Sequence[str], command: str = "") -> Path:
-    """The path of ``exp/RESULTS.md``; beside it ``report.html`` and ``images/*.png`` are written.
+def report(exp: Path, dev: str, test: Sequence[str], command: str = "", data: Path | None = None) -> Path:
+    """The path of ``exp/RESULTS.md``; beside it ``report.html``, ``images/*.png`` and ``tables/*.groups.*``.
 
     ``dev`` is the set on which the layer is chosen (empty: none is), ``test`` the sets that are reported;
-    ``command`` is quoted as the way to the numbers.
+    ``command`` is quoted as the way to the numbers; ``data``, the folder of the data directories, gives the wording of
+    sentences and the groups of varieties.
     Raises `UserError` and `DataError` as `results.read` does; parts that are missing are named in the report.
     """
-    experiment = results.read(exp, dev, test, command)
+    experiment = results.read(exp, dev, test, command, data)
     content = {
         "tag": experiment.tag,
         "headline": tables.headline(experiment),
@@ -30,8 +32,9 @@ def report(exp: Path, dev: str, test: Sequence[str], command: str = "") -> Path:
     }
     for section in content["sections"]:
         for block in section.blocks:
-            if isinstance(block, Picture):
-                figures.save(block.figure, exp / "images" / f"{block.name}.png")
+            if isinstance(block, Picture | Image):
+                block.save(exp / "images" / f"{block.name}.png")
+    matrices.write(experiment, exp / "tables")
     templates = _templates()
     write_text(exp / "report.html", templates.get_template("report.html").render(content))
     write_text(exp / "RESULTS.md", templates.get_template("RESULTS.md").render(content))
@@ -55,6 +58,5 @@ def _templates() -> Environment:
     environment.filters |= {
         "escape_md": tables.escape,
         "table": tables.markdown,
-        "data_uri": figures.data_uri,
     }
     return environment

@@ -43,6 +43,15 @@ class Bin:
 
 
 @dataclass(frozen=True)
+class Source:
+    """One row of ``pronunciation.tsv``: where the IPA of so many utterances of a variety came from."""
+
+    variety: str
+    source: str
+    utterances: int
+
+
+@dataclass(frozen=True)
 class Control:
     """The tables of one set."""
 

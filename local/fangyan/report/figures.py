@@ -10,21 +10,30 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from fangyan.files import atomic
 from fangyan.report.controlled import Bin, Controlled
-from fangyan.report.results import Epoch, Experiment, Mean, System, by_layer
+from fangyan.report.results import Epoch
 from fangyan.report.tables import CONTRAST, Table, percent
-from fangyan.varieties import varieties
 
 INK, MUTED, ACCENT, DEEP, PAPER = "#23282f", "#7b838e", "#1f6f8b", "#0b4a60", "#ffffff"
-DARK = {INK: "#e4e7eb", MUTED: "#98a1ad", ACCENT: "#6cc3dd"}
+SHADES = {
+    "#e6f2f6": "#1d3a45",
+    "#aed3e0": "#2c5f72",
+    "#6eacc3": "#458ca6",
+    "#2f7f9c": "#76c5de",
+    "#0a4358": "#d5f2fb",
+}
+"""Five classes of a scale, low to high, light and dark."""
+
+DARK = {INK: "#e4e7eb", MUTED: "#98a1ad", ACCENT: "#6cc3dd"} | SHADES
 """The colours, and what they become where the reader prefers dark pages."""
 
 LEGIBLE = 20
 """Up to so many varieties, a heat map has names and numbers."""
 
-_STYLE = {
+STYLE = {
     "font.size": 8,
     "text.color": INK,
     "text.parse_math": False,  # a name with $ in it is a name
@@ -45,14 +54,14 @@ _STYLE = {
 
 def save(figure: Figure, path: Path) -> None:
     """``figure`` as a PNG at ``path``, whole or not at all."""
-    with matplotlib.rc_context(_STYLE), atomic(path) as temporary:
+    with matplotlib.rc_context(STYLE), atomic(path) as temporary:
         figure.savefig(temporary, dpi=240, facecolor=PAPER)
 
 
 def data_uri(figure: Figure) -> str:
     """``figure`` as an SVG data URI with a transparent ground, light or dark as the reader prefers."""
     buffer = io.StringIO()
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     svg = re.sub(r"^.*?(?=<svg)", "", buffer.getvalue(), flags=re.DOTALL)
     for n, colour in enumerate(DARK):
@@ -66,7 +75,7 @@ def data_uri(figure: Figure) -> str:
 
 def heatmap(table: Table) -> Figure:
     """The coloured matrix of ``table``, scale anchored at 0 and 100 %, chance marked on the scale."""
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         names = table.header[1:]
         side = max(3.4, 1.4 + 0.36 * min(len(names), LEGIBLE))  # inches; room for a number in every cell
         figure = Figure(figsize=(side, side - 0.1), layout="constrained")
@@ -75,7 +84,7 @@ def heatmap(table: Table) -> Figure:
         grid = [[float("nan") if value is None else 100 * value for value in row] for row in table.heat]
         image = axes.imshow(grid, cmap=shades, vmin=0, vmax=100)
         axes.spines[:].set_visible(False)
-        _ticks(axes, names)
+        _ticks(axes, table)
         if len(names) <= LEGIBLE:
             _numbers(axes, table)
         axes.set(xlabel="searched in", ylabel="spoken in")
@@ -85,39 +94,10 @@ def heatmap(table: Table) -> Figure:
     return figure
 
 
-def layers(experiment: Experiment, name: str) -> Figure:
-    """Mean R@1 by layer on set ``name``: SeqSim, mean-pooled, baselines and chance."""
-    encoder = experiment.encoder
-    means = by_layer(encoder.seqsim[name])
-    places = {layer: n for n, layer in enumerate(means)}
-    with matplotlib.rc_context(_STYLE):
-        figure = Figure(figsize=(3.4, 3.2), layout="constrained")
-        axes = figure.add_subplot()
-        for system, style in zip(experiment.baselines, ("-", "--", "-.", ":"), strict=False):
-            _baseline(axes, system, name, places, style)
-        chance = next(iter(means.values())).chance
-        _chance(axes, chance)
-        _curve(
-            axes,
-            by_layer(encoder.pooled.get(name, ())),
-            places,
-            label="mean-pooled",
-            linestyle="--",
-            linewidth=1.2,
-        )
-        _curve(axes, means, places, label="SeqSim", linewidth=2, marker="o", markersize=4)
-        if encoder.layer in means:
-            _mark(axes, places[encoder.layer], 100 * means[encoder.layer].recall_at_1)
-        _layer_ticks(axes, list(places))
-        axes.set(ylim=(0, 105), title=f"mean R@1 on {_latin(name, 'the test set')} (%)")
-        _legend(figure, axes)
-    return figure
-
-
 def control(rows: Mapping[str, Controlled], name: str) -> Figure:
     """R@1 by layer on set ``name``, all queries beside the controlled ones; sound alone and chance as lines."""
     any_layer = next(iter(rows.values()))
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(3.4, 3.0), layout="constrained")
         axes = figure.add_subplot()
         for side, field, colour, text in (
@@ -131,34 +111,34 @@ def control(rows: Mapping[str, Controlled], name: str) -> Figure:
         axes.axhline(
             100 * by_sound, color=INK, linewidth=1, linestyle="--", label=f"sound alone {percent(by_sound)}"
         )
-        _chance(axes, any_layer.chance)
-        _layer_ticks(axes, list(rows))
-        axes.set(ylim=(0, 105), title=f"R@1 on {_latin(name, 'the test set')} (%)")
-        _legend(figure, axes, columns=2)
+        chance_line(axes, any_layer.chance)
+        layer_ticks(axes, list(rows))
+        axes.set(ylim=(0, 105), title=f"R@1 on {latin(name, 'the test set')} (%)")
+        legend(figure, axes, columns=2)
     return figure
 
 
 def bins(rows: Sequence[Bin], name: str) -> Figure:
     """R@1 on set ``name`` by phonetic distance, a bar a bin, and chance."""
     places = range(len(rows))
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(3.4, 2.6), layout="constrained")
         axes = figure.add_subplot()
         bars = axes.bar(places, [100 * row.recall_at_1 for row in rows], 0.7, color=ACCENT)
         axes.bar_label(bars, [percent(row.recall_at_1) for row in rows], padding=1, fontsize=7)
-        _chance(axes, sum(row.n * row.chance for row in rows) / sum(row.n for row in rows))
+        chance_line(axes, sum(row.n * row.chance for row in rows) / sum(row.n for row in rows))
         axes.set_xticks(places, [f"{row.low:.2f}–{row.high:.2f}" for row in rows], fontsize=7)
         axes.set(ylim=(0, 110), xlabel="phonetic distance to the translation")
-        axes.set_title(f"R@1 on {_latin(name, 'the test set')} (%)")
-        _legend(figure, axes)
+        axes.set_title(f"R@1 on {latin(name, 'the test set')} (%)")
+        legend(figure, axes)
     return figure
 
 
 def training(history: Sequence[Epoch]) -> Figure:
     """Loss above, accuracy and character error rate below, by epoch."""
     epochs = [row.epoch for row in history]
-    with matplotlib.rc_context(_STYLE):
-        figure = Figure(figsize=(3.4, 4.0), layout="constrained")
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(3.4, 4.4), layout="constrained")
         upper, lower = figure.subplots(2, sharex=True)
         for axes, lines in ((upper, _LOSS), (lower, _RATES)):
             for field, (text, style, scale) in lines.items():
@@ -167,8 +147,9 @@ def training(history: Sequence[Epoch]) -> Figure:
                     heights = [float("nan") if value is None else scale * value for value in values]
                     axes.plot(epochs, heights, label=text, marker=".", markersize=3, **style)
             axes.set_ylim(bottom=0)
-            if axes.lines:
-                axes.legend(fontsize=7)
+        if upper.lines:
+            upper.legend(fontsize=7, loc="upper right")
+        legend(figure, lower, columns=2)
         upper.set_title("loss")
         lower.set(title="accuracy and CER (%)", xlabel="epoch")
         lower.xaxis.get_major_locator().set_params(integer=True)
@@ -184,59 +165,36 @@ _RATES = {
 }
 
 
-def _curve(axes: Axes, means: dict[str, Mean], places: dict[str, int], **style: object) -> None:
-    points = [(places[layer], 100 * mean.recall_at_1) for layer, mean in means.items() if layer in places]
-    if points:
-        axes.plot(*zip(*points, strict=True), **({"color": ACCENT} | style))
-
-
-def _baseline(axes: Axes, system: System, name: str, places: dict[str, int], style: str) -> None:
-    means = by_layer(system.seqsim.get(name, ()))
-    look = {"color": MUTED, "linestyle": style, "linewidth": 1, "label": system.name}
-    if len(means) > 1 and means.keys() <= places.keys():
-        _curve(axes, means, places, **look)
-    elif system.layer in means:
-        axes.axhline(100 * means[system.layer].recall_at_1, **look)
-
-
-def _mark(axes: Axes, place: float, height: float) -> None:
-    axes.plot(
-        [place], [height], marker="o", markersize=9, markerfacecolor="none", color=ACCENT, clip_on=False
-    )
-    below = height > 90
-    offset = (0, -15 if below else 8)
-    axes.annotate(
-        percent(height / 100), (place, height), offset, textcoords="offset points", ha="center", color=ACCENT
-    )
-
-
-def _chance(axes: Axes, chance: float) -> None:
+def chance_line(axes: Axes, chance: float) -> None:
+    """Nothing; ``axes`` in percent have a dotted line at ``chance``, which the legend names."""
     text = f"chance {percent(chance)}"
     axes.axhline(100 * chance, color=INK, linewidth=0.8, linestyle=(0, (1, 2)), label=text)
 
 
-def _layer_ticks(axes: Axes, layers: Sequence[str]) -> None:
+def layer_ticks(axes: Axes, layers: Sequence[str]) -> None:
+    """Nothing; the x axis has the short names of ``layers`` at 0, 1, ..., of many every few only."""
     step = -(-len(layers) // 14)
     axes.set_xticks(range(len(layers))[::step], [_short(layer) for layer in layers[::step]])
     axes.set_xlabel("layer")
 
 
-def _legend(figure: Figure, axes: Axes, columns: int = 3) -> None:
+def legend(figure: Figure, axes: Axes, columns: int = 3) -> None:
+    """Nothing; the labels of ``axes`` are below the figure, what was drawn last first."""
     handles, labels = axes.get_legend_handles_labels()
     figure.legend(
         handles[::-1], labels[::-1], loc="outside lower left", ncols=columns, fontsize=7, columnspacing=1.2
     )
 
 
-def _ticks(axes: Axes, names: Sequence[str]) -> None:
+def _ticks(axes: Axes, table: Table) -> None:
+    names = table.header[1:]
     if len(names) > LEGIBLE:
         axes.set(xticks=[], yticks=[])
         return
-    known = varieties()
     places = range(len(names))
-    axes.set_xticks(places, [_latin(name, f"#{n}") for n, name in enumerate(names, 1)])
-    rows = [known[name].english if name in known else name for name in names]
-    axes.set_yticks(places, [_latin(row, f"#{n}") for n, row in enumerate(rows, 1)])
+    axes.set_xticks(places, [latin(name, f"#{n}") for n, name in enumerate(names, 1)])
+    rows = [row[0].removesuffix(f" ({name})") for name, row in zip(names, table.rows, strict=True)]
+    axes.set_yticks(places, [latin(row, f"#{n}") for n, row in enumerate(rows, 1)])
     axes.tick_params(length=0)
     if max(map(len, names)) > 6:
         axes.tick_params(axis="x", labelrotation=90)
@@ -247,12 +205,17 @@ def _numbers(axes: Axes, table: Table) -> None:
         for x, value in enumerate(row):
             colour = PAPER if value is not None and value > CONTRAST else INK
             axes.text(x, y, percent(value), ha="center", va="center", color=colour, fontsize=7)
+            if (y, x) in table.extension:
+                axes.add_patch(Rectangle((x - 0.44, y - 0.44), 0.88, 0.88, edgecolor=colour, **_DASHED))
+
+
+_DASHED = {"fill": False, "linewidth": 0.7, "linestyle": (0, (2, 2))}
 
 
 def _short(layer: str) -> str:
-    return re.sub(r"^layer0*(?=\d)", "", _latin(layer, "?"))
+    return re.sub(r"\blayer0*(?=\d)", "", latin(layer, "?"))
 
 
-def _latin(name: str, otherwise: str) -> str:
+def latin(name: str, otherwise: str) -> str:
     """``name`` where the figures' font has it; Chinese names are left to the page, whose reader has fonts."""
     return name if name.isascii() else otherwise

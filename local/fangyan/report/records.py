@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from fangyan.errors import DataError
 from fangyan.files import read_table, read_text
@@ -31,12 +31,15 @@ _COUNT = Kind("a whole number above 0", int, 1)
 _AMOUNT = Kind("a number from 0 up", float)
 _MEASURED = Kind("a number", float, -math.inf)
 _KINDS = {
-    **dict.fromkeys(("recall_at_1", "recall_at_5", "mrr", "chance"), _FRACTION),
+    **dict.fromkeys(("recall_at_1", "recall_at_5", "recall_at_10", "mrr", "chance"), _FRACTION),
     **dict.fromkeys(("recall_at_1_controlled", "chance_controlled", "phonetics_recall_at_1"), _FRACTION),
-    **dict.fromkeys(("quantile", "low", "high"), _FRACTION),
-    **dict.fromkeys(("n", "pairs", "epoch", "sentences", "characters", "bin"), _COUNT),
+    **dict.fromkeys(("quantile", "mean", "low", "high", "preference"), _FRACTION),
+    **dict.fromkeys(
+        ("n", "pairs", "epoch", "sentences", "characters", "bin", "voices", "utterances"), _COUNT
+    ),
     **dict.fromkeys(("errors", "n_controlled"), Kind("a whole number from 0 up", int)),
     "partial_correlation": Kind("a number in [-1, 1]", float, -1, 1),
+    "median_rank": Kind("a number from 1 up", float, 1),
     "cer": _AMOUNT,  # more insertions than characters make it exceed 1
     "seconds": _AMOUNT,
 }
@@ -52,7 +55,7 @@ def records(path: Path, kind: type) -> list:
     rows = read_table(path)
     text = enumerate(read_text(path).split("\n"), 1)
     lines = [n for n, line in text if line.strip() and not line.startswith("#")]
-    types = kind.__annotations__
+    types = get_type_hints(kind)
     missing = [name for name in types if rows and name not in rows[0]]
     if missing:
         rule = f"the columns are {' '.join(types)}"

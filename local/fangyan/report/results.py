@@ -12,12 +12,17 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from fangyan import provenance
+from fangyan import datadir, provenance
 from fangyan.errors import DataError, UserError
 from fangyan.files import read_text
-from fangyan.report import controlled
-from fangyan.report.controlled import Control
+from fangyan.report import controlled, explained, intervals, preferences, recognised, sentences
+from fangyan.report.controlled import Control, Source
+from fangyan.report.explained import Explanation
+from fangyan.report.intervals import Interval
+from fangyan.report.preferences import Preference, Triple
+from fangyan.report.recognised import Errors, Exit
 from fangyan.report.records import by_set, check_pairs, records
+from fangyan.report.sentences import Sentence
 
 
 @dataclass(frozen=True)
@@ -44,8 +49,15 @@ class Group:
     pairs: int
     recall_at_1: float
     recall_at_5: float
+    recall_at_10: float
     mrr: float
+    median_rank: float
     chance: float
+
+    @property
+    def cell(self) -> str:
+        """``across`` for two groups, ``within`` for pairs of varieties of one: the protocol publishes the former."""
+        return "within" if self.source_group == self.target_group else "across"
 
 
 @dataclass(frozen=True)
@@ -59,17 +71,6 @@ class Mean:
     pairs: int
     fewest: int  # queries of the smallest and of the largest pair
     most: int
-
-
-@dataclass(frozen=True)
-class Errors:
-    """One row of ``cer.tsv``; the variety ``all`` sums the others up."""
-
-    variety: str
-    sentences: int
-    characters: int
-    errors: int
-    cer: float
 
 
 @dataclass(frozen=True)
@@ -95,13 +96,14 @@ class Run:
 
 @dataclass(frozen=True)
 class System:
-    """The scores of one encoder by set, and its layer (None where the development set was not scored)."""
+    """The scores of one encoder by set, and its layer (None for several of which none was chosen)."""
 
     name: str
     layer: str | None
     seqsim: Mapping[str, Sequence[Pair]]
     pooled: Mapping[str, Sequence[Pair]]
     groups: Mapping[str, Sequence[Group]]
+    words: Mapping[str, Preference]  # by layer
 
 
 @dataclass(frozen=True)
@@ -114,20 +116,39 @@ class Experiment:
     encoder: System
     baselines: tuple[System, ...] = ()
     cer: Mapping[str, Sequence[Errors]] = field(default_factory=dict)
+    exits: Mapping[str, Mapping[str, Sequence[Exit]]] = field(default_factory=dict)  # by set and layer
     history: Sequence[Epoch] = ()
     train: Mapping[str, Any] = field(default_factory=dict)  # train.json, at least machine and versions
     control: Mapping[str, Control] = field(default_factory=dict)
+    sources: Mapping[str, Sequence[Source]] = field(default_factory=dict)  # of the IPA of a set
+    triples: Sequence[Triple] = ()  # of the chosen layer, most for sound first
+    explanations: Mapping[str, Sequence[Explanation]] = field(default_factory=dict)
+    intervals: Mapping[str, Mapping[str, Interval]] = field(default_factory=dict)  # by set and layer
+    sentences: Mapping[str, Sequence[Sentence]] = field(
+        default_factory=dict
+    )  # of the chosen layer, hardest first
+    groups: Mapping[str, Mapping[str, str]] = field(
+        default_factory=dict
+    )  # variety -> group, where a set has its own
     command: str = ""
     seconds: Mapping[str, float] = field(default_factory=dict)  # by stage, reruns added up
+
+    @property
+    def choice(self) -> str:
+        """How the layer of the encoder came to be, in words that follow "the layer"."""
+        return f"chosen on {self.dev}" if self.dev in self.encoder.seqsim else "scored alone"
 
 
 BASELINES = {"random": "random weights", "fbank": "fbank", "mfcc": "MFCC"}
 """Folder of a baseline -> its name in tables, in their order; other folders follow under their own name."""
 
 
-def read(exp: Path, dev: str, tests: Sequence[str], command: str = "") -> Experiment:
+def read(
+    exp: Path, dev: str, tests: Sequence[str], command: str = "", data: Path | None = None
+) -> Experiment:
     """The results in ``exp`` on the development set (may be empty) and the test sets.
 
+    ``data``: folder of the data directories, which know the wording of sentences and groups of varieties.
     Raises `UserError` for a missing folder or a development set that is also a test set, `DataError` for
     malformed files.
     """
@@ -138,19 +159,25 @@ def read(exp: Path, dev: str, tests: Sequence[str], command: str = "") -> Experi
             f"--test {dev}: the layer is chosen on this set, so scores on it are no test: name another"
         )
     tests = tuple(dict.fromkeys(tests))
-    folders = [path for path in sorted((exp / "baselines").glob("[!.]*")) if path.is_dir()]
-    known = list(BASELINES)
-    folders.sort(key=lambda path: known.index(path.name) if path.name in known else len(known))
     encoder = _system("this encoder", exp, dev, tests)
+    cer = by_set(exp / "decode", (dev, *tests), "cer.tsv", Errors)
+    scored = [name for name in tests if name in encoder.seqsim]
     return Experiment(
         tag=exp.resolve().name,
         dev=dev,
         tests=tests,
         encoder=encoder,
-        baselines=tuple(_system(BASELINES.get(path.name, path.name), path, dev, tests) for path in folders),
-        cer=by_set(exp / "decode", (dev, *tests), "cer.tsv", Errors),
+        baselines=_baselines(exp / "baselines", dev, tests),
+        cer=cer,
+        exits=recognised.read_exits(exp / "early_exit", (dev, *tests), cer),
         history=records(exp / "history.tsv", Epoch),
         control=controlled.read(exp / "control", tests, encoder.layer),
+        sources=by_set(exp / "control", tests, "pronunciation.tsv", Source),
+        triples=preferences.read_triples(exp / "synonymy", encoder.layer),
+        explanations=explained.read(exp / "explain", tests),
+        intervals=intervals.read(exp / "intervals", _means(encoder)),
+        sentences=sentences.read(exp / "retrieval", scored, encoder.layer, data),
+        groups={name: datadir.read_groups(data / name) for name in scored} if data else {},
         train=_this_machine() | _read_train(exp / "train.json"),
         command=command,
         seconds=_read_seconds(exp / "times.tsv"),
@@ -184,6 +211,13 @@ def _mean(pairs: Sequence[Pair]) -> Mean:
     return Mean(**scores, pairs=len(pairs), fewest=min(p.n for p in pairs), most=max(p.n for p in pairs))
 
 
+def _baselines(folder: Path, dev: str, tests: Sequence[str]) -> tuple[System, ...]:
+    folders = [path for path in sorted(folder.glob("[!.]*")) if path.is_dir()]
+    known = list(BASELINES)
+    folders.sort(key=lambda path: known.index(path.name) if path.name in known else len(known))
+    return tuple(_system(BASELINES.get(path.name, path.name), path, dev, tests) for path in folders)
+
+
 def _system(name: str, folder: Path, dev: str, tests: Sequence[str]) -> System:
     sets = (dev, *tests)
     seqsim = by_set(folder / "retrieval", sets, "pairs.tsv", Pair)
@@ -192,14 +226,28 @@ def _system(name: str, folder: Path, dev: str, tests: Sequence[str]) -> System:
     for scores, sub in ((seqsim, "retrieval"), (pooled, "retrieval_pooled")):
         for set_name, pairs in scores.items():
             check_pairs(folder / sub / set_name / "pairs.tsv", pairs)
-    layer = choose(seqsim.get(dev, ()))
+    layer = choose(seqsim.get(dev, ())) or _only(seqsim)
     for set_name, pairs in seqsim.items():
         if layer and layer not in by_layer(pairs):
             path = folder / "retrieval" / set_name / "pairs.tsv"
             raise DataError(
                 f"{path}: {dev} chose {layer}, got scores of {', '.join(by_layer(pairs))}: score it again"
             )
-    return System(name, layer, seqsim, pooled, groups)
+    return System(name, layer, seqsim, pooled, groups, preferences.read_layers(folder / "synonymy"))
+
+
+def _only(scores: Mapping[str, Sequence[Pair]]) -> str | None:
+    """The layer of all scores, where there is but one: it was chosen elsewhere, or is all there is."""
+    layers = {pair.layer for pairs in scores.values() for pair in pairs}
+    return layers.pop() if len(layers) == 1 else None
+
+
+def _means(system: System) -> dict[str, dict[str, float]]:
+    """Mean R@1 by set and layer."""
+    return {
+        name: {layer: mean.recall_at_1 for layer, mean in by_layer(pairs).items()}
+        for name, pairs in system.seqsim.items()
+    }
 
 
 def _this_machine() -> dict[str, Any]:

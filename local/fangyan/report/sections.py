@@ -1,57 +1,14 @@
-"""What a report says, in which order; Markdown and HTML are two renderings of it.
+"""What a report says, in which order.
 
 What an experiment lacks is replaced by one sentence that says so and how to get it.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import ClassVar
 
-from matplotlib.figure import Figure
-
-from fangyan.report import figures, sound, tables
+from fangyan.report import breakdown, curves, figures, hits, recognition, sound, tables, words
+from fangyan.report.blocks import Block, Code, Hero, Picture, Section, picture_name, scored
 from fangyan.report.results import Experiment, by_layer
-from fangyan.report.tables import Table, basis, chosen, percent
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A figure: ``name``.png in ``images/``; on the page too, unless a coloured table there says the same."""
-
-    name: str
-    figure: Figure
-    alt: str
-    caption: str
-    on_page: bool = True
-    kind: ClassVar[str] = "picture"
-
-
-@dataclass(frozen=True)
-class Code:
-    """Lines to be copied into a terminal."""
-
-    text: str
-    kind: ClassVar[str] = "code"
-
-
-Block = str | Table | Picture | Code
-
-
-@dataclass(frozen=True)
-class Section:
-    """A heading and what stands below it."""
-
-    title: str
-    blocks: tuple[Block, ...]
-
-
-@dataclass(frozen=True)
-class Hero:
-    """The one number of a test set, and the sentence that gives it a meaning."""
-
-    value: str
-    unit: str
-    line: str
+from fangyan.report.tables import basis, chosen, percent
 
 
 def heroes(experiment: Experiment) -> list[Hero]:
@@ -62,8 +19,10 @@ def heroes(experiment: Experiment) -> list[Hero]:
         if mean:
             line = (
                 f"mean R@1 on {name}: how often the most similar utterance of another variety is the "
-                f"translation. Layer {experiment.encoder.layer}, chosen on {experiment.dev}; {basis(mean)}."
+                f"translation. Layer {experiment.encoder.layer}, {experiment.choice}; {basis(mean)}."
             )
+            if interval := tables.bracket(experiment, name, experiment.encoder.layer):
+                line += f" 95 % interval{interval.replace('(', '').replace(')', '')} %."
             if name in experiment.cer:
                 line += f" CER {tables.total_cer(experiment, name)} %."
             found.append(Hero(percent(mean.recall_at_1), "%", line))
@@ -84,22 +43,21 @@ def remarks(experiment: Experiment) -> list[str]:
 
 
 def sections(experiment: Experiment) -> list[Section]:
-    """The sections below the headline, in order."""
+    """The sections below the headline, in order, but for those without anything to say."""
     parts = {
         "Systems compared": _systems,
         "Layer by layer": _layers,
         "Variety by variety": _varieties,
-        "Meaning or sound": _sound,
-        "Character error rate": _errors,
+        "Sentence by sentence": _sentences,
+        "Hits and misses": hits.blocks,
+        "Meaning or sound": _meaning,
+        "Character error rate": recognition.blocks,
         "Training": _training,
         "The run": _run,
         "How it is measured": _method,
     }
-    return [Section(title, tuple(part(experiment))) for title, part in parts.items()]
-
-
-def _scored(experiment: Experiment, sets: tuple[str, ...]) -> list[str]:
-    return [name for name in sets if name in experiment.encoder.seqsim]
+    found = {title: tuple(part(experiment)) for title, part in parts.items()}
+    return [Section(title, blocks) for title, blocks in found.items() if blocks]
 
 
 def _systems(experiment: Experiment) -> Iterator[Block]:
@@ -119,9 +77,9 @@ def _systems(experiment: Experiment) -> Iterator[Block]:
 
 
 def _layers(experiment: Experiment) -> Iterator[Block]:
-    for name in _scored(experiment, experiment.tests):
+    for name in scored(experiment, experiment.tests):
         yield _layer_curve(experiment, name)
-    for name in _scored(experiment, (experiment.dev, *experiment.tests)):
+    for name in scored(experiment, (experiment.dev, *experiment.tests)):
         yield tables.layers(experiment, name)
     if not experiment.encoder.seqsim:
         yield "No layer was scored."
@@ -136,76 +94,40 @@ def _layer_curve(experiment: Experiment, name: str) -> Picture:
         f"Mean R@1 on {name} from the shallowest to the deepest layer; {basis(next(iter(means.values())))}."
     )
     if experiment.encoder.layer:
-        caption += f" Ring: the layer chosen on {experiment.dev}."
+        caption += f" Ring: the layer {experiment.choice}."
     if experiment.baselines:
         caption += " Grey: baselines."
+    clusters = {row.clusters: None for row in experiment.intervals.get(name, {}).values()}
+    if clusters:
+        caption += f" Vertical bars: 95 % intervals, bootstrap over {' and '.join(clusters)}."
     alt = f"Line chart of mean R@1 by layer on {name}, SeqSim, in percent: {values}."
-    return Picture(_file("layers", experiment, name), figures.layers(experiment, name), alt, caption)
+    return Picture(picture_name("layers", experiment, name), curves.layers(experiment, name), alt, caption)
 
 
 def _varieties(experiment: Experiment) -> Iterator[Block]:
     if experiment.encoder.layer is None:
         yield "No layer was selected, so no matrix is shown; retrieval/*/pairs.tsv has every layer and pair."
         return
-    for name in _scored(experiment, experiment.tests):
-        matrix = tables.matrix(experiment, name)
-        yield matrix
-        alt = f"Heat map of R@1 from each variety to each other on {name}; the numbers are in the table."
-        image = figures.heatmap(matrix)
-        yield Picture(_file("heatmap", experiment, name), image, alt, _SHADES, on_page=False)
-        grouped = tables.groups(experiment, name)
-        if len(grouped.rows) > 1 and len(grouped.rows) < len(matrix.rows):
-            yield grouped
+    for name in scored(experiment, experiment.tests):
+        yield from breakdown.varieties(experiment, name)
+    if experiment.encoder.groups:
+        yield "All metrics by group, for papers and programs: tables/*.groups.md, .tsv, .json and .tex."
 
 
-def _sound(experiment: Experiment) -> Iterator[Block]:
-    if experiment.control:
-        yield sound.definition(experiment.control.values())
-    for name in experiment.control:
-        yield sound.verdict(experiment, name)
-        yield _layer_bars(experiment, name)
-        if experiment.encoder.layer:
-            yield _distance_bars(experiment, name)
-            yield sound.pairs(experiment, name)
-        yield sound.layers(experiment, name)
-    missing = [name for name in experiment.tests if name not in experiment.control]
+def _sentences(experiment: Experiment) -> Iterator[Block]:
+    if experiment.encoder.layer is None:
+        yield "No layer was selected, so sentences are not compared; retrieval/*/ranks.tsv has every query."
+        return
+    for name in experiment.sentences:
+        yield breakdown.sentences(experiment, name)
+    missing = [name for name in scored(experiment, experiment.tests) if name not in experiment.sentences]
     if missing:
-        yield f"No IPA (utt2ipa) was compared on {', '.join(missing)}, so sound is not controlled for there."
+        yield f"No ranks of single queries were found on {', '.join(missing)}: run the stage retrieve again."
 
 
-def _layer_bars(experiment: Experiment, name: str) -> Picture:
-    rows = experiment.control[name].pooled
-    values = ", ".join(
-        f"{layer} {percent(row.recall_at_1)} and {percent(row.recall_at_1_controlled)}"
-        for layer, row in rows.items()
-    )
-    row = next(iter(rows.values()))
-    caption = (
-        f"R@1 on {name} by layer: all {row.n} queries, and the {row.n_controlled} controlled ones, on which sound "
-        "alone has 0."
-    )
-    alt = f"Bar chart of R@1 by layer on {name}, all queries and the controlled ones, in percent: {values}."
-    return Picture(_file("control", experiment, name), figures.control(rows, name), alt, caption)
-
-
-def _distance_bars(experiment: Experiment, name: str) -> Picture:
-    rows = experiment.control[name].bins
-    values = ", ".join(f"{row.low:.2f} to {row.high:.2f} {percent(row.recall_at_1)}" for row in rows)
-    fewest, most = min(row.n for row in rows), max(row.n for row in rows)
-    caption = (
-        f"R@1 on {name}, layer {experiment.encoder.layer}: the queries of all pairs, nearest in sound to their "
-        f"translation first, in {len(rows)} bins of {fewest if fewest == most else f'{fewest}-{most}'} queries."
-    )
-    alt = f"Bar chart of R@1 by phonetic distance on {name}, in percent: {values}."
-    return Picture(_file("bins", experiment, name), figures.bins(rows, name), alt, caption)
-
-
-def _errors(experiment: Experiment) -> Iterator[Block]:
-    for name in (experiment.dev, *experiment.tests):
-        if name in experiment.cer:
-            yield tables.cer(experiment, name)
-    if not experiment.cer:
-        yield "Nothing was decoded: only an encoder was scored, or the stages decode and score have not run."
+def _meaning(experiment: Experiment) -> Iterator[Block]:
+    yield from sound.blocks(experiment)
+    yield from words.blocks(experiment)
 
 
 def _training(experiment: Experiment) -> Iterator[Block]:
@@ -249,10 +171,3 @@ def _method(experiment: Experiment) -> Iterator[Block]:
         "Choice of a layer: the highest mean R@1 (SeqSim) on the development set; ties go to the higher mean "
         "MRR, then to the shallower layer. Mean-pooled scores are read off at the same layer."
     )
-
-
-_SHADES = "R@1 as a colour, white at 0 and dark at 100 %; the line on the scale is chance."
-
-
-def _file(kind: str, experiment: Experiment, name: str) -> str:
-    return kind if name == experiment.tests[0] else f"{kind}_{name}"

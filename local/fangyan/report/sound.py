@@ -1,13 +1,55 @@
 """The section "Meaning or sound" in words and tables: what is left of the alignment where sound alone misleads."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
-from fangyan.report.controlled import Control, Controlled
+from fangyan.pronunciation import DATA
+from fangyan.pronunciation import NONE as UNKNOWN
+from fangyan.report import figures
+from fangyan.report.blocks import Block, Picture, picture_name
+from fangyan.report.controlled import Control, Controlled, Source
 from fangyan.report.results import Experiment
 from fangyan.report.tables import NONE, Table, ordered, percent
 
 MANY = 90
 """Up to so many ordered pairs are listed (10 varieties)."""
+
+
+def blocks(experiment: Experiment) -> Iterator[Block]:
+    """What sound alone explains, on every test set."""
+    if experiment.control:
+        yield definition(experiment.control.values())
+    for name in experiment.control:
+        yield verdict(experiment, name)
+        if name in experiment.sources:
+            yield f"IPA on {name}: {origin(experiment.sources[name])}."
+        yield _layer_bars(experiment, name)
+        if experiment.encoder.layer:
+            yield _distance_bars(experiment, name)
+            yield pairs(experiment, name)
+        yield layers(experiment, name)
+    for name, sources in experiment.sources.items():
+        if name not in experiment.control:
+            yield (
+                f"Sound cannot be controlled for on {name}, which takes two varieties that share 2 sentences with IPA: "
+                f"{origin(sources)}."
+            )
+    known = {*experiment.control, *experiment.sources}
+    if missing := [name for name in experiment.tests if name not in known]:
+        yield f"Sound was not controlled for on {', '.join(missing)}: run the stage retrieve."
+
+
+def origin(sources: Iterable[Source]) -> str:
+    """Where the IPA of a set came from, with the number of utterances, as a clause."""
+    counts: dict[str, int] = {}
+    for row in sources:
+        counts[row.source] = counts.get(row.source, 0) + row.utterances
+    own, unknown = counts.pop(DATA, 0), counts.pop(UNKNOWN, 0)
+    parts = [f"{DATA} of the data ({own})"] if own else []
+    if counts:
+        parts.append(f"read by {', '.join(f'{source} ({n})' for source, n in counts.items())}")
+    if unknown:
+        parts.append(f"none for {unknown} utterances, which take no part")
+    return "; ".join(parts)
 
 
 def definition(controls: Iterable[Control]) -> str:
@@ -66,7 +108,7 @@ def layers(experiment: Experiment, name: str) -> Table:
     pooled = experiment.control[name].pooled
     caption = f"{name}, layer by layer, in percent: the queries of all pairs together."
     if experiment.encoder.layer:
-        caption += f" Bold: the layer chosen on {experiment.dev}."
+        caption += f" Bold: the layer {experiment.choice}."
     header = ("layer", "R@1", "R@1 controlled", "n controlled", "partial correlation")
     rows = tuple(
         (layer, percent(row.recall_at_1), percent(row.recall_at_1_controlled), f"{row.n_controlled}", _r(row))
@@ -74,6 +116,33 @@ def layers(experiment: Experiment, name: str) -> Table:
     )
     marked = frozenset(n for n, layer in enumerate(pooled) if layer == experiment.encoder.layer)
     return Table(f"Sound by layer on {name}", caption, header, rows, marked=marked)
+
+
+def _layer_bars(experiment: Experiment, name: str) -> Picture:
+    rows = experiment.control[name].pooled
+    values = ", ".join(
+        f"{layer} {percent(row.recall_at_1)} and {percent(row.recall_at_1_controlled)}"
+        for layer, row in rows.items()
+    )
+    row = next(iter(rows.values()))
+    caption = (
+        f"R@1 on {name} by layer: all {row.n} queries, and the {row.n_controlled} controlled ones, on which sound "
+        "alone has 0."
+    )
+    alt = f"Bar chart of R@1 by layer on {name}, all queries and the controlled ones, in percent: {values}."
+    return Picture(picture_name("control", experiment, name), figures.control(rows, name), alt, caption)
+
+
+def _distance_bars(experiment: Experiment, name: str) -> Picture:
+    rows = experiment.control[name].bins
+    values = ", ".join(f"{row.low:.2f} to {row.high:.2f} {percent(row.recall_at_1)}" for row in rows)
+    fewest, most = min(row.n for row in rows), max(row.n for row in rows)
+    caption = (
+        f"R@1 on {name}, layer {experiment.encoder.layer}: the queries of all pairs, nearest in sound to their "
+        f"translation first, in {len(rows)} bins of {fewest if fewest == most else f'{fewest}-{most}'} queries."
+    )
+    alt = f"Bar chart of R@1 by phonetic distance on {name}, in percent: {values}."
+    return Picture(picture_name("bins", experiment, name), figures.bins(rows, name), alt, caption)
 
 
 def _cells(row: Controlled) -> tuple[str, ...]:

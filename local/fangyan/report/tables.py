@@ -30,6 +30,7 @@ class Table:
         tuple[float | None, ...], ...
     ] = ()  # fraction behind every number, if they are to be coloured
     chance: float = 0.0
+    extension: frozenset[tuple[int, int]] = frozenset()  # coloured cells that a published protocol lacks
     kind: ClassVar[str] = "table"
 
 
@@ -39,6 +40,18 @@ def percent(fraction: float | None) -> str:
         return NONE
     exact = Decimal(f"{100 * fraction:.6f}")  # six digits are what the files carry
     return str(exact.quantize(Decimal("0.1"), ROUND_HALF_UP))
+
+
+def bracket(experiment: Experiment, name: str, layer: str | None) -> str:
+    """`` (86.1–93.0)``, the 95 % interval of the mean R@1 of a layer on set ``name``; nothing where there is none."""
+    found = experiment.intervals.get(name, {}).get(layer or "")
+    return f" ({percent(found.low)}–{percent(found.high)})" if found else ""
+
+
+def brackets(experiment: Experiment, sets: Iterable[str]) -> str:
+    """What the brackets of ``sets`` hold, as a sentence; nothing where there are none."""
+    drawn = {row.clusters: None for name in sets for row in experiment.intervals.get(name, {}).values()}
+    return f" In brackets: 95 % intervals, bootstrap over {' and '.join(drawn)}." if drawn else ""
 
 
 def queries(mean: Mean) -> str:
@@ -99,11 +112,15 @@ def headline(experiment: Experiment) -> Table:
     for name in experiment.tests:
         mean = chosen(experiment.encoder, name)
         layer = experiment.encoder.layer if mean else None
-        rows.append((name, layer or NONE, *_scores(mean), total_cer(experiment, name), *_basis_cells(mean)))
+        recall, *others = _scores(mean)
+        recall += bracket(experiment, name, layer)
+        rows.append((name, layer or NONE, recall, *others, total_cer(experiment, name), *_basis_cells(mean)))
     header = ("test set", "layer", "R@1", "R@5", "MRR", "CER", "N", "chance")
     caption = (
         "Scores in percent; N: queries of an ordered pair of varieties; chance: R@1 of a random ranking."
     )
+    if experiment.encoder.layer:
+        caption += brackets(experiment, experiment.tests)
     return Table("Headline", caption, header, tuple(rows), text_columns=2)
 
 
@@ -118,7 +135,7 @@ def comparison(experiment: Experiment, name: str) -> Table:
             scores = _both(seqsim[layer], pooled.get(layer))
             rows.append((system.name, layer, *scores, *_basis_cells(seqsim[layer])))
     header = ("system", "layer", *_BOTH, "N", "chance")
-    caption = f"{name}, in percent. Every system with its own layer, chosen on {experiment.dev}."
+    caption = f"{name}, in percent. Every system with its own layer, {experiment.choice}."
     if experiment.encoder.layer is None:
         caption = f"{name}, in percent. No layer was selected, so every layer is shown."
     return Table(f"Systems on {name}", caption, header, tuple(rows), text_columns=2, marked=frozenset(marked))
@@ -128,49 +145,15 @@ def layers(experiment: Experiment, name: str) -> Table:
     """One row a layer on set ``name``: mean SeqSim and mean-pooled scores, side by side."""
     encoder = experiment.encoder
     seqsim, pooled = by_layer(encoder.seqsim[name]), by_layer(encoder.pooled.get(name, ()))
-    rows = tuple((layer, *_both(mean, pooled.get(layer))) for layer, mean in seqsim.items())
-    chosen_on = f"Bold: the layer chosen on {experiment.dev}." if encoder.layer else "No layer was selected."
+    rows = []
+    for layer, mean in seqsim.items():
+        recall, *others = _both(mean, pooled.get(layer))
+        rows.append((layer, recall + bracket(experiment, name, layer), *others))
+    chosen_on = f"Bold: the layer {experiment.choice}." if encoder.layer else "No layer was selected."
     caption = f"{name}, in percent: mean over {basis(next(iter(seqsim.values())))}. {chosen_on}"
+    caption += brackets(experiment, [name])
     marked = frozenset(n for n, layer in enumerate(seqsim) if layer == encoder.layer)
-    return Table(f"Layers on {name}", caption, ("layer", *_BOTH), rows, marked=marked)
-
-
-def matrix(experiment: Experiment, name: str) -> Table:
-    """R@1 of the chosen layer on set ``name``: a row a source variety, a column a target variety."""
-    layer, mean = experiment.encoder.layer, chosen(experiment.encoder, name)
-    cells = {(p.source, p.target): p.recall_at_1 for p in experiment.encoder.seqsim[name] if p.layer == layer}
-    codes = ordered(code for pair in cells for code in pair)
-    caption = (
-        f"R@1 on {name} in percent, layer {layer}, from the row's variety to the column's; {basis(mean)}."
-    )
-    return _heat(
-        f"Varieties on {name}", caption, codes, cells, mean.chance, {code: label(code) for code in codes}
-    )
-
-
-def groups(experiment: Experiment, name: str) -> Table:
-    """R@1 of the chosen layer on set ``name`` by group: a row a source group, a column a target group."""
-    layer, mean = experiment.encoder.layer, chosen(experiment.encoder, name)
-    found = [g for g in experiment.encoder.groups.get(name, ()) if g.layer == layer]
-    cells = {(g.source_group, g.target_group): g.recall_at_1 for g in found}
-    order = {variety.group: n for n, variety in enumerate(varieties().values())}
-    names = sorted(
-        {group for pair in cells for group in pair}, key=lambda group: (order.get(group, len(order)), group)
-    )
-    caption = f"R@1 on {name} in percent, layer {layer}: mean over the pairs of two groups; {basis(mean)}."
-    return _heat(f"Groups on {name}", caption, names, cells, mean.chance, {group: group for group in names})
-
-
-def cer(experiment: Experiment, name: str) -> Table:
-    """Character error rate on set ``name`` by variety, with the counts it rests on."""
-    rows = experiment.cer[name]
-    cells = tuple(
-        (label(r.variety), percent(r.cer), f"{r.sentences}", f"{r.characters}", f"{r.errors}") for r in rows
-    )
-    marked = frozenset(n for n, row in enumerate(rows) if row.variety == "all")
-    caption = f"{name}: errors are substitutions, deletions and insertions; CER in percent of the characters."
-    header = ("variety", "CER", "sentences", "characters", "errors")
-    return Table(f"CER on {name}", caption, header, cells, marked=marked)
+    return Table(f"Layers on {name}", caption, ("layer", *_BOTH), tuple(rows), marked=marked)
 
 
 def stages(seconds: Mapping[str, float]) -> Table:
@@ -249,19 +232,6 @@ def _both(seqsim: Mean, pooled: Mean | None) -> tuple[str, ...]:
 
 def _basis_cells(mean: Mean | None) -> tuple[str, str]:
     return (queries(mean), percent(mean.chance)) if mean else (NONE, NONE)
-
-
-def _heat(
-    title: str,
-    caption: str,
-    names: Sequence[str],
-    cells: Mapping[tuple[str, str], float],
-    chance: float,
-    labels: Mapping[str, str],
-) -> Table:
-    heat = tuple(tuple(cells.get((row, column)) for column in names) for row in names)
-    rows = tuple((labels[row], *map(percent, values)) for row, values in zip(names, heat, strict=True))
-    return Table(title, caption, ("source / target", *names), rows, heat=heat, chance=chance)
 
 
 def _escaped(rows: Iterable[Sequence[str]]) -> list[list[str]]:
