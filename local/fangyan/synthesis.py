@@ -1,4 +1,4 @@
-"""Text to speech and to IPA by espeak-ng, from the wheel `espeakng-loader`.
+"""Text to speech, to recordings and to IPA by espeak-ng, from the wheel `espeakng-loader`.
 
 The same text and voice give the same samples, in any order and any process. espeak-ng by itself does not see to
 that: the flutter of its voices goes on from utterance to utterance, whatever is reset. So each call loads the
@@ -10,12 +10,15 @@ import ctypes
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 
-from fangyan.errors import UserError
+from fangyan import audio
+from fangyan.datadir import Utterance
+from fangyan.errors import DataError, UserError
 from fangyan.files import ROOT, read_table
 
 PHONES = ROOT / "conf" / "phones.tsv"
@@ -37,6 +40,26 @@ class Voice:
     name: str
     rate: int = 170
     pitch: int = 50
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What is to be spoken for an utterance, and how; ``text`` as the voice can read it."""
+
+    utterance: Utterance
+    text: str
+    voice: Voice
+
+
+def recorded(folder: Path, recording: Recording) -> Utterance:
+    """The utterance with its recording in ``folder``, 16 kHz and made unless it is there, and its duration."""
+    wav = folder / f"{recording.utterance.id}.wav"
+    try:
+        info = audio.probe(wav)
+    except DataError:
+        audio.write(wav, audio.resample(*synthesise(recording.text, recording.voice)))
+        info = audio.probe(wav)
+    return replace(recording.utterance, wav=str(wav), duration=info.duration)
 
 
 def synthesise(text: str, voice: Voice) -> tuple[np.ndarray, int]:

@@ -21,12 +21,12 @@ from itertools import chain, zip_longest
 from pathlib import Path
 from random import Random
 
-from fangyan import audio, synthesis
+from fangyan import synthesis
 from fangyan.corpora import parallel
 from fangyan.datadir import Utterance
 from fangyan.errors import DataError
 from fangyan.files import ROOT, fingerprint, read_table, read_text
-from fangyan.synthesis import Voice
+from fangyan.synthesis import Recording, Voice, recorded
 
 WORDS = ROOT / "conf" / "mini_sinitic" / "words.tsv"
 PATTERNS = ROOT / "conf" / "mini_sinitic" / "patterns.tsv"
@@ -77,15 +77,6 @@ class Sentence:
     yue: str
     hak: str
     hak_pfs: str
-
-
-@dataclass(frozen=True)
-class Recording:
-    """What is to be spoken for an utterance, and how; ``text`` as the voice can read it."""
-
-    utterance: Utterance
-    text: str
-    voice: Voice
 
 
 def splits(root: Path | None, jobs: int = 1, limit: int = 0) -> dict[str, list[Utterance]]:
@@ -259,11 +250,5 @@ def _recording(name: str, key: str, sentence: Sentence, variety: str) -> Recordi
 
 def _make(folder: Path, recording: Recording) -> Utterance:
     """The utterance with its audio (made unless it is there), duration and IPA."""
-    wav = folder / f"{recording.utterance.id}.wav"
-    try:
-        info = audio.probe(wav)
-    except DataError:
-        audio.write(wav, audio.resample(*synthesis.synthesise(recording.text, recording.voice)))
-        info = audio.probe(wav)
     phones = synthesis.ipa(recording.text, READ_BY[recording.utterance.variety])
-    return replace(recording.utterance, wav=str(wav), duration=info.duration, ipa=phones)
+    return replace(recorded(folder, recording), ipa=phones)

@@ -1,0 +1,39 @@
+"""MagicData: 755 h of Mandarin read into telephones by 1,080 people from all over China.
+
+What: 16 kHz; variety cmn; upstream's sets train, dev and test (51 : 1 : 2): commands, questions, messages. ``text`` is
+the transcript with its punctuation, ``text_cmn`` the same; FIL and SPK in it are noises, which the normal form leaves
+out. Two recordings are known to be bad and left out by name (the list is lhotse's).
+Overlap: upstream does not promise that no sentence of test is in train.
+Licence: CC BY-NC-ND 4.0.
+Where to get it: https://www.openslr.org/68, ``{train,dev,test}_set.tar.gz``, unpacked into one folder, the corpus root:
+``{train,dev,test}/TRANS.txt`` and ``{train,dev,test}/<speaker>/<utterance>.wav``.
+Citation: Magic Data Technology Co., Ltd. 2019, MAGICDATA Mandarin Chinese read speech corpus, OpenSLR 68.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from fangyan.datadir import Dropped, Utterance
+from fangyan.layouts import home, matched, recordings, table, utterance, weeded
+
+SETS = ("train", "dev", "test")
+COLUMNS = ("UtteranceID", "SpeakerID", "Transcription")
+BAD = ("16_4013_20170819121429", "18_1565_20170712000170")
+
+
+def splits(root: Path | None, jobs: int = 1, limit: int = 0) -> dict[str, list[Utterance | Dropped]]:
+    """The utterances of train, dev and test in the order of their transcripts."""
+    folder = home("magicdata", root, "", "train/TRANS.txt")
+    return {name: weeded(_records(folder / name)) for name in SETS}
+
+
+def _records(folder: Path) -> Iterator[Utterance | Dropped]:
+    said = [(row["UtteranceID"].removesuffix(".wav"), row) for row in table(folder / "TRANS.txt", COLUMNS)]
+    speakers = {key: row["SpeakerID"] for key, row in said}
+
+    def spoken(key: str, text: str, wav: str) -> Utterance:
+        return utterance(key, wav, text, speakers[key], "cmn", text_cmn=text)
+
+    texts = ((key, row["Transcription"]) for key, row in said)
+    for record in matched(texts, recordings(folder), spoken):
+        yield Dropped(record.id, "known to be bad") if record.id in BAD else record

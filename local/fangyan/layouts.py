@@ -1,0 +1,200 @@
+"""What corpora on disk have in common: where they lie, tables, transcripts, recordings, and utterances made of them.
+
+Nothing is dropped in silence: what is left out becomes a `Dropped` with its reason; a layout that is not the expected
+one is a `DataError` that says what was expected and what was found. No audio is opened.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+from fangyan.datadir import Dropped, Utterance
+from fangyan.errors import DataError, UserError
+from fangyan.files import read_text
+from fangyan.text import is_han, simplified, unmarked
+
+
+def home(corpus: str, root: Path | None, inner: str, landmark: str) -> Path:
+    """The folder ``inner`` that holds ``landmark``: ``root`` is it, or a folder above it.
+
+    `UserError` where the user named no folder, `DataError` with what is there instead.
+    """
+    if root is None:
+        raise UserError(f"corpus {corpus}: say where it lies with --corpus_dir DIR")
+    parts = Path(inner).parts
+    for n in range(len(parts) + 1):
+        if (root.joinpath(*parts[n:]) / landmark).exists():
+            return root.joinpath(*parts[n:])
+    raise DataError(
+        f"{root}: expected {Path(inner, landmark)} below it, found {listing(root)}: "
+        f"--corpus_dir names the folder that holds {Path(inner, landmark).parts[0]}"
+    )
+
+
+def listing(folder: Path) -> str:
+    """What a folder holds, for a message: its first names in code point order."""
+    if not folder.is_dir():
+        return "no such folder"
+    names = sorted(path.name for path in folder.iterdir())
+    more = f" and {len(names) - 6} more" if len(names) > 6 else ""
+    return " ".join(names[:6]) + more if names else "an empty folder"
+
+
+def lines(path: Path) -> Iterator[tuple[str, str]]:
+    """``file:line`` and text of each line that is not blank, without byte order mark and CR."""
+    text = read_text(path, f"the folder holds {listing(path.parent)}")
+    for n, line in enumerate(text.split("\n"), 1):
+        if line.strip():
+            yield f"{path}:{n}", line.rstrip("\r")
+
+
+def pairs(path: Path) -> Iterator[tuple[str, str]]:
+    """The first word of each line, and what follows it ('' where nothing does); repeated words come again."""
+    for _, line in lines(path):
+        key, *rest = line.split(maxsplit=1)
+        yield key, "".join(rest).strip()
+
+
+def table(path: Path, columns: Sequence[str], delimiter: str = "\t") -> Iterator[dict[str, str]]:
+    """The rows of a table with a header, without quoting; `DataError` for other columns or a row with more cells.
+
+    A row may end early: its last cells are then empty.
+    """
+    header: list[str] = []
+    for where, line in lines(path):
+        cells = [cell.strip() for cell in line.split(delimiter)]
+        if not header:
+            header = cells
+            if not set(columns) <= set(header):
+                raise DataError(f"{where}: the columns are {' '.join(columns)}, got {' '.join(header)[:90]}")
+            continue
+        if len(cells) > len(header):
+            raise DataError(f"{where}: a row has {len(header)} cells ({' '.join(header)}), got {len(cells)}")
+        yield dict(zip(header, cells + [""] * len(header), strict=False))
+
+
+def recordings(folder: Path, suffixes: Sequence[str] = (".wav",)) -> dict[str, str]:
+    """Stem -> path of each file of these ``suffixes`` below ``folder``, in code point order of the stems.
+
+    `DataError` where there is none or two have the same name.
+    """
+    found: dict[str, str] = {}
+    for place, _, names in os.walk(folder, followlinks=True):
+        for name in names:
+            stem, suffix = os.path.splitext(name)
+            if suffix.lower() in suffixes and not name.startswith("."):
+                path = os.path.join(place, name)
+                if stem in found:
+                    raise DataError(f"{path}: recordings have names of their own, got that of {found[stem]}")
+                found[stem] = path
+    if not found:
+        above = next((path for path in (folder, *folder.parents) if path.is_dir()), folder)
+        raise DataError(
+            f"{folder}: expected recordings ({' '.join(suffixes)}), found {above}: {listing(above)}: "
+            "unpack the archives where they lie"
+        )
+    return dict(sorted(found.items()))
+
+
+def utterance(
+    key: str, wav: Path | str, text: str, speaker: str, variety: str, text_cmn: str = "", **segment: float
+) -> Utterance:
+    """An utterance with its sentence id; its id is ``key``, after the speaker's where it does not start with that.
+
+    ``segment``: ``start`` and ``end`` in seconds.
+    """
+    text, text_cmn = (" ".join(wording.split()) for wording in (text, text_cmn))
+    return Utterance(
+        id=key if key.startswith(speaker) else f"{speaker}-{key}",
+        wav=str(wav),
+        text=text,
+        speaker=speaker,
+        variety=variety,
+        sentence=sentence_of(text, variety, text_cmn),
+        text_cmn=text_cmn,
+        **segment,
+    )
+
+
+def sentence_of(text: str, variety: str, text_cmn: str = "") -> str:
+    """The sentence id of an utterance of a corpus that has none: the letters and digits of its Mandarin wording.
+
+    So utterances of equal Mandarin wording are translations of each other, in whatever variety and corpus. Without
+    Mandarin wording the same is true within a variety only: ``yue:佢食饭``. Annotations in brackets, punctuation, case
+    and the choice of script do not count.
+    """
+    return _letters(text_cmn) or f"{variety}:{_letters(text)}"
+
+
+def _letters(text: str) -> str:
+    plain = unmarked(text).casefold()
+    return "".join(_simple(char) for char in plain if char.isalnum() or is_han(char))
+
+
+@cache
+def _simple(char: str) -> str:
+    """One character in simplified script: as ids, characters need no context, and this is some ten times faster."""
+    return simplified(char)
+
+
+def matched(
+    said: Iterable[tuple[str, str]], wavs: Mapping[str, str], make: Callable[[str, str, str], Utterance]
+) -> Iterator[Utterance | Dropped]:
+    """``make(key, text, wav)`` of each transcript with a recording; what lacks the other is left out by name.
+
+    ``said``: (key, text); ``wavs``: key -> path.
+    """
+    keys = set()
+    for key, text in said:
+        keys.add(key)
+        yield make(key, text, wavs[key]) if key in wavs else Dropped(key, "missing recording")
+    for key, wav in wavs.items():
+        if key not in keys:
+            yield Dropped(key, "no transcript", wav)
+
+
+def weeded(candidates: Iterable[Utterance | Dropped]) -> list[Utterance | Dropped]:
+    """The candidates of a set, those left out that no model can learn: no Han character to write, an id once more.
+
+    Mandarin wording is kept where all of the set have it: a data directory has a file for everyone or none.
+    """
+    records: list[Utterance | Dropped] = []
+    seen: set[str] = set()
+    for candidate in candidates:
+        if isinstance(candidate, Utterance):
+            if candidate.id in seen:
+                candidate = Dropped(candidate.id, "duplicate id", candidate.text)
+            elif not has_han(candidate.text):
+                reason = "no Han character" if candidate.text else "empty transcript"
+                candidate = Dropped(candidate.id, reason, candidate.text)
+            else:
+                seen.add(candidate.id)
+        records.append(candidate)
+    kept = [record for record in records if isinstance(record, Utterance)]
+    if all(has_han(record.text_cmn) for record in kept):
+        return records
+    return [replace(r, text_cmn="") if isinstance(r, Utterance) else r for r in records]
+
+
+def has_han(text: str) -> bool:
+    """Whether anything remains of a transcript in the normal form of `fangyan.text`."""
+    return any(map(is_han, unmarked(text)))
+
+
+def apart(
+    train: Iterable[Utterance | Dropped], held_out: Iterable[Utterance | Dropped]
+) -> list[Utterance | Dropped]:
+    """``train`` without the utterances whose speaker or sentence ``held_out`` has too: left out by reason."""
+    others = [record for record in held_out if isinstance(record, Utterance)]
+    speakers, sentences = {u.speaker for u in others}, {u.sentence for u in others}
+
+    def judged(record: Utterance | Dropped) -> Utterance | Dropped:
+        if isinstance(record, Utterance) and record.speaker in speakers:
+            return Dropped(record.id, "speaker of a held-out set", record.speaker)
+        if isinstance(record, Utterance) and record.sentence in sentences:
+            return Dropped(record.id, "sentence of a held-out set", record.text)
+        return record
+
+    return [judged(record) for record in train]

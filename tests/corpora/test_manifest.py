@@ -1,0 +1,101 @@
+import json
+
+import pytest
+
+from fangyan import audio, corpora, datadir
+from fangyan.corpora import manifest
+from fangyan.datadir import Dropped, Utterance
+from fangyan.errors import DataError
+
+
+def test_a_table_is_a_set_and_its_columns_are_the_fields(miniature):
+    root = miniature("manifest").root
+    sets = manifest.splits(root)
+    assert list(sets) == ["test", "train"]
+    assert sets["train"][:2] == [
+        Utterance("s1-train-0000001", str(root / "audio/a b.wav"), '今天下"雨', "s1", "cmn", "cmn:今天下雨"),
+        Utterance("s2-train-0000002", str(root / "audio/c.wav"), "今日落雨", "s2", "yue", "yue:今日落雨"),
+    ]
+    assert sets["train"][2] == Dropped("s2-train-0000003", "empty transcript")
+    assert sets["test"] == [
+        Utterance(
+            "test-0000001",
+            str(root / "audio/long.opus"),
+            "侬好",
+            "test-0000001",
+            "wuu",
+            "7",
+            start=0.1,
+            end=0.3,
+        ),
+        Utterance(
+            "test-0000002",
+            str(root / "audio/long.opus"),
+            "你好",
+            "test-0000002",
+            "hak",
+            "7",
+            start=0.3,
+            end=9.0,
+        ),
+        Utterance("x", str(root / "audio/$(touch hacked).wav"), "食飯", "x", "hak", "s_8"),
+        Dropped("x", "duplicate id", "食茶"),
+    ]
+
+
+def test_prepare_cuts_converts_and_counts(miniature, tmp_path):
+    homes = corpora.prepare("manifest", miniature("manifest").root, tmp_path / "data")
+    test = datadir.read(homes["test"])
+    assert [(u.id, u.duration) for u in test] == [("test-0000001", 0.2), ("x", 0.1)]
+    assert test[1].wav.endswith("$(touch hacked).wav") and not list(tmp_path.rglob("hacked"))
+    assert audio.probe(test[0].wav) == audio.Info(16_000, 1, 3_200)
+    assert datadir.summary(datadir.read_dropped(homes["train"])) == "1 empty transcript, 1 unreadable audio"
+
+
+def test_one_table_without_transcripts_is_enough_to_score_an_encoder(miniature, tmp_path):
+    mini = miniature("manifest")
+    row = {"audio": str(mini.root / "audio/c.wav"), "sentence": "1", "ipa": "a"}
+    rows = [row | {"variety": variety} for variety in ("yue", "hak")]
+    mini.tree.text("alone.json", json.dumps(rows))
+    home = corpora.prepare("manifest", mini.root / "alone.json", tmp_path / "data")["test"]
+    assert [(u.variety, u.sentence, u.ipa) for u in datadir.read(home)] == [
+        ("yue", "1", "a"),
+        ("hak", "1", "a"),
+    ]
+    assert not (home / "text").exists()
+
+
+def test_utterances_of_equal_mandarin_wording_are_translations(miniature):
+    mini = miniature("manifest")
+    head = "audio,variety,text,text_cmn\n"
+    mini.tree.text("alone.csv", head + 'audio/c.wav,yue,佢食飯,"他吃饭。"\naudio/c.wav,cmn,他吃飯！,他吃饭\n')
+    assert [u.sentence for u in manifest.splits(mini.root / "alone.csv")["test"]] == ["他吃饭", "他吃饭"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("audio\ttext\na.wav\t好\n", r"a\.tsv:2: every utterance has audio and variety, got none in variety"),
+        ("audio\tvariety\n\tyue\n", r"a\.tsv:2: every utterance has audio and variety, got none in audio"),
+        (
+            "audio\tvariety\na.wav\tyue\n",
+            r"a\.tsv:2: every utterance has one of sentence text text_cmn, got none",
+        ),
+        (
+            "audio\tvariety\ttext\tstart\na.wav\tyue\t好\tx\n",
+            r"a\.tsv:2: start and end are seconds \(could not",
+        ),
+        ("audio\tvariety\na.wav\tyue\t好\n", r"a\.tsv:2: a row has 2 cells, got more"),
+    ],
+)
+def test_a_broken_row_is_named(tmp_path, text, message):
+    (tmp_path / "a.tsv").write_text(text)
+    with pytest.raises(DataError, match=message):
+        manifest.splits(tmp_path)
+
+
+def test_a_set_has_one_table(tmp_path):
+    for suffix in ("csv", "tsv"):
+        (tmp_path / f"a.{suffix}").write_text("")
+    with pytest.raises(DataError, match=r"a set has one table, got a\.csv a\.tsv"):
+        manifest.splits(tmp_path)

@@ -1,0 +1,167 @@
+"""`prepare` on names that shells and tables choke on, after a kill, and on many utterances."""
+
+import os
+import sys
+import tracemalloc
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+import soundfile
+
+from fangyan import audio, corpora, datadir
+from fangyan.datadir import Dropped, Utterance
+
+NAMES = {
+    "spaces": "a b.wav",
+    "quotes": 'it\'s "x".wav',
+    "substitution": "$(touch pwned) `touch pwned`.wav",
+    "commands": "; touch pwned & .wav",
+    "glob": "*?[a].wav",
+    "option": "-rf.wav",
+    "newline": "a\nb.wav",
+    "return": "a\rb.wav",
+    "tab": "a\tb.wav",
+    "leading": " a.wav",
+    "trailing": "a.wav ",
+    "pipe": "a.wav|",
+    "archive": "a.ark:17",
+    "bytes": os.fsdecode(b"\xff.wav"),
+}
+AS_THEY_ARE = {"spaces", "quotes", "substitution", "commands", "glob", "option"}
+"""What wav.scp can hold."""
+
+
+@pytest.fixture
+def corpus(tmp_path, monkeypatch):
+    """A function: records of the set test -> their data directory, prepared."""
+    module = ModuleType("fangyan.corpora.made", "made")
+    monkeypatch.setitem(sys.modules, "fangyan.corpora.made", module)
+    monkeypatch.setattr(corpora, "names", lambda: ["made"])
+    monkeypatch.chdir(tmp_path)
+
+    def prepare(records, out=Path("data"), jobs=1):
+        module.splits = lambda root, jobs=1, limit=0: {"test": records}
+        return corpora.prepare("made", None, out, jobs)["test"]
+
+    return prepare
+
+
+def record(key: str, wav: str | Path, **other) -> Utterance:
+    return Utterance(key, str(wav), "好", "s", "cmn", key, **other)
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_no_name_of_a_file_is_run_or_breaks_a_table(corpus, tmp_path, jobs):
+    for name in NAMES.values():
+        soundfile.write(os.fsencode(name), np.full(1600, 0.5), 16_000, format="WAV")
+    home = corpus([record(f"s-{kind}", name) for kind, name in NAMES.items()], jobs=jobs)
+    assert not (tmp_path / "pwned").exists()
+    wavs = {u.id.removeprefix("s-"): u.wav for u in datadir.read(home)}
+    assert {kind for kind, wav in wavs.items() if wav == NAMES[kind]} == AS_THEY_ARE
+    for wav in wavs.values():
+        assert audio.probe(wav) == audio.Info(16_000, 1, 1600)
+    assert audio.read(wavs["newline"])[800] == pytest.approx(0.5, abs=1e-3)
+
+
+def test_what_was_left_out_is_listed_whatever_its_name(corpus):
+    soundfile.write("good.wav", np.zeros(160), 16_000)
+    gone = [record(f"s-{n}", name) for n, name in enumerate(NAMES.values())]
+    dropped = datadir.read_dropped(corpus([record("s-good", "good.wav"), *gone]))
+    assert [d.id for d in dropped] == [r.id for r in gone]
+    assert {d.reason for d in dropped} == {"unreadable audio"}
+    assert dropped[6].detail == r"a\nb.wav: no such file"
+    assert dropped[13].detail == r"\udcff.wav: no such file"
+
+
+def test_an_id_is_no_way_out_of_the_folder(corpus, tmp_path):
+    soundfile.write("stereo.wav", np.zeros((160, 2)), 16_000)
+    home = corpus([record("s/../../../../x", "stereo.wav"), record("s" + "話" * 300, "stereo.wav")])
+    for utterance in datadir.read(home):
+        assert Path(utterance.wav).resolve().is_relative_to(tmp_path / "data" / ".wav" / "test")
+
+
+@pytest.fixture
+def pieces(tmp_path):
+    """Six segments of one stereo recording, and a counter of the segments that are read."""
+    soundfile.write(tmp_path / "long.wav", np.random.default_rng(0).normal(0, 0.1, (4800, 2)), 8000)
+    return [record(f"s-{n}", tmp_path / "long.wav", start=n / 10, end=n / 10 + 0.1) for n in range(6)]
+
+
+@pytest.fixture
+def cuts(monkeypatch):
+    """The ids of the segments that were cut, as they are; ``kill``: after so many there is no more."""
+    made = []
+    read = audio.read
+
+    def counted(path, start=0.0, end=None):
+        if len(made) == counted.kill:
+            raise KeyboardInterrupt
+        made.append(f"s-{round(start * 10)}")
+        return read(path, start, end)
+
+    counted.kill = None
+    counted.made = made
+    monkeypatch.setattr(audio, "read", counted)
+    return counted
+
+
+def test_what_was_converted_before_a_kill_is_not_converted_again(corpus, pieces, cuts):
+    corpus(pieces, Path("calm"))
+    cuts.made.clear()
+    cuts.kill = 4
+    with pytest.raises(KeyboardInterrupt):
+        corpus(pieces)
+    assert cuts.made == ["s-0", "s-1", "s-2", "s-3"] and not Path("data/test").exists()
+    cuts.kill = None
+    corpus(pieces)
+    assert cuts.made == [f"s-{n}" for n in range(6)]
+    calm = {name: content.replace(b"calm/", b"data/") for name, content in tree(Path("calm")).items()}
+    assert tree(Path("data")) == calm
+
+
+def test_a_kill_while_a_file_is_written_leaves_none(corpus, pieces, monkeypatch):
+    def killed(path, *_, **__):
+        Path(path).write_bytes(b"fLaC half")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(soundfile, "write", killed)
+        corpus(pieces)
+    assert not list(Path("data").rglob("*.flac"))
+    assert len(datadir.read(corpus(pieces))) == 6
+
+
+def test_more_utterances_and_other_wording_convert_only_what_is_new(corpus, pieces, cuts):
+    corpus(pieces[:4])
+    corpus([replace(piece, text="新") for piece in pieces])
+    assert cuts.made == [f"s-{n}" for n in range(6)]
+
+
+def test_another_recording_or_segment_is_never_taken_for_the_old_one(corpus, pieces, cuts, tmp_path):
+    before = datadir.read(corpus(pieces[:1]))[0]
+    corpus([replace(pieces[0], end=0.05)])
+    soundfile.write(tmp_path / "long.wav", np.full((9600, 2), 0.25), 8000)
+    after = datadir.read(corpus([*pieces[:1], Dropped("s-x", "stale")]))[0]
+    assert cuts.made == ["s-0"] * 3
+    assert audio.read(after.wav)[800] == pytest.approx(0.25, abs=0.01)
+    assert before.wav != after.wav and Path(before.wav).exists()
+
+
+def test_each_file_is_opened_once_and_memory_is_bounded(corpus, monkeypatch):
+    opened = []
+    monkeypatch.setattr(audio, "probe", lambda wav: opened.append(wav) or audio.Info(16_000, 1, 800))
+    text = "我们今天去学校吃饭然后回家看书"
+    count = 3000
+    tracemalloc.start()
+    corpus([Utterance(f"s-{n:06d}", f"/c/{n}.wav", text, "s", "cmn", f"{text}{n}") for n in range(count)])
+    peak = tracemalloc.get_traced_memory()[1] / count
+    tracemalloc.stop()
+    assert len(opened) == count
+    assert peak < 1500, "bytes an utterance: the records, twice for those that change, and little else"
