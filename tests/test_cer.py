@@ -4,6 +4,7 @@ from fangyan import cer, datadir
 from fangyan.datadir import Utterance
 from fangyan.errors import DataError
 from fangyan.files import DONE, write_json, write_text
+from fangyan.text import NormalForm
 
 
 def test_errors_are_counted_on_the_normal_form():
@@ -20,6 +21,14 @@ def test_an_empty_hypothesis_is_all_deletions_and_insertions_can_pass_one():
 def test_a_reference_without_han_is_refused():
     with pytest.raises(DataError, match="a reference has Han characters"):
         cer.error_rate(["OK"], ["好"])
+
+
+def test_both_sides_take_the_form_that_is_asked_for():
+    # "ok ok" has 5 characters with its space; 3 is read 三.
+    form = NormalForm(latin=True, digits="spoken")
+    row = cer.error_rate(["OK, OK", "3個"], ["ok ok", "三個"], form)
+    assert (row["characters"], row["errors"]) == (7, 0)
+    assert cer.error_rate(["3個"], ["三個"])["errors"] == 1
 
 
 @pytest.fixture

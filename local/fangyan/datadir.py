@@ -5,13 +5,15 @@ wording) and ``utt2ipa`` where the corpus has them. One line an utterance, ``id 
 ``lang2group``, a line a variety, where its groups are not those of ``conf/varieties.tsv``.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 
 from fangyan.errors import DataError
-from fangyan.files import fingerprint, read_table, read_text, write_table, write_text
+from fangyan.files import fingerprint, read_table, read_text, write_lines, write_table, write_text
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,12 @@ FILES = {
 GROUPS = "lang2group"
 OPTIONAL = ("text", "text_cmn", "utt2ipa")
 
+NOT_PLAIN = re.compile(r"^\||\|\Z|\.ark:\d+\Z")
+"""A pipe or a place in an archive, which Kaldi takes for audio."""
+NOT_A_VALUE = re.compile(r"[\t\n\r\ud800-\udfff]|^\s*\Z")
+"""More than a line, a tab (it ends an id), the name of a file that is not UTF-8, or nothing."""
+NOT_AN_ID = re.compile(r"[\s\ud800-\udfff]|^\Z")
+
 
 def read(path: Path) -> list[Utterance]:
     """The utterances of a data directory, sorted by id; `DataError` with file and line where it breaks a rule."""
@@ -63,15 +71,15 @@ def read(path: Path) -> list[Utterance]:
     for name, column in columns.items():
         _same_ids(path / name, ids, column)
     _check_durations(path / "utt2dur", columns["utt2dur"])
+    fields = [FILES[name] for name in columns]
     utterances = []
-    for key in ids:
-        fields = {FILES[name]: column[key] for name, column in columns.items()}
-        utterances.append(
-            Utterance(**{"id": key, "text": ""} | fields | {"duration": float(fields["duration"])})
-        )
+    lines = zip(*(column.values() for column in columns.values()), strict=True)
+    for n, (key, values) in enumerate(zip(ids, lines, strict=True), 1):
+        row = {"text": ""} | dict(zip(fields, values, strict=True))
+        if NOT_PLAIN.search(row["wav"]):
+            plain_path(f"{path / 'wav.scp'}:{n}", row["wav"])
+        utterances.append(Utterance(id=key, **row | {"duration": float(row["duration"])}))
     _check_speakers(path, utterances)
-    for n, utterance in enumerate(utterances, 1):
-        plain_path(f"{path / 'wav.scp'}:{n}", utterance.wav)
     return utterances
 
 
@@ -93,14 +101,11 @@ def write(
         if count > 1:
             raise DataError(f"{path}: utterance ids are unique, got {key} {count} times")
     for name, field in FILES.items():
-        values = [getattr(u, field) for u in rows]
-        if name in OPTIONAL and not any(values):
-            continue
-        lines = [_line(path / name, u.id, value) for u, value in zip(rows, values, strict=True)]
-        write_text(path / name, "".join(lines))
-    write_text(
-        path / "spk2utt", "".join(f"{s} {' '.join(u)}\n" for s, u in sorted(_by_speaker(rows).items()))
-    )
+        values = map(attrgetter(field), rows)
+        if name not in OPTIONAL or any(map(attrgetter(field), rows)):
+            file = path / name
+            write_lines(file, (_line(file, u.id, value) for u, value in zip(rows, values, strict=True)))
+    write_lines(path / "spk2utt", (f"{s} {' '.join(u)}\n" for s, u in sorted(_by_speaker(rows).items())))
     _check_speakers(path, rows)
     write_table(path / ".dropped.tsv", [vars(d) for d in dropped], ("id", "reason", "detail"))
     occurring = sorted({u.variety for u in rows} & set(groups or {}))
@@ -164,20 +169,21 @@ def read_map(path: Path, strict: bool = True) -> dict[str, str]:
 
 def plain_path(where: str, wav: str) -> None:
     """Nothing, or a `DataError` where a wav.scp entry is a shell pipe or an archive offset instead of a plain path."""
-    if wav.endswith("|") or wav.startswith("|"):
+    if NOT_PLAIN.search(wav):
+        kind = "a pipe" if "|" in (wav[0], wav[-1]) else "an archive"
         raise DataError(
-            f"{where}: wav.scp holds plain paths, got a pipe {wav!r}: write the audio to files first"
+            f"{where}: wav.scp holds plain paths, got {kind} {wav!r}: write the audio to files first"
         )
-    head, _, offset = wav.rpartition(":")
-    if head.endswith(".ark") and offset.isdigit():
-        raise DataError(
-            f"{where}: wav.scp holds plain paths, got an archive {wav!r}: write the audio to files first"
-        )
+
+
+def fits_a_line(path: str) -> bool:
+    """Whether wav.scp can hold the path of a file: UTF-8, one line, no spaces around it, no pipe, no archive."""
+    return path == path.strip() and not NOT_PLAIN.search(path) and not NOT_A_VALUE.search(path)
 
 
 def _line(path: Path, key: str, value: object) -> str:
     text = f"{value:.3f}" if isinstance(value, float) else str(value)
-    if not key or len(key.split()) != 1 or not text.strip() or "\n" in text or "\r" in text:
+    if NOT_AN_ID.search(key) or NOT_A_VALUE.search(text):
         raise DataError(f"{path}: a line is 'id value' with a value for every id, got {key!r} {text!r}")
     return f"{key} {text}\n"
 

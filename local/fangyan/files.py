@@ -3,11 +3,13 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import stat
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 
 from fangyan.errors import DataError
@@ -16,6 +18,8 @@ ROOT = Path(__file__).resolve().parents[2]
 """The repository: ``conf/`` and ``egs2/`` lie here."""
 
 DONE = ".done"
+UNWRITABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+"""What no cell of a table can hold."""
 
 
 @contextmanager
@@ -32,8 +36,13 @@ def atomic(path: Path) -> Iterator[Path]:
 
 def write_text(path: Path, text: str) -> None:
     """``text`` in ``path`` as UTF-8, whole or not at all."""
-    with atomic(path) as temporary:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
+    write_lines(path, [text])
+
+
+def write_lines(path: Path, lines: Iterable[str]) -> None:
+    """``lines`` (with their ends) in ``path`` as UTF-8, one in memory at a time, whole or not at all."""
+    with atomic(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as stream:
+        stream.writelines(lines)
 
 
 def write_json(path: Path, value: object) -> None:
@@ -67,14 +76,18 @@ def read_table(path: Path) -> list[dict[str, str]]:
     return [dict(zip(header, cells, strict=True)) for _, cells in body]
 
 
-def write_table(path: Path, rows: Sequence[Mapping[str, object]], columns: Sequence[str]) -> None:
-    """``rows`` in ``path`` as a tab-separated table with a header; floats with six significant digits."""
+def write_table(path: Path, rows: Iterable[Mapping[str, object]], columns: Sequence[str]) -> None:
+    """``rows`` in ``path`` as a tab-separated table with a header; floats with six significant digits.
+
+    What would break a table (tabs, line breaks, names of files that are not UTF-8) is escaped as Python writes it.
+    """
 
     def cell(value: object) -> str:
-        return f"{value:.6g}" if isinstance(value, float) else str(value)
+        text = f"{value:.6g}" if isinstance(value, float) else str(value)
+        return UNWRITABLE.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
-    lines = ["\t".join(columns), *("\t".join(cell(row[name]) for name in columns) for row in rows)]
-    write_text(path, "\n".join(lines) + "\n")
+    body = ("\t".join(cell(row[name]) for name in columns) + "\n" for row in rows)
+    write_lines(path, chain(["\t".join(columns) + "\n"], body))
 
 
 def fingerprint(*things: object) -> str:
@@ -111,10 +124,15 @@ def produce(out: Path, inputs: Mapping[str, object], build: Callable[[Path], Non
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
     build(temporary)
+    complete(temporary, out, inputs)
+    return True
+
+
+def complete(temporary: Path, out: Path, inputs: Mapping[str, object]) -> None:
+    """Nothing; the folder ``temporary`` is in the place of ``out``, finished from ``inputs``."""
     write_json(temporary / DONE, dict(inputs))
     shutil.rmtree(out, ignore_errors=True)
     temporary.replace(out)
-    return True
 
 
 def unpack(archive: Path, folder: Path) -> None:

@@ -1,7 +1,19 @@
-"""Transcripts in the one normal form in which they are compared: Han characters, simplified script."""
+"""Transcripts in the one normal form in which they are learnt and compared.
 
+In this order: NFKC; annotations out (``<SPOKEN_NOISE>``, ``[LAUGHTER]``, a romanisation in brackets as in 食飯
+(tsia̍h-pn̄g)); digits spoken, if so chosen; what the form keeps, so that punctuation and spaces go; one script; one
+character for a word, if so chosen. Reference and hypothesis of a CER and what a model learns to write pass through the
+same `NormalForm`. Characters of a variety's own (佢 哋 冇 𠊎) have no simplified form and stay.
+"""
+
+import re
 import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
+
+from fangyan.errors import UserError
+from fangyan.files import ROOT, read_table
 
 HAN = (
     (0x3007, 0x3007),  # 〇
@@ -10,6 +22,82 @@ HAN = (
     (0xF900, 0xFAFF),  # compatibility ideographs (what NFKC leaves of them)
     (0x20000, 0x323AF),  # extensions B to H: 𠊎 and many other dialect characters
 )
+LATIN = (
+    (0x41, 0x5A),
+    (0x61, 0x7A),
+    (0xC0, 0xD6),
+    (0xD8, 0xF6),
+    (0xF8, 0x24F),
+    (0x300, 0x36F),
+    (0x1E00, 0x1EFF),
+)
+"""Letters and the marks that combine with them: tâi-lô and Pha̍k-fa-sṳ need both."""
+
+TRUTH = {"false": False, "true": True}
+CHOICES = {
+    "latin": TRUTH,
+    "digits": {word: word for word in ("dropped", "kept", "spoken")},
+    "script": {word: word for word in ("t2s", "s2t", "kept")},
+    "variants": TRUTH,
+}
+"""What a form may say: name -> word -> value."""
+
+
+@dataclass(frozen=True)
+class NormalForm:
+    """What is left of a transcript; by default Han characters in simplified script.
+
+    ``latin``: Latin words too, in lower case, parted from one another by a space. ``digits``: dropped, kept or spoken,
+    as Han numerals (`spoken`). ``script``: t2s or s2t, conversions of OpenCC, or kept as it is. ``variants``: in place
+    of a character of ``conf/variants.tsv`` the standard one.
+    """
+
+    latin: bool = False
+    digits: str = "dropped"
+    script: str = "t2s"
+    variants: bool = False
+
+    @classmethod
+    def parse(cls, words: str) -> "NormalForm":
+        """The form that ``NAME=VALUE`` words say, ``latin=true digits=spoken``; `UserError` for others."""
+        chosen = {}
+        for word in words.split():
+            name, _, value = word.partition("=")
+            if value not in CHOICES.get(name, ()):
+                known = " ".join(f"{name}={'|'.join(values)}" for name, values in CHOICES.items())
+                raise UserError(f"a text form is NAME=VALUE words out of {known}; got {word!r}")
+            chosen[name] = CHOICES[name][value]
+        return cls(**chosen)
+
+
+DEFAULT = NormalForm()
+
+
+def normalise(text: str, form: NormalForm = DEFAULT) -> str:
+    """A transcript in a normal form; empty where nothing of it is left.
+
+    Normalising again changes nothing, but for 薴, which OpenCC simplifies in two steps.
+    """
+    plain = spoken(unmarked(text)) if form.digits == "spoken" else unmarked(text)
+    kept = BETWEEN_HAN.sub("", " ".join(_kept(form.latin, form.digits == "kept").findall(plain.lower())))
+    return _converter(form.script, form.variants)(kept)
+
+
+def unmarked(text: str) -> str:
+    """``text`` in NFKC without what was not said: annotations and romanisations in brackets."""
+    return ANNOTATION.sub(" ", unicodedata.normalize("NFKC", text).replace("’", "'"))
+
+
+def spoken(text: str) -> str:
+    """``text`` with its digits as they are read out in Han (cn2an): 3.5 三点五, 50% 百分之五十, 2018年 二零一八年.
+
+    One by one are read four digits before 年, what starts with 0, and what is longer than 8 digits, such as a telephone
+    number. What only the speaker knows stays open: 2 as 两, other years, the time of day, units.
+    """
+    from cn2an import an2cn
+
+    text = ONE_BY_ONE.sub(lambda match: an2cn(match[0], "direct"), THOUSANDS.sub("", text))
+    return NUMBER.sub(lambda match: "百分之" * bool(match[2]) + an2cn(match[1]), text)
 
 
 def is_han(char: str) -> bool:
@@ -17,23 +105,38 @@ def is_han(char: str) -> bool:
     return any(first <= ord(char) <= last for first, last in HAN)
 
 
-@cache
-def _simplifier():
-    from opencc import OpenCC
-
-    return OpenCC("t2s")
-
-
-def normalise(text: str) -> str:
-    """The normal form of a transcript: NFKC, Han characters only, traditional script made simplified (OpenCC t2s).
-
-    Both sides of every CER pass through it, so punctuation, spaces, Latin letters and the choice of script never
-    count as errors. Characters of a variety's own (佢 哋 冇 𠊎) have no simplified form and stay.
-    """
-    han = "".join(char for char in unicodedata.normalize("NFKC", text) if is_han(char))
-    return simplified(han)
-
-
 def simplified(text: str) -> str:
     """``text`` with its traditional Han characters made simplified (OpenCC t2s); the rest stays as it is."""
-    return _simplifier().convert(text)
+    return _converter("t2s", False)(text)
+
+
+def _ranges(blocks: tuple[tuple[int, int], ...]) -> str:
+    return "".join(f"{chr(first)}-{chr(last)}" for first, last in blocks)
+
+
+ANNOTATION = re.compile(rf"<[^<>]*>|\[[^][]*\]|\((?=[^()]*[{_ranges(LATIN)}])[^(){_ranges(HAN)}]*\)")
+THOUSANDS = re.compile("(?<=[0-9]),(?=[0-9]{3}(?![0-9]))")
+ONE_BY_ONE = re.compile("(?<![0-9.])(?:0[0-9]+|[0-9]{4}(?=年)|[0-9]{9,})")
+NUMBER = re.compile(r"([0-9]+(?:\.[0-9]{1,8})?)(%?)")
+BETWEEN_HAN = re.compile(rf"(?<=[{_ranges(HAN)}]) | (?=[{_ranges(HAN)}])")
+
+
+@cache
+def _kept(latin: bool, digits: bool) -> re.Pattern[str]:
+    """Runs of Han characters, and of what else is kept; an apostrophe within a word belongs to it."""
+    others = _ranges(LATIN) * latin + "0-9" * digits
+    words = rf"|[{others}]+(?:'[{others}]+)*" if others else ""
+    return re.compile(rf"[{_ranges(HAN)}]+{words}")
+
+
+@cache
+def _converter(script: str, variants: bool) -> Callable[[str], str]:
+    """Text -> text in one script, and with one character for a word where ``variants``."""
+    from opencc import OpenCC
+
+    convert = str if script == "kept" else OpenCC(script).convert
+    if not variants:
+        return convert
+    rows = read_table(ROOT / "conf" / "variants.tsv")
+    table = str.maketrans({convert(row["variant"]): convert(row["standard"]) for row in rows})
+    return lambda text: convert(text).translate(table)

@@ -3,11 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-from fangyan.files import read_text, write_text
-from fangyan.report import matrices, results, tables
-from fangyan.report.blocks import Image, Picture
+from fangyan.files import read_text
+from fangyan.report import matrices, page, results, tables
+from fangyan.report.page import Page
 from fangyan.report.sections import heroes, remarks, sections
 
 __all__ = ["headline", "report"]
@@ -22,41 +20,18 @@ def report(exp: Path, dev: str, test: Sequence[str], command: str = "", data: Pa
     Raises `UserError` and `DataError` as `results.read` does; parts that are missing are named in the report.
     """
     experiment = results.read(exp, dev, test, command, data)
-    content = {
-        "tag": experiment.tag,
-        "headline": tables.headline(experiment),
-        "heroes": heroes(experiment),
-        "remarks": remarks(experiment),
-        "sections": sections(experiment),
-        "contrast": tables.CONTRAST,
-    }
-    for section in content["sections"]:
-        for block in section.blocks:
-            if isinstance(block, Picture | Image):
-                block.save(exp / "images" / f"{block.name}.png")
+    content = Page(
+        title=f"Results of {experiment.tag}",
+        headline=tables.headline(experiment),
+        heroes=heroes(experiment),
+        remarks=remarks(experiment),
+        sections=sections(experiment),
+    )
     matrices.write(experiment, exp / "tables")
-    templates = _templates()
-    write_text(exp / "report.html", templates.get_template("report.html").render(content))
-    write_text(exp / "RESULTS.md", templates.get_template("RESULTS.md").render(content))
+    page.write(content, exp / "report.html", exp / "RESULTS.md")
     return exp / "RESULTS.md"
 
 
 def headline(path: Path) -> str:
     """The head of a written RESULTS.md: title, remarks and one row of scores a test set."""
     return read_text(path).partition("\n## ")[0].strip()
-
-
-def _templates() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=lambda name: name == "report.html",
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters |= {
-        "escape_md": tables.escape,
-        "table": tables.markdown,
-    }
-    return environment
