@@ -23,7 +23,8 @@ lint: setup ## check style of Python and shell
 	@$(PYTHON) -m ruff format --check --quiet
 	@.venv/bin/shellcheck --external-sources .ci/run utils/*.sh egs2/*/*/*.sh
 
-bench: setup ## measure speeds, into bench.tsv
+bench: ## measure speeds, into bench.tsv
+	@utils/setup.sh bench
 	@$(PYTHON) -m fangyan bench
 
 clean: ## remove caches; data, experiments and .venv stay

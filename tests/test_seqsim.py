@@ -97,15 +97,15 @@ def test_tiles_of_any_size_give_the_same(tile):
 def test_without_onednn_as_on_a_gpu(monkeypatch):
     monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
     queries, candidates = random_set(5, [8, 3, 20, 3, 1]), random_set(6, [4, 31, 4, 4])
-    packed = pack(queries, 10)
-    assert not packed.tiles[0].frames.is_mkldnn
-    check(queries, candidates, seqsim_matrix(packed, candidates))
+    check(queries, candidates, seqsim_matrix(pack(queries, 10), candidates))
 
 
-def test_tiles_are_bounded():
-    packed = pack(random_set(7, [10, 50, 9, 8, 7]), tile=20)
-    assert [tile.frames.shape[0] for tile in packed.tiles] == [15, 19, 50]
-    assert pack(random_set(7, [20, 20, 20]), tile=40).tiles[0].frames.shape[0] == 40
+def test_tiles_are_bounded_and_filled_up():
+    def frames_and_rows(packed):
+        return [(tile.runs[-1].frames.stop, tile.frames.shape[0]) for tile in packed.tiles]
+
+    assert frames_and_rows(pack(random_set(7, [10, 50, 9, 8, 7]), tile=20)) == [(15, 64), (19, 64), (50, 64)]
+    assert frames_and_rows(pack(random_set(7, [20, 20, 20, 65]), tile=40)) == [(40, 64), (20, 64), (65, 128)]
 
 
 def test_sets_may_be_dicts_tensors_and_of_other_types():

@@ -42,10 +42,10 @@ class Machine:
             (self.root / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, self.root / name)
 
-    def setup(self, **env: str) -> subprocess.CompletedProcess[str]:
+    def setup(self, *extra: str, **env: str) -> subprocess.CompletedProcess[str]:
         self.record.write_text("")
         env = {"PATH": str(self.tools), "TOOLS": str(self.tools), "CALLS": str(self.record)} | env
-        command = [self.root / "utils/setup.sh"]
+        command = [self.root / "utils/setup.sh", *extra]
         return subprocess.run(command, env=env, cwd="/", capture_output=True, text=True, check=False)
 
     def calls(self) -> list[str]:
@@ -73,6 +73,15 @@ def test_nothing_is_done_when_nothing_changed(machine: Machine) -> None:
     machine.setup()
     assert machine.setup().returncode == 0
     assert machine.calls() == []
+
+
+def test_an_extra_is_added_once_and_leaves_the_rest_trusted(machine: Machine) -> None:
+    machine.setup()
+    assert machine.setup("bench").returncode == 0
+    assert machine.calls() == [INSTALL.replace("dev", "dev,bench")]
+    for extra in (["bench"], []):
+        machine.setup(*extra)
+        assert machine.calls() == []
 
 
 @pytest.mark.parametrize("name", ["pyproject.toml", "constraints.txt", "utils/setup.sh"])

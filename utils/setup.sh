@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Python 3.12 and all packages in .venv, at the versions of constraints.txt. At once done when nothing changed.
+# `setup.sh EXTRA` adds those of an extra of pyproject.toml, such as bench.
 #
 # PYTHON=/path/to/python3.13 chooses another interpreter. Whatever uv reads (UV_DEFAULT_INDEX, UV_CACHE_DIR,
 # UV_TORCH_BACKEND=cpu ...) is heeded; the package index and certificate set for pip are passed on to uv.
@@ -7,7 +8,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 uv_version=0.9.30
-stamp=.venv/.setup
+stamp=.venv/.setup${1:+-$1}
 log=.uv/setup.log
 
 die() {
@@ -90,6 +91,6 @@ rm -f "$stamp"
 pass_on_pip_settings
 find_uv
 make_venv
-logged "$uv" pip install --python .venv/bin/python --constraint constraints.txt --editable '.[mini,dev]'
+logged "$uv" pip install --python .venv/bin/python --constraint constraints.txt --editable ".[mini,dev${1:+,$1}]"
 printf '%s\n' "$current" >"$stamp.partial"
 mv "$stamp.partial" "$stamp"

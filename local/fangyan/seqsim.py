@@ -10,15 +10,18 @@ Conventions
 - A frame of zero length has cosine 0 with every frame.
 - Where precision and recall differ in sign, or one of them is 0, f1 is 0 (the formula has a pole there). With
   that f1 is continuous, grows with both, lies in [-1, 1] and is symmetric; elsewhere it is the formula.
-- There is no padding, so nothing but a real frame can win a maximum, not even if all cosines are negative.
+- Nothing but a real frame can win a maximum, not even if all cosines are negative.
 
-Method: the utterances of a set, sorted by length, are laid end to end in tiles of about `TILE` frames; two tiles
+Method: the utterances of a set, sorted by length, are laid end to end in tiles of at most `TILE` frames; two tiles
 make one matrix product. In it utterances of equal length form a *run*, whose maxima are one reduction over a view.
-A block of scores (4 MiB on a CPU) stays in the cache and is all the working memory there is, whatever the number
-of utterances; only an utterance longer than a tile makes a larger one.
+
+Working memory, beside the two packed sets and the three matrices of the result, whatever the number of utterances: one
+block of scores, 1024 x 1024 x 4 bytes = 4 MiB on a CPU, where it stays in the cache, and 256 MiB on a GPU; on a CPU
+also one tile in the layout of oneDNN (2 MiB at d = 512) and its kernels (`STEP`). Only an utterance longer than a tile
+makes larger ones. `fangyan.bench` measures it.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, groupby, pairwise
 from typing import NamedTuple
@@ -31,7 +34,11 @@ from torch import Tensor
 from fangyan.errors import DataError
 
 TILE = {"cpu": 1024, "cuda": 8192}
-"""Frames in a tile by kind of device: 4 MiB of scores fit a CPU's cache, a GPU wants large products."""
+"""Frames in a tile by kind of device: the scores of two tiles fit a CPU's cache, a GPU wants large products."""
+
+STEP = 64
+"""The frames of a tile are filled up with zeros to a multiple of this: for every size of product that it meets oneDNN
+makes a kernel, which takes about 1 ms and 0.5 MiB."""
 
 type Frames = np.ndarray | Tensor
 type FrameSet = Mapping[str, Frames] | Sequence[Frames]
@@ -55,9 +62,10 @@ class Run(NamedTuple):
 
 @dataclass(frozen=True)
 class Tile:
-    """Utterances laid end to end."""
+    """Utterances laid end to end, then zeros."""
 
-    frames: Tensor  # (R, d), of length 1, or 0 for a zero frame
+    places: Tensor  # (n,): where they stand in the set
+    frames: Tensor  # (R, d), of length 1, or 0 for a zero frame and the fill
     weights: (
         Tensor  # (n, R): 1 / T on the T frames of an utterance, else 0, so that a product takes the means
     )
@@ -69,7 +77,7 @@ class Packed:
     """A set of utterances made ready for `seqsim_matrix`: normalised, sorted by length, laid out in tiles."""
 
     tiles: tuple[Tile, ...]
-    position: Tensor  # (N,): where an utterance of the set stands in the tiles
+    size: int  # utterances
     dimension: int
 
 
@@ -87,13 +95,13 @@ def seqsim_matrix(queries: FrameSet | Packed, candidates: FrameSet | Packed) -> 
     """
     a, b = (x if isinstance(x, Packed) else pack(x) for x in (queries, candidates))
     same_dimension(a.dimension, b.dimension)
-    rows = [[_compare(x, y) for y in b.tiles] for x in a.tiles]
-    precision, recall = (
-        torch.cat([torch.cat([pair[k] for pair in row], 1) for row in rows])[a.position][:, b.position]
-        for k in (0, 1)
-    )
-    product = precision * recall
-    return SeqSim(precision, recall, torch.where(product > 0, 2 * product / (precision + recall), 0.0))
+    found = SeqSim(*(a.tiles[0].frames.new_empty(a.size, b.size) for _ in range(3)))
+    for y in b.tiles:
+        products = _products_with(y.frames)
+        for x in a.tiles:
+            for matrix, scores in zip(found, _compare(x, y, products(x.frames)), strict=True):
+                matrix[x.places[:, None], y.places] = scores
+    return found
 
 
 def same_dimension(queries: int, candidates: int) -> None:
@@ -114,9 +122,8 @@ def pack(features: FrameSet, tile: int | None = None) -> Packed:
     units = [unit(frames) for frames in checked(features).values()]
     by_length = sorted(enumerate(units), key=lambda item: len(item[1]))
     device, dimension = units[0].device, units[0].shape[1]
-    order = torch.tensor([place for place, _ in by_length], device=device)
-    parts = _split([frames for _, frames in by_length], tile or TILE.get(device.type, TILE["cuda"]))
-    return Packed(tuple(_lay_out(part) for part in parts), order.argsort(), dimension)
+    parts = _split(by_length, tile or TILE.get(device.type, TILE["cuda"]))
+    return Packed(tuple(_lay_out(*zip(*part, strict=True)) for part in parts), len(units), dimension)
 
 
 def checked(features: FrameSet) -> dict[object, Tensor]:
@@ -149,45 +156,53 @@ def unit(frames: Tensor) -> Tensor:
     return (frames / lengths.where(lengths > 0, 1.0)).to(torch.float32)
 
 
-def _split(units: list[Tensor], size: int) -> Iterator[list[Tensor]]:
-    """Neighbours together as long as they have no more than ``size`` frames."""
-    part: list[Tensor] = []
-    for unit in units:
-        if part and sum(map(len, part)) + len(unit) > size:
+def _split(utterances: list[tuple[int, Tensor]], size: int) -> Iterator[list[tuple[int, Tensor]]]:
+    """Neighbours, as (place, frames), together as long as they have no more than ``size`` frames."""
+    part: list[tuple[int, Tensor]] = []
+    for utterance in utterances:
+        if part and sum(len(frames) for _, frames in (*part, utterance)) > size:
             yield part
             part = []
-        part.append(unit)
+        part.append(utterance)
     yield part
 
 
-def _lay_out(units: list[Tensor]) -> Tile:
-    """The tile of utterances that are sorted by length."""
+def _lay_out(places: tuple[int, ...], units: tuple[Tensor, ...]) -> Tile:
+    """The tile of the utterances at ``places`` of the set, which are sorted by length."""
     lengths = torch.tensor([len(unit) for unit in units])
     owner = torch.arange(len(units)).repeat_interleave(lengths)
-    weights = F.one_hot(owner, len(units)).T / lengths[:, None]
+    fill = -len(owner) % STEP
+    weights = F.pad(F.one_hot(owner, len(units)).T / lengths[:, None], (0, fill))
     counts = [(length, len(list(same))) for length, same in groupby(lengths.tolist())]
     frames = pairwise(accumulate((length * count for length, count in counts), initial=0))
     utterances = pairwise(accumulate((count for _, count in counts), initial=0))
     runs = zip(frames, utterances, counts, strict=True)
     return Tile(
-        _for_products(torch.cat(units)),
+        torch.tensor(places, device=units[0].device),
+        F.pad(torch.cat(units), (0, 0, 0, fill)),
         weights.to(units[0]),
         tuple(Run(slice(*f), slice(*u), length) for f, u, (length, _) in runs),
     )
 
 
-def _for_products(frames: Tensor) -> Tensor:
-    """The same frames, on a CPU in the layout of oneDNN, whose float32 product outruns torch.mm (AMD: by two)."""
-    return (
-        frames.to_mkldnn() if frames.device.type == "cpu" and torch.backends.mkldnn.is_available() else frames
-    )
+def _products_with(b: Tensor) -> Callable[[Tensor], Tensor]:
+    """What makes ``a @ b.T`` of any ``a``; on a CPU by oneDNN, whose float32 product outruns torch.mm (AMD: by two).
+
+    These two operators are those of `torch.compile`. They lay out b once, and give an ordinary tensor; the product of
+    two ``to_mkldnn()``, the documented way, lays b out each time and copies each result: that takes 15 to 40 % longer.
+    """
+    if b.device.type != "cpu" or not torch.backends.mkldnn.is_available():
+        return lambda a: a @ b.T
+    laid_out = torch.ops.mkldnn._reorder_linear_weight(b)
+    return lambda a: torch.ops.mkldnn._linear_pointwise(a, laid_out, None, "none", [], "")
 
 
-def _compare(a: Tile, b: Tile) -> tuple[Tensor, Tensor]:
-    """Precision and recall, (n, m) each, of all pairs of utterances of two tiles."""
-    cosines = F.linear(a.frames, b.frames).to_dense()
+def _compare(a: Tile, b: Tile, cosines: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Precision, recall and F1, (n, m) each, of all pairs of utterances of two tiles, by the cosines of the frames."""
     best_in_b = torch.cat(
         [cosines[:, run.frames].unflatten(1, (-1, run.length)).amax(2) for run in b.runs], 1
     )
     best_in_a = torch.cat([cosines[run.frames].unflatten(0, (-1, run.length)).amax(1) for run in a.runs])
-    return a.weights @ best_in_b, best_in_a @ b.weights.T
+    precision, recall = a.weights @ best_in_b, best_in_a @ b.weights.T
+    product = precision * recall
+    return precision, recall, torch.where(product > 0, 2 * product / (precision + recall), 0.0)
