@@ -1,0 +1,245 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import kaldiio
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from fangyan import audio, datadir, dump
+from fangyan.__main__ import cli
+from fangyan.datadir import Utterance
+from fangyan.dump.archive import entry
+from fangyan.encoders import Encoder, load_encoder
+from fangyan.errors import DataError, UserError
+from fangyan.files import ROOT
+
+
+class Tattletale(Encoder):
+    """Two layers whose features tell of the whole batch: equal features mean equal batches. Dies when told to."""
+
+    layers, frame_rate = ("layer00", "layer01"), 100.0
+
+    def __init__(self, dies_after=None):
+        self.dies_after, self.batches = dies_after, 0
+
+    def encode(self, waves):
+        if self.batches == self.dies_after:
+            raise KeyboardInterrupt
+        self.batches += 1
+        batch = np.float32([len(waves), max(map(len, waves))])
+        return [[scale * batch * np.ones((len(w) // 1600, 2), np.float32) for w in waves] for scale in (1, 2)]
+
+
+@pytest.fixture
+def tell(monkeypatch):
+    """Calls dump with a Tattletale, which it returns, and batches of three seconds."""
+    monkeypatch.setattr(dump, "BATCH_SECONDS", 3.0)
+
+    def run(*arguments, dies_after=None, **options):
+        encoder = Tattletale(dies_after)
+        monkeypatch.setattr(dump, "load_encoder", lambda spec: encoder)
+        dump.dump("fbank", *arguments, **options)
+        return encoder
+
+    return run
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder by its relative path."""
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+FILES = {".done", *(f"layer0{n}/feats.{kind}" for n in (0, 1) for kind in ("ark", "scp"))}
+
+
+@pytest.fixture
+def calm(sung, tell, tmp_path, monkeypatch):
+    """What a dump that nothing disturbs writes."""
+    (tmp_path / "calm").mkdir()
+    monkeypatch.chdir(tmp_path / "calm")
+    assert tell([sung["test"]], Path("feats")).batches == 6
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    return content(tmp_path / "calm/feats/test")
+
+
+def test_archives_hold_what_the_encoder_gives_and_kaldi_reads_them(sung, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    out = Path("exp/feats")
+    assert dump.dump("fbank", [sung["dev"], sung["test"]], out) == [out / "dev", out / "test"]
+    assert dump.dump("fbank", [sung["dev"], sung["test"]], out) == []
+    assert dump.layers(out / "test") == ["fbank"]
+    features = dump.read_features(out / "test", "fbank")
+    utterances = datadir.read(sung["test"])
+    assert list(features) == [u.id for u in utterances]
+    encoder = load_encoder("fbank")
+    for u in utterances[:3]:
+        assert np.allclose(features[u.id], encoder(audio.read(u.wav))["fbank"], atol=1e-5)
+    by_kaldi = kaldiio.load_scp("exp/feats/test/fbank/feats.scp")
+    assert all(np.array_equal(by_kaldi[key], matrix) for key, matrix in features.items())
+    assert [p.name for p in sorted(Path("exp/feats").iterdir())] == ["dev", "test"]
+
+
+def test_moved_features_are_still_read(sung, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    dump.dump("fbank", [sung["test"]], Path("feats"))
+    Path("feats").rename("elsewhere")
+    assert len(dump.read_features(Path("elsewhere/test"), "fbank")) == 24
+
+
+def test_a_folder_without_features_is_named(tmp_path):
+    with pytest.raises(DataError, match="run the stage dump first"):
+        dump.layers(tmp_path)
+
+
+@pytest.mark.parametrize("count", [1, 2, 4, 7])
+def test_shards_joined_in_any_order_are_the_dump_of_one_process(sung, tell, calm, count):
+    out = Path("feats")
+    encoders = [tell([sung["test"]], out, shard=f"{i}/{count}") for i in range(count, 0, -1)]
+    assert sum(encoder.batches for encoder in encoders) == 6
+    assert dump.merge("fbank", [sung["test"]], out, count) == ([] if count == 1 else [out / "test"])
+    assert content(out / "test") == calm and set(calm) == FILES
+    assert [p.name for p in out.iterdir()] == ["test"]
+    assert dump.merge("fbank", [sung["test"]], out, count) == []
+    assert tell([sung["test"]], out, shard="1/9").batches == 0
+
+
+def test_a_missing_or_half_written_shard_is_named_and_the_others_are_kept(sung, tell, calm):
+    sets, out = [sung["test"]], Path("feats")
+    tell(sets, out, shard="1/3")
+    with pytest.raises(UserError, match=r"shard 2/3 has 0 of its 2 batches: run dump with --shard 2/3"):
+        dump.merge("fbank", sets, out, 3)
+    with pytest.raises(KeyboardInterrupt):
+        tell(sets, out, shard="2/3", dies_after=1)
+    tell(sets, out, shard="3/3")
+    with pytest.raises(UserError, match=r"shard 2/3 has 1 of its 2 batches"):
+        dump.merge("fbank", sets, out, 3)
+    with pytest.raises(UserError, match=r"shard 1/2 has 0 of its 3 batches"):
+        dump.merge("fbank", sets, out, 2)
+    with pytest.raises(UserError, match=r"shard 1/3 has 0 of its 2 batches"):
+        dump.merge("mfcc", sets, out, 3)
+    assert not (out / "test").exists()
+    assert tell(sets, out, shard="2/3").batches == 1
+    dump.merge("fbank", sets, out, 3)
+    assert content(out / "test") == calm
+
+
+def test_a_merge_goes_on_where_it_was_killed(sung, tell, calm, monkeypatch):
+    sets, out = [sung["test"]], Path("feats")
+    for shard in ("1/2", "2/2"):
+        tell(sets, out, shard=shard)
+    appended, append = [], dump.Archive.append
+
+    def dies_at_the_fourth(archive, ids, layers):
+        if len(appended) == 3:
+            raise KeyboardInterrupt
+        appended.append(append(archive, ids, layers))
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(dump.Archive, "append", dies_at_the_fourth)
+        dump.merge("fbank", sets, out, 2)
+    dump.merge("fbank", sets, out, 2)
+    assert content(out / "test") == calm
+
+
+@pytest.mark.parametrize("batches", range(6))
+def test_a_dump_that_is_interrupted_goes_on_after_its_last_whole_batch(sung, tell, calm, batches):
+    out = Path("feats")
+    with pytest.raises(KeyboardInterrupt):
+        tell([sung["test"]], out, dies_after=batches)
+    assert not (out / "test").exists()
+    assert tell([sung["test"]], out).batches == 6 - batches
+    assert content(out / "test") == calm
+
+
+def test_a_killed_dump_is_gone_on_with_and_gives_the_same_archives(sung, tmp_path):
+    out = tmp_path / "feats"
+    command = ["dump", "--encoder", "mfcc", "--data", str(sung["test"]), "--out", str(out)]
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "local")}
+    process = subprocess.Popen([sys.executable, "-m", "fangyan", *command], env=environment)
+    while process.poll() is None and not any(out.glob(".test.shards/*/.journal")):
+        time.sleep(0.001)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    dump.dump("mfcc", [sung["test"]], out)
+    dump.dump("mfcc", [sung["test"]], tmp_path / "calm")
+    assert (out / "test/mfcc/feats.ark").read_bytes() == (tmp_path / "calm/test/mfcc/feats.ark").read_bytes()
+
+
+def test_what_another_encoder_began_is_not_mixed_in(sung, tell, calm, monkeypatch):
+    out = Path("feats")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(dump, "identity", lambda spec: {"family": "another"})
+        tell([sung["test"]], out, dies_after=3)
+    assert tell([sung["test"]], out).batches == 6
+    assert content(out / "test") == calm
+
+
+def test_what_was_begun_with_batches_of_another_size_is_begun_anew(sung, tell, calm, monkeypatch):
+    out = Path("feats")
+    with pytest.raises(KeyboardInterrupt):
+        tell([sung["test"]], out, dies_after=3)
+    monkeypatch.setattr(dump, "BATCH_SECONDS", 100.0)
+    assert tell([sung["test"]], out).batches == 1
+
+
+def test_features_of_other_data_are_kept_until_the_new_ones_are_whole(sung, tell, calm, tmp_path):
+    out = Path("feats")
+    datadir.write(tmp_path / "test", datadir.read(sung["test"])[:3])
+    tell([tmp_path / "test"], out)
+    with pytest.raises(KeyboardInterrupt):
+        tell([sung["test"]], out, dies_after=1)
+    assert len(dump.read_features(out / "test", "layer00")) == 3
+    tell([sung["test"]], out)
+    assert content(out / "test") == calm
+
+
+def test_an_unreadable_recording_is_named_and_what_went_before_is_kept(sung, tell, tmp_path):
+    utterances = datadir.read(sung["test"])
+    lost = utterances[3]  # the shortest, so it comes late
+    wav = tmp_path / "later.wav"
+    datadir.write(tmp_path / "data", [*utterances[:3], Utterance(**vars(lost) | {"wav": str(wav)})])
+    with pytest.raises(DataError, match=rf"later\.wav: not readable .*no such file.*utterance {lost.id}"):
+        tell([tmp_path / "data"], tmp_path / "feats")
+    assert not (tmp_path / "feats/data").exists()
+    wav.symlink_to(lost.wav)
+    tell([tmp_path / "data"], tmp_path / "feats")
+    assert len(dump.read_features(tmp_path / "feats/data", "layer00")) == 4
+
+
+@pytest.mark.parametrize("shard", ["", "2", "0/3", "4/3", "1/0", "-1/3", "a/b", "1/2/3", "½/1"])
+def test_a_shard_that_is_none_is_refused(shard, tmp_path):
+    with pytest.raises(UserError, match=r"--shard is i/n, 2/4 for the second of four"):
+        dump.dump("fbank", [tmp_path], tmp_path, shard=shard)
+
+
+def test_the_command_line_dumps_shards_and_merges_them(sung, tmp_path):
+    common = ["dump", "--encoder", "fbank", "--data", str(sung["test"]), "--out", str(tmp_path / "feats")]
+
+    def run(*more):
+        return CliRunner().invoke(cli, [*common, *more])
+
+    assert run("--shard", "2/2").exit_code == 0
+    early = run("--merge", "2")
+    assert isinstance(early.exception, UserError) and "shard 1/2" in str(early.exception)
+    assert isinstance(run("--shard", "1/2", "--merge", "2").exception, UserError)
+    assert run("--merge", "-2").exit_code == 2
+    assert run("--shard", "1/2").exit_code == 0
+    assert "written" in run("--merge", "2").output
+    assert "up to date" in run().output
+    assert len(dump.read_features(tmp_path / "feats/test", "fbank")) == 24
+
+
+def test_a_set_in_which_an_utterance_is_twice_or_lacking_is_never_finished(sung, tmp_path):
+    (job,) = dump._unfinished("fbank", [sung["test"]], tmp_path)
+    archive, ids = job.archive(1, 1), [u.id for u in job.batches[0]]
+    matrix = np.zeros((1, 1), np.float32)
+    archive.append([*ids[:-1], ids[0]], [("x", [entry(key, matrix) for key in [*ids[:-1], ids[0]]])])
+    with pytest.raises(DataError, match=r"exactly once, got \S+ [02] times"):
+        job.finish(archive)
+    assert not job.home.exists()
