@@ -40,6 +40,12 @@ def sing(folder: Path, name: str, sentences=SENTENCES, varieties=("cmn", "yue", 
 
 
 @pytest.fixture(scope="session")
+def singer():
+    """The function `sing`."""
+    return sing
+
+
+@pytest.fixture(scope="session")
 def sung(tmp_path_factory) -> dict[str, Path]:
     """Data directories train, dev and test of the micro corpus."""
     folder = tmp_path_factory.mktemp("sung")

@@ -91,9 +91,11 @@ def test_the_peaks_are_where_the_posteriors_say():
     assert spans(encoder, np.zeros((5, 2), np.float32), "你我") == [Span(1, 2), Span(3, 4)]
 
 
-def test_an_encoder_without_ctc_aligns_nothing():
+def test_an_encoder_without_ctc_or_with_sentencepieces_aligns_nothing():
     assert spans(load_encoder("fbank"), np.zeros((5, 2), np.float32), "你我") == []
     model = SimpleNamespace(ctc=None)
+    assert spans(SimpleNamespace(model=model), np.zeros((5, 2), np.float32), "你我") == []
+    model = SimpleNamespace(ctc=object(), token_list=["<blank>", "<unk>", "我", "你我", "<sos/eos>"])
     assert spans(SimpleNamespace(model=model), np.zeros((5, 2), np.float32), "你我") == []
 
 

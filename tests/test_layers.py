@@ -7,9 +7,9 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "local" / "fangyan"
 FLOORS = (
-    "errors files text audio datadir layouts varieties provenance synthesis corpora config encoders asr cer "
-    "alignment dump seqsim similarity phonetics pronunciation retrieval control resampling statistics "
-    "synonymy report explain publish bench verbs __main__"
+    "errors files streams text audio datadir layouts clips varieties provenance synthesis corpora config mixture "
+    "encoders asr cer alignment dump seqsim similarity phonetics pronunciation retrieval control resampling statistics "
+    "synonymy report survey explain publish bench verbs __main__"
 ).split()
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

@@ -7,7 +7,10 @@ from click.testing import CliRunner
 from fangyan import __main__ as main
 from fangyan.errors import DataError
 
-VERBS = "data tokens stats train params decode score dump retrieve intervals compare control synonymy explain report pack publish bench".split()
+VERBS = (
+    "data mix survey tokens stats train params decode score dump retrieve intervals compare control synonymy "
+    "explain report pack publish bench"
+).split()
 
 
 def test_every_stage_has_its_verb_and_every_verb_explains_itself():

@@ -398,6 +398,35 @@ def test_the_encoder_is_controlled_for_sound_on_every_set(desk: Desk) -> None:
     assert value(desk.calls()[-1], "--quantile") == "0.5"
 
 
+def test_a_mixture_takes_the_place_of_a_corpus(desk: Desk) -> None:
+    desk.run("--mixture", "conf/mixtures/open.yaml", "--stop_stage", "data", "--nj", "3")
+    file = str(ROOT / "conf/mixtures/open.yaml")
+    wanted = ["--mixture", file, "--roots", "conf/corpora.yaml", "--out", "data", "--nj", "3"]
+    assert desk.calls() == [["-m", "fangyan", "mix", *wanted]]
+    result = desk.run("--mixture", "conf/mixtures/none.yaml")
+    assert result.returncode == 2 and "none.yaml: no such file" in result.stderr
+
+
+def test_patterns_stand_for_the_sets_that_the_data_stage_left(desk: Desk) -> None:
+    for name in ("train", "dev", "test_b", "test_a", "test c"):
+        (desk.recipe / "data" / name).mkdir(parents=True)
+    decode = ["--stage", "decode", "--stop_stage", "decode", "--test_sets"]
+    desk.run(*decode, "dev test_*")
+    assert desk.calls()[0][5:8] == ["--data=data/dev", "--data=data/test_a", "--data=data/test_b"]
+    desk.run(*decode, "far_* $(touch hacked)")
+    assert desk.calls()[0][5:8] == ["--data=data/far_*", "--data=data/$(touch", "--data=data/hacked)"]
+    assert not list(desk.recipe.rglob("hacked"))
+
+
+def test_sentencepieces_have_a_token_list_and_an_experiment_of_their_own(desk: Desk) -> None:
+    desk.run("--vocabulary", "300", "--stage", "tokens", "--stop_stage", "train")
+    tokens, *jobs = desk.calls()
+    assert value(tokens, "--vocabulary") == "300"
+    assert value(tokens, "--out") == "data/token_list/train_text_cmn_bpe300"
+    assert {value(call, "--tokens") for call in jobs} == {value(tokens, "--out")}
+    assert {value(call, "--exp") for call in jobs} == {"exp/e_branchformer_text_cmn_bpe300_seed1"}
+
+
 def test_exit_layers_are_decoded_and_scored_beside_the_whole_model(desk: Desk) -> None:
     arguments = ["--stage", "decode", "--stop_stage", "score", "--tag", "x", "--test_sets", "one two"]
     desk.run(*arguments)
@@ -446,6 +475,7 @@ def test_an_encoder_is_measured_without_training(desk: Desk) -> None:
     "arguments",
     [
         ["--target", "text", "--seed", "3"],
+        ["--vocabulary", "300"],
         ["--encoder", "espnet:x y.zip"],
         ["--tag", "it's"],
         ["--layers", "layer03 layer03+norm"],
@@ -531,7 +561,8 @@ def test_a_recipe_is_thin_and_passes_a_dry_run(recipe: Path, arguments: list[str
     result = subprocess.run(
         [recipe, "--dry_run", *arguments], capture_output=True, text=True, check=True, cwd="/"
     )
-    assert f"--corpus {recipe.parts[-3]}" in result.stdout
+    name = recipe.parts[-3]
+    assert f"--corpus {name}" in result.stdout or f"conf/mixtures/{name}.yaml" in result.stdout
 
 
 def test_the_recipes_are_found() -> None:

@@ -36,7 +36,7 @@ def spans(encoder: Encoder, output: np.ndarray, characters: str) -> list[Span]:
     """Where an ESPnet encoder with CTC heard each of ``characters``, as it stands in its token list.
 
     ``output``: (T, d) features of the encoder's last layer. A character that the model does not know is looked for as
-    ``<unk>``. Empty for an encoder without a CTC head. `DataError` as `forced`.
+    ``<unk>``. Empty for an encoder without a CTC head, or whose tokens are longer. `DataError` as `forced`.
     """
     import torch
 
@@ -44,6 +44,8 @@ def spans(encoder: Encoder, output: np.ndarray, characters: str) -> list[Span]:
     if getattr(model, "ctc", None) is None:
         return []
     known = {token: n for n, token in enumerate(model.token_list)}
+    if any(len(token) > 1 and token[0] != "<" for token in known):  # sentencepieces
+        return []
     with torch.inference_mode():
         posteriors = model.ctc.log_softmax(torch.from_numpy(output).to(encoder.device)[None])[0]
     return forced(posteriors.cpu().numpy(), [known.get(char, known["<unk>"]) for char in characters])

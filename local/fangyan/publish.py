@@ -4,13 +4,15 @@ from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
 
+import yaml
+
 from fangyan.encoders.espnet import locate
 from fangyan.errors import UserError
 from fangyan.files import atomic
 
 
 def pack(exp: Path) -> Path:
-    """``exp/model.zip``: configuration, averaged weights, statistics, results and figures, all at relative paths.
+    """``exp/model.zip``: configuration, weights, statistics, sentencepieces, results and figures, at relative paths.
 
     It loads with ``Speech2Text.from_pretrained("model.zip")`` and ``load_encoder("espnet:model.zip")``. Raises
     `UserError` where the experiment is not trained or lies outside the working directory (paths would be absolute).
@@ -22,7 +24,13 @@ def pack(exp: Path) -> Path:
         raise UserError(
             f"{exp}: pack from the recipe directory above it, so that the paths in the archive are relative"
         )
-    extras = [exp / "RESULTS.md", exp / "train.json", exp / "images", *([statistics] if statistics else [])]
+    pieces = yaml.safe_load(config.read_text(encoding="utf-8"))["bpemodel"]
+    extras = [
+        exp / "RESULTS.md",
+        exp / "train.json",
+        exp / "images",
+        *map(Path, filter(None, (statistics, pieces))),
+    ]
     with atomic(exp / "model.zip") as temporary, redirect_stdout(StringIO()):
         pack_funcs.pack(
             files={"asr_model_file": checkpoint},

@@ -1,9 +1,14 @@
+import json
+from dataclasses import replace
+
 import pytest
 
 from fangyan import datadir
-from fangyan.asr.experiment import targets, write_tokens
+from fangyan.asr.experiment import Experiment, targets, write_tokens
 from fangyan.datadir import Utterance
 from fangyan.errors import DataError, UserError
+from fangyan.files import DONE
+from fangyan.text import NormalForm
 
 
 @pytest.fixture
@@ -35,9 +40,43 @@ def test_the_target_chooses_the_wording(data, tmp_path):
     assert "好" in (tmp_path / "tokens/tokens.txt").read_text()
 
 
+def test_the_form_chooses_what_is_written_down(data, tmp_path):
+    (data / "text").write_text("u0 我\nu1 我OK, OK\n")
+    latin = NormalForm(latin=True)
+    assert targets(data, "text", latin) == {"u0": "我", "u1": "我ok ok"}
+    out = tmp_path / "tokens"
+    assert write_tokens(data, "text", out)
+    assert write_tokens(data, "text", out, latin) and not write_tokens(data, "text", out, latin)
+    tokens = (out / "tokens.txt").read_text().splitlines()
+    assert sorted(tokens[2:-1]) == ["<space>", "k", "o", "我"]
+
+
+def test_token_lists_of_the_default_form_stay_finished_without_a_word_on_it(data, tmp_path):
+    write_tokens(data, "text", tmp_path / "tokens")
+    stamp = json.loads((tmp_path / "tokens" / DONE).read_text())
+    assert set(stamp) == {"text", "target"}
+
+
+def test_sentencepieces_are_listed_in_place_of_characters(data, tmp_path):
+    (data / "text").write_text("u0 我我吃\nu1 吃我\n")
+    out = tmp_path / "tokens"
+    assert write_tokens(data, "text", out, vocabulary=3) and not write_tokens(data, "text", out, vocabulary=3)
+    tokens = (out / "tokens.txt").read_text().splitlines()
+    assert (tokens[:2], tokens[-1], len(tokens)) == (["<blank>", "<unk>"], "<sos/eos>", 5)
+    job = Experiment(*[tmp_path] * 3, out, "text", 1, tmp_path)
+    assert job.vocabulary == tokens and set(job.split("我吃吃")) <= set(tokens)
+    assert write_tokens(data, "text", out) and job.split("我吃吃") == ["我", "吃", "吃"]
+
+
+def test_an_experiment_says_its_form_in_words(tmp_path):
+    job = Experiment(*[tmp_path] * 4, "text", 1, tmp_path)
+    assert job.form == NormalForm()
+    assert replace(job, text_form="latin=true").form == NormalForm(latin=True)
+
+
 def test_an_unknown_target_and_a_transcript_without_han_are_refused(data):
     with pytest.raises(UserError, match="unknown target 'ipa': known are text_cmn, text"):
         targets(data, "ipa")
     (data / "text").write_text("u0 我\nu1 OK\n")
-    with pytest.raises(DataError, match="text:2: a transcript has Han characters, got none for u1"):
+    with pytest.raises(DataError, match="text:2: a transcript has Han characters, or .*, got none for u1"):
         targets(data, "text")

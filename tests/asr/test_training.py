@@ -70,7 +70,11 @@ def test_unknown_keys_are_refused_before_anything_runs(job, tmp_path):
         collect_stats(replace(job, config=bad, exp=tmp_path / "exp"))
 
 
-@pytest.mark.parametrize("path", sorted(ROOT.glob("conf/train/*.yaml")), ids=lambda p: p.stem)
+@pytest.mark.parametrize(
+    "path",
+    sorted([*ROOT.glob("conf/train/*.yaml"), *ROOT.glob("egs2/*/*/conf/train/*.yaml")]),
+    ids=lambda p: p.stem,
+)
 def test_espnet_knows_every_key_of_our_configurations(path):
     settings = compose(path)
     check_keys(settings, known_keys(settings), str(path))

@@ -10,6 +10,7 @@ from fangyan.errors import UserError
 from fangyan.files import read_table, write_table
 from fangyan.seqsim import seqsim
 from fangyan.similarity import concatenate
+from fangyan.text import NormalForm
 
 FILES = ["characters.tsv", "cosines.tsv", "frames.tsv", "similarity.png"]
 QUERY, TARGET = "yuetest-s00", "cmntest-s00"  # 我吃饭
@@ -72,6 +73,12 @@ def test_what_is_not_there_is_answered_with_what_is(job, sung, tmp_path):
         explain.explain_telling("fbank", tmp_path / "feats", sets, tmp_path, 0)
     with pytest.raises(UserError, match="run the stage retrieve first"):
         explain.chosen_on(tmp_path / "retrieval/dev")
+
+
+def test_the_form_is_what_the_model_was_trained_to_write(tmp_path):
+    assert explain.form(f"espnet:{tmp_path}") == explain.form("fbank") == NormalForm()
+    (tmp_path / "train.json").write_text('{"target": "text", "text_form": "script=s2t"}')
+    assert explain.form(f"espnet:{tmp_path}") == NormalForm(script="s2t")
 
 
 def test_the_wording_is_what_the_model_was_trained_to_write(tmp_path):

@@ -7,10 +7,13 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." >/dev/null && pwd)
 corpus=mini_sinitic  # a corpus of local/fangyan/corpora
 corpus_dir=""  # where the corpus lies, or where an embedded one is made
 corpus_options=""  # what the corpus lets one choose: NAME=VALUE, several separated by semicolons
+mixture=""  # several corpora instead: which ones, a file of conf/mixtures; where they lie is in conf/corpora.yaml
 train_set=train  # set to train on
 dev_set=dev  # set that chooses checkpoint and layer; with --encoder it may be empty: no layer is chosen
-test_sets="test"  # sets to report, separated by spaces
+test_sets="test"  # sets to report, separated by spaces; test_* stands for all that begin so
 target=text_cmn  # what the model writes: text_cmn (the Mandarin wording) or text (the variety's own)
+text_form=""  # normal form, NAME=VALUE words: latin=true, digits=kept|spoken, script=s2t|kept, variants=true (default: Han alone)
+vocabulary=0  # so many sentencepieces to write instead of characters (0: characters)
 train_config=conf/train/e_branchformer.yaml  # training configuration, of the recipe or else of the repository
 decode_config=conf/decode.yaml  # decoding configuration, of the recipe or else of the repository
 exit_layers=""  # encoder layers to decode from as well, layer02 layer03 ...; each takes as long as decoding itself
@@ -43,6 +46,13 @@ in_recipe_or_repository() { # FILE -> its path
   fi
 }
 
+sets_of() { # PATTERN... -> the names of the sets in data/ that each stands for, or else itself
+  local IFS='' pattern path
+  for pattern; do
+    for path in data/$pattern; do echo "${path#data/}"; done
+  done
+}
+
 as_file_name() { # TEXT
   echo "${1//[^A-Za-z0-9._-]/_}"
 }
@@ -55,7 +65,12 @@ read -r -d '' -a scored <<<"$layers" || true
 [ ${#tests[@]} -gt 0 ] || die "--test_sets needs a set to report"
 [ -n "$dev_set$encoder" ] || die "training needs --dev_set; without one, measure an encoder: --encoder SPEC"
 
-same=(./run.sh --target "$target")
+mixture=${mixture:+$(in_recipe_or_repository "$mixture")}
+pieces=""
+[ "$vocabulary" = 0 ] || pieces=_bpe$vocabulary
+writing=(--target "$target" ${text_form:+--text_form "$text_form"})
+written=$target${text_form:+_$(as_file_name "$text_form")}$pieces
+same=(./run.sh "${writing[@]}" ${pieces:+--vocabulary "$vocabulary"})
 if [ -n "$encoder" ]; then
   same+=(--encoder "$encoder")
   leave_out "an encoder is given" tokens stats train decode score pack
@@ -64,17 +79,16 @@ else
   same+=(--train_config "$train_config" --seed "$seed" ${init:+--init "$init"})
   train_config=$(in_recipe_or_repository "$train_config")
   decode_config=$(in_recipe_or_repository "$decode_config")
-  tag=${tag:-$(basename "${train_config%.*}")_${target}_seed$seed}
+  tag=${tag:-$(basename "${train_config%.*}")_${written}_seed$seed}
 fi
 exp=exp/$tag
 printf -v command '%q ' "${same[@]}" ${layers:+--layers "$layers"} --tag "$tag"
-tokens=data/token_list/${train_set}_$target
+tokens=data/token_list/${train_set}_$written
 job=(--config "$train_config" --train "data/$train_set" --dev "data/$dev_set" --tokens "$tokens"
-  --target "$target" --seed "$seed" --exp "$exp" ${init:+--init "$init"})
+  "${writing[@]}" --seed "$seed" --exp "$exp" ${init:+--init "$init"})
 
 # What is measured: SPECs, and the folder of each.
 specs=("${encoder:-espnet:$exp}") homes=("$exp")
-sets=(${dev_set:+"$dev_set"} "${tests[@]}")
 for rival in "${rivals[@]}"; do
   case $rival,${specs[0]} in
     random,espnet:*) specs+=("random:${specs[0]#espnet:}") ;;
@@ -88,12 +102,18 @@ run cd "$PWD"
 run . "$root/utils/path.sh"
 
 if stage 1 data "Prepare Kaldi data directories: data/SET"; then
-  run python -m fangyan data --corpus "$corpus" ${corpus_dir:+--corpus_dir "$corpus_dir"} \
-    "${choices[@]/#/--corpus_option=}" --out data --nj "$nj"
+  if [ -n "$mixture" ]; then
+    run python -m fangyan mix --mixture "$mixture" --roots conf/corpora.yaml --out data --nj "$nj"
+  else
+    run python -m fangyan data --corpus "$corpus" ${corpus_dir:+--corpus_dir "$corpus_dir"} \
+      "${choices[@]/#/--corpus_option=}" --out data --nj "$nj"
+  fi
 fi
+mapfile -t tests < <(sets_of "${tests[@]}")
+sets=(${dev_set:+"$dev_set"} "${tests[@]}")
 
 if stage 2 tokens "List the tokens of the training transcripts"; then
-  run python -m fangyan tokens --data "data/$train_set" --target "$target" --out "$tokens"
+  run python -m fangyan tokens --data "data/$train_set" "${writing[@]}" ${pieces:+--vocabulary "$vocabulary"} --out "$tokens"
 fi
 
 if stage 3 stats "Collect lengths, mean and variance of the training data"; then
@@ -114,7 +134,7 @@ fi
 
 if stage 6 score "Score the character error rate of each variety"; then
   for set in "${tests[@]}"; do
-    run python -m fangyan score --decode "$exp/decode/$set" --data "data/$set" --target "$target" \
+    run python -m fangyan score --decode "$exp/decode/$set" --data "data/$set" "${writing[@]}" \
       ${exits[0]:+--exits "$exp/early_exit/$set"}
   done
 fi

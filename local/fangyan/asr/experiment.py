@@ -1,13 +1,15 @@
 """What a training run depends on, and what its model is to write down."""
 
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from fangyan import datadir
+from fangyan.asr import pieces
 from fangyan.errors import DataError, UserError
 from fangyan.files import fingerprint, produce, write_text
-from fangyan.text import normalise
+from fangyan.text import DEFAULT, NormalForm, normalise
 
 TARGETS = ("text_cmn", "text")
 """What the model writes down: the Mandarin wording or the variety's own."""
@@ -17,7 +19,8 @@ TARGETS = ("text_cmn", "text")
 class Experiment:
     """What a training run depends on. ``exp``: its folder; ``train``, ``dev``: data; ``tokens``: token list folders.
 
-    ``init``: whose weights the encoder starts from (`asr.initialise`); empty: random ones.
+    ``init``: whose weights the encoder starts from (`asr.initialise`); empty: random ones. ``text_form``: words of a
+    `text.NormalForm`; empty: Han characters.
     """
 
     config: Path
@@ -28,6 +31,12 @@ class Experiment:
     seed: int
     exp: Path
     init: str = ""
+    text_form: str = ""
+
+    @property
+    def form(self) -> NormalForm:
+        """The normal form of what the model writes down."""
+        return NormalForm.parse(self.text_form)
 
     @property
     def stats(self) -> Path:
@@ -39,29 +48,51 @@ class Experiment:
         """The tokens, in ESPnet's order."""
         return (self.tokens / "tokens.txt").read_text(encoding="utf-8").split()
 
+    @property
+    def split(self) -> Callable[[str], Sequence[str]]:
+        """What splits a text into its tokens: sentencepieces where the token list is made of such, or characters."""
+        return pieces.splitter(self.tokens / pieces.MODEL)
+
     def sets(self) -> dict[str, Path]:
         """The data directories by ESPnet's name of their role."""
         return {"train": self.train, "valid": self.dev}
 
 
-def targets(data: Path, target: str) -> dict[str, str]:
+def targets(data: Path, target: str, form: NormalForm = DEFAULT) -> dict[str, str]:
     """Utterance id -> normalised ``target`` wording; `DataError` for an utterance of which nothing remains."""
     if target not in TARGETS:
         raise UserError(f"unknown target {target!r}: known are {', '.join(TARGETS)}")
     file = data / target
-    normal = {key: normalise(text) for key, text in datadir.read_map(file).items()}
+    normal = {key: normalise(text, form) for key, text in datadir.read_map(file).items()}
     for n, (key, text) in enumerate(normal.items(), 1):
         if not text:
-            raise DataError(f"{file}:{n}: a transcript has Han characters, got none for {key}")
+            raise DataError(
+                f"{file}:{n}: a transcript has Han characters, or what else its form keeps, got none for {key}"
+            )
     return normal
 
 
-def write_tokens(data: Path, target: str, out: Path) -> bool:
-    """Whether ``out/tokens.txt`` had to be written: the characters of a set, most frequent first, in ESPnet's form."""
+def write_tokens(data: Path, target: str, out: Path, form: NormalForm = DEFAULT, vocabulary: int = 0) -> bool:
+    """Whether ``out/tokens.txt`` had to be written, in ESPnet's form: the characters of a set, most frequent first.
+
+    With a ``vocabulary`` above 0 so many sentencepieces instead; their model is beside it. The space between two Latin
+    words is the character ``<space>``, as ESPnet's tokeniser has it.
+    """
 
     def build(folder: Path) -> None:
-        counts = Counter(char for text in targets(data, target).values() for char in text)
-        chars = sorted(counts, key=lambda char: (-counts[char], char))
-        write_text(folder / "tokens.txt", "\n".join(["<blank>", "<unk>", *chars, "<sos/eos>"]) + "\n")
+        texts = list(targets(data, target, form).values())
+        tokens = pieces.learn(texts, vocabulary, folder) if vocabulary else _characters(texts)
+        write_text(folder / "tokens.txt", "\n".join(["<blank>", "<unk>", *tokens, "<sos/eos>"]) + "\n")
 
-    return produce(out, {"text": fingerprint(data / target), "target": target}, build)
+    inputs = {"text": fingerprint(data / target), "target": target} | stamped(form)
+    return produce(out, inputs | ({"vocabulary": vocabulary} if vocabulary else {}), build)
+
+
+def _characters(texts: Sequence[str]) -> list[str]:
+    counts = Counter(char for text in texts for char in text)
+    return [char.replace(" ", "<space>") for char in sorted(counts, key=lambda char: (-counts[char], char))]
+
+
+def stamped(form: NormalForm) -> dict[str, str]:
+    """What a form adds to the inputs that finished work is recognised by: nothing where it is the default."""
+    return {} if form == DEFAULT else {"form": repr(form)}

@@ -1,7 +1,7 @@
 """Utterances whose length does not fit: too long or too short for the encoder, or shorter than their CTC target."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -16,9 +16,9 @@ from fangyan.files import write_table
 COLUMNS = ("id", "set", "frames", "needed")
 
 
-def ctc_frames(text: str) -> int:
-    """The frames that CTC needs to write a text: one a character, and a blank between equal neighbours."""
-    return len(text) + sum(a == b for a, b in pairwise(text))
+def ctc_frames(tokens: Sequence[str]) -> int:
+    """The frames that CTC needs to write tokens: one for each, and a blank between equal neighbours."""
+    return len(tokens) + sum(a == b for a, b in pairwise(tokens))
 
 
 def check_lengths(job: Experiment) -> None:
@@ -46,9 +46,9 @@ def _samples(job: Experiment, role: str) -> Iterator[tuple[str, int]]:
 
 
 def _short(job: Experiment, role: str, model) -> Iterator[dict[str, Any]]:
-    texts = datadir.read_map(job.stats / role / "text")
+    texts, split = datadir.read_map(job.stats / role / "text"), job.split
     for key, samples in _samples(job, role):
-        frames, needed = frame_count(model, samples), ctc_frames(texts[key])
+        frames, needed = frame_count(model, samples), ctc_frames(split(texts[key]))
         if frames < needed:
             yield {"id": key, "set": job.sets()[role].name, "frames": frames, "needed": needed}
 

@@ -83,8 +83,11 @@ def known_keys(settings: Mapping[str, Any]) -> dict[str, Any]:
     return known
 
 
-def sketch(config: Path, tokens: Sequence[str]):
-    """The model of a configuration that writes ``tokens``, without memory for its weights (torch's meta device)."""
+def sketch(config: Path, tokens: Sequence[str], device: str = "meta"):
+    """The model of a configuration that writes ``tokens``: on torch's meta device, without memory for its weights.
+
+    On another device the weights are random.
+    """
     import torch
 
     settings = configs.compose(config)
@@ -93,7 +96,7 @@ def sketch(config: Path, tokens: Sequence[str]):
     parser = task.get_parser()
     parser.set_defaults(**settings, token_list=list(tokens))
     arguments = vars(parser.parse_args([])) | {"normalize": None, "normalize_conf": {}, "init": None}
-    with torch.device("meta"):
+    with torch.device(device):
         return task.build_model(Namespace(**arguments))
 
 

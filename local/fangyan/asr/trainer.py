@@ -1,20 +1,25 @@
 """ESPnet's ASR task and trainer with what training here needs beyond them; importing it imports ESPnet.
 
-Two keys more in a configuration: ``freeze_layers`` and ``layer_decay``. A loss that is not finite stops the run.
+Two keys more in a configuration: ``freeze_layers`` and ``layer_decay``; ``batch_type: catpow`` (with ``iterator_type:
+category``) draws varieties by a power of their hours, as `fangyan.asr.sampling` says. A loss that is not finite stops
+the run.
 They are classes of a module, so that the worker processes of several GPUs find them, and Whisper, by import.
 ``python -m fangyan.asr.trainer`` is ESPnet's ``asr_train`` with them.
 """
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import torch
-from espnet2.tasks.abs_task import optim_classes
+from espnet2.iterators.abs_iter_factory import AbsIterFactory
+from espnet2.tasks.abs_task import IteratorOptions, optim_classes
 from espnet2.tasks.asr import ASRTask
 
 import fangyan.encoders.espnet_whisper  # noqa: F401  (registers Whisper)
+from fangyan.asr.balanced import BalancedIterFactory
 from fangyan.asr.checkpoints import whole_checkpoints
 from fangyan.errors import DataError
 
@@ -37,7 +42,7 @@ class Trainer(ASRTask.trainer):
 
 
 class Task(ASRTask):
-    """ESPnet's ASR task with frozen layers, layer-wise learning rates and losses that are watched."""
+    """ESPnet's ASR task with balanced varieties, frozen layers, layer-wise learning rates, losses that are watched."""
 
     trainer = Trainer
 
@@ -65,6 +70,16 @@ class Task(ASRTask):
         data = (args.valid_data_path_and_name_and_type, args.train_data_path_and_name_and_type)
         model.register_forward_hook(partial(_refuse_what_is_not_finite, data), with_kwargs=True)
         return model
+
+    @classmethod
+    def build_category_iter_factory(
+        cls, args: Namespace, iter_options: IteratorOptions, mode: str
+    ) -> AbsIterFactory:
+        if iter_options.batch_type != "catpow":
+            return super().build_category_iter_factory(args, iter_options, mode)
+        if mode != "train":  # the whole set, once
+            return cls.build_sequence_iter_factory(args, replace(iter_options, batch_type="numel"), mode)
+        return BalancedIterFactory(args, iter_options, cls.build_dataset(args, iter_options))
 
     @classmethod
     def build_optimizers(cls, args: Namespace, model: torch.nn.Module) -> list[torch.optim.Optimizer]:

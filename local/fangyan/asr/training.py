@@ -7,9 +7,11 @@ from typing import Any
 
 from fangyan import audio, datadir, provenance
 from fangyan import config as configs
-from fangyan.asr.experiment import Experiment, targets
+from fangyan.asr.experiment import Experiment, stamped, targets
 from fangyan.asr.initialise import WEIGHTS, write_weights
 from fangyan.asr.lengths import check_lengths
+from fangyan.asr.pieces import MODEL
+from fangyan.asr.sampling import WEIGHTS as CORPUS_WEIGHTS
 from fangyan.asr.task import run
 from fangyan.encoders.espnet import locate
 from fangyan.errors import DataError, UserError
@@ -35,7 +37,7 @@ def train(job: Experiment) -> bool:
     settings = configs.compose(job.config)
     lasting = {key: value for key, value in settings.items() if key not in LENGTHENING}
     inputs = {"config": fingerprint(lasting), "seed": job.seed, "stats": fingerprint(job.stats / DONE)}
-    inputs |= _start(job, settings)
+    inputs |= _start(job, settings) | _weighted(job, settings)
     finished = inputs | {key: settings.get(key) for key in LENGTHENING}
     if is_done(job.exp, finished):
         return False
@@ -63,17 +65,32 @@ def _start(job: Experiment, settings: Mapping[str, Any]) -> dict[str, str]:
     return {"init": fingerprint(home / WEIGHTS)}
 
 
+def _weighted(job: Experiment, settings: Mapping[str, Any]) -> dict[str, str]:
+    """What the corpora of the training data weigh; nothing where they weigh the same."""
+    weights = job.train / CORPUS_WEIGHTS
+    if not weights.exists():
+        return {}
+    if settings.get("batch_type") != "catpow":
+        raise UserError(
+            f"{weights}: corpora that weigh differently need `iterator_type: category` and `batch_type: catpow` in "
+            f"{job.config}"
+        )
+    return {"weights": fingerprint(weights)}
+
+
 def _stats_inputs(job: Experiment) -> dict[str, Any]:
     settings = configs.compose(job.config)
     frontend = {key: value for key, value in settings.items() if key.startswith("frontend")}
-    tokens = fingerprint(job.tokens / "tokens.txt")
+    tokens = fingerprint(
+        *(job.tokens / name for name in ("tokens.txt", MODEL) if (job.tokens / name).exists())
+    )
     data = {role: datadir.identity(path) for role, path in job.sets().items()}
-    return {"tokens": tokens, "frontend": frontend, "target": job.target} | data
+    return {"tokens": tokens, "frontend": frontend, "target": job.target} | stamped(job.form) | data
 
 
 def _collect_stats(job: Experiment, folder: Path) -> None:
     for role, data in job.sets().items():
-        text = "".join(f"{key} {value}\n" for key, value in targets(data, job.target).items())
+        text = "".join(f"{key} {value}\n" for key, value in targets(data, job.target, job.form).items())
         write_text(folder / role / "text", text)
     raw = {"normalize": None, "normalize_conf": {}, "batch_type": "unsorted", "batch_size": 32}
     shapes = {f"{role}_shape_file": [str(data / "wav.scp")] for role, data in job.sets().items()}
@@ -110,11 +127,9 @@ def _same_utterances(where: Path, found: Mapping, expected: Mapping) -> None:
 
 
 def _data_arguments(job: Experiment, stats: Path) -> dict[str, Any]:
-    arguments: dict[str, Any] = {
-        "token_type": "char",
-        "token_list": str(job.tokens / "tokens.txt"),
-        "seed": job.seed,
-    }
+    arguments: dict[str, Any] = {"token_list": str(job.tokens / "tokens.txt"), "seed": job.seed}
+    model = job.tokens / MODEL
+    arguments |= {"token_type": "bpe", "bpemodel": str(model)} if model.exists() else {"token_type": "char"}
     for role, data in job.sets().items():
         arguments[f"{role}_data_path_and_name_and_type"] = [
             f"{data / 'wav.scp'},speech,sound",
@@ -141,6 +156,7 @@ def _summary(job: Experiment) -> dict[str, Any]:
     return {
         "seed": job.seed,
         "target": job.target,
+        "text_form": job.text_form,
         "init": job.init or "random",
         "train_set": job.train.name,
         "dev_set": job.dev.name,

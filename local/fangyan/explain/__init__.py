@@ -31,7 +31,7 @@ from fangyan.report.records import records
 from fangyan.report.results import Pair, choose
 from fangyan.retrieval import each_set
 from fangyan.similarity import concatenate
-from fangyan.text import normalise
+from fangyan.text import NormalForm, normalise
 
 FRAMES = ("side", "frame", "seconds", "match", "cosine")
 CHARACTERS = (
@@ -43,16 +43,17 @@ TELLING = ("folder", "kind", "answer", "query", "candidate", "score", "margin")
 
 @dataclass(frozen=True)
 class Listener:
-    """An encoder at one of its layers; with a ``wording``, it hears the characters of that, too."""
+    """An encoder at one of its layers; with a ``wording``, it hears the characters of that in ``form``, too."""
 
     encoder: Encoder
     layer: str
     wording: str
+    form: NormalForm
 
     def hear(self, utterance: Utterance) -> Heard:
         """The utterance at the layer, without characters where it is too short for them."""
         features = self.encoder(audio.read(utterance.wav))
-        text = normalise(getattr(utterance, self.wording)) if self.wording else ""
+        text = normalise(getattr(utterance, self.wording), self.form) if self.wording else ""
         try:
             peaks = alignment.spans(self.encoder, features[self.encoder.layers[-1]], text) if text else []
         except DataError:  # a wrong transcript, most likely: just what a miss is looked at for
@@ -89,7 +90,7 @@ def explain(
     inputs = {"encoder": identity(spec), "layer": layer, "wording": wording, "pair": [vars(u) for u in pair]}
 
     def build(folder: Path) -> None:
-        _listener(load_encoder(spec), layer, wording).explain(*pair, folder)
+        _listener(load_encoder(spec), layer, wording, form(spec)).explain(*pair, folder)
 
     return produce(out / f"{query}--{target}".replace("/", "_"), inputs, build)
 
@@ -116,7 +117,7 @@ def explain_telling(
     encoder = cache(partial(load_encoder, spec))  # loaded once, and only if there is work
 
     def write(of_set: Path, data: Path, layers: Sequence[str], folder: Path) -> None:
-        _explain_telling(_listener(encoder(), layers[-1], wording), of_set, data, count, folder)
+        _explain_telling(_listener(encoder(), layers[-1], wording, form(spec)), of_set, data, count, folder)
 
     return each_set(feats, sets, out, settings, write, [layer] if layer else [])
 
@@ -128,23 +129,30 @@ def writes(spec: str, wording: str = "") -> str:
     """
     if wording and wording not in TARGETS:
         raise UserError(f"unknown wording {wording!r}: known are {', '.join(TARGETS)}")
-    family, _, argument = spec.partition(":")
-    summary = Path(argument) / "train.json"
-    if family != "espnet":
+    if not spec.startswith("espnet:"):
         return ""
-    if not wording and summary.exists():
-        return json.loads(summary.read_text(encoding="utf-8"))["target"]
-    return wording or TARGETS[0]
+    return wording or _trained(spec).get("target", TARGETS[0])
 
 
-def _listener(encoder: Encoder, layer: str, wording: str) -> Listener:
+def form(spec: str) -> NormalForm:
+    """The normal form that the experiment was trained to write, the default one where that is not known."""
+    return NormalForm.parse(_trained(spec).get("text_form", ""))
+
+
+def _trained(spec: str) -> dict:
+    """What the experiment folder ``espnet:FOLDER`` says of its training; empty where there is none."""
+    summary = Path(spec.partition(":")[2]) / "train.json"
+    return json.loads(summary.read_text(encoding="utf-8")) if summary.exists() else {}
+
+
+def _listener(encoder: Encoder, layer: str, wording: str, form: NormalForm) -> Listener:
     """The encoder at ``layer`` or, if that is empty, at its last; `UserError` for a layer that it lacks."""
     for name in layer.split("+") if layer else ():
         if name not in encoder.layers:
             raise UserError(
                 f"--layer {layer}: known are {', '.join(encoder.layers)}, joined by + to concatenate them"
             )
-    return Listener(encoder, layer or encoder.layers[-1], wording)
+    return Listener(encoder, layer or encoder.layers[-1], wording, form)
 
 
 def _explain_telling(listener: Listener, feats: Path, data: Path, count: int, folder: Path) -> None:

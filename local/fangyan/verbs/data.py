@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from fangyan.verbs import cli, option
+import click
+
+from fangyan.verbs import cli, option, say
 
 
 @cli.command()
@@ -25,3 +27,36 @@ def data(
     from fangyan.corpora import options, prepare
 
     prepare(corpus, corpus_dir, out, nj, limit, **options(corpus, corpus_option))
+
+
+@cli.command()
+@option("mixture", "which corpora, and how much of each: YAML, as in conf/mixtures")
+@option("roots", "where the corpora lie: YAML, corpus: folder", default=Path("conf/corpora.yaml"))
+@option("out", "folder of the data directories", default=Path("data"))
+@option("nj", "parallel jobs", int, default=1)
+def mix(mixture: Path, roots: Path, out: Path, nj: int) -> None:
+    """Kaldi data directories of several corpora together."""
+    from fangyan.mixture import mix
+
+    mix(mixture, roots, out, nj)
+
+
+@cli.command()
+@click.argument(
+    "data",
+    nargs=-1,
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="DIR...",
+    help="data directories",
+)
+@option("out", "folder of the survey", default=Path("exp/survey"))
+@click.option("--audio", is_flag=True, help="read all recordings, too: level, silence, clipping (slow)")
+@option("nj", "parallel jobs, for --audio", int, default=1)
+def survey(data: tuple[Path, ...], out: Path, audio: bool, nj: int) -> None:
+    """What data directories hold, what they share and what in them looks wrong."""
+    from fangyan.report import headline
+    from fangyan.survey import survey
+
+    say(survey(data, out, audio, nj), out)
+    click.echo(headline(out / "SURVEY.md"))

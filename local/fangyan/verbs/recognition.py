@@ -7,6 +7,13 @@ import click
 
 from fangyan.verbs import cli, option, say
 
+text_form = option(
+    "text_form",
+    "normal form of transcripts, NAME=VALUE words out of latin digits script variants (latin=true digits=spoken)",
+    str,
+    default="",
+)
+
 
 def experiment(verb: Callable) -> Callable:
     """The options of a training run, handed over as one `asr.Experiment`."""
@@ -24,6 +31,7 @@ def experiment(verb: Callable) -> Callable:
             str,
             default="",
         ),
+        text_form,
     )
 
     def with_job(**values) -> None:
@@ -40,12 +48,15 @@ def experiment(verb: Callable) -> Callable:
 @cli.command()
 @option("data", "training data directory")
 @option("target", "text_cmn or text", str)
+@option("vocabulary", "so many sentencepieces instead of characters (0: characters)", int, default=0)
+@text_form
 @option("out", "folder for tokens.txt")
-def tokens(data: Path, target: str, out: Path) -> None:
+def tokens(data: Path, target: str, vocabulary: int, text_form: str, out: Path) -> None:
     """The token list of a training set."""
     from fangyan.asr import write_tokens
+    from fangyan.text import NormalForm
 
-    say(write_tokens(data, target, out), out)
+    say(write_tokens(data, target, out, NormalForm.parse(text_form), vocabulary), out)
 
 
 @experiment
@@ -98,11 +109,14 @@ def decode(exp: Path, data: tuple[Path, ...], config: Path, exit_layer: tuple[st
 @option("data", "data directory")
 @option("target", "text_cmn or text", str)
 @option("exits", "folder of hypotheses by exit layer, <layer>/text: scored as well", default=None)
-def score(decode: Path, data: Path, target: str, exits: Path | None) -> None:
+@text_form
+def score(decode: Path, data: Path, target: str, exits: Path | None, text_form: str) -> None:
     """The character error rate of each variety, and of each exit layer."""
     from fangyan import cer
+    from fangyan.text import NormalForm
 
-    rows = cer.score(decode, data, target)
-    for row in cer.score_exits(exits, decode, data, target) if exits else rows:
+    form = NormalForm.parse(text_form)
+    rows = cer.score(decode, data, target, form)
+    for row in cer.score_exits(exits, decode, data, target, form) if exits else rows:
         place = f"{row.get('layer', '')} {row['variety']:8}".lstrip()
         click.echo(f"{place} {row['sentences']:5} sentences  CER {100 * row['cer']:5.1f} %")
