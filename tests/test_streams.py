@@ -60,7 +60,7 @@ def test_parquet_gives_the_same(tmp_path):
     found = places(path)
     assert (found[0], found[149]) == ((": row 1", {"id": "0"}), (": row 150", {"id": "149"}))
     path.write_bytes(b"PAR1 cut off")
-    with pytest.raises(DataError, match="not readable as Parquet"):
+    with pytest.raises(DataError, match="not readable as parquet"):
         list(rows(path))
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from fangyan.datadir import Dropped, Utterance
 from fangyan.errors import DataError, UserError
-from fangyan.layouts import apart, listing, recordings, utterance, weeded
+from fangyan.layouts import divided, listing, recordings, utterance, weeded
 from fangyan.streams import READERS, Row, rows
 
 NAMES = {
@@ -68,9 +68,7 @@ def trained(
     listed = chain.from_iterable(map(rows, files))
     records = weeded(_clip(where, row, wavs, variety, surest, translated) for where, row in listed)
     chosen = set(sorted({r.speaker for r in records if isinstance(r, Utterance)})[::HELD_OUT])
-    dev = [r for r in records if isinstance(r, Utterance) and r.speaker in chosen]
-    train = [r for r in records if not (isinstance(r, Utterance) and r.speaker in chosen)]
-    return {"train": apart(train, chain(dev, held_out)), "dev": dev}
+    return divided(records, chosen, held_out)
 
 
 def _clip(

@@ -5,7 +5,7 @@ one is a `DataError` that says what was expected and what was found. No audio is
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -198,3 +198,12 @@ def apart(
         return record
 
     return [judged(record) for record in train]
+
+
+def divided(
+    records: Sequence[Utterance | Dropped], chosen: Container[str], held_out: Iterable[Utterance | Dropped]
+) -> dict[str, list[Utterance | Dropped]]:
+    """Train and dev: dev is the utterances of the ``chosen`` speakers, train is `apart` from dev and ``held_out``."""
+    dev = [r for r in records if isinstance(r, Utterance) and r.speaker in chosen]
+    train = [r for r in records if not (isinstance(r, Utterance) and r.speaker in chosen)]
+    return {"train": apart(train, [*dev, *held_out]), "dev": dev}

@@ -4,6 +4,7 @@ import csv
 import json
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import starmap
 from pathlib import Path
 
 from fangyan.errors import DataError
@@ -25,10 +26,10 @@ def rows(path: Path, array: str = "") -> Iterator[tuple[str, Row]]:
         raise DataError(f"{path}: a table is one of {' '.join(READERS)}, got {path.suffix!r}")
     if not path.is_file():
         raise DataError(f"{path}: no such file")
-    return _json(path, array) if array else READERS[path.suffix](path)
+    return starmap(_row, _json(path, array) if array else READERS[path.suffix](path))
 
 
-def _json(path: Path, array: str = "") -> Iterator[tuple[str, Row]]:
+def _json(path: Path, array: str = "") -> Iterator[tuple[str, object]]:
     import ijson
 
     with path.open("rb") as stream:
@@ -39,13 +40,13 @@ def _json(path: Path, array: str = "") -> Iterator[tuple[str, Row]]:
         stream.seek(len(BOM) if head.startswith(BOM) else 0)
         try:
             for n, value in enumerate(ijson.items(stream, f"{array}.item".lstrip("."), use_float=True), 1):
-                yield _row(f"{path}: {array or 'object'} {n}", value)
+                yield f"{path}: {array or 'object'} {n}", value
         except ijson.JSONError as error:
             reason = " ".join(str(error).split())[:90]
             raise DataError(f"{path}: not readable as JSON ({reason}): get the file again") from None
 
 
-def _jsonl(path: Path) -> Iterator[tuple[str, Row]]:
+def _jsonl(path: Path) -> Iterator[tuple[str, object]]:
     with path.open("rb") as stream:
         for n, line in enumerate(stream, 1):
             if not line.strip():
@@ -53,9 +54,9 @@ def _jsonl(path: Path) -> Iterator[tuple[str, Row]]:
             try:
                 value = json.loads(line)
             except ValueError:
-                found = line[:60].decode("utf-8", "backslashreplace")
+                found = line.rstrip()[:60].decode("utf-8", "backslashreplace")
                 raise DataError(f"{path}:{n}: a line is one JSON object, got {found!r}") from None
-            yield _row(f"{path}:{n}", value)
+            yield f"{path}:{n}", value
 
 
 def _row(where: str, value: object) -> tuple[str, Row]:
@@ -88,13 +89,14 @@ def _parquet(path: Path) -> Iterator[tuple[str, Row]]:
         for n, row in enumerate((row for batch in batches for row in batch.to_pylist()), 1):
             yield f"{path}: row {n}", row
     except (ArrowException, OSError) as error:
-        raise DataError(f"{path}: not readable as Parquet ({error}): get the file again") from None
+        raise DataError(f"{path}: not readable as parquet ({error}): get the file again") from None
 
 
-READERS: dict[str, Callable[[Path], Iterator[tuple[str, Row]]]] = {
+READERS: dict[str, Callable[[Path], Iterator[tuple[str, object]]]] = {
     ".json": _json,
     ".jsonl": _jsonl,
     ".csv": _delimited,
     ".tsv": partial(_delimited, delimiter="\t", quoting=csv.QUOTE_NONE),
     ".parquet": _parquet,
 }
+"""Suffix -> what yields the values of a table with their places; that each is an object, `rows` sees to."""

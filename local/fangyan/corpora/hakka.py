@@ -21,7 +21,7 @@ from pathlib import Path
 
 from fangyan.datadir import Dropped, Utterance
 from fangyan.errors import DataError, UserError
-from fangyan.layouts import apart, listing, recordings, utterance, weeded
+from fangyan.layouts import divided, listing, recordings, utterance, weeded
 from fangyan.streams import rows
 
 SETS = {"訓練": "train", "熱身賽_錄製語料": "test_recorded", "熱身賽_媒體語料": "test_media"}
@@ -84,6 +84,4 @@ def _divided(
     """Train and dev: the last speaker of each group, so that as few cards as can be are lost to train."""
     speakers = sorted({record.speaker for record in records if isinstance(record, Utterance)})
     chosen = {speaker[:2]: speaker for speaker in speakers}.values()
-    dev = [r for r in records if isinstance(r, Utterance) and r.speaker in chosen]
-    train = [r for r in records if not (isinstance(r, Utterance) and r.speaker in chosen)]
-    return {"train": apart(train, [*dev, *held_out]), "dev": dev}
+    return divided(records, chosen, held_out)

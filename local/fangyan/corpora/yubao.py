@@ -17,9 +17,7 @@ arXiv 2601.07274; Centre for the Protection of Language Resources of China 2023,
 Protection Project collection and display platform, https://zhongguoyuyan.cn.
 """
 
-import json
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -28,12 +26,15 @@ from tempfile import TemporaryDirectory
 
 from fangyan.datadir import Dropped, Utterance
 from fangyan.errors import DataError, UserError
-from fangyan.files import ROOT, read_table, read_text
+from fangyan.files import ROOT, read_table
+from fangyan.streams import READERS
 
 SITES = ROOT / "conf" / "yubao" / "sites.tsv"
 METADATA = "yubao_videos"
 REPOSITORY = f"kalbin/{METADATA}"
 """On the Hugging Face Hub."""
+FORMATS = (".jsonl", ".parquet")
+"""Suffixes of its tables."""
 COLUMNS = ("utterance_id", "transcript", "translation", "ipa")
 UTTERANCE = re.compile(r"([0-9A-Z]{5})\S*?(\d{4})")
 """The id of an utterance: site, anything, sentence."""
@@ -112,14 +113,14 @@ def _exports(root: Path) -> list[Path]:
 
 def _exported(root: Path) -> list[Path]:
     patterns = (METADATA + ".*", METADATA + "/**/*")
-    return sorted(file for pattern in patterns for file in root.glob(pattern) if file.suffix in READERS)
+    return sorted(file for pattern in patterns for file in root.glob(pattern) if file.suffix in FORMATS)
 
 
 def _download(home: Path) -> str:
     """Why the tables of the data set could not be downloaded; '' after they were, whole, to ``home``."""
     from huggingface_hub import snapshot_download
 
-    tables = [f"*{suffix}" for suffix in READERS]
+    tables = [f"*{suffix}" for suffix in FORMATS]
     try:
         with TemporaryDirectory(dir=home.parent) as folder:
             part = Path(folder, METADATA)
@@ -128,30 +129,6 @@ def _download(home: Path) -> str:
     except Exception as error:  # whatever the libraries of the network raise: offline, refused, full disk
         return f" and no way to the Hub ({' '.join(str(error).split())[:200]})"
     return ""
-
-
-def _jsonl(path: Path) -> Iterator[tuple[str, object]]:
-    for n, line in enumerate(read_text(path).split("\n"), 1):
-        if line.strip():
-            try:
-                yield f"{path}:{n}", json.loads(line)
-            except ValueError:
-                raise DataError(f"{path}:{n}: a line is one JSON object, got {line[:60]!r}") from None
-
-
-def _parquet(path: Path) -> Iterator[tuple[str, object]]:
-    from pyarrow import ArrowException
-    from pyarrow.parquet import ParquetFile
-
-    try:
-        rows = ParquetFile(path).read().to_pylist()
-    except (ArrowException, OSError) as error:
-        raise DataError(f"{path}: not readable as parquet ({error}): export it again") from None
-    for n, row in enumerate(rows, 1):
-        yield f"{path}: row {n}", row
-
-
-READERS = {".jsonl": _jsonl, ".parquet": _parquet}
 
 
 def _check_columns(where: str, row: object) -> None:
