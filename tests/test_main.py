@@ -9,7 +9,7 @@ from fangyan.errors import DataError
 
 VERBS = (
     "data mix survey tokens stats train params decode score dump retrieve intervals compare control synonymy "
-    "explain report pack publish bench"
+    "explain report average pack publish bench"
 ).split()
 
 

@@ -21,6 +21,18 @@ def report(exp: Path, dev: str, test: tuple[str, ...], command: str, data: Path 
 
 
 @cli.command()
+@option("exp", "experiment folder, named TAG_seedN (may be repeated)", multiple=True)
+@option("dev", "set on which each chooses its layer", str)
+@option("test", "set to report", str)
+def average(exp: tuple[Path, ...], dev: str, test: str) -> None:
+    """A table of experiments: mean and standard deviation over those that differ by their seed alone."""
+    from fangyan.report.seeds import average
+    from fangyan.report.tables import markdown
+
+    click.echo(markdown(average(exp, dev, test)))
+
+
+@cli.command()
 @option("exp", "experiment folder")
 def pack(exp: Path) -> None:
     """model.zip in the form of the ESPnet model zoo."""
