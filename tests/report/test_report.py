@@ -1,0 +1,96 @@
+"""`fangyan.report`: whole reports, of experiments that have all and of some that lack much."""
+
+import platform
+import re
+
+from fangyan.report import curves, headline, report, results
+
+from .fabricated import scores
+from .reading import Page, rows
+
+
+def test_headline_is_the_dev_layer_measured_on_test(made):
+    text = headline(made)
+    cells = [cell.strip() for cell in text.splitlines()[4].strip("|").split("|")]
+    # layer01 although layer02 is better on test; (0.62 + 0.78) / 2; 1.2 and 1.1 times that; 1/80
+    assert cells == ["test", "layer01", "70.0", "84.0", "77.0", "18.0", "80", "1.3"]
+    assert text.startswith("# Results of tag\n")
+    assert "##" not in text
+
+
+def test_without_a_dev_set_no_layer_is_selected_and_all_are_shown(exp):
+    text = report(exp, "", ["test"]).read_text()
+    assert "No layer was selected, because no development set was scored" in text
+    assert "| test     | –     |" in text
+    assert [row[0] for row in rows(text, "Layer by layer")] == ["layer", "layer01", "layer02"]
+    assert "**layer0" not in text
+    assert rows(text, "Variety by variety") == []
+    systems = [row[:2] for row in rows(text, "Systems compared")[1:]]
+    assert systems[:3] == [
+        ["this encoder", "layer01"],
+        ["this encoder", "layer02"],
+        ["random weights", "layer01"],
+    ]
+    assert not (exp / "images" / "heatmap.png").exists()
+    Page(exp / "report.html")
+
+
+def test_one_layer_without_a_dev_set_is_all_there_is_even_if_it_is_several(exp):
+    scores(exp / "retrieval" / "test", {"layer03+layer10": (0.62, 0.78)})
+    text = report(exp, "", ["test"]).read_text()
+    assert "Bold: the layer scored alone." in text and "No layer was selected" not in text
+    assert "layer03+layer10" in text.splitlines()[4]  # the headline
+    assert rows(text, "Layer by layer")[1][:3] == ["layer03+layer10", "70.0", "–"]  # pooled are other layers
+    assert rows(text, "Systems compared")[1][:3] == ["this encoder", "layer03+layer10", "70.0"]
+    ticks = curves.layers(results.read(exp, "", ["test"]), "test").axes[0].get_xticklabels()
+    assert [tick.get_text() for tick in ticks] == ["3+10"]
+    Page(exp / "report.html")
+
+
+def test_an_encoder_that_was_only_scored(tmp_path):
+    for name in ("dev", "test"):
+        scores(tmp_path / "fbank" / "retrieval" / name, {"fbank": (0.02, 0.04)})
+    text = report(tmp_path / "fbank", "dev", ["test"]).read_text()
+    for sentence in (
+        "No baselines were scored.",
+        "Nothing was decoded",
+        "There is no training history.",
+        "Mean-pooled vectors were not scored.",
+        "Wall times were not recorded.",
+        "The command line was not recorded.",
+    ):
+        assert sentence in text
+    assert dict(rows(text, "The run"))["python"] == platform.python_version()  # scored on this machine
+    assert "| test     | fbank | 3.0 | 3.6 | 3.3 |   – |  80 |    1.3 |" in text
+    assert not (tmp_path / "fbank" / "images" / "training.png").exists()
+    Page(tmp_path / "fbank" / "report.html")
+
+
+def test_an_empty_experiment_says_so(tmp_path):
+    text = report(tmp_path, "dev", ["test"]).read_text()
+    assert "Retrieval was not scored" in text
+    assert not re.search(r"\d\.\d", text.partition("## The run")[0])
+    Page(tmp_path / "report.html")
+
+
+def test_several_test_sets_each_have_their_row_and_figures(exp):
+    scores(exp / "retrieval" / "far", {"layer01": (0.1, 0.3), "layer02": (0.5, 0.5)})
+    path = report(exp, "dev", ["test", "far", "lost", "test"])
+    head = headline(path).splitlines()
+    assert [line.split("|")[1].strip() for line in head[4:7]] == ["test", "far", "lost"]
+    assert "| 20.0 |" in head[5]  # layer01 of far, though layer02 is better there
+    assert "Not scored: lost." in head
+    names = {image.name for image in (exp / "images").iterdir()}
+    assert names == {"heatmap.png", "heatmap_far.png", "layers.png", "layers_far.png", "training.png"}
+
+
+def test_images_are_png_and_a_second_run_gives_the_same_bytes(exp):
+    def written() -> dict[str, bytes]:
+        report(exp, "dev", ["test"])
+        return {p.name: p.read_bytes() for p in (*exp.glob("*.*"), *exp.glob("images/*"))}
+
+    first = written()
+    for name in ("heatmap.png", "layers.png", "training.png"):
+        assert first[name].startswith(b"\x89PNG\r\n\x1a\n")
+    assert written() == first
+    assert not [name for name in first if "partial" in name]
