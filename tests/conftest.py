@@ -83,3 +83,34 @@ def job(sung, micro_config, tmp_path_factory):
     collect_stats(job)
     train(job)
     return job
+
+
+@pytest.fixture(scope="session")
+def slurm(tmp_path_factory):
+    """A `minislurm.MiniSlurm` that is running: a real cluster of two nodes."""
+    import minislurm
+
+    if reason := minislurm.missing():
+        pytest.skip(reason)
+    with minislurm.MiniSlurm(tmp_path_factory.mktemp("slurm")) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def minihub(tmp_path, monkeypatch):
+    """A `minihub.MiniHub` that is the Hugging Face Hub to this process and those it starts, with an empty cache."""
+    from huggingface_hub import constants
+    from minihub import MiniHub
+
+    with MiniHub() as hub:
+        settings = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "hf"), "HF_TOKEN": "hf_write"}
+        settings |= {"HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "NO_PROXY": "127.0.0.1"}
+        for name, value in settings.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(constants, "ENDPOINT", hub.url)  # read from the environment when it was imported
+        template = f"{hub.url}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hf" / "hub"))
+        monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "hf" / "token"))
+        monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+        yield hub

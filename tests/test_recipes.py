@@ -1,5 +1,6 @@
 """The shell layer: options, stages, help and dry runs, with a python that only records its arguments."""
 
+import contextlib
 import os
 import re
 import shlex
@@ -30,6 +31,10 @@ if [ "$1" = -c ]; then exit "${NO_ESPNET:-0}"; fi
 printf '%s\\0' "$#" "$@" >>"$CALLS"
 [ "$3" != "${FAILING:-}" ] || exit 7
 [ "$3" != "${HANGING:-}" ] || exec sleep 60
+if [ "$3" = launch ]; then
+  [ -z "${ANSWER:-}" ] || printf '%b\\n' "$ANSWER"
+  [ "$7" != "${FAILING_STAGE:-}" ] || exit 7
+fi
 """
 
 
@@ -171,6 +176,7 @@ def test_an_option_may_be_empty(desk: Desk) -> None:
         (["--train_config", "none.yaml"], "none.yaml: no such file, neither in .*my recipe nor in"),
         (["--test_sets", " "], "--test_sets needs a set"),
         (["--dev_set", ""], "training needs --dev_set; without one, measure an encoder"),
+        (["--encoder", "fbank", "--download", "user/name"], "--download and --encoder name two encoders"),
     ],
 )
 def test_a_mistake_is_one_line_that_says_what_is_known(
@@ -272,6 +278,7 @@ def test_a_dry_run_prints_a_script_that_does_what_a_run_does(desk: Desk) -> None
         ["--exit_layers", "layer01 layer02"],
         ["--encoder", "espnet:model.zip"],
         ["--encoder", "fbank", "--dev_set", ""],
+        ["--hf_repo", "user/name", "--private", "--revision", "v1", "--i_have_permission", "the owner"],
     ],
 )
 def test_the_command_line_knows_every_option_of_the_template(desk: Desk, arguments: list[str]) -> None:
@@ -294,6 +301,9 @@ def test_publishing_is_no_part_of_a_default_run(desk: Desk) -> None:
     desk.run("--stage", "publish", "--stop_stage", "11", "--hf_repo", "user/name")
     wanted = "-m fangyan publish --exp exp/e_branchformer_text_cmn_seed1 --hf_repo user/name"
     assert desk.calls() == [wanted.split()]
+    how = ["--revision", "v1", "--i_have_permission", "the owner, in 2026", "--private"]
+    desk.run("--stage", "publish", "--stop_stage", "11", "--hf_repo", "user/name", *how)
+    assert desk.calls() == [[*wanted.split(), *how]]
 
 
 def test_every_stage_is_logged_with_its_title_and_commands(desk: Desk) -> None:
@@ -471,12 +481,26 @@ def test_an_encoder_is_measured_without_training(desk: Desk) -> None:
     assert desk.calls()[-1][3:8] == ["--exp", "exp/espnet_.._x_y_model.zip", "--dev", "", "--test=test"]
 
 
+def test_a_published_model_is_measured_and_recognises_without_training(desk: Desk) -> None:
+    result = desk.run("--download", "user/name", "--train_config", "none.yaml", "--stop_stage", "publish")
+    verbs = ["data", "decode", "score", *VERBS[6:12], "publish"]
+    assert desk.verbs() == verbs
+    assert "stage 4 (train): left out, a published model is given" in result.stderr
+    calls = {call[2]: call for call in desk.calls()}
+    assert value(calls["decode"], "--exp") == "user/name"
+    assert value(calls["decode"], "--out") == "exp/espnet_user_name/decode"
+    assert value(calls["score"], "--decode") == "exp/espnet_user_name/decode/test"
+    dumps = [value(call, "--encoder") for call in desk.calls() if call[2] == "dump"]
+    assert dumps == ["espnet:user/name", "random:user/name", "fbank", "mfcc"]
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
         ["--target", "text", "--seed", "3"],
         ["--vocabulary", "300"],
         ["--encoder", "espnet:x y.zip"],
+        ["--download", "user/name"],
         ["--tag", "it's"],
         ["--layers", "layer03 layer03+norm"],
     ],
@@ -495,6 +519,172 @@ def test_only_an_espnet_encoder_has_a_random_twin(desk: Desk) -> None:
     assert {value(call, "--encoder") for call in desk.calls()} == {"mfcc", "fbank"}
     desk.run("--baselines", "", "--stage", "dump", "--stop_stage", "dump")
     assert len(desk.calls()) == 1
+
+
+# --- where commands run ---
+
+
+def launched(call: list[str]) -> tuple[list[str], list[str]]:
+    """The options of a call of the launcher, and the command it is to run."""
+    assert call[:3] == ["-m", "fangyan", "launch"]
+    where = call.index("--")
+    return call[3:where], call[where + 1 :]
+
+
+def test_on_the_cluster_the_launcher_gets_every_command(desk: Desk) -> None:
+    arguments = ["--tag", "x y", "--exit_layers", "layer02"]
+    desk.run(*arguments)
+    here = desk.calls()
+    desk.run(*arguments, "--backend", "slurm", "--nj", "2")
+    jobs = [launched(call) for call in desk.calls()]
+    assert [command for _, command in jobs] == [["python", *call] for call in here]
+    classes = {command[3]: value(options, "--kind") for options, command in jobs}
+    assert {verb for verb, kind in classes.items() if kind == "gpu"} == {"decode", "dump", "retrieve"}
+    assert {verb for verb, kind in classes.items() if kind == "train"} == {"train"}
+    shards = {command[3]: value(options, "--shards") for options, command in jobs}
+    assert {verb for verb, count in shards.items() if count == "2"} == {"decode", "dump", "retrieve"}
+    assert {value(options, "--exp") for options, _ in jobs} == {"exp/x y"}
+    assert {value(options, "--stage") for options, _ in jobs} == set(STAGES[:-1])
+
+
+def test_the_size_of_training_is_told_to_the_launcher_and_to_the_command(desk: Desk) -> None:
+    train = ["--stage", "train", "--stop_stage", "train", "--ngpu", "4", "--num_nodes", "2"]
+    desk.run(*train, "--backend", "slurm")
+    for words in launched(desk.calls()[0]):
+        assert (value(words, "--ngpu"), value(words, "--num_nodes")) == ("4", "2")
+    desk.run(*train)
+    assert value(desk.calls()[0], "--ngpu") == "4"
+    desk.run(*train[:4], "--backend", "slurm")
+    assert not any("--ngpu" in words for words in launched(desk.calls()[0]))
+
+
+def test_a_chain_hands_each_job_the_one_before(desk: Desk) -> None:
+    result = desk.run(
+        "--backend=slurm", "--submit", "--stage", "tokens", "--stop_stage", "train", ANSWER="17\n18"
+    )
+    calls = [launched(call)[0] for call in desk.calls()]
+    assert [value(options, "--after") for options in calls] == ["", "18", "18"]
+    assert all("--submit" in options for options in calls)
+    assert "submitted: jobs 17 18 17 18 17 18" in result.stderr and "scancel 17 18" in result.stderr
+    assert not (desk.recipe / "exp/e_branchformer_text_cmn_seed1/times.tsv").exists()
+
+
+def test_a_chain_that_breaks_while_it_is_submitted_is_cancelled(desk: Desk) -> None:
+    scancel = desk.record.parent / "env/bin/scancel"
+    scancel.write_text('#!/bin/sh\necho "$@" >"$CALLS.cancelled"\n')
+    scancel.chmod(0o755)
+    result = desk.run("--backend=slurm", "--submit", "--stage", "tokens", ANSWER="17", FAILING_STAGE="train")
+    assert result.returncode == 7
+    assert Path(f"{desk.record}.cancelled").read_text() == "17 17 17\n"
+
+
+def test_inside_a_job_nothing_is_submitted(desk: Desk) -> None:
+    result = desk.run("--backend", "slurm", "--submit", "--stage", "pack", SLURM_JOB_ID="17")
+    assert desk.calls() == ["-m fangyan pack --exp exp/e_branchformer_text_cmn_seed1".split()]
+    assert "inside job 17 of Slurm: commands run in it, nothing is submitted" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--backend", "sge"], "--backend is local or slurm, got sge"),
+        (["--submit"], "--submit needs --backend slurm"),
+        (["--submit", "--backend=slurm", "--test_sets", "test_*"], r"must know what test_\* stands for"),
+        (["--submit", "--backend=slurm", "--stop_stage=publish"], "--submit ends with pack"),
+    ],
+)
+def test_what_cannot_be_submitted_is_one_line(desk: Desk, arguments: list[str], message: str) -> None:
+    result = desk.run(*arguments)
+    assert result.returncode == 2 and result.stderr.count("\n") == 1
+    assert re.search(message, result.stderr)
+    assert not desk.calls() and not list(desk.recipe.iterdir())
+
+
+def test_a_dry_run_for_the_cluster_prints_the_job_scripts(desk: Desk) -> None:
+    env = {"VIRTUAL_ENV": sys.prefix, "PATH": f"{sys.prefix}/bin:{os.environ['PATH']}", "FANGYAN_SLURM": ""}
+    arguments = "--backend slurm --dry_run --stage dump --stop_stage dump --baselines=".split()
+    result = desk.run(*arguments, HOME=str(desk.recipe), **env)
+    assert result.stdout.count("#!/usr/bin/env bash") == 2
+    assert result.stdout.count("\n#SBATCH --array=1-2%16\n") == 1
+    assert "command=(python -m fangyan dump --encoder espnet:exp/" in result.stdout
+    assert not list(desk.recipe.iterdir())
+
+
+def test_the_status_is_asked_of_the_experiment(desk: Desk) -> None:
+    desk.run("--status", "--tag", "x")
+    assert desk.calls() == [["-m", "fangyan", "status", "--exp", "exp/x", *STAGES]]
+    assert not list(desk.recipe.iterdir())
+
+
+# --- one run at a time ---
+
+
+@pytest.fixture
+def occupied(desk: Desk):
+    """A run of the experiment x that does not end by itself."""
+    run = subprocess.Popen(
+        [TEMPLATE, "--tag", "x"],
+        cwd=desk.recipe,
+        env=desk.env | {"HANGING": "stats"},
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert run.stderr
+    while "fangyan stats" not in run.stderr.readline():
+        pass
+    yield run
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(run.pid, signal.SIGKILL)
+    run.communicate()
+
+
+def test_a_second_run_of_an_experiment_is_told_who_runs_the_first(
+    desk: Desk, occupied: subprocess.Popen
+) -> None:
+    result = desk.run("--tag", "x")
+    assert result.returncode == 2
+    owner = rf"\w+ on \S+ \(process {occupied.pid} or one it started\) since \d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d"
+    assert re.search(
+        rf"exp/x is in use by {owner}: wait for it, stop it, or choose another --tag\n$", result.stderr
+    )
+    assert not desk.calls()
+    assert desk.run("--tag", "y", "--stop_stage", "data").returncode == 0
+
+
+def test_what_a_killed_run_has_started_keeps_the_experiment_to_itself(
+    desk: Desk, occupied: subprocess.Popen
+) -> None:
+    occupied.kill()
+    occupied.wait()
+    assert desk.run("--tag", "x").returncode == 2
+    os.killpg(occupied.pid, signal.SIGKILL)  # the command it was waiting for
+    assert desk.run("--tag", "x", "--stop_stage", "data").returncode == 0
+
+
+def test_two_experiments_prepare_the_data_they_share_one_after_the_other(desk: Desk) -> None:
+    def start(tag: str, **env: str) -> subprocess.Popen:
+        words = [TEMPLATE, "--tag", tag, "--stop_stage", "data"]
+        pipe = {"stderr": subprocess.PIPE, "text": True, "start_new_session": True}
+        return subprocess.Popen(words, cwd=desk.recipe, env=desk.env | env, **pipe)
+
+    first = start("x", HANGING="data")
+    while "fangyan data" not in first.stderr.readline():
+        pass
+    second = start("y")
+    while "waiting for another run to have prepared data/" not in second.stderr.readline():
+        pass
+    assert len(desk.calls()) == 1
+    os.killpg(first.pid, signal.SIGKILL)
+    first.communicate()
+    assert "fangyan data" in second.communicate()[1] and second.returncode == 0
+
+
+def test_the_stage_that_was_stopped_is_remembered(desk: Desk) -> None:
+    desk.run("--tag", "x", FAILING="train")
+    assert (desk.recipe / "exp/x/.stage").read_text() == "train\n"
+    desk.run("--tag", "x", "--stage", "train", "--stop_stage", "train")
+    assert not (desk.recipe / "exp/x/.stage").exists()
 
 
 # --- the environment ---

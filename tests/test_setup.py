@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 TOOLS = ["bash", "cat", "cp", "dirname", "mkdir", "mv", "rm", "sha256sum", "tail", "tee"]
-INSTALL = "pip install --python .venv/bin/python --constraint constraints.txt --editable .[mini,dev]"
+INSTALL = "pip install --compile-bytecode --python .venv/bin/python --constraint constraints.txt --editable .[mini,dev]"
 
 UV = """#!/usr/bin/env bash
 [ "$1" != --version ] || exit 0

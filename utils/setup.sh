@@ -91,6 +91,7 @@ rm -f "$stamp"
 pass_on_pip_settings
 find_uv
 make_venv
-logged "$uv" pip install --python .venv/bin/python --constraint constraints.txt --editable ".[mini,dev${1:+,$1}]"
+# Compiled now: many a container and cluster has PYTHONDONTWRITEBYTECODE set, or a .venv that cannot be written later.
+logged "$uv" pip install --compile-bytecode --python .venv/bin/python --constraint constraints.txt --editable ".[mini,dev${1:+,$1}]"
 printf '%s\n' "$current" >"$stamp.partial"
 mv "$stamp.partial" "$stamp"

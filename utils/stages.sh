@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# shellcheck disable=SC2154  # dry_run, exp, stage and stop_stage belong to the script that sources this file
+# shellcheck disable=SC2154  # dry_run, exp, stage, stop_stage and submit belong to the script that sources this file
 #
 # Options, stages and --help of a script, read from the script's own text:
 #
@@ -144,11 +144,16 @@ stage() { # NUMBER NAME TITLE -> whether the stage runs
   fi
   current=$2 current_number=$1 current_since=$SECONDS
   log "stage $1 ($2): $3"
+  if recorded; then mkdir -p "$exp" && echo "$current" >"$exp/.stage"; fi
+}
+
+recorded() { # whether a stage runs here and now
+  ! $dry_run && ! ${submit:-false}
 }
 
 finish_stage() { # the stage that was running succeeded: its time goes to $exp/times.tsv
-  if [ -n "$current" ] && ! $dry_run; then
-    mkdir -p "$exp"
+  if [ -n "$current" ] && recorded; then
+    rm -f "$exp/.stage"
     [ -s "$exp/times.tsv" ] || printf 'stage\tseconds\n' >"$exp/times.tsv"
     printf '%s\t%d\n' "$current" $((SECONDS - current_since)) >>"$exp/times.tsv"
   fi

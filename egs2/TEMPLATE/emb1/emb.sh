@@ -21,19 +21,30 @@ init=""  # weights the encoder starts from: a Whisper of the Hugging Face Hub (i
 seed=1  # random seed
 tag=""  # name of the experiment under exp/ (default: CONFIG_TARGET_seedSEED, or made from the encoder's SPEC)
 encoder=""  # SPEC of an encoder to measure in place of a trained one: espnet:DIR|ZIP|HUB_ID, hf:HUB_ID|DIR, fbank, mfcc
+download=""  # a published model to measure, and to recognise with, in place of training: Hub id USER/NAME, or model.zip
 baselines="random fbank mfcc"  # encoders to compare with, separated by spaces; random: the same network, untrained
 layers=""  # layers of the encoder to score, separated by spaces (default: all); a+b concatenates two
 control_quantile=0.05  # how strict the control for sound is, from 0 to 1: the larger the stricter
 word_test=false  # whether to ask of each layer if words are nearer to synonyms or to what sounds alike (needs espeak)
 telling=3  # so many hits and misses of each test set to explain, the most telling ones; 0: none
 hf_repo=""  # Hugging Face repository to publish to: USER/NAME
-nj=2  # parallel jobs of data preparation
+private=false  # whether that repository is made private
+revision=""  # its branch to publish to, made where it is missing (default: main)
+i_have_permission=""  # who allowed to publish what the licence of a corpus forbids to; the model card quotes it
+nj=2  # parallel processes of data preparation; with --backend slurm also array tasks of decode, dump and retrieve
+ngpu=""  # GPUs of each node to train on; 0: the CPU (default: one, if there is one)
+num_nodes=1  # nodes to train on
+backend=local  # where commands run: local, or slurm (conf/slurm.yaml)
+submit=false  # with --backend slurm: hand all jobs over, each to start after the one before, and leave
+status=false  # show what is done, running and failed, run nothing
 stage=data  # first stage
 stop_stage=pack  # last stage
 dry_run=false  # print the commands, run nothing
 
 # shellcheck source=utils/stages.sh
 . "$root/utils/stages.sh"
+# shellcheck source=utils/launch.sh
+. "$root/utils/launch.sh"
 parse_options "$@"
 
 in_recipe_or_repository() { # FILE -> its path
@@ -63,7 +74,10 @@ read -r -d '' -a rivals <<<"$baselines" || true
 read -r -d '' -a exits <<<"$exit_layers" || true
 read -r -d '' -a scored <<<"$layers" || true
 [ ${#tests[@]} -gt 0 ] || die "--test_sets needs a set to report"
-[ -n "$dev_set$encoder" ] || die "training needs --dev_set; without one, measure an encoder: --encoder SPEC"
+! $submit || [ "$last_stage" -le 10 ] || die "--submit ends with pack: publish when the jobs are done"
+! $submit || [[ "$(sets_of "${tests[@]}")" != *\** ]] || die "--submit must know what $test_sets stands for: first --stop_stage data"
+[ -z "$download" ] || [ -z "$encoder" ] || die "--download and --encoder name two encoders: choose one"
+[ -n "$dev_set$encoder$download" ] || die "training needs --dev_set; without one, measure an encoder: --encoder SPEC"
 
 mixture=${mixture:+$(in_recipe_or_repository "$mixture")}
 pieces=""
@@ -71,16 +85,19 @@ pieces=""
 writing=(--target "$target" ${text_form:+--text_form "$text_form"})
 written=$target${text_form:+_$(as_file_name "$text_form")}$pieces
 same=(./run.sh "${writing[@]}" ${pieces:+--vocabulary "$vocabulary"})
-if [ -n "$encoder" ]; then
+if [ -n "$download" ]; then
+  encoder=espnet:$download same+=(--download "$download")
+  leave_out "a published model is given" tokens stats train pack
+elif [ -n "$encoder" ]; then
   same+=(--encoder "$encoder")
   leave_out "an encoder is given" tokens stats train decode score pack
-  tag=${tag:-$(as_file_name "$encoder")}
 else
   same+=(--train_config "$train_config" --seed "$seed" ${init:+--init "$init"})
   train_config=$(in_recipe_or_repository "$train_config")
-  decode_config=$(in_recipe_or_repository "$decode_config")
   tag=${tag:-$(basename "${train_config%.*}")_${written}_seed$seed}
 fi
+tag=${tag:-$(as_file_name "$encoder")}
+decode_config=$(in_recipe_or_repository "$decode_config")
 exp=exp/$tag
 printf -v command '%q ' "${same[@]}" ${layers:+--layers "$layers"} --tag "$tag"
 tokens=data/token_list/${train_set}_$written
@@ -98,14 +115,13 @@ for rival in "${rivals[@]}"; do
   homes+=("$exp/baselines/$(as_file_name "$rival")")
 done
 
-run cd "$PWD"
-run . "$root/utils/path.sh"
+begin
 
 if stage 1 data "Prepare Kaldi data directories: data/SET"; then
   if [ -n "$mixture" ]; then
-    run python -m fangyan mix --mixture "$mixture" --roots conf/corpora.yaml --out data --nj "$nj"
+    alone launch cpu python -m fangyan mix --mixture "$mixture" --roots conf/corpora.yaml --out data --nj "$nj"
   else
-    run python -m fangyan data --corpus "$corpus" ${corpus_dir:+--corpus_dir "$corpus_dir"} \
+    alone launch cpu python -m fangyan data --corpus "$corpus" ${corpus_dir:+--corpus_dir "$corpus_dir"} \
       "${choices[@]/#/--corpus_option=}" --out data --nj "$nj"
   fi
 fi
@@ -113,35 +129,35 @@ mapfile -t tests < <(sets_of "${tests[@]}")
 sets=(${dev_set:+"$dev_set"} "${tests[@]}")
 
 if stage 2 tokens "List the tokens of the training transcripts"; then
-  run python -m fangyan tokens --data "data/$train_set" "${writing[@]}" ${pieces:+--vocabulary "$vocabulary"} --out "$tokens"
+  alone launch cpu python -m fangyan tokens --data "data/$train_set" "${writing[@]}" ${pieces:+--vocabulary "$vocabulary"} --out "$tokens"
 fi
 
 if stage 3 stats "Collect lengths, mean and variance of the training data"; then
-  run python -m fangyan stats "${job[@]}"
+  launch cpu python -m fangyan stats "${job[@]}"
 fi
 
 if stage 4 train "Train the encoder with hybrid CTC/attention"; then
-  run python -m fangyan train "${job[@]}"
+  launch train python -m fangyan train "${job[@]}" ${ngpu:+--ngpu "$ngpu"} --num_nodes "$num_nodes"
 fi
 
 if stage 5 decode "Decode the test sets"; then
-  whole=(--exp "$exp" "${tests[@]/#/--data=data/}" --config "$decode_config")
-  run python -m fangyan decode "${whole[@]}" --out "$exp/decode"
+  whole=(--exp "${download:-$exp}" "${tests[@]/#/--data=data/}" --config "$decode_config")
+  share gpu python -m fangyan decode "${whole[@]}" --out "$exp/decode"
   if [ ${#exits[@]} -gt 0 ]; then
-    run python -m fangyan decode "${whole[@]}" "${exits[@]/#/--exit_layer=}" --out "$exp/early_exit"
+    share gpu python -m fangyan decode "${whole[@]}" "${exits[@]/#/--exit_layer=}" --out "$exp/early_exit"
   fi
 fi
 
 if stage 6 score "Score the character error rate of each variety"; then
   for set in "${tests[@]}"; do
-    run python -m fangyan score --decode "$exp/decode/$set" --data "data/$set" "${writing[@]}" \
+    launch cpu python -m fangyan score --decode "$exp/decode/$set" --data "data/$set" "${writing[@]}" \
       ${exits[0]:+--exits "$exp/early_exit/$set"}
   done
 fi
 
 if stage 7 dump "Dump the features of every layer, and those of the baselines"; then
   for i in "${!specs[@]}"; do
-    run python -m fangyan dump --encoder "${specs[i]}" "${sets[@]/#/--data=data/}" --out "${homes[i]}/feats"
+    share gpu python -m fangyan dump --encoder "${specs[i]}" "${sets[@]/#/--data=data/}" --out "${homes[i]}/feats"
   done
 fi
 
@@ -149,31 +165,32 @@ if stage 8 retrieve "Retrieve translations across varieties: SeqSim, mean-pooled
   for home in "${homes[@]}"; do
     from=(--feats "$home/feats" "${sets[@]/#/--data=data/}")
     [ "$home" != "$exp" ] || from+=("${scored[@]/#/--layer=}") # baselines have layers of their own
-    run python -m fangyan retrieve "${from[@]}" --score seqsim --out "$home/retrieval"
-    run python -m fangyan retrieve "${from[@]}" --score pooled --out "$home/retrieval_pooled"
+    share gpu python -m fangyan retrieve "${from[@]}" --score seqsim --out "$home/retrieval"
+    share gpu python -m fangyan retrieve "${from[@]}" --score pooled --out "$home/retrieval_pooled"
   done
-  run python -m fangyan intervals --retrieval "$exp/retrieval" "${sets[@]/#/--set=}" --out "$exp/intervals"
-  run python -m fangyan control --feats "$exp/feats" "${sets[@]/#/--data=data/}" "${scored[@]/#/--layer=}" \
+  launch cpu python -m fangyan intervals --retrieval "$exp/retrieval" "${sets[@]/#/--set=}" --out "$exp/intervals"
+  launch cpu python -m fangyan control --feats "$exp/feats" "${sets[@]/#/--data=data/}" "${scored[@]/#/--layer=}" \
     --score seqsim --quantile "$control_quantile" --out "$exp/control"
-  if $word_test; then run python -m fangyan synonymy --encoder "${specs[0]}" --out "$exp/synonymy"; fi
+  if $word_test; then launch cpu python -m fangyan synonymy --encoder "${specs[0]}" --out "$exp/synonymy"; fi
 fi
 
 if stage 9 report "Write RESULTS.md, report.html and the figures"; then
   if [ "$telling" -gt 0 ]; then
-    run python -m fangyan explain --encoder "${specs[0]}" --feats "$exp/feats" "${tests[@]/#/--data=data/}" \
+    launch cpu python -m fangyan explain --encoder "${specs[0]}" --feats "$exp/feats" "${tests[@]/#/--data=data/}" \
       ${dev_set:+--dev "$exp/retrieval/$dev_set"} --count "$telling" --out "$exp/explain"
   fi
-  run python -m fangyan report --exp "$exp" --dev "$dev_set" "${tests[@]/#/--test=}" --data data \
+  launch cpu python -m fangyan report --exp "$exp" --dev "$dev_set" "${tests[@]/#/--test=}" --data data \
     --command "${command% }"
 fi
 
 if stage 10 pack "Pack the model in the form of the ESPnet model zoo"; then
-  run python -m fangyan pack --exp "$exp"
+  launch cpu python -m fangyan pack --exp "$exp"
 fi
 
 if stage 11 publish "Publish the packed model on the Hugging Face Hub, if asked for with --stop_stage publish"; then
-  run python -m fangyan publish --exp "$exp" --hf_repo "$hf_repo"
+  how=(${revision:+--revision "$revision"} ${i_have_permission:+--i_have_permission "$i_have_permission"})
+  ! $private || how+=(--private)
+  run python -m fangyan publish --exp "$exp" --hf_repo "$hf_repo" "${how[@]}"
 fi
 
-finish_stage
-[ ! -e "$exp/RESULTS.md" ] || log "the report is in $PWD/$exp/RESULTS.md and report.html"
+conclude

@@ -1,0 +1,124 @@
+"""How far an experiment is: each stage done, running or failed, with its jobs, time and size."""
+
+import fcntl
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from fangyan.cluster import records, scheduler
+from fangyan.cluster.ending import how
+from fangyan.cluster.records import Record
+from fangyan.cluster.scheduler import Standing
+from fangyan.errors import UserError
+from fangyan.files import read_table
+
+OUTPUTS = {
+    "stats": ("stats",),
+    "train": ("*.pth", "*.log", "history.tsv"),
+    "decode": ("decode", "early_exit"),
+    "dump": ("feats", "baselines/*/feats"),
+    "retrieve": ("retrieval*", "control", "intervals", "synonymy", "baselines/*/retrieval*"),
+    "report": ("RESULTS.md", "report.html", "images", "tables", "explain"),
+    "pack": ("model.zip",),
+}
+"""What stages leave in the experiment folder, for the sizes."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage of an experiment: done, running, failed or nothing yet; seconds it took; bytes it left."""
+
+    name: str
+    state: str = ""
+    detail: str = ""
+    seconds: int | None = None
+    size: int = 0
+
+
+def owner(exp: Path) -> str:
+    """Who runs in the experiment folder at this moment, or nothing."""
+    try:
+        with (exp / ".lock").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return ""
+    except BlockingIOError:
+        return (exp / ".lock").read_text().strip() or "another run"
+    except OSError:
+        return ""
+
+
+def status(exp: Path, names: Sequence[str]) -> list[Stage]:
+    """The stages of an experiment; `UserError` where there is none."""
+    if not exp.is_dir():
+        raise UserError(
+            f"{exp}: no such experiment; there are: {', '.join(_experiments(exp.parent)) or 'none'}"
+        )
+    seconds = {row["stage"]: int(row["seconds"]) for row in _times(exp / "times.tsv")}
+    standings = scheduler.mine()
+    live = records.live(exp / "log", standings)
+    return [_stage(exp, name, seconds.get(name), live) for name in names]
+
+
+def table(stages: Sequence[Stage]) -> str:
+    """The stages as lines of text."""
+    lines = []
+    for number, stage in enumerate(stages, 1):
+        time = "" if stage.seconds is None else str(timedelta(seconds=stage.seconds))
+        size = _readable(stage.size) if stage.size else ""
+        lines.append(
+            f"{number:3} {stage.name:9} {stage.state or '-':8} {time:>9} {size:>9}  {stage.detail}".rstrip()
+        )
+    return "\n".join(lines)
+
+
+def _stage(exp: Path, name: str, seconds: int | None, live: list[tuple[Record, Standing]]) -> Stage:
+    size = sum(_size(path) for pattern in OUTPUTS.get(name, ()) for path in exp.glob(pattern))
+    running = [f"job {record.id} {standing}" for record, standing in live if record.stage == name]
+    if running:
+        return Stage(name, "running", "; ".join(running), None, size)
+    current = exp / ".stage"
+    interrupted = current.exists() and current.read_text().strip() == name
+    if interrupted and owner(exp):
+        return Stage(name, "running", owner(exp), None, size)
+    jobs = [record for record in records.read(exp / "log") if record.stage == name]
+    since = (exp / "times.tsv").stat().st_mtime if seconds is not None else 0
+    why = _why(jobs[-1]) if jobs and jobs[-1].script.stat().st_mtime > since else ""
+    if interrupted or why:
+        return Stage(name, "failed", why or "it was stopped", None, size)
+    if seconds is None and jobs:
+        seconds = sum(spent for record in jobs for _, spent in record.results().values())
+    return Stage(name, "" if seconds is None else "done", "", seconds, size)
+
+
+def _why(record: Record) -> str:
+    """How the first task that did not end well ended, or nothing."""
+    results = record.results()
+    for task in record.tasks:
+        code = results[task][0] if task in results else None
+        if code != 0:
+            log = record.log(task)
+            standing = scheduler.end_of(task) if scheduler.installed() else None
+            return f"job {task} {how(records.tail(log), code, standing)}: {log}"
+    return ""
+
+
+def _times(path: Path) -> list[dict[str, str]]:
+    return read_table(path) if path.exists() else []
+
+
+def _experiments(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.glob("*") if path.is_dir())
+
+
+def _size(path: Path) -> int:
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())
+
+
+def _readable(size: float) -> str:
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} TB"
