@@ -1,3 +1,5 @@
+import zipfile
+
 import numpy as np
 import pytest
 import torch
@@ -8,9 +10,10 @@ from fangyan.asr import decode
 from fangyan.asr.decoding import exit_layers, leaving_after
 from fangyan.datadir import read_map
 from fangyan.encoders import load_encoder
-from fangyan.encoders.espnet import build, locate
+from fangyan.encoders.espnet_model import build, locate
 from fangyan.errors import DataError, UserError
 from fangyan.files import read_table
+from fangyan.shards import Part
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +53,25 @@ def test_an_unknown_decoding_option_is_refused(job, sung, tmp_path):
         decode(job.exp, [sung["test"]], tmp_path / "bad.yaml", tmp_path / "decode")
 
 
+def test_a_packed_model_recognises_the_same_from_anywhere(job, sung, quick, decoded, tmp_path, monkeypatch):
+    config, checkpoint, statistics = locate(job.exp)
+    settings = yaml.safe_load(config.read_text())
+    settings["normalize_conf"]["stats_file"] = "exp/m/train/feats_stats.npz"
+    meta = {
+        "files": {"asr_model_file": "exp/m/a.pth"},
+        "yaml_files": {"asr_train_config": "exp/m/config.yaml"},
+    }
+    with zipfile.ZipFile(tmp_path / "model.zip", "w") as bundle:
+        bundle.writestr("meta.yaml", yaml.safe_dump(meta))
+        bundle.writestr("exp/m/config.yaml", yaml.safe_dump(settings))
+        bundle.write(checkpoint, "exp/m/a.pth")
+        bundle.write(statistics, "exp/m/train/feats_stats.npz")
+    monkeypatch.chdir(tmp_path)
+    decode("model.zip", [sung["test"]], quick, tmp_path / "decode")
+    assert (tmp_path / "decode/test/text").read_text() == (decoded / "decode/test/text").read_text()
+    assert decode("model.zip", [sung["test"]], quick, tmp_path / "decode") == []
+
+
 def test_leaving_after_all_blocks_is_the_whole_model_and_after_fewer_is_not(decoded):
     def text(folder):
         return (decoded / folder / "text").read_text()
@@ -76,13 +98,12 @@ def test_an_unknown_exit_layer_is_answered_with_the_known_ones(job, sung, quick,
     assert not list(tmp_path.glob("test/[!.]*"))
 
 
-def variant(job, folder, **encoder_conf):
+def variant(job, **encoder_conf):
     """The model of the experiment with other encoder settings and random weights, and a second of noise."""
     config, _, statistics = locate(job.exp)
     settings = yaml.safe_load(config.read_text())
     settings["encoder_conf"] |= encoder_conf
-    (folder / "config.yaml").write_text(yaml.safe_dump(settings))
-    model = build(folder / "config.yaml", statistics).eval()
+    model = build(settings, statistics).eval()
     noise = torch.from_numpy(np.random.default_rng(0).normal(0, 0.1, (1, 16_000)).astype(np.float32))
     return model, {"speech": noise, "speech_lengths": torch.tensor([16_000])}
 
@@ -104,8 +125,8 @@ def test_the_exit_is_the_final_norm_of_the_block_and_the_model_is_whole_again(jo
 
 
 @pytest.mark.parametrize("conditioned", [False, True])
-def test_ctc_reads_what_it_was_trained_on_where_the_block_has_its_own(job, tmp_path, conditioned):
-    model, speech = variant(job, tmp_path, interctc_layer_idx=[1], interctc_use_conditioning=conditioned)
+def test_ctc_reads_what_it_was_trained_on_where_the_block_has_its_own(job, conditioned):
+    model, speech = variant(job, interctc_layer_idx=[1], interctc_use_conditioning=conditioned)
     torch.nn.init.normal_(model.encoder.after_norm.weight)  # as training leaves it: not the identity
     with torch.inference_mode():
         (_, [(block, trained_on)]), _ = model.encode(**speech)
@@ -143,3 +164,19 @@ def test_whisper_is_left_in_the_same_way():
             with leaving_after(blocks, SimpleNamespace(encoder=encoder)):
                 found = encoder(mels, frames)[0]
             assert torch.allclose(found, encoder.after_norm(layers[blocks]), atol=1e-6), layer
+
+
+@pytest.mark.parametrize("exits", [[], ["layer01"]])
+def test_shares_of_the_utterances_joined_are_the_text_of_one_process(
+    job, sung, quick, decoded, tmp_path, exits
+):
+    out, folder = tmp_path / "out", "/".join(["test", *exits])
+    for part in (Part(2, 2), Part(1, 2)):
+        decode(job.exp, [sung["test"]], quick, out, exits, part)
+    assert decode(job.exp, [sung["test"]], quick, out, exits, Part(0, 2)) == [out / folder]
+    whole = decoded / ("early_exit" if exits else "decode") / folder
+    for name in ("text", ".done"):
+        assert (out / folder / name).read_bytes() == (whole / name).read_bytes()
+    assert {p.name for p in (out / folder).iterdir()} == {".done", "decode.log", "text"}
+    assert decode(job.exp, [sung["test"]], quick, out, exits) == []
+    assert not list((out / folder).parent.glob(".*.shards"))

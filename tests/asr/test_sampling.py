@@ -146,3 +146,19 @@ def test_gaps_and_weights_that_are_none_are_refused(data, file, content, message
     (data / file).write_text(content)
     with pytest.raises(DataError, match=message):
         pool(data, {"a-1": 1, "b-1": 1})
+
+
+@given(
+    sizes=st.lists(st.integers(1, 10_000), min_size=1, max_size=60),
+    world=st.integers(1, 8),
+    seed=st.integers(0, 9),
+)
+def test_the_shares_of_all_ranks_are_the_epoch_and_no_rank_goes_without(sizes, world, seed):
+    def epoch():
+        return batches(np.arange(len(sizes)), np.array(sizes), 20_000, world, np.random.default_rng(seed))
+
+    ranks = [[batch[rank::world] for batch in epoch()] for rank in range(world)]  # each draws for itself
+    assert len({len(shares) for shares in ranks}) == 1
+    assert sorted(np.concatenate([share for shares in ranks for share in shares])) == list(range(len(sizes)))
+    if len(sizes) >= world:
+        assert all(len(share) for shares in ranks for share in shares)

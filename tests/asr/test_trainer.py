@@ -86,6 +86,24 @@ def test_workers_of_several_gpus_find_the_task(trainer):
     assert pickle.loads(pickle.dumps(trainer.Task.main_worker)).__self__ is trainer.Task
 
 
+def test_losses_in_bfloat16_are_not_scaled(trainer, monkeypatch, tmp_path):
+    seen = []
+    epoch = {
+        "iterator": [],
+        "reporter": SimpleNamespace(epoch=1),
+        "options": SimpleNamespace(output_dir=tmp_path),
+    }
+    monkeypatch.setattr(trainer.ASRTask.trainer, "train_one_epoch", lambda scaler, **_: seen.append(scaler))
+    scaler = torch.amp.GradScaler("cpu")
+    for dtype in (torch.float16, torch.bfloat16):
+        monkeypatch.setitem(trainer.espnet_trainer.autocast_args, "dtype", dtype)
+        trainer.Trainer.train_one_epoch(scaler=scaler, **epoch)
+    assert seen[0] is scaler
+    assert not seen[1].is_enabled()  # but there: without one ESPnet does not autocast
+    trainer.Trainer.train_one_epoch(scaler=None, **epoch)
+    assert seen[2] is None
+
+
 def test_a_loss_that_is_not_finite_names_the_utterances(trainer):
     data = ([("dev/wav.scp", "speech", "sound")], [("train/wav.scp", "speech", "sound")])
     batch = {"utt_id": ["a", "b"], "speech": torch.zeros(2, 3)}

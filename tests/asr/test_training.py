@@ -1,19 +1,23 @@
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from dataclasses import replace
+from itertools import count
 
 import pytest
 import torch
 import yaml
 
-from fangyan.asr import collect_stats, train
-from fangyan.asr.checkpoints import whole_checkpoints
+from fangyan import datadir
+from fangyan.asr import collect_stats, stopping, train
+from fangyan.asr.checkpoints import NEWEST, newest_whole, whole_checkpoints
+from fangyan.asr.launch import _free_port
 from fangyan.asr.task import known_keys, parameters
 from fangyan.config import check_keys, compose
-from fangyan.errors import DataError, UserError
+from fangyan.errors import DataError, Stopped, UserError
 from fangyan.files import ROOT, read_table
 
 CHECKPOINT = "valid.acc.ave.pth"
@@ -45,6 +49,8 @@ def test_training_learns_tells_and_remembers(job):
     summary = yaml.safe_load((job.exp / "train.json").read_text())
     assert summary["parameters"] == sum(w.numel() for w in weights(job.exp).values() if w.is_floating_point())
     assert (summary["seed"], summary["target"]) == (1, "text_cmn")
+    assert summary["data"]["valid"]["fingerprint"] == datadir.identity(job.dev)
+    assert [origin["variety"] for origin in summary["data"]["train"]["origins"]] == ["cmn", "hak", "yue"]
     assert "python -m fangyan.asr.trainer --config" in (job.exp / "train.log").read_text()
     assert not train(job)
 
@@ -149,3 +155,129 @@ def test_a_lost_model_of_the_last_epoch_is_written_again_and_more_epochs_are_no_
     assert train(replace(first, config=longer))
     assert [row["epoch"] for row in history(first.exp)] == ["1", "2", "3"]
     assert (first.exp / "2epoch.pth").exists()
+
+
+def test_a_truncated_checkpoint_makes_way_for_the_one_before(job, tmp_path, capsys):
+    longer = tmp_path / "longer.yaml"
+    longer.write_text(f"include: {job.config}\nmax_epoch: 3\n")
+    broken = replace(job, config=longer, exp=tmp_path / "exp" / "broken")
+    shutil.copytree(job.exp, broken.exp, symlinks=True)
+    with (broken.exp / NEWEST).open("r+b") as stream:
+        stream.truncate(10_000)
+    assert train(broken)
+    assert "checkpoint.pth: cannot be read (" in capsys.readouterr().err
+    assert [row["epoch"] for row in history(broken.exp)] == ["1", "2", "3"]
+    assert history(broken.exp)[:2] == history(job.exp)
+
+
+@pytest.fixture
+def untouched(job, tmp_path):
+    """A function that makes an experiment like ``job`` under another name, without noise, not yet trained."""
+    config = tmp_path / "exact.yaml"
+    config.write_text(f"include: {job.config}\nspecaug: null\nspecaug_conf: {{}}\n")
+
+    def make(name):
+        shutil.copytree(job.stats, tmp_path / "exp" / name / "stats")
+        return replace(job, config=config, exp=tmp_path / "exp" / name)
+
+    return make
+
+
+def in_epoch(number, act):
+    """From now on ``act()`` happens in the middle of this epoch of a run: six batches are for training, six for dev."""
+    plain, heard = stopping.UntilRequested.__iter__, count(1)
+
+    def acting(self):
+        for batch in plain(self):
+            if next(heard) == 12 * (number - 1) + 3:
+                act()
+            yield batch
+
+    stopping.UntilRequested.__iter__ = acting
+
+
+def ask_for_a_stop():
+    os.kill(os.getpid(), signal.SIGUSR1)
+
+
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_stop_keeps_what_is_whole_and_the_next_run_ends_alike(untouched, monkeypatch):
+    whole, stopped = untouched("whole"), untouched("stopped")
+    train(whole)
+    with monkeypatch.context() as patch:
+        patch.setattr(stopping.UntilRequested, "__iter__", stopping.UntilRequested.__iter__)
+        in_epoch(2, ask_for_a_stop)
+        with pytest.raises(
+            Stopped, match="in epoch 2; the next run goes on after epoch 1, the last whole one"
+        ):
+            train(stopped)
+    assert newest_whole(stopped.exp)
+    assert not list(stopped.exp.glob("*.partial"))
+    train(stopped)
+    assert history(stopped.exp) == history(whole.exp)
+
+
+def test_two_ranks_train_as_one_does_whatever_befalls_them(untouched, forked, capfd):
+    alone, both = untouched("alone"), untouched("both")
+    train(alone)
+
+    def struck(here):
+        if here.rank == 1:
+            in_epoch(2, die)
+        train(both, here)
+
+    def stopped(here):
+        if here.rank == 1:
+            in_epoch(1, ask_for_a_stop)  # of those that are left
+        train(both, here)
+
+    assert forked(struck) == [2, -signal.SIGKILL]
+    assert "rank 0 of 2 does not hear from the others" in capfd.readouterr().err
+    assert [row["epoch"] for row in history(both.exp)] == ["1"]
+    assert forked(stopped) == [75, 0]
+    assert "the next run goes on after epoch 1, the last whole one" in capfd.readouterr().err
+    assert forked(lambda here: train(both, here)) == [0, 0]
+    for one, two in zip(history(alone.exp), history(both.exp), strict=True):
+        for name in ("epoch", "train_loss", "train_acc", "valid_loss", "valid_acc"):
+            assert float(two[name]) == pytest.approx(float(one[name]), rel=1e-3), name
+    assert yaml.safe_load((both.exp / "train.json").read_text())["ranks"] == 2
+    assert forked(lambda here: train(both, here)) == [0, 0]  # and nothing is left to do
+    assert not list(both.exp.glob("*.partial"))
+
+
+def test_more_ranks_than_a_batch_has_utterances_are_refused(untouched, forked, tmp_path, capfd):
+    small = untouched("small")
+    small.config.write_text(small.config.read_text() + "batch_size: 1\n")
+    assert set(forked(lambda here: train(small, here))) == {2}
+    assert "1 < 2: a batch is split over the ranks; raise batch_size or take fewer" in capfd.readouterr().err
+
+
+def test_ranks_on_two_nodes_of_slurm_stop_on_request_as_one(untouched, slurm, forked):
+    both = untouched("nodes")
+    both.config.write_text(both.config.read_text() + "max_epoch: 1000\n")
+    environment = os.environ | slurm.environment | {"PYTHONPATH": str(ROOT / "local")}
+    environment |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_free_port()), "OMP_NUM_THREADS": "1"}
+    srun = ["srun", "--nodes=2", "--ntasks-per-node=1", "--mem=4G", "--kill-on-bad-exit=1"]
+    process = subprocess.Popen(
+        [*srun, *command(both), "--ngpu", "0", "--num_nodes", "2"],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    said = []
+    for line in process.stdout:
+        said.append(line)
+        if line.startswith("epoch 1/"):
+            process.send_signal(signal.SIGUSR1)  # which srun passes on to all ranks
+    assert process.wait() == 75, "".join(said)
+    assert "".join(said).count("; the next run goes on after epoch ") == 1
+    assert newest_whole(both.exp)
+    assert not list(both.exp.glob("*.partial"))
+    epochs = len(history(both.exp))
+    both.config.write_text(both.config.read_text().replace("1000", str(epochs + 1)))
+    assert forked(lambda here: train(both, here)) == [0, 0]
+    assert [int(row["epoch"]) for row in history(both.exp)] == [*range(1, epochs + 2)]

@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from fangyan import datadir
 from fangyan.asr.sampling import batches, drawn, pool
+from fangyan.errors import UserError
 
 
 class BalancedIterFactory(AbsIterFactory):
@@ -46,6 +47,10 @@ class BalancedIterFactory(AbsIterFactory):
         expected = self.pool.expected(self.args.upsampling_factor, self.args.dataset_scaling_factor)
         fewest = max(world, self.args.min_batch_size)
         made = batches(drawn(expected, random), self.sizes, self.options.batch_bins, fewest, random)
+        if len(made[0]) < world:
+            raise UserError(
+                f"an epoch of {len(made[0])} utterances leaves nothing to some of {world} GPUs: take fewer"
+            )
         return SequenceIterFactory(
             dataset=self.dataset,
             batches=[[self.pool.keys[n] for n in batch[rank::world]] for batch in made],

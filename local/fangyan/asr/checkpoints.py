@@ -1,18 +1,23 @@
 """Checkpoints that are whole, and the progress that is told with each."""
 
+import os
+import sys
+import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from fangyan.files import write_table
+from fangyan.errors import DataError
+from fangyan.files import naming, write_table
 
+NEWEST, PREVIOUS = "checkpoint.pth", "checkpoint.previous.pth"
 HISTORY = ("epoch", "train_loss", "train_acc", "valid_loss", "valid_acc", "valid_cer_ctc", "seconds")
 
 
 @contextmanager
 def whole_checkpoints(exp: Path, max_epoch: int) -> Iterator[None]:
-    """While it is open, torch.save is atomic, and each epoch's checkpoint also tells its progress.
+    """While it is open, torch.save is atomic, and each epoch's checkpoint keeps the one before and tells its progress.
 
     ESPnet writes checkpoints in place: a kill while it does so would leave a broken one.
     """
@@ -22,9 +27,13 @@ def whole_checkpoints(exp: Path, max_epoch: int) -> Iterator[None]:
 
     def whole(value, path, *args, **kwargs):
         temporary = Path(path).with_suffix(".partial")
-        save(value, temporary, *args, **kwargs)
-        if Path(path).name == "checkpoint.pth":
+        with naming(temporary), temporary.open("wb") as stream, _its_own_errors():
+            save(value, stream, *args, **kwargs)
+        _to_disk(temporary)
+        if Path(path).name == NEWEST:
             _tell(exp, value["reporter"]["stats"], max_epoch)
+            if (exp / NEWEST).exists():
+                (exp / NEWEST).replace(exp / PREVIOUS)
         temporary.replace(path)
 
     torch.save = whole
@@ -32,6 +41,52 @@ def whole_checkpoints(exp: Path, max_epoch: int) -> Iterator[None]:
         yield
     finally:
         torch.save = save
+
+
+@contextmanager
+def _its_own_errors() -> Iterator[None]:
+    """While it is open, the error of a stream (a full disk) is not hidden by the one that torch.save makes of it."""
+    try:
+        yield
+    except RuntimeError as error:
+        if isinstance(error.__context__, OSError):
+            raise error.__context__ from None
+        raise
+
+
+def newest_whole(exp: Path) -> bool:
+    """Whether there is a checkpoint to go on from; one that cannot be read makes way for the one before.
+
+    A line on stderr says so. `DataError` where neither can be read.
+    """
+    found = [path for path in (exp / NEWEST, exp / PREVIOUS) if path.exists()]
+    for path in found:
+        if reason := _damage(path):
+            print(f"{path}: cannot be read ({reason})", file=sys.stderr)
+            continue
+        if path.name == PREVIOUS:
+            print(f"going on from {path}, which is the epoch before", file=sys.stderr)
+            path.replace(exp / NEWEST)
+        return True
+    if found:
+        raise DataError(
+            f"{' and '.join(map(str, found))}: no checkpoint that can be read; remove them to train from the beginning"
+        )
+    return False
+
+
+def _damage(path: Path) -> str:
+    try:
+        with zipfile.ZipFile(path) as archive:  # as torch.save writes; torch.load does not look at checksums
+            member = archive.testzip()
+    except (OSError, zipfile.BadZipFile) as error:
+        return str(error)
+    return f"wrong checksum of {member}" if member else ""
+
+
+def _to_disk(path: Path) -> None:
+    with path.open("rb") as stream:
+        os.fsync(stream.fileno())
 
 
 def _tell(exp: Path, stats: Mapping[int, Mapping], max_epoch: int) -> None:

@@ -2,13 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from fangyan.asr.task import sketch
-from fangyan.encoders.espnet import locate
+from fangyan.encoders import espnet_model
 from fangyan.errors import DataError, UserError
-from fangyan.files import unpack
 
 WEIGHTS = "encoder.pth"
 
@@ -20,17 +18,17 @@ NAMES |= {"layers": "encoders", "layer_norm": "after_norm"}
 def write_weights(source: str, config: Path, out: Path) -> None:
     """Nothing; ``out/encoder.pth`` holds the encoder's weights, for ESPnet's ``--init_param FILE:encoder:encoder``.
 
-    ``source`` is a Whisper of the Hugging Face Hub (id) or a folder of one, or ``espnet:`` and an experiment folder
-    or model.zip. Weights that do not fit the encoder of ``config`` are refused with their list.
+    ``source`` is a Whisper of the Hugging Face Hub (id) or a folder of one, or ``espnet:`` and an experiment folder,
+    model.zip or Hub id. Weights that do not fit the encoder of ``config`` are refused with their list.
     """
     import torch
 
     family, _, argument = source.rpartition(":")
     if family not in ("", "espnet"):
         raise UserError(
-            f"--init {source}: known are a Hugging Face id, a folder, espnet:<experiment or model.zip>"
+            f"--init {source}: known are a Hugging Face id, a folder, espnet:<experiment, model.zip or Hub id>"
         )
-    weights = _of_experiment(Path(argument)) if family else _of_whisper(source)
+    weights = _of_experiment(argument) if family else _of_whisper(source)
     expected = sketch(config, ["<blank>", "<unk>", "<sos/eos>"]).encoder.state_dict()
     # With LoRA the original layer stands a level deeper, beside adapters that start from nothing.
     names = {key.replace(".base_layer", ""): key for key in expected if ".lora_" not in key}
@@ -38,15 +36,9 @@ def write_weights(source: str, config: Path, out: Path) -> None:
     torch.save({f"encoder.{names[name]}": value for name, value in weights.items()}, out / WEIGHTS)
 
 
-def _of_experiment(path: Path) -> dict[str, Any]:
-    import torch
-
-    with TemporaryDirectory() as folder:
-        if path.suffix == ".zip":
-            unpack(path, Path(folder))
-            path = Path(folder)
-        weights = torch.load(locate(path)[1], map_location="cpu", weights_only=True)
+def _of_experiment(argument: str) -> dict[str, Any]:
     prefix = "encoder."
+    weights = espnet_model.weights(argument)
     return {key.removeprefix(prefix): value for key, value in weights.items() if key.startswith(prefix)}
 
 

@@ -12,25 +12,32 @@ from typing import Any, TextIO
 import yaml
 
 from fangyan import config as configs
-from fangyan.encoders.espnet import asr_task
+from fangyan.asr.ranks import Place, any_rank
+from fangyan.encoders.espnet_model import asr_task
 from fangyan.errors import DataError
 from fangyan.files import write_text
 
 
-def run(settings: Mapping[str, Any], source: Path, stem: Path, arguments: Mapping[str, Any]) -> None:
+def run(
+    settings: Mapping[str, Any], source: Path, stem: Path, arguments: Mapping[str, Any], here: Place
+) -> None:
     """ESPnet's ASR task has run with ``settings`` and ``arguments``; settings and messages are in ``stem``.{yaml,log}.
 
     ``source`` is the file that the user wrote the settings in, for error messages. The exact command line is logged.
+    The first of several ranks writes; of the others only errors are heard.
     """
-    import torch
-
-    configs.check_keys(settings, known_keys(settings), str(source))
     config, log = stem.with_suffix(".yaml"), stem.with_suffix(".log")
-    write_text(config, yaml.safe_dump(dict(settings), allow_unicode=True))
-    command = ["--config", str(config), "--ngpu", str(int(torch.cuda.is_available()))]
-    for key, value in arguments.items():
+    command = ["--config", str(config)]
+    for key, value in (here.arguments() | dict(arguments)).items():
         for item in value if isinstance(value, list) else [value]:
             command += [f"--{key}", str(item).lower() if isinstance(item, bool) else str(item)]
+    if here.first:
+        configs.check_keys(settings, known_keys(settings), str(source))
+        write_text(config, yaml.safe_dump(dict(settings), allow_unicode=True))
+    any_rank(False)  # the others wait for the file
+    if not here.first:
+        training_task().main(cmd=command)
+        return
     line = shlex.join(["python", "-m", training_task().__module__, *command])
     print(f"{line}\n# messages: {log}", flush=True)
     with logging_to(log) as stream, redirect_stderr(stream):

@@ -17,11 +17,23 @@ import torch
 from espnet2.iterators.abs_iter_factory import AbsIterFactory
 from espnet2.tasks.abs_task import IteratorOptions, optim_classes
 from espnet2.tasks.asr import ASRTask
+from espnet2.train import trainer as espnet_trainer
+from espnet2.train.distributed_utils import DistributedOption
 
 import fangyan.encoders.espnet_whisper  # noqa: F401  (registers Whisper)
 from fangyan.asr.balanced import BalancedIterFactory
 from fangyan.asr.checkpoints import whole_checkpoints
-from fangyan.errors import DataError
+from fangyan.asr.ranks import is_first, same_on_all_ranks
+from fangyan.asr.stopping import UntilRequested, stop_if_requested
+from fangyan.errors import DataError, UserError
+
+
+def _join_once(option: DistributedOption, join=DistributedOption.init_torch_distributed) -> None:
+    if not torch.distributed.is_initialized():  # by `fangyan.asr.ranks`
+        join(option)
+
+
+DistributedOption.init_torch_distributed = _join_once
 
 
 class Trainer(ASRTask.trainer):
@@ -37,8 +49,26 @@ class Trainer(ASRTask.trainer):
     def resume(cls, checkpoint, model, reporter, **others):
         super().resume(checkpoint=checkpoint, model=model, reporter=reporter, **others)
         missing = checkpoint.parent / f"{reporter.get_epoch()}epoch.pth"
-        if not missing.exists():
+        if is_first() and not missing.exists():
             torch.save(model.state_dict(), missing)
+
+    @classmethod
+    def train_one_epoch(cls, *, iterator, reporter, scaler, options, **others):
+        exp = Path(options.output_dir)
+        if not same_on_all_ranks(reporter.epoch):
+            raise UserError(f"{exp}: the ranks begin with different epochs: do all nodes see this folder?")
+        if scaler is not None and espnet_trainer.autocast_args.get("dtype") == torch.bfloat16:
+            scaler = torch.amp.GradScaler(enabled=False)  # bfloat16 has the exponents of float32
+        others |= {"reporter": reporter, "scaler": scaler, "options": options}
+        invalid = super().train_one_epoch(iterator=UntilRequested(iterator), **others)
+        stop_if_requested(exp, reporter.epoch)
+        return invalid
+
+    @classmethod
+    def validate_one_epoch(cls, *, iterator, reporter, options, **others):
+        others |= {"reporter": reporter, "options": options}
+        super().validate_one_epoch(iterator=UntilRequested(iterator), **others)
+        stop_if_requested(Path(options.output_dir), reporter.epoch)
 
 
 class Task(ASRTask):
@@ -70,6 +100,19 @@ class Task(ASRTask):
         data = (args.valid_data_path_and_name_and_type, args.train_data_path_and_name_and_type)
         model.register_forward_hook(partial(_refuse_what_is_not_finite, data), with_kwargs=True)
         return model
+
+    @classmethod
+    def build_sequence_iter_factory(
+        cls, args: Namespace, iter_options: IteratorOptions, mode: str
+    ) -> AbsIterFactory:
+        try:
+            return super().build_sequence_iter_factory(args, iter_options, mode)
+        except RuntimeError as error:
+            if "world_size" not in str(error):
+                raise
+            raise UserError(
+                f"{error}: a batch is split over the ranks; raise batch_size or take fewer"
+            ) from None
 
     @classmethod
     def build_category_iter_factory(

@@ -7,15 +7,20 @@ from typing import Any
 
 from fangyan import audio, datadir, provenance
 from fangyan import config as configs
+from fangyan.asr.checkpoints import newest_whole
 from fangyan.asr.experiment import Experiment, stamped, targets
 from fangyan.asr.initialise import WEIGHTS, write_weights
 from fangyan.asr.lengths import check_lengths
 from fangyan.asr.pieces import MODEL
+from fangyan.asr.ranks import Place, any_rank, place, together
+from fangyan.asr.recordings import named
 from fangyan.asr.sampling import WEIGHTS as CORPUS_WEIGHTS
+from fangyan.asr.stopping import on_request
 from fangyan.asr.task import run
-from fangyan.encoders.espnet import locate
+from fangyan.encoders.espnet_model import locate
 from fangyan.errors import DataError, UserError
 from fangyan.files import DONE, fingerprint, is_done, produce, read_table, write_json, write_text
+from fangyan.origins import origins
 
 LENGTHENING = ("max_epoch", "patience")
 """Keys that may change between two runs of one experiment."""
@@ -26,33 +31,45 @@ def collect_stats(job: Experiment) -> bool:
     return produce(job.stats, _stats_inputs(job), partial(_collect_stats, job))
 
 
-def train(job: Experiment) -> bool:
+def train(job: Experiment, here: Place | None = None) -> bool:
     """Whether anything had to be trained: afterwards ``exp`` holds the averaged model, history and provenance.
 
     A killed run goes on after its last whole epoch with the same random numbers; an experiment folder that was started
     from other data or weights, another configuration or seed is refused (a longer ``max_epoch`` is none).
+    ``here``: which of several ranks this process is; they split each batch. Raises `Stopped` on SIGUSR1.
     """
+    here = here or place(ngpu=None, num_nodes=1)
+    settings = configs.compose(job.config)
+    with on_request(), together(here):
+        inputs = _begin(job, settings) if here.first else None
+        if not any_rank(inputs is not None):
+            return False
+        _run_training(job, settings, here)
+        if inputs is not None:
+            write_json(job.exp / "train.json", _summary(job, here))
+            write_json(job.exp / DONE, inputs)
+    return True
+
+
+def _begin(job: Experiment, settings: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What the finished experiment is recognised by, all being ready for training; None where it is finished."""
     if not (job.stats / DONE).exists():
         raise UserError(f"{job.stats}: no statistics there; run the stage stats first")
-    settings = configs.compose(job.config)
     lasting = {key: value for key, value in settings.items() if key not in LENGTHENING}
     inputs = {"config": fingerprint(lasting), "seed": job.seed, "stats": fingerprint(job.stats / DONE)}
     inputs |= _start(job, settings) | _weighted(job, settings)
     finished = inputs | {key: settings.get(key) for key in LENGTHENING}
     if is_done(job.exp, finished):
-        return False
+        return None
     started = job.exp / ".started"
-    if (job.exp / "checkpoint.pth").exists() and not is_done(started, inputs):
+    if newest_whole(job.exp) and not is_done(started, inputs):
         raise UserError(
             f"{job.exp}: started with other data, settings, seed or initial weights: "
             "choose another --tag or remove the folder"
         )
     check_lengths(job)
     write_json(started / DONE, inputs)
-    _run_training(job, settings)
-    write_json(job.exp / "train.json", _summary(job))
-    write_json(job.exp / DONE, finished)
-    return True
+    return finished
 
 
 def _start(job: Experiment, settings: Mapping[str, Any]) -> dict[str, str]:
@@ -95,7 +112,9 @@ def _collect_stats(job: Experiment, folder: Path) -> None:
     raw = {"normalize": None, "normalize_conf": {}, "batch_type": "unsorted", "batch_size": 32}
     shapes = {f"{role}_shape_file": [str(data / "wav.scp")] for role, data in job.sets().items()}
     arguments = _data_arguments(job, folder) | shapes | {"collect_stats": True, "output_dir": str(folder)}
-    run(configs.compose(job.config) | raw, job.config, folder / "stats", arguments)
+    here = place(ngpu=None, num_nodes=1, environment={})
+    with named(job.sets().values()):
+        run(configs.compose(job.config) | raw, job.config, folder / "stats", arguments, here)
     for role, data in job.sets().items():
         _refuse_broken_audio(data, folder / role / "feats_stats.npz")
         file = folder / role / "text_shape"
@@ -138,7 +157,7 @@ def _data_arguments(job: Experiment, stats: Path) -> dict[str, Any]:
     return arguments
 
 
-def _run_training(job: Experiment, settings: Mapping[str, Any]) -> None:
+def _run_training(job: Experiment, settings: Mapping[str, Any], here: Place) -> None:
     arguments = _data_arguments(job, job.stats) | {"output_dir": str(job.exp), "resume": True}
     for role in job.sets():
         arguments[f"{role}_shape_file"] = [str(job.stats / role / f"{x}_shape") for x in ("speech", "text")]
@@ -146,10 +165,11 @@ def _run_training(job: Experiment, settings: Mapping[str, Any]) -> None:
         arguments["init_param"] = f"{job.exp / 'init' / WEIGHTS}:encoder:encoder"
     if settings.get("normalize") == "global_mvn":
         arguments["normalize_conf"] = f"stats_file={job.stats / 'train' / 'feats_stats.npz'}"
-    run(settings, job.config, job.exp / "train", arguments)
+    with named(job.sets().values()):
+        run(settings, job.config, job.exp / "train", arguments, here)
 
 
-def _summary(job: Experiment) -> dict[str, Any]:
+def _summary(job: Experiment, here: Place) -> dict[str, Any]:
     import torch
 
     weights = torch.load(locate(job.exp)[1], map_location="cpu", weights_only=True)
@@ -162,7 +182,15 @@ def _summary(job: Experiment) -> dict[str, Any]:
         "dev_set": job.dev.name,
         "parameters": sum(w.numel() for w in weights.values() if w.is_floating_point()),
         "seconds": sum(float(row["seconds"]) for row in read_table(job.exp / "history.tsv")),
+        "ranks": here.world,
         "threads": torch.get_num_threads(),
         "machine": provenance.machine(),
         "versions": provenance.versions(),
+        "code": provenance.code(),
+        "data": {role: _origin(data) for role, data in job.sets().items()},
     }
+
+
+def _origin(data: Path) -> dict[str, Any]:
+    """What a data directory is: its fingerprint, and what each corpus gave of each variety."""
+    return {"fingerprint": datadir.identity(data), "origins": [vars(row) for row in origins(data)]}

@@ -1,11 +1,13 @@
 """Verbs on speech recognition: train an encoder with hybrid CTC/attention, and see what it recognises."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import click
 
-from fangyan.verbs import cli, option, say
+from fangyan.shards import Part
+from fangyan.verbs import cli, divided, option, say
 
 text_form = option(
     "text_form",
@@ -15,8 +17,8 @@ text_form = option(
 )
 
 
-def experiment(verb: Callable) -> Callable:
-    """The options of a training run, handed over as one `asr.Experiment`."""
+def experiment(*more: Callable) -> Callable:
+    """The options of a training run, handed over as one `asr.Experiment`, and ``more`` options of the verb's own."""
     options = (
         option("config", "ESPnet training configuration (YAML)"),
         option("train", "training data directory"),
@@ -32,17 +34,22 @@ def experiment(verb: Callable) -> Callable:
             default="",
         ),
         text_form,
+        *more,
     )
 
-    def with_job(**values) -> None:
-        from fangyan.asr import Experiment
+    def command(verb: Callable) -> Callable:
+        def with_job(**values) -> None:
+            from fangyan.asr import Experiment
 
-        verb(Experiment(**values))
+            job = Experiment(**{name: values.pop(name) for name in Experiment.__dataclass_fields__})
+            verb(job, **values)
 
-    with_job.__name__, with_job.__doc__ = verb.__name__, verb.__doc__
-    for decorate in reversed(options):
-        with_job = decorate(with_job)
-    return cli.command(verb.__name__)(with_job)
+        with_job.__doc__ = verb.__doc__
+        for decorate in reversed(options):
+            with_job = decorate(with_job)
+        return cli.command(verb.__name__)(with_job)
+
+    return command
 
 
 @cli.command()
@@ -59,7 +66,7 @@ def tokens(data: Path, target: str, vocabulary: int, text_form: str, out: Path) 
     say(write_tokens(data, target, out, NormalForm.parse(text_form), vocabulary), out)
 
 
-@experiment
+@experiment()
 def stats(job) -> None:
     """Lengths, mean and variance of the training features."""
     from fangyan.asr import collect_stats
@@ -67,12 +74,32 @@ def stats(job) -> None:
     say(collect_stats(job), job.stats)
 
 
-@experiment
-def train(job) -> None:
-    """An encoder trained with hybrid CTC/attention."""
+@experiment(
+    option(
+        "ngpu",
+        "GPUs of each node, a process on each; 0: the CPU (default: one if there is one)",
+        click.IntRange(min=0),
+        default=None,
+    ),
+    option(
+        "num_nodes",
+        "nodes to train on; srun or torchrun starts the processes there",
+        click.IntRange(min=1),
+        default=1,
+    ),
+)
+def train(job, ngpu: int | None, num_nodes: int) -> None:
+    """An encoder trained with hybrid CTC/attention; SIGUSR1 stops it (exit code 75), to go on when run again."""
     from fangyan import asr
+    from fangyan.asr.launch import launch, missing_ranks
+    from fangyan.asr.ranks import place
 
-    say(asr.train(job), job.exp)
+    if count := missing_ranks(ngpu, num_nodes):
+        sys.exit(launch([sys.executable, *sys.orig_argv[1:]], count))
+    here = place(ngpu, num_nodes)
+    trained = asr.train(job, here)
+    if here.first:
+        say(trained, job.exp)
 
 
 @cli.command()
@@ -86,7 +113,7 @@ def params(config: tuple[Path, ...], vocabulary: int) -> None:
 
 
 @cli.command()
-@option("exp", "experiment folder")
+@option("exp", "experiment folder, model.zip or Hub id", str)
 @option("data", "data directory (may be repeated)", multiple=True)
 @option("config", "decoding configuration (YAML)")
 @option(
@@ -97,11 +124,14 @@ def params(config: tuple[Path, ...], vocabulary: int) -> None:
     default=(),
 )
 @option("out", "folder for <set>/text")
-def decode(exp: Path, data: tuple[Path, ...], config: Path, exit_layer: tuple[str, ...], out: Path) -> None:
+@divided
+def decode(
+    exp: str, data: tuple[Path, ...], config: Path, exit_layer: tuple[str, ...], out: Path, part: Part
+) -> None:
     """Hypotheses by joint CTC/attention beam search."""
     from fangyan import asr
 
-    say(bool(asr.decode(exp, data, config, out, exit_layer)), out)
+    say(bool(asr.decode(exp, data, config, out, exit_layer, part)), out)
 
 
 @cli.command()
