@@ -19,6 +19,16 @@ def test_atomic_leaves_nothing_behind_when_the_block_fails(tmp_path):
     assert list(tmp_path.iterdir()) == [target]
 
 
+def test_a_full_disk_has_the_name_of_what_was_written(tmp_path):
+    with (
+        pytest.raises(OSError, match=r"No space left on device: '.*a\.txt'"),
+        files.atomic(tmp_path / "a.txt"),
+    ):
+        raise OSError(28, "No space left on device")
+    with pytest.raises(OSError, match=r"'b'"), files.naming(tmp_path / "a.txt"):
+        raise OSError(28, "No space left on device", "b")
+
+
 def test_tables_come_back_as_written_with_comments_skipped(tmp_path):
     table = tmp_path / "t.tsv"
     files.write_table(table, [{"a": 0.123456789, "b": "話"}, {"a": 2, "b": ""}], ("a", "b"))
@@ -110,12 +120,57 @@ def test_unpack_refuses_a_member_that_leaves_the_folder(tmp_path, name):
     assert not (tmp_path / "out").exists()
 
 
-def test_unpack_refuses_links(tmp_path):
+@pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFIFO, stat.S_IFCHR])
+def test_unpack_refuses_links_and_devices(tmp_path, kind):
     link = zipfile.ZipInfo("link")
-    link.external_attr = (stat.S_IFLNK | 0o777) << 16
+    link.external_attr = (kind | 0o777) << 16
     with zipfile.ZipFile(tmp_path / "m.zip", "w") as bundle:
+        bundle.writestr("good", "x")
         bundle.writestr(link, "/etc/passwd")
     with pytest.raises(DataError, match="got 'link'"):
+        files.unpack(tmp_path / "m.zip", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def bomb(path: Path) -> None:
+    """Ten million zeros in ten thousand bytes."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as bundle:
+        bundle.writestr("zeros", bytes(10_000_000))
+
+
+def test_unpack_refuses_a_bomb(tmp_path):
+    bomb(tmp_path / "m.zip")
+    message = r"m\.zip: what it holds is at most 100 times its size, got 10,000,000 bytes: a zip bomb\?"
+    with pytest.raises(DataError, match=message):
+        files.unpack(tmp_path / "m.zip", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_unpack_writes_no_more_of_a_bomb_than_it_declares(tmp_path):
+    bomb(tmp_path / "m.zip")
+    honest, lying = ((10_000_000).to_bytes(4, "little"), (10).to_bytes(4, "little"))
+    (tmp_path / "m.zip").write_bytes((tmp_path / "m.zip").read_bytes().replace(honest, lying))
+    with pytest.raises(DataError, match="not readable as a zip archive"):
+        files.unpack(tmp_path / "m.zip", tmp_path / "out")
+    assert sum(path.stat().st_size for path in (tmp_path / "out").iterdir()) <= 10
+
+
+@pytest.mark.parametrize("names", [("a", "a/b"), ("a/b", "a")])
+def test_unpack_names_an_archive_whose_members_get_in_each_others_way(tmp_path, names):
+    with zipfile.ZipFile(tmp_path / "m.zip", "w") as bundle:
+        for name in names:
+            bundle.writestr(name, "x")
+    with pytest.raises(DataError, match=r"m\.zip: not readable as a zip archive"):
+        files.unpack(tmp_path / "m.zip", tmp_path / "out")
+
+
+@pytest.mark.parametrize("cut", [10, 60, 200])
+def test_unpack_names_an_archive_that_was_cut(tmp_path, cut):
+    with zipfile.ZipFile(tmp_path / "m.zip", "w") as bundle:
+        bundle.writestr("weights", bytes(range(256)))
+    content = (tmp_path / "m.zip").read_bytes()
+    (tmp_path / "m.zip").write_bytes(content[:-cut])
+    with pytest.raises(DataError, match=r"m\.zip: not readable as a zip archive"):
         files.unpack(tmp_path / "m.zip", tmp_path / "out")
 
 

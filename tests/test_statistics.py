@@ -8,8 +8,8 @@ import pytest
 from fangyan import statistics
 from fangyan.errors import DataError, UserError
 from fangyan.files import read_table, write_table
-from fangyan.retrieval import RANKS
-from fangyan.statistics import INTERVALS, Query, compare, intervals
+from fangyan.retrieval.tables import RANKS
+from fangyan.statistics import INTERVALS, Query, intervals, significance
 
 THREE = ("cmn", "hak", "yue")
 
@@ -68,12 +68,12 @@ def test_a_comparison_by_hand(tmp_path):
     asked = queries(THREE, 8)
     worse = ranked(asked, [2 if q.sentence == "s0" else 1 for q in asked])
     write_ranks(tmp_path, {"layer00": worse, "layer01": asked})
-    found = compare(tmp_path, "layer01", tmp_path, "layer00")
+    found = significance(tmp_path, "layer01", tmp_path, "layer00")
     assert (found.a, found.b, found.difference) == pytest.approx((1, 7 / 8, 1 / 8))
     assert found.low == 0 and found.high == pytest.approx(3 / 8)  # s0 drawn 0 to 3 times of 8: 98 %
     assert found.p == 1  # whichever way the one sentence is flipped, it is as far from 0
     assert (found.n, found.clusters, found.chance) == (48, "8 sentences", pytest.approx(1 / 8))
-    turned = compare(tmp_path, "layer00", tmp_path, "layer01")
+    turned = significance(tmp_path, "layer00", tmp_path, "layer01")
     assert (turned.difference, turned.low, turned.high) == (-found.difference, -found.high, -found.low)
 
 
@@ -81,7 +81,7 @@ def test_identical_systems_do_not_differ(tmp_path):
     asked = queries(THREE, 6)
     rank = np.random.default_rng(0).integers(1, 4, len(asked)).tolist()
     write_ranks(tmp_path, {"norm": ranked(asked, rank), "turned": ranked(asked, rank)[::-1]})
-    found = compare(tmp_path, "norm", tmp_path, "turned")  # the order of the rows says nothing
+    found = significance(tmp_path, "norm", tmp_path, "turned")  # the order of the rows says nothing
     assert (found.difference, found.low, found.high, found.p) == (0, 0, 0, 1)
 
 
@@ -90,7 +90,7 @@ def test_one_sentence_is_not_enough(tmp_path):
     with pytest.raises(DataError, match=r"ranks.tsv: layer norm: .* needs at least 2 of them, got s0"):
         intervals(tmp_path, ["test"], tmp_path / "out")
     with pytest.raises(DataError, match=r"ranks.tsv: layer norm: .* needs at least 2 of them, got s0"):
-        compare(tmp_path / "test", "norm", tmp_path / "test", "norm")
+        significance(tmp_path / "test", "norm", tmp_path / "test", "norm")
     assert not (tmp_path / "out" / "test").exists()
 
 
@@ -99,12 +99,12 @@ def test_only_the_same_queries_are_compared(tmp_path):
     write_ranks(tmp_path / "a", {"norm": asked})
     write_ranks(tmp_path / "b", {"norm": [q for q in asked if (q.id, q.target) != ("hak-1", "cmn")]})
     with pytest.raises(DataError, match=r"b/ranks.tsv: .* none like hak-1 of sentence s1 from hak to cmn"):
-        compare(tmp_path / "a", "norm", tmp_path / "b", "norm")
+        significance(tmp_path / "a", "norm", tmp_path / "b", "norm")
     with pytest.raises(DataError, match=r"b/ranks.tsv: .* none like hak-1 .* in .*a/ranks.tsv"):
-        compare(tmp_path / "b", "norm", tmp_path / "a", "norm")
+        significance(tmp_path / "b", "norm", tmp_path / "a", "norm")
     write_ranks(tmp_path / "c", {"norm": [q._replace(candidates=9) for q in asked]})
     with pytest.raises(DataError, match=r"1 of 3 right"):
-        compare(tmp_path / "a", "norm", tmp_path / "c", "norm")
+        significance(tmp_path / "a", "norm", tmp_path / "c", "norm")
 
 
 HEAD = "\t".join(RANKS) + "\n"
@@ -135,7 +135,7 @@ def test_malformed_ranks_say_where(tmp_path, text, message):
 def test_bad_use_says_what_to_do(tmp_path):
     write_ranks(tmp_path / "test", {"layer00": queries(THREE, 2), "norm": queries(THREE, 2)})
     with pytest.raises(UserError, match="no layer 'layer09': known are layer00, norm"):
-        compare(tmp_path / "test", "layer00", tmp_path / "test", "layer09")
+        significance(tmp_path / "test", "layer00", tmp_path / "test", "layer09")
     with pytest.raises(DataError, match=r"dev/ranks.tsv: no such file: run the stage retrieve first"):
         intervals(tmp_path, ["dev"], tmp_path / "out")
     with pytest.raises(UserError, match="a folder of their own"):

@@ -44,8 +44,10 @@ from fangyan import datadir, phonetics, pronunciation
 from fangyan.datadir import Utterance
 from fangyan.errors import DataError, UserError
 from fangyan.files import write_table
-from fangyan.retrieval import Varieties, by_variety, comparable_pairs, each_set, ranks, read_layer
-from fangyan.similarity import Features, Score, choose
+from fangyan.retrieval import each_set
+from fangyan.retrieval.pairs import Scorer, Varieties, by_variety, comparable_pairs, read_layer, shared
+from fangyan.retrieval.ranking import ranks
+from fangyan.similarity import Score, choose
 
 CONTROLLED = (
     *("layer", "source", "target", "n", "recall_at_1", "chance"),
@@ -60,12 +62,10 @@ BINS = ("layer", "bin", "low", "high", "n", "recall_at_1", "chance")
 
 @dataclass(frozen=True)
 class Pairing:
-    """An ordered pair of varieties: which utterances take part, which are right, and how far apart they sound."""
+    """An ordered pair of varieties: which of the utterances that they share are right, and how far apart they sound."""
 
     source: str
     target: str
-    rows: Tensor  # (queries,) bool: those whose sentence the target has; n of them
-    columns: Tensor  # (candidates,) bool, likewise; m of them
     right: Tensor  # (n, m) bool
     distances: Tensor  # (n, m) float32
 
@@ -183,9 +183,9 @@ def _write(
     binned: list[dict] = []
     with tqdm(total=len(layers) * len(pairs), desc=f"control {data.name}", unit="pair", disable=None) as bar:
         for layer in layers:
-            features = read_layer(feats, layer, data, by_variety(utterances))
+            scorer = Scorer(read_layer(feats, layer, data, by_variety(utterances)), varieties, score)
             try:
-                found = list(_layer(features, varieties, pairings, score, quantile, bar.update))
+                found = list(_layer(scorer, pairings, quantile, bar.update))
             except DataError as error:
                 raise DataError(f"{feats / layer}: {error}") from None
             of_pairs = sorted((row for row, _ in found), key=itemgetter("source", "target"))
@@ -225,35 +225,24 @@ def _notices(
 
 
 def _pairing(varieties: Varieties, source: str, target: str) -> Pairing:
-    said, heard = (np.array([u.sentence for u in varieties[variety]]) for variety in (source, target))
-    right = said[:, None] == heard
-    rows, columns = right.any(1), right.any(0)
-    spoken = (
-        [u.ipa for u, kept in zip(varieties[variety], those, strict=True) if kept]
-        for variety, those in ((source, rows), (target, columns))
-    )
-    matrices = rows, columns, right[rows][:, columns], phonetics.distance_matrix(*spoken)
-    return Pairing(source, target, *map(torch.from_numpy, matrices))
+    sides = shared(varieties, source, target), shared(varieties, target, source)
+    said, heard = (np.array([u.sentence for u in side]) for side in sides)
+    distances = phonetics.distance_matrix(*([u.ipa for u in side] for side in sides))
+    return Pairing(source, target, *map(torch.from_numpy, (said[:, None] == heard, distances)))
 
 
 def _turned(it: Pairing) -> Pairing:
-    return Pairing(it.target, it.source, it.columns, it.rows, it.right.T, it.distances.T)
+    return Pairing(it.target, it.source, it.right.T, it.distances.T)
 
 
 def _layer(
-    features: Features,
-    varieties: Varieties,
-    pairings: Iterable[Pairing],
-    score: Score,
-    quantile: float,
-    scored: Callable[[], object],
+    scorer: Scorer, pairings: Iterable[Pairing], quantile: float, scored: Callable[[], object]
 ) -> Iterator[tuple[dict, Queries]]:
     """A row and the queries for each direction of each pair; one matrix of a symmetric score serves both."""
-    sets = {variety: score.prepare({u.id: features[u.id] for u in us}) for variety, us in varieties.items()}
     for pairing in pairings:
-        both = score.both_ways(sets[pairing.source], sets[pairing.target])
+        both = scorer.both_ways(pairing.source, pairing.target)
         for there, scores in zip((pairing, _turned(pairing)), both, strict=True):
-            yield _evaluate(there, scores.cpu()[there.rows][:, there.columns], quantile)
+            yield _evaluate(there, scores, quantile)
         scored()
 
 

@@ -1,9 +1,44 @@
 """The errors a user can mend: one sentence that says what is wrong, where, and what to do."""
 
+import errno
+
+ELSEWHERE = "get the permission to write there, or choose another place"
+ADVICE = {
+    errno.ENOSPC: "make room there",
+    errno.EDQUOT: "make room in your quota",
+    errno.EFBIG: "allow larger files (ulimit -f)",
+    errno.EMFILE: "allow more open files (ulimit -n)",
+    errno.EACCES: ELSEWHERE,
+    errno.EPERM: ELSEWHERE,
+    errno.EROFS: ELSEWHERE,
+    errno.EIO: "mend the disk, or the network to it",
+    errno.ESTALE: "mend the network file system",
+    errno.EEXIST: "move what is in the way",
+    errno.ENOTDIR: "move the file that is in the way of a folder",
+    errno.ENOTEMPTY: "close what is open there",
+}
+"""What to do about the errors of the operating system that are no defect of ours."""
+
 
 class UserError(Exception):
-    """Something the user can mend. The command line prints its message and exits with 2."""
+    """Something the user can mend. The command line prints its message and exits with ``code``."""
+
+    code = 2
 
 
 class DataError(UserError):
     """Malformed data: ``file:line: rule, got ...``."""
+
+
+class Stopped(UserError):
+    """Work that was asked to stop and goes on when it is run again: EX_TEMPFAIL of sysexits.h."""
+
+    code = 75
+
+
+def trouble(error: OSError) -> UserError | None:
+    """What to tell the user of an error of the operating system; nothing where it could be a defect of ours."""
+    if error.errno not in ADVICE:
+        return None
+    place = error.filename2 or error.filename or "a file"
+    return UserError(f"{place}: {error.strerror}: {ADVICE[error.errno]}, then run the same again")

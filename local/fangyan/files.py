@@ -7,6 +7,7 @@ import re
 import shutil
 import stat
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain
@@ -18,8 +19,13 @@ ROOT = Path(__file__).resolve().parents[2]
 """The repository: ``conf/`` and ``egs2/`` lie here."""
 
 DONE = ".done"
+EXPANSION = 100
+"""How many times its size an archive may unpack to: weights and pictures hardly shrink, logs and tables tenfold."""
 UNWRITABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 """What no cell of a table can hold."""
+NOT_A_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError)
+NOT_A_ZIP += (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError)
+"""How zipfile fails: on a damaged archive, an encrypted one (RuntimeError), members in each other's way."""
 
 
 @contextmanager
@@ -28,10 +34,21 @@ def atomic(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
     try:
-        yield temporary
-        temporary.replace(path)
+        with naming(path):
+            yield temporary
+            temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """While it is open, an `OSError` that names no file (as of a full disk) names ``path``."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or f"{path}"
+        raise
 
 
 def write_text(path: Path, text: str) -> None:
@@ -123,7 +140,8 @@ def produce(out: Path, inputs: Mapping[str, object], build: Callable[[Path], Non
     temporary = out.with_name(f".{out.name}.partial")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
-    build(temporary)
+    with naming(out):
+        build(temporary)
     complete(temporary, out, inputs)
     return True
 
@@ -136,16 +154,26 @@ def complete(temporary: Path, out: Path, inputs: Mapping[str, object]) -> None:
 
 
 def unpack(archive: Path, folder: Path) -> None:
-    """The files of a zip archive, in ``folder``; `DataError` before anything is written for a member that leaves it."""
+    """The files of a zip archive, in ``folder``; `DataError` before anything is written for one that is not harmless.
+
+    Members are plain files below the folder, and all together at most `EXPANSION` times as large as the archive.
+    """
     try:
         with zipfile.ZipFile(archive) as bundle:
             for member in bundle.infolist():
-                target = (folder / member.filename).resolve()
-                link = stat.S_ISLNK(member.external_attr >> 16)
-                if link or not target.is_relative_to(folder.resolve()):
-                    raise DataError(
-                        f"{archive}: members are plain files below the folder, got {member.filename!r}"
-                    )
+                _check_member(archive, member, folder)
+            size = sum(member.file_size for member in bundle.infolist())
+            if size > EXPANSION * archive.stat().st_size:
+                raise DataError(
+                    f"{archive}: what it holds is at most {EXPANSION} times its size, got {size:,} bytes: a zip bomb?"
+                )
             bundle.extractall(folder)
-    except (zipfile.BadZipFile, FileNotFoundError, IsADirectoryError) as error:
+    except NOT_A_ZIP as error:
         raise DataError(f"{archive}: not readable as a zip archive ({error})") from None
+
+
+def _check_member(archive: Path, member: zipfile.ZipInfo, folder: Path) -> None:
+    target = (folder / member.filename).resolve()
+    kind = stat.S_IFMT(member.external_attr >> 16)
+    if kind not in (0, stat.S_IFREG, stat.S_IFDIR) or not target.is_relative_to(folder.resolve()):
+        raise DataError(f"{archive}: members are plain files below the folder, got {member.filename!r}")

@@ -35,7 +35,7 @@ import torch
 from torch import Tensor
 
 from fangyan.errors import DataError, UserError
-from fangyan.seqsim import FrameSet, Packed, checked, pack, same_dimension, seqsim_matrix, unit
+from fangyan.seqsim import Packed, checked, pack, same_dimension, seqsim_matrix, unit
 
 type Features = Mapping[str, np.ndarray | Tensor]
 
@@ -62,17 +62,27 @@ def concatenate(layers: Mapping[str, Features]) -> dict[str, Tensor]:
     return joined
 
 
+def _as_they_are(features: Features) -> Features:
+    return features
+
+
 @dataclass(frozen=True)
 class Score:
     """A similarity: ``prepare`` makes a set ready, once; ``compare(queries, candidates)`` scores two such sets.
 
-    ``compare`` gives an (n, m) float tensor: how well each of the m candidates answers each of the n queries. Only
-    if ``symmetric`` is ``compare(a, b) == compare(b, a).T``.
+    A set is made ready in two steps: ``normalise`` is to get all the utterances of one variety at once, ``lay_out``
+    takes any of them. ``compare`` gives an (n, m) float tensor: how well each of the m candidates answers each of the n
+    queries. Only if ``symmetric`` is ``compare(a, b) == compare(b, a).T``.
     """
 
-    prepare: Callable[[Features], Any]
+    lay_out: Callable[[Features], Any]
     compare: Callable[[Any, Any], Tensor]
     symmetric: bool = True
+    normalise: Callable[[Features], Features] = _as_they_are
+
+    def prepare(self, features: Features) -> Any:
+        """The utterances of one variety, normalised and laid out."""
+        return self.lay_out(self.normalise(features))
 
     def both_ways(self, a: Any, b: Any) -> tuple[Tensor, Tensor]:
         """``compare(a, b)`` and ``compare(b, a)``; a symmetric score is computed once."""
@@ -154,20 +164,16 @@ def whiten(features: Features) -> dict[str, Tensor]:
     return {key: ((x - mean) @ transform).float() for key, x in frames.items()}
 
 
-NORMALISATIONS: dict[str, Callable[[FrameSet], FrameSet]] = {
-    "none": lambda features: features,
+NORMALISATIONS: dict[str, Callable[[Features], Features]] = {
+    "none": _as_they_are,
     "centre": centre,
     "whiten": whiten,
 }
 
 
 def choose(score: str, normalise: str = "none") -> Score:
-    """The score of that name in `SCORES`, on frames normalised by the name in `NORMALISATIONS`; else `UserError`.
-
-    Its ``prepare`` is to get all the utterances of one variety at once: that is what is normalised together.
-    """
+    """The score of that name in `SCORES`, on frames normalised by the name in `NORMALISATIONS`; else `UserError`."""
     for kind, name, known in (("score", score, SCORES), ("normalisation", normalise, NORMALISATIONS)):
         if name not in known:
             raise UserError(f"unknown {kind} {name!r}: known are {', '.join(known)}")
-    chosen, normalised = SCORES[score], NORMALISATIONS[normalise]
-    return replace(chosen, prepare=lambda features: chosen.prepare(normalised(features)))
+    return replace(SCORES[score], normalise=NORMALISATIONS[normalise])

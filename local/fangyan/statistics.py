@@ -23,7 +23,7 @@ from fangyan import resampling
 from fangyan.errors import DataError, UserError
 from fangyan.files import fingerprint, produce, write_table
 from fangyan.resampling import DRAWS, Cells, bootstrap, interval, permutation
-from fangyan.retrieval import RANKS
+from fangyan.retrieval.tables import RANKS
 
 METRICS = {
     "recall_at_1": lambda rank: rank <= 1,
@@ -100,7 +100,9 @@ def _intervals(queries: Sequence[Query], draws: int, seed: int) -> Iterator[dict
         yield {"metric": metric, "mean": found.mean(row), "low": low, "high": high} | common
 
 
-def compare(a: Path, layer_a: str, b: Path, layer_b: str, draws: int = DRAWS, seed: int = 0) -> Comparison:
+def significance(
+    a: Path, layer_a: str, b: Path, layer_b: str, draws: int = DRAWS, seed: int = 0
+) -> Comparison:
     """The mean R@1 of a layer of system ``a`` and of a layer of ``b``, and how sure their difference is.
 
     ``a``, ``b``: folders of one set with ``ranks.tsv`` (the same one for two of its layers). `UserError` for an unknown

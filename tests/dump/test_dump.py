@@ -1,4 +1,5 @@
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from fangyan.dump.archive import entry
 from fangyan.encoders import Encoder, load_encoder
 from fangyan.errors import DataError, UserError
 from fangyan.files import ROOT
+from fangyan.shards import WHOLE, Part
 
 
 class Tattletale(Encoder):
@@ -54,7 +56,7 @@ def content(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
-FILES = {".done", *(f"layer0{n}/feats.{kind}" for n in (0, 1) for kind in ("ark", "scp"))}
+FILES = {".done", ".journal", *(f"layer0{n}/feats.{kind}" for n in (0, 1) for kind in ("ark", "scp"))}
 
 
 @pytest.fixture
@@ -100,39 +102,39 @@ def test_a_folder_without_features_is_named(tmp_path):
 @pytest.mark.parametrize("count", [1, 2, 4, 7])
 def test_shards_joined_in_any_order_are_the_dump_of_one_process(sung, tell, calm, count):
     out = Path("feats")
-    encoders = [tell([sung["test"]], out, shard=f"{i}/{count}") for i in range(count, 0, -1)]
+    encoders = [tell([sung["test"]], out, part=Part(i, count)) for i in range(count, 0, -1)]
     assert sum(encoder.batches for encoder in encoders) == 6
-    assert dump.merge("fbank", [sung["test"]], out, count) == ([] if count == 1 else [out / "test"])
+    assert dump.dump("fbank", [sung["test"]], out, Part(0, count)) == ([] if count == 1 else [out / "test"])
     assert content(out / "test") == calm and set(calm) == FILES
     assert [p.name for p in out.iterdir()] == ["test"]
-    assert dump.merge("fbank", [sung["test"]], out, count) == []
-    assert tell([sung["test"]], out, shard="1/9").batches == 0
+    assert dump.dump("fbank", [sung["test"]], out, Part(0, count)) == []
+    assert tell([sung["test"]], out, part=Part(1, 9)).batches == 0
 
 
 def test_a_missing_or_half_written_shard_is_named_and_the_others_are_kept(sung, tell, calm):
     sets, out = [sung["test"]], Path("feats")
-    tell(sets, out, shard="1/3")
-    with pytest.raises(UserError, match=r"shard 2/3 has 0 of its 2 batches: run dump with --shard 2/3"):
-        dump.merge("fbank", sets, out, 3)
+    tell(sets, out, part=Part(1, 3))
+    with pytest.raises(UserError, match=r"shard 2/3 has 0 of its 2 batches: run the same with --shard 2/3"):
+        dump.dump("fbank", sets, out, Part(0, 3))
     with pytest.raises(KeyboardInterrupt):
-        tell(sets, out, shard="2/3", dies_after=1)
-    tell(sets, out, shard="3/3")
+        tell(sets, out, part=Part(2, 3), dies_after=1)
+    tell(sets, out, part=Part(3, 3))
     with pytest.raises(UserError, match=r"shard 2/3 has 1 of its 2 batches"):
-        dump.merge("fbank", sets, out, 3)
+        dump.dump("fbank", sets, out, Part(0, 3))
     with pytest.raises(UserError, match=r"shard 1/2 has 0 of its 3 batches"):
-        dump.merge("fbank", sets, out, 2)
+        dump.dump("fbank", sets, out, Part(0, 2))
     with pytest.raises(UserError, match=r"shard 1/3 has 0 of its 2 batches"):
-        dump.merge("mfcc", sets, out, 3)
+        dump.dump("mfcc", sets, out, Part(0, 3))
     assert not (out / "test").exists()
-    assert tell(sets, out, shard="2/3").batches == 1
-    dump.merge("fbank", sets, out, 3)
+    assert tell(sets, out, part=Part(2, 3)).batches == 1
+    dump.dump("fbank", sets, out, Part(0, 3))
     assert content(out / "test") == calm
 
 
 def test_a_merge_goes_on_where_it_was_killed(sung, tell, calm, monkeypatch):
     sets, out = [sung["test"]], Path("feats")
-    for shard in ("1/2", "2/2"):
-        tell(sets, out, shard=shard)
+    for index in (1, 2):
+        tell(sets, out, part=Part(index, 2))
     appended, append = [], dump.Archive.append
 
     def dies_at_the_fourth(archive, ids, layers):
@@ -142,8 +144,8 @@ def test_a_merge_goes_on_where_it_was_killed(sung, tell, calm, monkeypatch):
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(dump.Archive, "append", dies_at_the_fourth)
-        dump.merge("fbank", sets, out, 2)
-    dump.merge("fbank", sets, out, 2)
+        dump.dump("fbank", sets, out, Part(0, 2))
+    dump.dump("fbank", sets, out, Part(0, 2))
     assert content(out / "test") == calm
 
 
@@ -212,10 +214,47 @@ def test_an_unreadable_recording_is_named_and_what_went_before_is_kept(sung, tel
     assert len(dump.read_features(tmp_path / "feats/data", "layer00")) == 4
 
 
-@pytest.mark.parametrize("shard", ["", "2", "0/3", "4/3", "1/0", "-1/3", "a/b", "1/2/3", "½/1"])
-def test_a_shard_that_is_none_is_refused(shard, tmp_path):
-    with pytest.raises(UserError, match=r"--shard is i/n, 2/4 for the second of four"):
-        dump.dump("fbank", [tmp_path], tmp_path, shard=shard)
+@pytest.fixture
+def dumped(sung, tmp_path) -> Path:
+    """The features of a set by fbank."""
+    dump.dump("fbank", [sung["test"]], tmp_path / "feats")
+    return tmp_path / "feats/test"
+
+
+def test_the_identity_is_that_of_the_layers_asked_for(sung, tell, calm):
+    tell([sung["test"]], Path("feats"))
+    home = Path("feats/test")
+    both, one = dump.identity_of(home, ["layer00", "layer01"]), dump.identity_of(home, ["layer00"])
+    shutil.rmtree(home / "layer01")
+    assert dump.identity_of(home, ["layer00"]) == one != both
+    (home / ".journal").unlink()  # as of features that were made elsewhere: by content
+    elsewhere = dump.identity_of(home, ["layer00"])
+    (home / "layer00/feats.ark").open("ab").write(b"x")
+    assert len({elsewhere, one, both, dump.identity_of(home, ["layer00"])}) == 4
+
+
+@pytest.mark.parametrize("damage", ["flipped", "cut", "longer", "gone", "journal"])
+def test_a_damaged_archive_is_told_before_it_is_used(dumped, damage):
+    ark, journal = dumped / "fbank/feats.ark", dumped / ".journal"
+    whole = ark.read_bytes()
+    if damage == "gone":
+        ark.unlink()
+    elif damage == "journal":
+        journal.write_bytes(journal.read_bytes()[:-20])
+    else:
+        flipped = whole[:-9] + bytes([whole[-9] ^ 1]) + whole[-8:]
+        ark.write_bytes({"flipped": flipped, "cut": whole[:-8], "longer": whole + b"x"}[damage])
+    with pytest.raises(DataError, match=rf"damaged.*: remove {dumped}, then run dump again"):
+        dump.read_features(dumped, "fbank")
+
+
+def test_a_damaged_archive_that_was_made_elsewhere_is_told(dumped):
+    (dumped / ".journal").unlink()
+    ark = dumped / "fbank/feats.ark"
+    assert len(dump.read_features(dumped, "fbank")) == 24
+    ark.write_bytes(ark.read_bytes()[:-8])
+    with pytest.raises(DataError, match=r"feats\.ark:\d+: no whole matrix there for yuetest-s"):
+        dump.read_features(dumped, "fbank")
 
 
 def test_the_command_line_dumps_shards_and_merges_them(sung, tmp_path):
@@ -237,7 +276,7 @@ def test_the_command_line_dumps_shards_and_merges_them(sung, tmp_path):
 
 def test_a_set_in_which_an_utterance_is_twice_or_lacking_is_never_finished(sung, tmp_path):
     (job,) = dump._unfinished("fbank", [sung["test"]], tmp_path)
-    archive, ids = job.archive(1, 1), [u.id for u in job.batches[0]]
+    archive, ids = job.archive(WHOLE), [u.id for u in job.batches[0]]
     matrix = np.zeros((1, 1), np.float32)
     archive.append([*ids[:-1], ids[0]], [("x", [entry(key, matrix) for key in [*ids[:-1], ids[0]]])])
     with pytest.raises(DataError, match=r"exactly once, got \S+ [02] times"):

@@ -2,62 +2,39 @@
 
     utterances, longest first -> batches -> waves read ahead -> encoder -> archives written behind -> index
 
-The shards of a job array encode every n-th batch each; joined, their archives are those of one process, byte for byte.
+The tasks of a job array encode every n-th batch each; joined, their archives are those of one process, byte for byte.
 """
 
-import shutil
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
 
-from fangyan import datadir
+from fangyan import datadir, shards
 from fangyan.datadir import Utterance
-from fangyan.dump.archive import Archive
+from fangyan.dump import finished
+from fangyan.dump.archive import SCP, Archive
 from fangyan.dump.pipeline import BATCH_SECONDS, batches, extract
-from fangyan.encoders import identity, load_encoder
-from fangyan.errors import DataError, UserError
+from fangyan.encoders import Encoder, identity, load_encoder
+from fangyan.errors import DataError
 from fangyan.files import fingerprint, is_done
+from fangyan.shards import WHOLE, Part
 
 
-def dump(spec: str, sets: Sequence[Path], out: Path, shard: str = "1/1") -> list[Path]:
+def dump(spec: str, sets: Sequence[Path], out: Path, part: Part = WHOLE) -> list[Path]:
     """The folders ``out/<set>`` of the data directories ``sets`` on which there was work to do.
 
     Finished ones are kept; finished means: the same encoder (its files' content) and the same data directory. What a
-    killed process has written is gone on with. ``shard``: ``i/n`` does the i-th of n shares and leaves it for `merge`.
+    killed process has written is gone on with. ``part``: a share, which is left to be joined, or their joining; that
+    raises `UserError` which names a share that is not finished.
     """
-    index, count = _parse(shard)
     encoder = cache(partial(load_encoder, spec))  # loaded once, and only if there is work
     worked = []
     for job in _unfinished(spec, sets, out):
-        share, archive = job.share(index, count), job.archive(index, count)
-        missing = len(share) - len(archive)
-        if missing:
-            extract(encoder(), share, archive, f"dump {job.data.name}")
-        if count == 1:
-            job.finish(archive)
-        if missing or count == 1:
+        if job.merge(part) if part.joins else job.work(encoder, part):
             worked.append(job.home)
-    return worked
-
-
-def merge(spec: str, sets: Sequence[Path], out: Path, count: int) -> list[Path]:
-    """The folders ``out/<set>`` that had to be joined from ``count`` shards, as one process would have written them.
-
-    Raises `UserError` that names a shard which is not finished.
-    """
-    worked = []
-    for job in _unfinished(spec, sets, out):
-        shards = [job.archive(index, count) for index in range(1, count + 1)]
-        for index, shard in enumerate(shards, 1):
-            job.check(shard, index, count)
-        whole = job.archive(1, 1)
-        _join(shards, whole, len(job.batches), f"merge {job.data.name}")
-        job.finish(whole)
-        worked.append(job.home)
     return worked
 
 
@@ -69,20 +46,16 @@ def layers(feats: Path) -> list[str]:
     return names
 
 
-def identity_of(feats: Path) -> str:
-    """A fingerprint of the features of all layers of a set."""
-    names = layers(feats)
-    return fingerprint(names, *(feats / name for name in names))
+def identity_of(feats: Path, names: Sequence[str]) -> str:
+    """A fingerprint of the features of these layers of a set."""
+    return fingerprint({name: finished.identity(feats, name) for name in names})
 
 
 def read_features(feats: Path, layer: str) -> dict[str, np.ndarray]:
-    """Utterance id -> (T, d) float32 of one layer."""
-    import kaldiio
-
-    scp = datadir.read_map(feats / layer / "feats.scp")
-    # The archive lies beside its index wherever both were moved to.
-    paths = {key: f"{feats / layer / Path(place).name}" for key, place in scp.items()}
-    return {key: kaldiio.load_mat(place) for key, place in paths.items()}
+    """Utterance id -> (T, d) float32 of one layer; `DataError` where its archive is not as it was written."""
+    finished.check(feats, layer)
+    scp = datadir.read_map(feats / layer / SCP)
+    return {key: finished.load(feats / layer, key, place) for key, place in scp.items()}
 
 
 @dataclass(frozen=True)
@@ -94,35 +67,39 @@ class _Job:
     inputs: dict
     batches: list[list[Utterance]]
 
-    def share(self, index: int, count: int) -> list[list[Utterance]]:
-        """The batches of a shard: every n-th, so that all have as much to do."""
-        return self.batches[index - 1 :: count]
+    def work(self, encoder: Callable[[], Encoder], part: Part) -> bool:
+        """Whether there was anything to encode of a share, or the whole of it to finish."""
+        share, archive = part.of(self.batches), self.archive(part)
+        missing = len(share) - len(archive)
+        if missing:
+            extract(encoder(), share, archive, f"dump {self.data.name}")
+        if part == WHOLE:
+            self.finish(archive)
+        return missing > 0 or part == WHOLE
 
-    def archive(self, index: int, count: int) -> Archive:
-        """The archive of a shard, as far as it is written."""
-        ids = [[utterance.id for utterance in batch] for batch in self.share(index, count)]
-        return Archive(
-            _shards(self.home) / f"{index}_of_{count}", self.inputs | {"batches": fingerprint(ids)}
-        )
+    def merge(self, part: Part) -> bool:
+        """True; the shares are joined as one process would have written them."""
+        written = [self.archive(share) for share in part.shares()]
+        for share, archive in zip(part.shares(), written, strict=True):
+            due = len(share.of(self.batches))
+            if len(archive) < due:
+                raise shards.unfinished(self.data, share, f"has {len(archive)} of its {due} batches")
+        whole = self.archive(WHOLE)
+        _join(written, whole, len(self.batches), f"merge {self.data.name}")
+        self.finish(whole)
+        return True
 
-    def check(self, shard: Archive, index: int, count: int) -> None:
-        due = len(self.share(index, count))
-        if len(shard) < due:
-            raise UserError(
-                f"{self.data}: shard {index}/{count} has {len(shard)} of its {due} batches: "
-                f"run dump with --shard {index}/{count} again, then merge"
-            )
+    def archive(self, share: Part) -> Archive:
+        """The archive of a share, as far as it is written."""
+        ids = [[utterance.id for utterance in batch] for batch in share.of(self.batches)]
+        return Archive(share.folder(self.home), self.inputs | {"batches": fingerprint(ids)})
 
     def finish(self, archive: Archive) -> None:
-        """Nothing; the archives are at ``home`` with their indices, and the shards are gone."""
-        written, wanted = Counter(archive.ids()), Counter(u.id for batch in self.batches for u in batch)
-        if written != wanted:
-            odd = min((written - wanted) + (wanted - written))
-            raise DataError(
-                f"{archive.folder}: every utterance is there exactly once, got {odd} {written[odd]} times"
-            )
+        """Nothing; the archives are at ``home`` with their indices, and the shares are gone."""
+        wanted = (utterance.id for batch in self.batches for utterance in batch)
+        shards.exactly_once(archive.folder, "utterance", archive.ids(), wanted)
         archive.finish(self.home, self.inputs)
-        shutil.rmtree(_shards(self.home), ignore_errors=True)
+        shards.discard(self.home)
 
 
 def _unfinished(spec: str, sets: Sequence[Path], out: Path) -> Iterator[_Job]:
@@ -130,29 +107,17 @@ def _unfinished(spec: str, sets: Sequence[Path], out: Path) -> Iterator[_Job]:
     for data in sets:
         home, inputs = out / data.name, {"encoder": identified, "data": datadir.identity(data)}
         if is_done(home, inputs):
-            shutil.rmtree(_shards(home), ignore_errors=True)  # a process may have been killed before it did
+            shards.discard(home)  # a process may have been killed before it did
         else:
             yield _Job(data, home, inputs, batches(datadir.read(data), BATCH_SECONDS))
 
 
-def _shards(home: Path) -> Path:
-    """Where the shards lie until they are joined."""
-    return home.with_name(f".{home.name}.shards")
-
-
-def _join(shards: Sequence[Archive], whole: Archive, batches: int, title: str) -> None:
-    """Nothing; ``whole`` has what it lacked of the batches, which are dealt to the shards in turn."""
+def _join(shares: Sequence[Archive], whole: Archive, batches: int, title: str) -> None:
+    """Nothing; ``whole`` has what it lacked of the batches, which are dealt to the shares in turn."""
     from tqdm import tqdm
 
-    sources = [shard.batches() for shard in shards]
+    sources = [share.batches() for share in shares]
     for n in tqdm(range(batches), title, unit="batch", disable=None):
-        batch = next(sources[n % len(shards)])
+        batch = next(sources[n % len(shares)])
         if n >= len(whole):
             whole.append(*batch)
-
-
-def _parse(shard: str) -> tuple[int, int]:
-    index, _, count = shard.partition("/")
-    if not (index.isdecimal() and count.isdecimal() and 1 <= int(index) <= int(count)):
-        raise UserError(f"--shard is i/n, 2/4 for the second of four shares, got {shard!r}")
-    return int(index), int(count)

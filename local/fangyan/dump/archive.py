@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from fangyan.errors import UserError
-from fangyan.files import complete, write_text
+from fangyan.files import complete, naming, write_text
 
-ARK = "feats.ark"
+ARK, SCP = "feats.ark", "feats.scp"
 JOURNAL = ".journal"
 
 type Entry = Sequence[bytes | memoryview]
@@ -54,23 +54,19 @@ class Archive:
     def append(self, ids: Sequence[str], layers: Iterable[tuple[str, Sequence[Entry]]]) -> None:
         """Nothing; a batch is added: of each layer, by its name, the `entry` of each utterance.
 
-        Raises `UserError` where there is no room, no permission, or another process that appends.
+        Raises `UserError` where another process appends, too.
         """
         sizes, checksums = {}, {}
-        try:
+        with naming(self.folder):
             self._claim()
             for layer, entries in layers:
                 self._write(layer, entries)
                 sizes[layer] = [sum(map(len, pieces)) for pieces in entries]
-                checksums[layer] = _checksum(entries)
+                checksums[layer] = checksum(entries)
             record = Record(list(ids), sizes, checksums)
             line = json.dumps(asdict(record)).encode() + b"\n"
             with self._journal.open("ab") as journal:
                 journal.write(line)
-        except OSError as error:
-            raise UserError(
-                f"{error.filename or self.folder}: {error.strerror}; run the same again once that is mended"
-            ) from None
         self._count(record, line)
 
     def batches(self) -> Iterator[tuple[list[str], Iterator[tuple[str, list[Entry]]]]]:
@@ -85,14 +81,16 @@ class Archive:
         return (key for record in self._records() for key in record.ids)
 
     def finish(self, home: Path, inputs: Mapping[str, object]) -> None:
-        """Nothing; the archives are the folder ``home``, finished from ``inputs``; each has its ``feats.scp``."""
+        """Nothing; the archives are the folder ``home``, finished from ``inputs``; each has its ``feats.scp``.
+
+        The journal stays with them, by which `fangyan.dump.finished` knows what was written.
+        """
         self._claim()
         for layer in self._ends:
             place = home / layer / ARK
             lines = sorted(f"{key} {place}:{offset}\n" for key, offset in self._offsets(layer))
-            write_text(self.folder / layer / "feats.scp", "".join(lines))
+            write_text(self.folder / layer / SCP, "".join(lines))
         complete(self.folder, home, inputs)
-        (home / JOURNAL).unlink(missing_ok=True)
 
     def _recognise(self) -> None:
         """Counts the batches that are whole."""
@@ -109,7 +107,7 @@ class Archive:
     def _whole(self, line: bytes) -> Record | None:
         try:
             record = Record(**json.loads(line))
-            checksums = {layer: _checksum(entries) for layer, entries in self._read(record, self._ends)}
+            checksums = {layer: checksum(entries) for layer, entries in self._read(record, self._ends)}
         except (ValueError, TypeError, OSError):
             return None
         return record if line.endswith(b"\n") and checksums == record.checksums else None
@@ -140,10 +138,7 @@ class Archive:
         _advance(self._ends, record)
 
     def _records(self) -> Iterator[Record]:
-        if self._length:
-            with self._journal.open("rb") as lines:
-                for line in islice(lines, 1, self._length + 1):
-                    yield Record(**json.loads(line))
+        return islice(records(self._journal), self._length) if self._length else iter(())
 
     def _read(self, record: Record, start: Mapping[str, int]) -> Iterator[tuple[str, list[Entry]]]:
         for layer, sizes in record.sizes.items():
@@ -171,7 +166,15 @@ def entry(key: str, matrix: np.ndarray) -> Entry:
     return key.encode() + b" \0BFM " + shape, values.reshape(-1).view(np.uint8).data
 
 
-def _checksum(entries: Iterable[Entry]) -> int:
+def records(journal: Path) -> Iterator[Record]:
+    """The batches of a journal; its first line, which holds the inputs, is left out."""
+    with journal.open("rb") as lines:
+        for line in islice(lines, 1, None):
+            yield Record(**json.loads(line))
+
+
+def checksum(entries: Iterable[Entry]) -> int:
+    """The CRC-32 of all bytes of the entries."""
     value = 0
     for piece in chain.from_iterable(entries):
         value = zlib.crc32(piece, value)

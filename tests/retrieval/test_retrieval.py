@@ -1,4 +1,4 @@
-"""`fangyan.retrieval`: ranks and metrics by hand, and a data directory with archives from end to end."""
+"""`fangyan.retrieval`: a data directory with archives from end to end."""
 
 import re
 from pathlib import Path
@@ -6,100 +6,18 @@ from pathlib import Path
 import kaldiio
 import numpy as np
 import pytest
-import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from click.testing import CliRunner
 
-from fangyan import datadir
+from fangyan import datadir, dump
+from fangyan.__main__ import cli
 from fangyan.datadir import Utterance
 from fangyan.errors import DataError, UserError
 from fangyan.files import read_table
-from fangyan.retrieval import GROUPS, PAIRS, RANKS, evaluate, ranks, retrieve
+from fangyan.retrieval import retrieve
+from fangyan.retrieval.tables import GROUPS, PAIRS, RANKS
 from fangyan.seqsim import seqsim
+from fangyan.shards import Part
 from fangyan.similarity import SCORES
-
-
-def test_ranks():
-    scores = torch.tensor([[0.9, 0.1, 0.2], [0.5, 0.4, 0.3], [0.1, 0.2, 0.3]])
-    assert ranks(scores, torch.eye(3, dtype=torch.bool)).tolist() == [1, 2, 1]
-
-
-def test_ties_count_against_the_encoder():
-    right = torch.tensor([[True, False, False]])
-    assert ranks(torch.tensor([[0.5, 0.5, 0.5]]), right).tolist() == [3]
-    assert ranks(torch.tensor([[0.5, 0.5, 0.4]]), right).tolist() == [2]
-    assert ranks(torch.tensor([[0.5, 0.5 - 1e-7, 0.49]]), right).tolist() == [2]  # rounding is a tie
-    assert ranks(torch.tensor([[-1.0, -1.0, -2.0]]), right).tolist() == [2]
-
-
-def test_the_best_of_several_right_candidates_counts():
-    scores = torch.tensor([[0.3, 0.8, 0.9, 0.1], [0.9, 0.1, 0.8, 0.7]])
-    right = torch.tensor([[True, True, False, False], [False, True, False, True]])
-    assert ranks(scores, right).tolist() == [2, 3]
-
-
-@settings(deadline=None)
-@given(st.lists(st.lists(st.integers(0, 3), min_size=4, max_size=4), min_size=1, max_size=5))
-def test_ranks_match_sorting(rows):
-    right = torch.zeros(len(rows), 4, dtype=torch.bool)
-    right[:, 1:3] = True
-    slow = []
-    for row in rows:  # the wrong before the right at equal scores
-        order = sorted(range(4), key=lambda k: (-row[k], k in (1, 2)))
-        wrong_before = [k for k in order[: min(order.index(1), order.index(2))]]
-        slow.append(1 + len(wrong_before))
-    assert ranks(torch.tensor(rows, dtype=torch.float32), right).tolist() == slow
-
-
-def test_malformed_scores():
-    with pytest.raises(DataError, match="NaN"):
-        ranks(torch.tensor([[0.0, float("nan")]]), torch.tensor([[True, False]]))
-    with pytest.raises(DataError, match="none for query 1"):
-        ranks(torch.zeros(2, 2), torch.tensor([[True, False], [False, False]]))
-
-
-def test_metrics_by_hand():
-    # Ranks 1, 3 and 2.
-    scores = torch.tensor([[0.9, 0.1, 0.2], [0.5, 0.3, 0.4], [0.4, 0.2, 0.3]])
-    found = evaluate(scores, "abc", "abc")
-    assert found.n == 3
-    assert (found.recall_at_1, found.recall_at_5) == pytest.approx((1 / 3, 1))
-    assert found.mrr == pytest.approx((1 + 1 / 3 + 1 / 2) / 3)
-    assert found.median_rank == 2
-    assert found.chance == pytest.approx(1 / 3)
-
-
-def test_the_median_rank_of_an_even_number_is_midway():
-    assert evaluate(torch.tensor([[0.9, 0.1], [0.9, 0.1]]), "ab", "ab").median_rank == 1.5  # of 1 and 2
-
-
-def test_recall_at_5_and_10_need_the_first_five_and_ten():
-    scores = torch.linspace(0, 1, 11).repeat(11, 1)  # the last candidate first: ranks 11, 10, ..., 1
-    found = evaluate(scores, "abcdefghijk", "abcdefghijk")
-    recalls = found.recall_at_1, found.recall_at_5, found.recall_at_10
-    assert recalls == pytest.approx((1 / 11, 5 / 11, 10 / 11))
-
-
-def test_several_recordings():
-    # Sentence a: 2 queries, 3 candidates; sentence b: 1 and 1. Ranks: 1, 2, 4.
-    scores = torch.tensor([[0.9, 0.1, 0.1, 0.8], [0.1, 0.2, 0.3, 0.4], [0.9, 0.8, 0.7, 0.6]])
-    found = evaluate(scores, "aab", "aaab")
-    assert (found.n, found.recall_at_1, found.recall_at_5) == (3, pytest.approx(1 / 3), 1)
-    assert found.mrr == pytest.approx((1 + 1 / 2 + 1 / 4) / 3)
-    assert found.chance == pytest.approx((3 / 4 + 3 / 4 + 1 / 4) / 3)
-
-
-def test_only_common_sentences_count():
-    # Query x and candidate y are nobody's translation: y would otherwise outrank the right answers.
-    scores = torch.tensor([[1.0, 0.2, 0.1], [1.0, 0.0, 0.9], [1.0, 0.9, 0.9]])
-    found = evaluate(scores, "abx", "yab")
-    assert (found.n, found.recall_at_1, found.chance) == (2, 1, 0.5)
-
-
-def test_one_common_sentence_leaves_nothing_to_confuse():
-    with pytest.raises(DataError, match=r"2 sentences .* got 1"):
-        evaluate(torch.zeros(2, 2), "ab", "bc")
-
 
 SPOKEN = {  # two recordings of s0 in hak, no s2 there; "site" is in no table
     "cmn": ("s0", "s1", "s2"),
@@ -405,3 +323,101 @@ def test_a_set_without_a_pair_is_an_error(home):
 def test_features_must_have_been_dumped(home):
     with pytest.raises(DataError, match="run the stage dump first"):
         retrieve(home / "nothing", [home / "data"], home / "out")
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.fixture
+def five(home) -> Path:
+    """Noise of five varieties, one of which shares but a sentence with the others."""
+    spoken = utterances(
+        dict.fromkeys(("cmn", "hak", "wuu", "yue"), ("s0", "s1", "s2")) | {"lone": ("s0", "s9")}
+    )
+    datadir.write(home / "five", spoken)
+    chance = np.random.default_rng(4)
+    for layer in ("layer00", "layer01"):
+        noise = {u.id: chance.standard_normal((3, 4)).astype(np.float32) for u in spoken}
+        write_features(home / "some/five", layer, noise)
+    return home
+
+
+@pytest.mark.parametrize("count", [1, 2, 4, 9])  # of 6 pairs
+def test_shares_of_the_pairs_joined_are_the_tables_of_one_process(five, count, capsys):
+    paths = five / "some", [five / "five"]
+    retrieve(*paths, five / "whole", normalise="centre")
+    told = capsys.readouterr().err
+    assert told.count("4 pairs of varieties share fewer than 2 sentences") == 1
+    for part in (*reversed(Part(0, count).shares()), Part(0, count)):
+        done = retrieve(*paths, five / "out", normalise="centre", part=part)
+    assert done == ([] if count == 1 else [five / "out/five"])
+    assert content(five / "out/five") == content(five / "whole/five")
+    assert set(content(five / "out/five")) == {
+        ".done",
+        ".skipped.tsv",
+        "pairs.tsv",
+        "groups.tsv",
+        "ranks.tsv",
+    }
+    assert capsys.readouterr().err.count("fewer than 2 sentences") == 1
+    assert [p.name for p in (five / "out").iterdir()] == ["five"]
+
+
+def test_a_share_from_other_features_is_not_joined(five):
+    paths = five / "some", [five / "five"], five / "out"
+    for part in Part(0, 2).shares():
+        retrieve(*paths, part=part)
+    chance = np.random.default_rng(5)
+    changed = {
+        key: chance.standard_normal((3, 4)) for key in dump.read_features(five / "some/five", "layer00")
+    }
+    write_features(five / "some/five", "layer00", {key: x.astype(np.float32) for key, x in changed.items()})
+    with pytest.raises(
+        UserError, match=r"five: shard 1/2 is not finished, or from other inputs: run the same"
+    ):
+        retrieve(*paths, part=Part(0, 2))
+    retrieve(*paths)
+    assert not (five / "out/.five.shards").exists()
+
+
+def test_features_of_layers_that_are_not_read_may_change(five):
+    paths = five / "some", [five / "five"], five / "out"
+    retrieve(*paths, layers=["layer01"])
+    write_features(five / "some/five", "layer00", {"x": np.ones((1, 4), np.float32)})
+    write_features(five / "some/five", "layer02", {"x": np.ones((1, 4), np.float32)})
+    assert not retrieve(*paths, layers=["layer01"])
+
+
+def test_a_pair_that_is_twice_or_lacking_is_never_joined(five):
+    paths = five / "some", [five / "five"], five / "out"
+    for part in Part(0, 2).shares():
+        retrieve(*paths, part=part)
+    file = five / "out/.five.shards/2_of_2/pairs.jsonl"
+    file.write_text("".join(file.read_text().splitlines(keepends=True)[1:]))
+    with pytest.raises(
+        DataError, match=r"every pair of varieties is there exactly once, got .*'cmn'.* 0 times"
+    ):
+        retrieve(*paths, part=Part(0, 2))
+    assert not (five / "out/five").exists()
+
+
+def test_the_command_line_divides_the_pairs(five):
+    common = [
+        "retrieve",
+        "--feats",
+        str(five / "some"),
+        "--data",
+        str(five / "five"),
+        "--out",
+        str(five / "out"),
+    ]
+
+    def run(*more):
+        return CliRunner().invoke(cli, [*common, *more])
+
+    assert "written" in run("--shard", "1/2").output and "up to date" in run("--shard", "1/2").output
+    assert "shard 2/2 is not finished" in str(run("--merge", "2").exception)
+    assert run("--shard", "2/2").exit_code == 0
+    assert "written" in run("--merge", "2").output
+    assert "up to date" in run().output

