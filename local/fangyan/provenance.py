@@ -1,9 +1,12 @@
-"""What a figure depends on: the machine and the versions it was measured with."""
+"""What a figure depends on: the machine, the versions and the code it was measured with."""
 
 import os
 import platform
+import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+from fangyan.files import ROOT
 
 PACKAGES = ("espnet", "torch", "torchaudio", "numpy", "kaldiio", "jiwer", "espeakng-loader", "fangyan")
 
@@ -26,6 +29,21 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+def code() -> dict[str, str | bool]:
+    """The commit of the repository, and whether files that it tracks differ from it; nothing where git knows none."""
+
+    def git(*command: str) -> str:
+        line = ["git", "-C", str(ROOT), *command]
+        return subprocess.run(line, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        if Path(git("rev-parse", "--show-toplevel")).resolve() != ROOT:  # installed into somebody else's
+            return {}
+        return {"commit": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain", "-uno"))}
+    except (OSError, subprocess.CalledProcessError):
+        return {}
 
 
 def _cpu() -> str:

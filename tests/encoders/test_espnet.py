@@ -7,7 +7,7 @@ import torch
 
 from fangyan import audio, datadir, publish
 from fangyan.encoders import identity, load_encoder
-from fangyan.encoders.espnet import locate
+from fangyan.encoders.espnet_model import locate
 from fangyan.errors import DataError, UserError
 from fangyan.files import unpack
 
@@ -125,10 +125,31 @@ def test_a_packed_model_that_points_elsewhere_is_refused(tmp_path, place):
         locate(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("meta", "message"),
+    [
+        (
+            "yaml_files: {train_config: c.yaml}\nfiles: {model_file: m.pth}\n",
+            "an ASR model has yaml_files: asr_train",
+        ),
+        ("[1]\n", "an ASR model has yaml_files: asr_train_config and files: asr_model_file, got"),
+        ("x: [\n", r"meta\.yaml: must be YAML of plain values, .*line 2"),
+        ("x: !!python/object/apply:os.system ['touch pwned']\n", "must be YAML of plain values"),
+    ],
+)
+def test_the_description_of_no_asr_model_is_refused(tmp_path, monkeypatch, meta, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "meta.yaml").write_text(meta)
+    with pytest.raises(DataError, match=message):
+        load_encoder(f"espnet:{tmp_path}")
+    assert not (tmp_path / "pwned").exists()
+
+
 def test_a_packed_model_of_the_hub_is_heard_like_its_experiment(
     job, encoder, waves, cached, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(job.exp.parent.parent)
+    monkeypatch.setattr("fangyan.publish.archive.prove", lambda archive: None)
     unpack(publish.pack(job.exp.relative_to(Path.cwd())), tmp_path / "unpacked")
     cached("user/packed", tmp_path / "unpacked")
     found, expected = load_encoder("espnet:user/packed")(waves[0]), encoder(waves[0])

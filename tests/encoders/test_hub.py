@@ -47,10 +47,16 @@ def test_a_gated_model_says_how_to_log_in(monkeypatch):
 def test_only_what_is_asked_for_is_downloaded(monkeypatch, tmp_path):
     asked = []
 
-    def download(name, allow_patterns):
-        asked.append((name, allow_patterns))
+    def download(name, revision, allow_patterns):
+        asked.append((name, revision, allow_patterns))
         return str(tmp_path)
 
     monkeypatch.setattr("huggingface_hub.snapshot_download", download)
     assert hub.locate("user/name", ("*.yaml", "*.pth")) == tmp_path
-    assert asked == [("user/name", ["*.yaml", "*.pth"])]
+    assert hub.locate("user/name@v1.2", ("*.yaml",)) == tmp_path
+    assert asked == [("user/name", None, ["*.yaml", "*.pth"]), ("user/name", "v1.2", ["*.yaml"])]
+
+
+def test_an_error_of_ours_stays_one():
+    with pytest.raises(RuntimeError, match="a defect"), hub.explained("user/name: not done"):
+        raise RuntimeError("a defect")

@@ -1,6 +1,7 @@
 """The corpora, one module each, found by file name; `prepare` turns any of them into Kaldi data directories.
 
-A corpus module has a docstring (what it is, licence, where to get it, citation) and one function::
+A corpus module has a docstring (what it is, licence, where to get it, citation; the licence begins with a name of
+``conf/licences.tsv``, from which the licence of a model follows) and one function::
 
     def splits(root: Path | None, jobs: int = 1, limit: int = 0) -> dict[str, list[Utterance | Dropped]]
 

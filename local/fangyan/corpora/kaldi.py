@@ -9,12 +9,20 @@ Licence: that of the recordings; they are read in place and only converted where
 Where to get it: it is yours. Citation: none.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from fangyan.datadir import Dropped, Utterance, plain_path, read_map
 from fangyan.errors import DataError, UserError
 
-OPTIONAL = {"text": "text", "text_cmn": "text_cmn", "utt2ipa": "ipa"}
+FIELDS = {
+    "utt2lang": "variety",
+    "utt2sent": "sentence",
+    "text": "text",
+    "text_cmn": "text_cmn",
+    "utt2ipa": "ipa",
+}
+NEEDED = ("utt2lang", "utt2sent")
 
 
 def splits(root: Path | None, jobs: int = 1, limit: int = 0) -> dict[str, list[Utterance | Dropped]]:
@@ -22,38 +30,39 @@ def splits(root: Path | None, jobs: int = 1, limit: int = 0) -> dict[str, list[U
     if root is None:
         raise UserError("corpus kaldi: say where the data directory lies with --corpus_dir DIR")
     if (root / "wav.scp").exists():
-        return {"test": _utterances(root)}
+        return {"test": utterances(root)}
     folders = sorted(file.parent for file in root.glob("*/wav.scp"))
     if not folders:
         raise DataError(f"{root}: expected wav.scp in it or in its subfolders, found none")
-    return {folder.name: _utterances(folder) for folder in folders}
+    return {folder.name: utterances(folder) for folder in folders}
 
 
-def _utterances(folder: Path) -> list[Utterance | Dropped]:
+def utterances(folder: Path, needed: Sequence[str] = NEEDED) -> list[Utterance]:
+    """The utterances of a data directory, whole recordings or those of ``segments``.
+
+    `DataError` where a file that is ``needed`` is missing, or any does not know every utterance.
+    """
     recordings = read_map(folder / "wav.scp", strict=False)
     for n, wav in enumerate(recordings.values(), 1):
         plain_path(f"{folder / 'wav.scp'}:{n}", wav)
     pieces = _pieces(folder, recordings)
-    lookup = {name: _column(folder / name, pieces) for name in ("utt2lang", "utt2sent")}
     speakers = _column(folder / "utt2spk", pieces, needed=False)
-    optional = {field: _column(folder / name, pieces, needed=False) for name, field in OPTIONAL.items()}
-    records: list[Utterance | Dropped] = []
+    columns = {field: _column(folder / name, pieces, name in needed) for name, field in FIELDS.items()}
+    found = []
     for key, (wav, start, end) in pieces.items():
         speaker = speakers.get(key, key)
-        common = {field: column.get(key, "") for field, column in optional.items()}
-        records.append(
+        values = {field: column.get(key, "") for field, column in columns.items()}
+        found.append(
             Utterance(
                 id=key if key.startswith(speaker) else f"{speaker}-{key}",
                 wav=wav,
                 speaker=speaker,
-                variety=lookup["utt2lang"][key],
-                sentence=lookup["utt2sent"][key],
                 start=start,
                 end=end,
-                **common,
+                **values,
             )
         )
-    return records
+    return found
 
 
 def _pieces(folder: Path, recordings: dict[str, str]) -> dict[str, tuple[str, float, float | None]]:
@@ -75,7 +84,7 @@ def _pieces(folder: Path, recordings: dict[str, str]) -> dict[str, tuple[str, fl
     return pieces
 
 
-def _column(path: Path, pieces: dict, needed: bool = True) -> dict[str, str]:
+def _column(path: Path, pieces: dict, needed: bool) -> dict[str, str]:
     """The column of one file; where it is there or needed it must know every utterance."""
     if not needed and not path.exists():
         return {}

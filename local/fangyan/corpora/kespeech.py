@@ -6,8 +6,8 @@ The transcript is Mandarin wording in Han characters, whatever the accent: it is
 of one transcript share a sentence id, and some texts were recorded in both Mandarin and a subdialect: these serve
 retrieval between them. ``<SPOKEN_NOISE>`` in a transcript stays; the normal form leaves it out.
 Overlap: upstream's sets are kept as they are; they do not promise that no speaker or sentence of test is in train.
-Licence: dataset_license.md of the repository: not for commercial use, technical changes but no adaptations, no
-distribution.
+Licence: KeSpeech's own, dataset_license.md of the repository: not for commercial use, technical changes but no
+adaptations, no distribution.
 Where to get it: https://github.com/KeSpeech/KeSpeech (a cloud disk, with its password). The corpus root is the folder
 that holds ``KeSpeech``, with ``Audio``, ``Tasks/ASR/{train,dev}_phase{1,2}`` and ``Tasks/ASR/test`` in it.
 Citation: Tang et al. 2021, KeSpeech: an open source speech dataset of Mandarin and its eight subdialects, NeurIPS

@@ -5,7 +5,7 @@ grammar, with one recording a variety: 80 test, 60 dev and 800 training sentence
 all. Text is Han, simplified for cmn, traditional for yue and hak; every utterance has the Mandarin wording and IPA.
 It serves to run and test the whole chain at home; synthetic speech supports no claim about how people speak.
 Licence: Apache-2.0, the sentences (``conf/mini_sinitic``) and the recordings made from them.
-Where to get it: it is generated, sentences by template, audio by espeak-ng. Citation: this repository.
+Where to get it: it is generated, sentences by template, audio by espeak-ng. Citation: none.
 
 Sampling: a sentence is a pattern with its slots filled. For each pattern a pool of fillings is drawn. Test, then
 dev, then train take from it one by one the filling that shares the fewest slots with the nearest, and then with

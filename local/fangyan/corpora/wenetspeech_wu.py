@@ -7,7 +7,7 @@ dev, each 200th recording, ``text`` is Wu and ``text_cmn`` Mandarin; clips witho
 recording a clip was cut from is the speaker; ``confidence=0.9`` takes only clips whose transcript is that sure. All of
 it is held in memory while data is prepared, some 2 kB a clip listed.
 Overlap: train has no recording and no sentence of dev or the test sets; test_ast is cut from recordings of test_asr.
-Licence: Apache-2.0; the audio of train is the web's.
+Licence: Apache-2.0 of tables and annotations; the audio of train is the web's.
 Where to get it: ``hf download ASLP-lab/WenetSpeech-Wu-Bench --repo-type dataset --local-dir ROOT/WenetSpeech-Wu-Bench``
 has ``understanding/{asr,ast}.parquet``; the recordings in them are unpacked once, to ``downloads/wenetspeech_wu`` of
 the working directory. Of ``ASLP-lab/WenetSpeech-Wu`` no tables were public when this was written: they are expected to

@@ -27,6 +27,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -38,11 +39,13 @@ from fangyan.files import fingerprint
 class Encoder(ABC):
     """Features of every layer of 16 kHz mono waveforms.
 
-    ``layers``: their names, in depth order and sorted by name alike; ``frame_rate``: feature frames per second.
+    ``layers``: their names, in depth order and sorted by name alike; ``frame_rate``: feature frames per second;
+    ``recommended``: the layer at which those who published the encoder say to compare utterances, if they do.
     """
 
     layers: tuple[str, ...]
     frame_rate: float
+    recommended: str = ""
 
     @abstractmethod
     def encode(self, waves: Sequence[np.ndarray]) -> list[list[np.ndarray]]:
@@ -92,11 +95,16 @@ def identity(spec: str) -> dict[str, str]:
 
     For a family of another package, its version as well, and its argument in place of files if it names none.
     """
+    name = spec.partition(":")[0]
+    found = {"family": name, "files": fingerprint(*files(spec))}
+    return found if name in FAMILIES else found | {"version": _installed()[name].dist.version}
+
+
+def files(spec: str) -> list[Path | str]:
+    """The files that an encoder loads, or what stands for their content: names in the Hub's cache, its argument."""
     name, _, argument = spec.partition(":")
     family, _ = _family(name)
-    content = family.files(argument) if hasattr(family, "files") else [argument]
-    found = {"family": name, "files": fingerprint(*content)}
-    return found if name in FAMILIES else found | {"version": _installed()[name].dist.version}
+    return family.files(argument) if hasattr(family, "files") else [argument]
 
 
 def _family(name: str) -> tuple[Any, dict]:

@@ -1,20 +1,14 @@
 """Encoders of ESPnet ASR models: the subsampling output, each block and the final norm, free of batch padding."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stderr
-from io import StringIO
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from contextlib import contextmanager
 
 import numpy as np
 
 from fangyan.audio import SAMPLE_RATE
-from fangyan.encoders import Encoder, hub
+from fangyan.encoders import Encoder
+from fangyan.encoders.espnet_model import files, read  # noqa: F401  (files: part of a family)
 from fangyan.errors import DataError, UserError
-from fangyan.files import unpack
-
-PACKED = ("*.yaml", "*.pth", "*feats_stats.npz")
-"""What is needed of a packed model on the Hub."""
 
 
 class ESPnetEncoder(Encoder):
@@ -127,113 +121,12 @@ def frame_count(model, samples: int) -> int:
 
 
 def load(argument: str, device: str, trained: bool) -> ESPnetEncoder:
-    """The encoder of an experiment, a packed zip or a Hub id; with untrained weights (seed 0) unless ``trained``."""
-    path = _path(argument)
-    if path.suffix != ".zip":
-        return _from_folder(path, device, trained)
-    with TemporaryDirectory() as folder:
-        unpack(path, Path(folder))
-        return _from_folder(Path(folder), device, trained)
-
-
-def locate(folder: Path) -> tuple[Path, Path, Path | None]:
-    """The configuration, averaged checkpoint and feature statistics (if any) of an experiment or an unpacked model."""
-    if (folder / "meta.yaml").exists():
-        meta = _yaml(folder / "meta.yaml")
-        config, checkpoint = (
-            folder / meta["yaml_files"]["asr_train_config"],
-            folder / meta["files"]["asr_model_file"],
-        )
-    else:
-        config = folder / "config.yaml"
-        checkpoint = folder / f"{_criterion(config)}.ave.pth"
-    for path in (config, checkpoint):
-        # Not resolved: checkpoints are links within the folder. A packed model must not point out of it.
-        if not path.absolute().is_relative_to(folder.absolute()) or ".." in path.relative_to(folder).parts:
-            raise DataError(f"{folder / 'meta.yaml'}: files lie within the archive, got {path}")
-        if not path.exists():
-            raise UserError(
-                f"{path}: no trained ESPnet model there: run ./run.sh --stage train, or name its folder or zip"
-            )
-    return config, checkpoint, next(folder.rglob("train/feats_stats.npz"), None)
-
-
-def _criterion(config: Path) -> str:
-    """What the best epochs of an experiment are chosen by, as ESPnet names the file of their average: ``valid.acc``."""
-    settings = _yaml(config) if config.exists() else {}
-    role, value, *_ = settings.get("best_model_criterion", [("valid", "acc", "max")])[0]
-    return f"{role}.{value}"
-
-
-def _yaml(path: Path) -> dict:
-    import yaml
-
-    return yaml.safe_load(path.read_text(encoding="utf-8"))
-
-
-def files(argument: str) -> list[Path]:
-    """The files whose content decides what the encoder computes."""
-    path = _path(argument)
-    return [path] if path.suffix == ".zip" else [file for file in locate(path) if file]
-
-
-def _path(argument: str) -> Path:
-    """A local path as it is, or the folder in the cache with the packed model of a Hub id, user/name."""
-    path = Path(argument)
-    return path if path.parent.is_dir() else hub.locate(argument, PACKED)
-
-
-def _from_folder(folder: Path, device: str, trained: bool) -> ESPnetEncoder:
-    config, checkpoint, statistics = locate(folder)
-    model = build(config, statistics)
-    if trained:
-        load_weights(model, checkpoint)
+    """The encoder of an experiment, a packed model or a Hub id; with untrained weights (seed 0) unless ``trained``."""
+    model, recommended = read(argument, trained)
     if not all(hasattr(model.encoder, part) for part in ("embed", "encoders")):
         raise UserError(
-            f"{config}: the encoder {type(model.encoder).__name__} has no embed and encoders to look into"
+            f"{argument}: the encoder {type(model.encoder).__name__} has no embed and encoders to look into"
         )
-    return ESPnetEncoder(model, device)
-
-
-def asr_task() -> type:
-    """ESPnet's ASR task with Whisper among its encoders.
-
-    Its import takes a quarter of a minute and talks of optional packages, which is muted.
-    """
-    with redirect_stderr(StringIO()):
-        from espnet2.tasks.asr import ASRTask
-
-        import fangyan.encoders.espnet_whisper  # noqa: F401
-    return ASRTask
-
-
-def build(config: Path, statistics: Path | None):
-    """The ESPnet ASR model that a config.yaml describes, with random weights of seed 0."""
-    from argparse import Namespace
-
-    import torch
-
-    args = _yaml(config)
-    if statistics is not None and "stats_file" in args.get("normalize_conf", {}):
-        args["normalize_conf"]["stats_file"] = str(statistics)
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        return asr_task().build_model(Namespace(**args))
-
-
-def load_weights(model, checkpoint: Path) -> None:
-    """Nothing; the weights of ``checkpoint`` are in ``model``. `DataError` lists keys that do not match."""
-    import pickle
-
-    import torch
-
-    try:
-        weights = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        raise DataError(
-            f"{checkpoint}: not a whole checkpoint of plain tensors ({str(error).splitlines()[0]})"
-        ) from None
-    try:
-        model.load_state_dict(weights, strict=True)
-    except RuntimeError as error:
-        raise DataError(f"{checkpoint}: its keys do not match the model of config.yaml: {error}") from None
+    encoder = ESPnetEncoder(model, device)
+    encoder.recommended = recommended
+    return encoder

@@ -1,31 +1,71 @@
 """Models by name: a local path as it is, or a download of the Hugging Face Hub, which is kept in its cache."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from fangyan.errors import UserError
+
+REASONS = {
+    401: "the token is missing or not accepted (401): `hf auth login`, or set HF_TOKEN",
+    403: "the token does not allow it (403): one with write access to the repository is needed",
+    409: "somebody else changed it at the same time (409): do the same again",
+}
+"""What an answer of the Hub means, by its status."""
 
 
 def locate(argument: str, patterns: Sequence[str]) -> Path:
     """The local path ``argument``, or the folder in the cache that holds its files of the Hub that match ``patterns``.
 
-    What the cache holds is not downloaded again, and is enough where there is no network. `UserError` where neither a
-    path nor the Hub has it says how to get it.
+    A Hub id is user/name or user/name@revision: a branch, tag or commit. What the cache holds is not downloaded again,
+    and is enough where there is no network. `UserError` where neither a path nor the Hub has it says how to get it.
     """
     if Path(argument).exists():
         return Path(argument)
     from huggingface_hub import constants, snapshot_download
-    from huggingface_hub.errors import HTTPError  # of the HTTP library in use
 
+    name, _, revision = argument.partition("@")
+    at = f" --revision {revision}" if revision else ""
     try:
-        return Path(snapshot_download(argument, allow_patterns=list(patterns)))
-    except (OSError, ValueError, HTTPError) as error:  # not found, gated, offline, no such form of id
-        reason = str(error).strip().partition("\n")[0]
+        return Path(snapshot_download(name, revision=revision or None, allow_patterns=list(patterns)))
+    except _errors() as error:  # not found, gated, offline, no such form of id
         raise UserError(
-            f"{argument}: no such path here, and the Hugging Face Hub did not give it ({reason}). Where there is a "
-            f"network: `hf download {argument} --local-dir DIR`, then name DIR instead; for a gated or private model "
-            f"`hf auth login` first. Downloads lie in {constants.HF_HUB_CACHE}, which HF_HOME moves"
+            f"{argument}: no such path here, and the Hugging Face Hub did not give it ({reason(error)}). Where there "
+            f"is a network: `hf download {name}{at} --local-dir DIR`, then name DIR instead; for a gated or private "
+            f"model `hf auth login` first. Downloads lie in {constants.HF_HUB_CACHE}, which HF_HOME moves"
         ) from None
+
+
+@contextmanager
+def explained(deed: str) -> Iterator[None]:
+    """What fails at the Hub inside ends as a `UserError`: ``deed``, and why it did not come about."""
+    try:
+        yield
+    except (*_errors(), RuntimeError) as error:
+        if isinstance(error, RuntimeError) and not isinstance(error.__cause__, _errors()):
+            raise
+        raise UserError(f"{deed}: {reason(error)}") from None
+
+
+def reason(error: Exception) -> str:
+    """Why the Hub did not do as asked, in one clause."""
+    from huggingface_hub import errors
+
+    if isinstance(error, errors.LocalEntryNotFoundError | RuntimeError) and error.__cause__:
+        return reason(error.__cause__)  # the cache lacks it, a file was not sent: that is not why
+    said = str(error).strip().partition("\n")[0]
+    response = getattr(error, "response", None)
+    if isinstance(error, errors.GatedRepoError) or response is None:
+        return said
+    if isinstance(error, errors.RevisionNotFoundError):
+        return "it has no such revision"
+    if isinstance(error, errors.RepositoryNotFoundError):
+        return "there is no such repository, or it is private and no token opens it"
+    if response.status_code >= 500:
+        return (
+            f"the Hub is out of order ({response.status_code}): do the same again later, what arrived is kept"
+        )
+    return REASONS.get(response.status_code, said)
 
 
 def content(files: Sequence[Path], argument: str) -> list[Path | str]:
@@ -35,3 +75,9 @@ def content(files: Sequence[Path], argument: str) -> list[Path | str]:
     """
     cached = not Path(argument).exists()
     return [f"{path.name} {path.resolve().name}" if cached and path.is_symlink() else path for path in files]
+
+
+def _errors() -> tuple[type[Exception], ...]:
+    from huggingface_hub.errors import HTTPError  # of the HTTP library in use
+
+    return OSError, ValueError, HTTPError

@@ -1,0 +1,84 @@
+"""The encoder of an ESPnet model alone, free of pickle: weights as safetensors, what to build as JSON."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fangyan.errors import DataError
+from fangyan.files import read_text, write_json
+
+SETTINGS, WEIGHTS = "config.json", "encoder.safetensors"
+FILES = (SETTINGS, WEIGHTS)
+PARTS = ("frontend.", "normalize.", "encoder.")
+"""The parts of the model that features come from, as its weights are named."""
+
+KEYS = ("input_size", "init", "frontend", "normalize", "preencoder", "encoder", "postencoder")
+"""What ESPnet builds them from; each but the first two has its ``_conf``."""
+WITHOUT_REST = {
+    "token_list": ["<blank>", "<unk>", "<sos/eos>"],
+    "specaug": None,
+    "decoder": None,
+    "ctc_conf": {},
+    "model": "espnet",
+    "model_conf": {"ctc_weight": 1.0},
+}
+"""The settings of a model without a decoder: features do not depend on it."""
+
+
+def here(folder: Path) -> bool:
+    """Whether ``folder`` holds an encoder in this form."""
+    return all((folder / name).exists() for name in FILES)
+
+
+def write(
+    settings: Mapping[str, Any], weights: Mapping[str, Any], about: Mapping[str, Any], out: Path
+) -> None:
+    """Nothing; ``out`` holds the encoder of a model with an ESPnet configuration ``settings`` and ``weights``.
+
+    ``about``: further facts, for readers of the JSON.
+    """
+    from safetensors.torch import save_file
+
+    kept = {key: settings.get(key) for name in KEYS for key in (name, f"{name}_conf") if key in settings}
+    kept["normalize_conf"] = {
+        k: v for k, v in settings.get("normalize_conf", {}).items() if k != "stats_file"
+    }
+    write_json(out / SETTINGS, {"library_name": "espnet", **about, "espnet": kept})
+    chosen = {key: value.contiguous() for key, value in weights.items() if key.startswith(PARTS)}
+    save_file(chosen, out / WEIGHTS, {"format": "pt"})
+
+
+def read_settings(folder: Path) -> dict[str, Any]:
+    """What ESPnet builds a model around the encoder in ``folder`` from; `DataError` where it is not in this form."""
+    try:
+        settings = json.loads(read_text(folder / SETTINGS))["espnet"]
+        return {"input_size": None, "init": None, **settings, **WITHOUT_REST}
+    except (ValueError, KeyError, TypeError):
+        raise DataError(
+            f"{folder / SETTINGS}: must be the JSON of a packed encoder, with what ESPnet builds under 'espnet'"
+        ) from None
+
+
+def recommended(folder: Path) -> str:
+    """The layer at which those who packed the encoder compare utterances; empty where they do not say."""
+    return json.loads(read_text(folder / SETTINGS)).get("layer", "") if here(folder) else ""
+
+
+def read_weights(folder: Path) -> dict[str, Any]:
+    """The weights in ``folder`` by the names they have in the whole model; `DataError` for a file that is not whole."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(folder / WEIGHTS)
+    except (SafetensorError, OSError) as error:
+        raise DataError(f"{folder / WEIGHTS}: not a whole file of safetensors ({error})") from None
+
+
+def write_moments(weights: Mapping[str, Any], out: Path) -> None:
+    """Nothing; ``out`` (npz) is what ESPnet's normalisation wants to read at birth: zeros, its numbers are weights."""
+    import numpy as np
+
+    zeros = np.zeros_like(weights["normalize.mean"].numpy())
+    np.savez(out, count=1, sum=zeros, sum_square=zeros)

@@ -1,0 +1,170 @@
+"""The model card: front matter for the Hugging Face Hub, then what people want to know, as README.md."""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from fangyan.errors import UserError
+from fangyan.files import read_text
+from fangyan.licences import Corpus, describe
+from fangyan.origins import UNKNOWN, Origin
+from fangyan.publish import licence, limits
+from fangyan.report import recognition, results, tables
+from fangyan.report.results import Experiment, by_layer
+from fangyan.report.tables import Table, label, percent
+from fangyan.varieties import varieties
+
+NAME = "README.md"
+TAGS = (
+    "espnet",
+    "audio",
+    "speech-encoder",
+    "speech-to-speech-retrieval",
+    "automatic-speech-recognition",
+    "sinitic",
+)
+HUB_ID = re.compile(r"[\w-][\w.-]*/[\w.-]+(@.+)?")
+PLACE = "model.zip"
+"""Where a card says that the model lies, until it is published."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All that a card is made of."""
+
+    experiment: Experiment
+    origins: Sequence[Origin]
+    corpora: Sequence[Corpus]
+
+    @property
+    def layer(self) -> str:
+        """The layer to compare utterances at; empty where none was chosen."""
+        return self.experiment.encoder.layer or ""
+
+    def named(self, name: str) -> str:
+        """A test set as the world may know it: with its corpus, where all data is of one."""
+        known = [corpus.name for corpus in self.corpora]
+        return f"{known[0]} {name}" if len(known) == 1 and self.origins[0].corpus else name
+
+
+def read(exp: Path) -> Facts:
+    """What an experiment folder tells: its results, on all sets that were scored, and what it was trained on."""
+    train = exp / "train.json"
+    if not train.exists():
+        raise UserError(f"{exp}: no trained ESPnet model there: run ./run.sh --stage train")
+    facts = json.loads(read_text(train))
+    dev = facts.get("dev_set", "")
+    scored = {path.name for part in ("retrieval", "decode") for path in (exp / part).glob("[!.]*/")}
+    origins = [Origin(**row) for row in facts.get("data", {}).get("train", {}).get("origins", ())]
+    names = sorted({origin.corpus for origin in origins}) or [UNKNOWN]
+    experiment = results.read(exp, dev, sorted(scored - {dev}))
+    return Facts(experiment, origins, [describe(name) for name in names])
+
+
+def write(facts: Facts, repository: str = "", permission: str = "") -> str:
+    """The card of a model that lies in a repository of the Hub, or else in model.zip."""
+    experiment = facts.experiment
+    template = _templates().get_template(NAME)
+    return template.render(
+        front=_front_matter(facts, repository),
+        title=repository.partition("/")[2] or experiment.tag,
+        place=repository or PLACE,
+        facts=facts,
+        train=experiment.train,
+        layer=facts.layer or "norm",
+        headline=tables.headline(experiment),
+        tables=[*_tables(experiment)],
+        origins=_origins(facts.origins),
+        limits=limits.sentences(experiment, facts.origins),
+        licence=licence.text(facts.corpora).strip(),
+        permission=permission,
+    )
+
+
+def _tables(experiment: Experiment) -> list[Table]:
+    layers = [
+        tables.layers(experiment, name) for name in experiment.tests if name in experiment.encoder.seqsim
+    ]
+    return layers + [
+        recognition.varieties(experiment, name) for name in experiment.tests if name in experiment.cer
+    ]
+
+
+def _origins(origins: Sequence[Origin]) -> Table:
+    """Hours of training data by corpus and variety."""
+    rows = [
+        (o.corpus or "unknown", label(o.variety), f"{o.hours:.2f}", f"{o.utterances:,}", f"{o.speakers:,}")
+        for o in origins
+    ]
+    total = f"{sum(o.hours for o in origins):.2f}", f"{sum(o.utterances for o in origins):,}", ""
+    header = ("corpus", "variety", "hours", "utterances", "speakers")
+    return Table("Training data", "", header, (*rows, ("all", "", *total)), text_columns=2)
+
+
+def _front_matter(facts: Facts, repository: str) -> str:
+    """The YAML that the Hub reads."""
+    from huggingface_hub import ModelCardData
+
+    known = varieties()
+    spoken = [known[o.variety].iso for o in facts.origins if o.variety in known]
+    data = ModelCardData(
+        language=list(dict.fromkeys(spoken)) or None,
+        **licence.front_matter(facts.corpora),
+        library_name="espnet",
+        pipeline_tag="feature-extraction",
+        tags=list(TAGS),
+        datasets=sorted({dataset for corpus in facts.corpora for dataset in corpus.datasets}) or None,
+        base_model=_ancestor(facts.experiment.train),
+        model_name=repository.partition("/")[2] or facts.experiment.tag,
+        eval_results=_evaluations(facts) or None,
+    )
+    return data.to_yaml()
+
+
+def _ancestor(train: dict[str, Any]) -> str | None:
+    """The Hub id of the model that training began from, if it did from one."""
+    source = str(train.get("init", "")).removeprefix("espnet:")
+    return source.partition("@")[0] if HUB_ID.fullmatch(source) and not Path(source).exists() else None
+
+
+def _evaluations(facts: Facts) -> list:
+    """R@1 and CER of every test set, in percent, as the Hub lists them."""
+    from huggingface_hub import EvalResult
+
+    experiment, found = facts.experiment, []
+    for name in experiment.tests:
+        where = {"dataset_type": facts.named(name).replace(" ", "/"), "dataset_name": facts.named(name)}
+        mean = by_layer(experiment.encoder.seqsim.get(name, ())).get(facts.layer)
+        if mean:
+            metric = {"metric_type": "recall_at_1", "metric_name": f"R@1, SeqSim of {facts.layer}"}
+            value = float(percent(mean.recall_at_1))
+            found.append(EvalResult(task_type="feature-extraction", metric_value=value, **where, **metric))
+        if name in experiment.cer:
+            value = float(tables.total_cer(experiment, name))
+            metric = {"metric_type": "cer", "metric_name": "CER"}
+            found.append(
+                EvalResult(task_type="automatic-speech-recognition", metric_value=value, **where, **metric)
+            )
+    return found
+
+
+def _escaped(text: str) -> str:
+    return "\n".join(map(tables.escape, text.split("\n")))
+
+
+def _templates() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=False,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"escape_md": tables.escape, "escape_lines": _escaped, "table": tables.markdown}
+    return environment

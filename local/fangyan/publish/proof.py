@@ -1,0 +1,49 @@
+"""Whether a packed model loads: run as a process of its own, away from the recipe that it was packed in."""
+
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from fangyan.audio import SAMPLE_RATE
+from fangyan.encoders import bare, load_encoder
+from fangyan.errors import DataError
+from fangyan.files import unpack
+
+
+def prove(archive: Path) -> None:
+    """Nothing, or an exception unless the model writes something down and both forms of its encoder agree exactly."""
+    noise = np.random.default_rng(0).normal(0, 0.1, SAMPLE_RATE).astype(np.float32)
+    with TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        unpack(archive, folder)
+        alone = load_encoder(f"espnet:{folder}", "cpu")(noise)
+        for name in bare.FILES:
+            (folder / name).unlink()
+        whole = load_encoder(f"espnet:{folder}", "cpu")(noise)
+    if list(alone) != list(whole) or not all(np.array_equal(alone[name], whole[name]) for name in whole):
+        raise DataError(f"{archive}: the encoder alone has other features than the whole model")
+    _recognise(archive, noise)
+
+
+def _recognise(archive: Path, wave: np.ndarray) -> None:
+    """ESPnet's own way to a packed model: what it unpacks to is what its decoding is built from."""
+    from espnet2.bin.asr_inference import Speech2Text
+    from espnet2.main_funcs import pack_funcs
+
+    with TemporaryDirectory() as folder:
+        model = pack_funcs.unpack(archive, folder)
+        Speech2Text(**model, beam_size=1, maxlenratio=-3)(wave)
+
+
+def main() -> None:
+    """`prove`, its verdict in one line on stderr."""
+    try:
+        prove(Path(sys.argv[1]))
+    except Exception as error:  # whatever it is: it does not load
+        sys.exit(f"{type(error).__name__}: {error}".partition("\n")[0])
+
+
+if __name__ == "__main__":
+    main()
