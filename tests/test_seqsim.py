@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fangyan.errors import DataError
-from fangyan.seqsim import pack, seqsim, seqsim_matrix
+from fangyan.seqsim import pack, seqsim, seqsim_matrix, seqsim_with, unit
 
 ROOT_HALF = math.sqrt(0.5)
 
@@ -197,3 +197,12 @@ def test_malformed_sets():
         seqsim_matrix([], [np.ones((1, 2))])
     with pytest.raises(DataError, match=r"got 2 \(queries\) and 3 \(candidates\)"):
         seqsim(np.ones((1, 2)), np.ones((1, 3)))
+
+
+def test_one_against_many_end_to_end_is_the_matrix():
+    generator = torch.Generator().manual_seed(3)
+    query, *others = (unit(torch.randn(length, 6, generator=generator)) for length in (7, 1, 4, 30, 4))
+    others.append(-query)  # precision and recall may be below 0
+    found = seqsim_with(query, torch.cat(others), torch.tensor([len(x) for x in others]))
+    for scores, due in zip(found, seqsim_matrix([query], others), strict=True):
+        torch.testing.assert_close(scores, due[0], atol=1e-6, rtol=0)

@@ -9,6 +9,7 @@ the lengths of utterances uniform from `SHORTEST` to `LONGEST` frames. Where the
 - `fangyan.bench.memory`: whether the working memory of SeqSim grows with the number of utterances
 - `fangyan.bench.yubao`: the complete job of the YuBao benchmark
 - `fangyan.bench.preparation`: preparing a data directory against merely opening its recordings
+- `fangyan.bench.search`: search among recordings by a first cut against exhaustive search
 - `fangyan.bench.dump`: dumping features against the bare encoder, and against one utterance at a time; its memory
 """
 
@@ -17,7 +18,7 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from fangyan.bench import dump, memory, peers, preparation, seqsim, yubao
+from fangyan.bench import dump, memory, peers, preparation, search, seqsim, yubao
 from fangyan.bench.benchmark import COLUMNS, LONGEST, SEED, SHORTEST, Benchmark, Size, measure
 from fangyan.errors import DataError
 from fangyan.files import write_table
@@ -29,6 +30,7 @@ BENCHMARKS = (
     *memory.BENCHMARKS,
     *yubao.BENCHMARKS,
     *preparation.BENCHMARKS,
+    *search.BENCHMARKS,
     *dump.BENCHMARKS,
 )
 

@@ -1,9 +1,12 @@
 """The verbs of the command line, one for each Python stage, by what they work on; heavy libraries load inside them."""
 
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 
 import click
+
+from fangyan.shards import Part
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -18,6 +21,18 @@ def option(name: str, text: str, kind: type = Path, **settings) -> Callable:
     return click.option(
         f"--{name}", type=of_type, help=text, required=needed, show_default=not needed, **settings
     )
+
+
+def divided(verb: Callable) -> Callable:
+    """The options of work that the tasks of a job array can share, handed over as ``part``."""
+
+    @option("shard", "I/N: only the I-th of N shares of the work, for a job array", str, default="1/1")
+    @option("merge", "N: only join the shares 1/N to N/N, when all are done", click.IntRange(0), default=0)
+    @wraps(verb)
+    def with_part(shard: str, merge: int, **values) -> None:
+        verb(part=Part.parse(shard, merge), **values)
+
+    return with_part
 
 
 def say(built: bool, what: Path) -> None:

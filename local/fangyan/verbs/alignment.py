@@ -5,7 +5,8 @@ from pathlib import Path
 import click
 
 from fangyan.errors import UserError
-from fangyan.verbs import cli, option, say
+from fangyan.shards import Part
+from fangyan.verbs import cli, divided, option, say
 
 layers_to_score = option(
     "layer",
@@ -24,19 +25,13 @@ layers_to_score = option(
     str,
 )
 @option("data", "data directory (may be repeated)", multiple=True)
-@option("shard", "I/N: only the I-th of N shares of the work, for a job array", str, default="1/1")
-@option("merge", "encode nothing, join the shares 1/N to N/N when all are done", click.IntRange(0), default=0)
 @option("out", "folder for <set>/<layer>/feats.{scp,ark}")
-def dump(encoder: str, data: tuple[Path, ...], shard: str, merge: int, out: Path) -> None:
+@divided
+def dump(encoder: str, data: tuple[Path, ...], out: Path, part: Part) -> None:
     """Features of every layer of an encoder."""
     from fangyan import dump
 
-    if merge and shard != "1/1":
-        raise UserError(
-            f"--shard {shard} and --merge {merge} are two steps: first every shard, then the merge"
-        )
-    worked = dump.merge(encoder, data, out, merge) if merge else dump.dump(encoder, data, out, shard)
-    say(bool(worked), out)
+    say(bool(dump.dump(encoder, data, out, part)), out)
 
 
 @cli.command()
@@ -53,13 +48,20 @@ def dump(encoder: str, data: tuple[Path, ...], shard: str, merge: int, out: Path
 )
 @layers_to_score
 @option("out", "folder for <set>/{pairs,groups,ranks}.tsv")
+@divided
 def retrieve(
-    feats: Path, data: tuple[Path, ...], score: str, normalise: str, layer: tuple[str, ...], out: Path
+    feats: Path,
+    data: tuple[Path, ...],
+    score: str,
+    normalise: str,
+    layer: tuple[str, ...],
+    out: Path,
+    part: Part,
 ) -> None:
     """Speech-to-speech retrieval between all varieties of a set."""
     from fangyan import retrieval
 
-    say(bool(retrieval.retrieve(feats, data, out, score, normalise, layer)), out)
+    say(bool(retrieval.retrieve(feats, data, out, score, normalise, layer, part)), out)
 
 
 @cli.command()
@@ -78,11 +80,11 @@ def intervals(retrieval: Path, set: tuple[str, ...], out: Path) -> None:
 @option("layer_a", "its layer", str)
 @option("b", "the folder it is compared with (may be the same)")
 @option("layer_b", "its layer", str)
-def compare(a: Path, layer_a: str, b: Path, layer_b: str) -> None:
+def significance(a: Path, layer_a: str, b: Path, layer_b: str) -> None:
     """Two systems or layers on the same queries: difference of mean R@1, interval and p-value."""
     from fangyan import statistics
 
-    found = statistics.compare(a, layer_a, b, layer_b)
+    found = statistics.significance(a, layer_a, b, layer_b)
     click.echo(
         f"R@1 {100 * found.a:.1f} and {100 * found.b:.1f} %, difference {100 * found.difference:+.1f} "
         f"(95 %: {100 * found.low:+.1f} to {100 * found.high:+.1f}), p = {found.p:.4g}; "

@@ -43,12 +43,20 @@ def pack(exp: Path) -> None:
 
 @cli.command()
 @option("exp", "experiment folder")
-@option("hf_repo", "Hugging Face repository, user/name", str)
-def publish(exp: Path, hf_repo: str) -> None:
-    """A packed model on the Hugging Face Hub."""
+@option("hf_repo", "Hugging Face repository, user/name; it is made where there is none", str)
+@click.option("--private", is_flag=True, help="make the repository private")
+@option("revision", "branch to publish to, made where there is none (default: main)", str, default="")
+@option(
+    "i_have_permission",
+    "who allowed, and when, to publish what the licence of a corpus forbids to: the model card quotes it",
+    str,
+    default="",
+)
+def publish(exp: Path, hf_repo: str, private: bool, revision: str, i_have_permission: str) -> None:
+    """A packed model, with its card, on the Hugging Face Hub."""
     from fangyan import publish
 
-    publish.publish(exp, hf_repo)
+    click.echo(publish.publish(exp, hf_repo, private, revision, i_have_permission))
 
 
 @cli.command()

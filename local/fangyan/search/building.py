@@ -1,0 +1,131 @@
+"""An index made and added to: what it has is skipped, what cannot be heard is left out and listed."""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cache, partial
+from pathlib import Path
+
+import numpy as np
+
+from fangyan.audio import SAMPLE_RATE
+from fangyan.datadir import Dropped, Utterance
+from fangyan.embedding import AtLayer, encoded, recordings
+from fangyan.encoders import identity, load_encoder
+from fangyan.errors import DataError, UserError
+from fangyan.files import write_table
+from fangyan.search.index import NOTHING, SETTINGS, Entry, Index, Settings, create, sole_writer
+from fangyan.seqsim import checked, unit
+
+LEFT_OUT = "left_out.tsv"
+
+type Known = dict[tuple, tuple[int, Entry]]
+"""The newest row and entry of each place in an index."""
+
+
+@dataclass
+class Added:
+    """What became of the recordings that were to be added."""
+
+    new: int = 0
+    known: int = 0
+    left_out: list[Dropped] = field(default_factory=list)
+
+
+def add(folder: Path, paths: Sequence[Path], spec: str = "", layer: str = "") -> Added:
+    """What became of the recordings of ``paths`` (`embedding.recordings`) in the index ``folder``.
+
+    A recording is known by where it lies. One whose file has changed since, or of which more is said now (a data
+    directory with transcripts after a mere folder), is encoded anew and replaces the old one. ``spec`` and ``layer``
+    make a new index; `UserError` where the one that is there is of others.
+    """
+    with sole_writer(folder):
+        index = _opened(folder, spec, layer)
+        encoder = cache(partial(index.settings.encoder, spec))  # loaded once, and only if there is work
+        known: Known = {entry.place: (row, entry) for row, entry in enumerate(index.entries())}
+        added = Added()
+        for path in paths:
+            missing = dict(_missing(recordings(path), known, added))
+            if missing:
+                _encode(index, encoder(), missing, known, added)
+        write_table(folder / LEFT_OUT, [vars(d) for d in added.left_out], ("id", "reason", "detail"))
+    return added
+
+
+def _opened(folder: Path, spec: str, layer: str) -> Index:
+    """The index in ``folder``, or a new one."""
+    if (folder / SETTINGS).exists():
+        index = Index(folder)
+        if layer and layer != index.settings.layer:
+            raise UserError(
+                f"{folder}: an index of layer {index.settings.layer}, --layer {layer} needs one of its own"
+            )
+        index.settings.check(spec)
+        return index
+    if not spec:
+        raise UserError(f"{folder}: no index there yet: --encoder SPEC says which encoder is to make one")
+    encoder = AtLayer(load_encoder(spec), layer)
+    noise = np.random.default_rng(0).normal(0, 0.01, SAMPLE_RATE).astype(np.float32)
+    dimension = encoder(noise)[encoder.layer].shape[1]
+    return create(folder, Settings(located(spec), identity(spec), encoder.layer, dimension))
+
+
+def located(spec: str) -> str:
+    """The SPEC with the path in it, if there is one, made absolute: an index is searched from anywhere."""
+    family, _, argument = spec.partition(":")
+    return f"{family}:{Path(argument).resolve()}" if argument and Path(argument).exists() else spec
+
+
+def _missing(
+    utterances: Sequence[Utterance], known: Known, added: Added
+) -> Iterator[tuple[str, tuple[Utterance, Entry]]]:
+    """The id, utterance and entry of those that the index lacks; those it has are counted."""
+    for utterance in utterances:
+        try:
+            entry = _entry(utterance)
+        except OSError as error:
+            added.left_out.append(
+                Dropped(utterance.id, "unreadable audio", f"{utterance.wav}: {error.strerror}")
+            )
+            continue
+        _, old = known.get(entry.place, (NOTHING, None))
+        if old and old.version == entry.version and entry.description in (old.description, Entry.UNDESCRIBED):
+            added.known += 1
+        else:
+            yield utterance.id, (utterance, entry)
+
+
+def _encode(
+    index: Index, encoder: AtLayer, missing: dict[str, tuple[Utterance, Entry]], known: Known, added: Added
+) -> None:
+    """Nothing; what is ``missing`` is appended to the index, or listed as left out."""
+    utterances = [utterance for utterance, _ in missing.values()]
+    for batch in encoded(encoder, utterances, "index"):
+        ready = []
+        for utterance, frames in batch:
+            try:
+                ready.append((missing[utterance.id][1], _units(utterance.id, frames)))
+            except DataError as error:
+                added.left_out.append(Dropped(utterance.id, "not encoded", str(error)))
+        if ready:
+            row = len(index)
+            index.append([(entry, units, known.get(entry.place, (NOTHING,))[0]) for entry, units in ready])
+            known.update((entry.place, (row + n, entry)) for n, (entry, _) in enumerate(ready))
+            added.new += len(ready)
+
+
+def _units(key: str, frames: np.ndarray | DataError) -> np.ndarray:
+    """The (T, d) frames at length 1; `DataError` where there are none, or not all are finite."""
+    if isinstance(frames, DataError):
+        raise frames
+    return unit(checked({key: frames})[key]).numpy()
+
+
+def _entry(utterance: Utterance) -> Entry:
+    wav = os.path.realpath(utterance.wav)
+    file = os.stat(wav)
+    return Entry(
+        *(utterance.id, wav, utterance.start, utterance.end),
+        *(utterance.variety, utterance.text, utterance.text_cmn),
+        *(file.st_size, file.st_mtime_ns),
+    )

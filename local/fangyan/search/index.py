@@ -1,0 +1,248 @@
+"""The index on disk: frames, their means and descriptions of recordings, appended a batch at a time.
+
+A folder
+- ``index.json``: the encoder (SPEC and identity), the layer, the dimension d
+- ``frames.f16``: the frames of all recordings, (sum of T, d) at length 1, half precision
+- ``means.f32``: of each recording the mean of these frames, again at length 1, (N, d)
+- ``entries.jsonl``: a line a recording, the fields of `Entry`
+- ``rows``: of each recording where its frames and its line end, and the row that it replaces or -1, 3 x int64
+- ``left_out.tsv``: what the last command could not read or encode, and why
+
+The middle four are appended to, ``rows`` last: what is not in it does not count and is cut off by the next writer. So a
+kill loses at most a batch, and a search meanwhile sees a whole index. Numbers are little-endian.
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from fangyan.embedding import AtLayer
+from fangyan.encoders import identity, load_encoder
+from fangyan.errors import DataError, UserError
+from fangyan.files import read_text, write_json
+
+SETTINGS = "index.json"
+FRAMES, MEANS, ENTRIES, ROWS = "frames.f16", "means.f32", "entries.jsonl", "rows"
+ROW = np.dtype([("frames", "<i8"), ("entries", "<i8"), ("replaces", "<i8")])
+FRAME, MEAN = np.dtype("<f2"), np.dtype("<f4")
+NOTHING = -1
+DAMAGED = "the index is damaged: remove its folder and make it again"
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A recording: its id, where it lies, what is said of it, and the size and time of the file."""
+
+    id: str
+    wav: str
+    start: float
+    end: float | None
+    variety: str
+    text: str
+    text_cmn: str
+    size: int
+    mtime_ns: int
+
+    UNDESCRIBED: ClassVar = ("", "", "")
+
+    @property
+    def place(self) -> tuple[str, float, float | None]:
+        """Where it lies: two entries with the same place are two versions of one recording."""
+        return self.wav, self.start, self.end
+
+    @property
+    def description(self) -> tuple[str, str, str]:
+        """What is said of it: variety and wordings."""
+        return self.variety, self.text, self.text_cmn
+
+    @property
+    def version(self) -> tuple[int, int]:
+        """Size and time of the file it was made from."""
+        return self.size, self.mtime_ns
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What all recordings of an index share. ``identity``: of the encoder that ``spec`` names, by content."""
+
+    spec: str
+    identity: dict[str, str]
+    layer: str
+    dimension: int
+    format: int = FORMAT
+
+    def check(self, spec: str) -> None:
+        """Nothing, or a `UserError` where ``spec`` (empty: the index's own) gives other features than the index has."""
+        if identity(spec or self.spec) != self.identity:
+            raise UserError(
+                f"{spec or self.spec}: not the encoder of this index, which is {self.spec} as it was when it made "
+                "the index: name that one with --encoder SPEC, or make a new index"
+            )
+
+    def encoder(self, spec: str = "") -> AtLayer:
+        """The encoder that the index was made by, at its layer; ``spec`` says where it lies now, if elsewhere."""
+        self.check(spec)
+        return AtLayer(load_encoder(spec or self.spec), self.layer)
+
+
+class Index:
+    """The recordings of an index by their row; its length is their number, replaced ones included.
+
+    `DataError` where the folder holds no index or a damaged one.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.settings = _settings(folder / SETTINGS)
+        self.rows = _rows(folder / ROWS)
+        self._check()
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def live(self) -> np.ndarray:
+        """The rows that no later one replaces."""
+        replaced = self.rows["replaces"]
+        return np.setdiff1d(np.arange(len(self)), replaced[replaced != NOTHING])
+
+    @cached_property
+    def means(self) -> np.ndarray:
+        """(N, d) float32 of length 1, mapped from disk."""
+        return np.memmap(self.folder / MEANS, MEAN, "r", shape=(len(self), self.settings.dimension))
+
+    @cached_property
+    def _frames(self) -> np.ndarray:
+        shape = (int(self.rows["frames"][-1]), self.settings.dimension)
+        return np.memmap(self.folder / FRAMES, FRAME, "r", shape=shape)
+
+    def frames(self, row: int) -> np.ndarray:
+        """The (T, d) float16 frames of a recording, at length 1, mapped from disk."""
+        return self._frames[slice(*self._span("frames", row))]
+
+    def entry(self, row: int) -> Entry:
+        """What is known of a recording."""
+        start, end = self._span("entries", row)
+        with (self.folder / ENTRIES).open("rb") as stream:
+            stream.seek(start)
+            return self._parse(row, stream.read(end - start))
+
+    def entries(self) -> Iterator[Entry]:
+        """What is known of each recording, in the order of the rows."""
+        with (self.folder / ENTRIES).open("rb") as stream:
+            for row in range(len(self)):
+                yield self._parse(row, stream.readline())
+
+    def append(self, batch: Sequence[tuple[Entry, np.ndarray, int]]) -> None:
+        """Nothing; recordings are added, each as entry, (T, d) frames at length 1, and the row it replaces or -1."""
+        entries, frames, replaces = zip(*batch, strict=True)
+        lines = [json.dumps(asdict(e), ensure_ascii=False).encode() + b"\n" for e in entries]
+        rows = np.empty(len(batch), ROW)
+        at_frame, at_line, _ = self._end()
+        rows["frames"] = at_frame + np.cumsum([len(x) for x in frames])
+        rows["entries"] = at_line + np.cumsum([len(line) for line in lines])
+        rows["replaces"] = replaces
+        self._write(FRAMES, np.concatenate(frames).astype(FRAME).tobytes())
+        self._write(MEANS, np.stack([mean(x) for x in frames]).astype(MEAN).tobytes())
+        self._write(ENTRIES, b"".join(lines))
+        self._write(ROWS, rows.tobytes())
+        self.rows = np.concatenate([self.rows, rows])
+        self.__dict__.pop("means", None)
+        self.__dict__.pop("_frames", None)
+
+    def sizes(self) -> dict[str, int]:
+        """The bytes of each file that count."""
+        frames, entries, count = self._end()
+        width = self.settings.dimension
+        return {
+            FRAMES: frames * width * FRAME.itemsize,
+            MEANS: count * width * MEAN.itemsize,
+            ENTRIES: entries,
+            ROWS: count * ROW.itemsize,
+        }
+
+    def _end(self) -> tuple[int, int, int]:
+        """The frames, the bytes of lines and the recordings there are."""
+        last = self.rows[-1] if len(self) else {"frames": 0, "entries": 0}
+        return int(last["frames"]), int(last["entries"]), len(self)
+
+    def _span(self, column: str, row: int) -> tuple[int, int]:
+        return int(self.rows[column][row - 1]) if row else 0, int(self.rows[column][row])
+
+    def _write(self, name: str, data: bytes) -> None:
+        """Appends after what counts, and sees that it is on the disk."""
+        with (self.folder / name).open("ab") as stream:
+            stream.truncate(self.sizes()[name])
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+
+    def _parse(self, row: int, line: bytes) -> Entry:
+        try:
+            return Entry(**json.loads(line))
+        except (ValueError, TypeError):
+            raise DataError(
+                f"{self.folder / ENTRIES}:{row + 1}: an entry is one JSON object, {DAMAGED}"
+            ) from None
+
+    def _check(self) -> None:
+        for column in ("frames", "entries"):
+            if (np.diff(self.rows[column], prepend=0) <= 0).any():
+                raise DataError(f"{self.folder / ROWS}: every row ends after the one before, {DAMAGED}")
+        for name, due in self.sizes().items():
+            found = (self.folder / name).stat().st_size if (self.folder / name).exists() else 0
+            if found < due:
+                raise DataError(
+                    f"{self.folder / name}: {due} bytes at least, as {ROWS} says, got {found}: {DAMAGED}"
+                )
+
+
+def mean(frames: np.ndarray) -> np.ndarray:
+    """The (d,) float64 mean of (T, d) frames at length 1, at length 1 itself (or 0)."""
+    found = frames.mean(0, dtype=np.float64)
+    return found / (np.linalg.norm(found) or 1.0)
+
+
+def create(folder: Path, settings: Settings) -> Index:
+    """A new index without recordings in ``folder``."""
+    for name in (FRAMES, MEANS, ENTRIES, ROWS):
+        (folder / name).write_bytes(b"")
+    write_json(folder / SETTINGS, asdict(settings))
+    return Index(folder)
+
+
+@contextmanager
+def sole_writer(folder: Path) -> Iterator[None]:
+    """While it is open no other process adds to the index; `UserError` where one does."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(f"{folder}: another process adds to this index; let it finish first") from None
+        yield
+
+
+def _rows(path: Path) -> np.ndarray:
+    """The whole rows of the file; a kill may have left a part of one behind them."""
+    data = path.read_bytes() if path.exists() else b""
+    return np.frombuffer(data, ROW, len(data) // ROW.itemsize)
+
+
+def _settings(path: Path) -> Settings:
+    try:
+        settings = Settings(**json.loads(read_text(path, "no index there: make one with `fangyan index`")))
+    except (ValueError, TypeError):
+        raise DataError(f"{path}: not the settings of an index: {DAMAGED}") from None
+    if settings.format != FORMAT:
+        raise DataError(f"{path}: an index of format {FORMAT}, got {settings.format}: make it again")
+    return settings

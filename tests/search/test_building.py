@@ -1,0 +1,156 @@
+"""`fangyan.search.building`: what is added, skipped, replaced and left out."""
+
+import os
+import shutil
+
+import numpy as np
+import pytest
+
+from fangyan import audio, datadir
+from fangyan.embedding import frames_of
+from fangyan.errors import DataError, UserError
+from fangyan.files import read_table
+from fangyan.search import add, building, search
+from fangyan.search.building import located
+from fangyan.search.index import Index
+from fangyan.seqsim import seqsim
+
+
+def ids(folder):
+    index = Index(folder)
+    return sorted(index.entry(int(row)).id for row in index.live)
+
+
+def test_every_utterance_is_there_with_what_is_said_of_it(indexed, sung):
+    index = Index(indexed)
+    utterances = {u.id: u for u in datadir.read(sung["test"])}
+    assert sorted(utterances) == ids(indexed) and len(index) == 24
+    assert (index.settings.spec, index.settings.layer, index.settings.dimension) == ("fbank", "fbank", 80)
+    for row, entry in enumerate(index.entries()):
+        utterance = utterances[entry.id]
+        assert entry.description == (utterance.variety, utterance.text, utterance.text_cmn)
+        frames = index.frames(row)
+        assert np.allclose(np.linalg.norm(frames.astype(float), axis=1), 1, atol=1e-3)
+
+
+def test_half_precision_changes_no_score_by_more_than_rounding(indexed, sung):
+    index = Index(indexed)
+    encoder = index.settings.encoder()
+    exact = dict(frames_of(encoder, datadir.read(sung["test"]), ""))
+    for row, entry in enumerate(index.entries()):
+        found, due = (seqsim(exact["cmntest-s00"], x).f1 for x in (index.frames(row), exact[entry.id]))
+        assert found == pytest.approx(due, abs=2e-4)
+
+
+def test_adding_again_encodes_nothing(indexed, sung, monkeypatch):
+    sizes = Index(indexed).sizes()
+    monkeypatch.setattr(building, "encoded", None)
+    added = add(indexed, [sung["test"], sung["test"].parent / "wav" / "cmntest-s00.wav"])
+    assert (added.new, added.known, added.left_out) == (0, 25, [])
+    assert Index(indexed).sizes() == sizes
+
+
+def test_what_is_named_twice_is_added_once(sung, tmp_path):
+    wav = sung["test"].parent / "wav" / "cmntest-s00.wav"
+    assert (added := add(tmp_path / "index", [wav, wav], "fbank")).new == 1 and added.known == 1
+
+
+def test_an_index_grows(indexed, sung):
+    assert (added := add(indexed, [sung["dev"], sung["test"]])).new == 24 and added.known == 24
+    assert len(ids(indexed)) == 48
+
+
+def test_a_file_that_has_changed_replaces_itself(tmp_path, singer):
+    wav = tmp_path / "sounds" / "x.wav"
+    audio.write(wav, np.sin(np.arange(8000) / 9).astype(np.float32))
+    assert add(tmp_path / "index", [wav.parent], "fbank").new == 1
+    first = Index(tmp_path / "index").frames(0)[0].copy()
+    audio.write(wav, np.sin(np.arange(12000) / 3).astype(np.float32))
+    assert add(tmp_path / "index", [wav]).new == 1
+    index = Index(tmp_path / "index")
+    assert index.live.tolist() == [1] and not np.array_equal(index.frames(1)[0], first)
+    (hits,) = search(tmp_path / "index", [wav]).values()
+    assert [hit.entry.size for hit in hits] == [os.stat(wav).st_size]
+
+
+def test_transcripts_that_come_later_count_and_are_not_lost_again(tmp_path, sung):
+    folder = tmp_path / "wav"
+    folder.mkdir()
+    data = tmp_path / "data"
+    shutil.copytree(sung["test"], data)
+    wavs = {}
+    for key, wav in datadir.read_map(data / "wav.scp").items():
+        wavs[key] = shutil.copy(wav, folder)
+    (data / "wav.scp").write_text("".join(f"{key} {wav}\n" for key, wav in wavs.items()))
+    index = tmp_path / "index"
+    assert add(index, [folder], "fbank").new == 24
+    assert add(index, [data]).new == 24
+    assert (added := add(index, [folder])).new == 0 and added.known == 24
+    assert {Index(index).entry(int(row)).variety for row in Index(index).live} == {"cmn", "yue", "hak"}
+
+
+def test_what_cannot_be_heard_is_listed_and_the_rest_is_added(tmp_path):
+    sounds = tmp_path / "sounds"
+    audio.write(sounds / "good.wav", np.sin(np.arange(8000) / 9).astype(np.float32))
+    audio.write(sounds / "short.wav", np.zeros(100, np.float32))
+    (sounds / "empty.wav").write_bytes(b"")
+    (sounds / "text.flac").write_text("no audio")
+    (sounds / "gone.wav").symlink_to(tmp_path / "nowhere")
+    added = add(tmp_path / "index", [sounds], "fbank")
+    assert added.new == 1 and len(added.left_out) == 4
+    rows = {row["id"].rpartition("/")[2]: row for row in read_table(tmp_path / "index" / "left_out.tsv")}
+    assert {name: row["reason"] for name, row in rows.items()} == {
+        "empty.wav": "not encoded",
+        "gone.wav": "unreadable audio",
+        "short.wav": "not encoded",
+        "text.flac": "not encoded",
+    }
+    assert "(empty file)" in rows["empty.wav"]["detail"]
+    assert "at least 400 samples" in rows["short.wav"]["detail"]
+    assert "No such file" in rows["gone.wav"]["detail"]
+    audio.write(sounds / "empty.wav", np.sin(np.arange(9000) / 9).astype(np.float32))
+    assert (added := add(tmp_path / "index", [sounds])).new == 1 and len(added.left_out) == 3
+
+
+@pytest.mark.parametrize("write", range(1, 9))
+def test_killed_at_any_write_and_run_again_it_finds_the_same(write, indexed, sung, tmp_path, monkeypatch):
+    monkeypatch.setattr("fangyan.embedding.BATCH_SECONDS", 8.0)  # several batches
+    calls, whole = [], Index._write
+
+    def killed(self, name, data):
+        calls.append(name)
+        if len(calls) == write:
+            raise KeyboardInterrupt
+        whole(self, name, data)
+
+    monkeypatch.setattr(Index, "_write", killed)
+    with pytest.raises(KeyboardInterrupt):
+        add(tmp_path / "other", [sung["test"]], "fbank")
+    monkeypatch.setattr(Index, "_write", whole)
+    added = add(tmp_path / "other", [sung["test"]], "fbank")
+    assert added.new + added.known == 24 and ids(tmp_path / "other") == ids(indexed)
+    query = [sung["test"].parent / "wav" / "yuetest-s03.wav"]
+    (due,), (found,) = (search(folder, query, top=24).values() for folder in (indexed, tmp_path / "other"))
+    assert sorted(hit.entry.id for hit in due) == sorted(hit.entry.id for hit in found)
+    assert [hit.f1 for hit in due] == pytest.approx([hit.f1 for hit in found], abs=1e-6)
+
+
+def test_an_index_of_other_features_is_refused(indexed, sung):
+    with pytest.raises(UserError, match="mfcc: not the encoder of this index, which is fbank"):
+        add(indexed, [sung["dev"]], "mfcc")
+    with pytest.raises(UserError, match="an index of layer fbank, --layer norm needs one of its own"):
+        add(indexed, [sung["dev"]], "fbank", "norm")
+
+
+def test_a_new_index_needs_an_encoder_and_recordings(tmp_path, sung):
+    with pytest.raises(UserError, match=r"no index there yet: --encoder SPEC says which encoder"):
+        add(tmp_path / "new", [sung["dev"]])
+    with pytest.raises(DataError, match="nowhere: no such file or folder"):
+        add(tmp_path / "new", [tmp_path / "nowhere"], "fbank")
+
+
+def test_a_spec_is_remembered_with_its_whole_path(tmp_path, monkeypatch):
+    (tmp_path / "model.zip").touch()
+    monkeypatch.chdir(tmp_path)
+    assert located("espnet:model.zip") == f"espnet:{tmp_path}/model.zip"
+    assert [located(spec) for spec in ("fbank", "espnet:user/name")] == ["fbank", "espnet:user/name"]

@@ -1,0 +1,188 @@
+"""`fangyan.embedding`: what is heard of files, folders and data directories, and the forms it is written in."""
+
+import os
+
+import kaldiio
+import numpy as np
+import pytest
+import soundfile
+from click.testing import CliRunner
+
+from fangyan import audio, datadir
+from fangyan.__main__ import cli
+from fangyan.embedding import AtLayer, compare, embed, encoded, recordings
+from fangyan.encoders import Encoder, load_encoder
+from fangyan.errors import DataError, UserError
+from fangyan.seqsim import seqsim
+
+
+class Two(Encoder):
+    """Two layers: each sample x of a wave, and (x squared, x); refuses silence."""
+
+    layers, frame_rate = ("a", "b"), 16_000.0
+
+    def encode(self, waves):
+        if any(not wave.any() for wave in waves):
+            raise DataError("silence")
+        return [[wave[:, None] for wave in waves], [np.stack([wave**2, wave], 1) for wave in waves]]
+
+
+WAVE = np.array([1, -1], np.float32)
+
+
+def test_one_layer_of_several():
+    encoder = AtLayer(Two(), "a")
+    assert (encoder.layer, encoder.layers, encoder.frame_rate) == ("a", ("a",), 16_000)
+    np.testing.assert_array_equal(encoder.encode([WAVE])[0][0], WAVE[:, None])
+
+
+def test_two_layers_are_concatenated_at_length_1():
+    (found,) = AtLayer(Two(), "a+b").encode([WAVE, WAVE])[0][:1]
+    half = np.sqrt(0.5)
+    np.testing.assert_allclose(found, [[1, half, half], [-1, half, -half]], atol=1e-6)
+
+
+def test_the_recommended_layer_comes_before_the_last():
+    encoder = Two()
+    assert AtLayer(encoder).layer == "b"
+    encoder.recommended = "a"
+    assert (AtLayer(encoder).layer, AtLayer(encoder, "b").layer) == ("a", "b")
+
+
+@pytest.mark.parametrize("layer", ["c", "a+c", "a+"])
+def test_an_unknown_layer(layer):
+    with pytest.raises(UserError, match=r"--layer \S+: known are a, b, joined by \+ to concatenate them"):
+        AtLayer(Two(), layer)
+
+
+def test_a_folder_is_its_audio_files(tmp_path):
+    for name in ("b.wav", "a.FLAC", "deep/c.mp3", ".hidden.wav", ".no/d.wav", "notes.txt"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    assert [os.path.relpath(u.id, tmp_path) for u in recordings(tmp_path)] == [
+        "a.FLAC",
+        "b.wav",
+        "deep/c.mp3",
+    ]
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(
+        DataError, match=r"empty: expected wav.scp or audio files \(.wav .*\) in it, found none"
+    ):
+        recordings(tmp_path / "empty")
+
+
+def test_a_data_directory_needs_wav_scp_alone_and_knows_segments(tmp_path):
+    (tmp_path / "wav.scp").write_text("r /x.wav\n")
+    (found,) = recordings(tmp_path)
+    assert (found.id, found.wav, found.start, found.end, found.text) == ("r", "/x.wav", 0, None, "")
+    (tmp_path / "segments").write_text("u1 r 0.5 1.5\nu2 r 2 3\n")
+    (tmp_path / "text").write_text("u1 你\nu2 我\n")
+    assert [(u.id, u.start, u.end, u.text) for u in recordings(tmp_path)] == [
+        ("u1", 0.5, 1.5, "你"),
+        ("u2", 2, 3, "我"),
+    ]
+
+
+def test_what_fails_stands_beside_what_does_not(tmp_path):
+    audio.write(tmp_path / "good.wav", np.ones(800, np.float32) / 2)
+    audio.write(tmp_path / "silent.wav", np.zeros(800, np.float32))
+    (tmp_path / "text.wav").write_text("no audio")
+    found = [x for batch in encoded(AtLayer(Two()), recordings(tmp_path), "") for x in batch]
+    results = {os.path.basename(u.id): frames for u, frames in found}
+    assert len(found) == 3 and results["good.wav"].shape == (800, 2)
+    assert isinstance(results["silent.wav"], DataError) and "silence" in str(results["silent.wav"])
+    assert "not readable as audio" in str(results["text.wav"])
+
+
+def test_segments_and_other_rates_are_heard_as_16_khz_mono(tmp_path):
+    tone = np.sin(np.arange(96_000) / 20).astype(np.float32)
+    soundfile.write(tmp_path / "x.flac", np.stack([tone, tone], 1), 48_000)
+    (tmp_path / "wav.scp").write_text(f"r {tmp_path}/x.flac\n")
+    (tmp_path / "segments").write_text("u r 0.5 1.0\n")
+    ((_, frames),) = [x for batch in encoded(AtLayer(Two(), "a"), recordings(tmp_path), "") for x in batch]
+    np.testing.assert_array_equal(frames[:, 0], audio.read(tmp_path / "x.flac", 0.5, 1.0))
+    assert len(frames) == 8_000
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".ark"])
+def test_frames_of_a_data_directory_by_utterance(sung, tmp_path, suffix):
+    out = tmp_path / f"x{suffix}"
+    embed("fbank", [sung["test"]], out)
+    found = dict(np.load(out)) if suffix == ".npz" else kaldiio.load_scp(str(tmp_path / "x.scp"))
+    utterances = datadir.read(sung["test"])
+    assert sorted(found) == [u.id for u in utterances]
+    for utterance in utterances[::7]:
+        due = load_encoder("fbank")(audio.read(utterance.wav))["fbank"]
+        np.testing.assert_allclose(found[utterance.id], due, atol=1e-5)
+        assert found[utterance.id].dtype == np.float32
+    if suffix == ".ark":
+        assert [line.split()[0] for line in (tmp_path / "x.scp").open()] == [u.id for u in utterances]
+
+
+def test_files_are_known_by_their_path(sung, tmp_path, monkeypatch):
+    monkeypatch.chdir(sung["test"].parent)
+    run = CliRunner().invoke(
+        cli,
+        [
+            "embed",
+            "wav/cmntest-s00.wav",
+            "wav/yuetest-s00.wav",
+            "--encoder",
+            "fbank",
+            "--out",
+            f"{tmp_path}/x.npz",
+        ],
+    )
+    assert run.exit_code == 0 and sorted(np.load(tmp_path / "x.npz")) == [
+        "wav/cmntest-s00.wav",
+        "wav/yuetest-s00.wav",
+    ]
+
+
+def test_mistakes(sung, tmp_path):
+    wav = sung["test"].parent / "wav" / "cmntest-s00.wav"
+    with pytest.raises(UserError, match=r"x.npy: the suffix says the form, one of .npz .ark"):
+        embed("fbank", [wav], tmp_path / "x.npy")
+    with pytest.raises(DataError, match=r"ids are unique, got \S+cmntest-s00.wav again"):
+        embed("fbank", [wav, wav], tmp_path / "x.npz")
+    with pytest.raises(DataError, match="gone.wav: no such file or folder"):
+        embed("fbank", [tmp_path / "gone.wav"], tmp_path / "x.npz")
+    odd = tmp_path / "a b.wav"
+    odd.symlink_to(wav)
+    with pytest.raises(DataError, match="a key of an archive has no blanks: rename the file, or write .npz"):
+        embed("fbank", [odd], tmp_path / "x.ark")
+    (tmp_path / "empty.wav").touch()
+    with pytest.raises(DataError, match=r"empty.wav: not readable as audio \(empty file\)"):
+        embed("fbank", [wav, tmp_path / "empty.wav"], tmp_path / "x.npz")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a b.wav", "empty.wav"]
+
+
+def test_two_recordings_compared(sung):
+    a, b = (sung["test"].parent / "wav" / f"{name}test-s03.wav" for name in ("cmn", "yue"))
+    encoder = load_encoder("fbank")
+    x, y = (encoder(audio.read(path))["fbank"] for path in (a, b))
+    layer, found = compare("fbank", a, b)
+    assert layer == "fbank" and found.frames == (len(x), len(y))
+    assert (found.precision, found.recall, found.f1) == pytest.approx(seqsim(x, y), abs=1e-5)
+    assert found.precision != found.recall
+    _, turned = compare("fbank", b, a)
+    assert (turned.precision, turned.recall) == pytest.approx((found.recall, found.precision), abs=1e-5)
+
+
+def test_the_cosine_of_the_means_by_hand(tmp_path, monkeypatch):
+    monkeypatch.setattr("fangyan.embedding.load_encoder", lambda spec: Two())
+    for name, samples in {"a": [0.5, 0.5], "b": [0.5, -0.5]}.items():
+        audio.write(tmp_path / f"{name}.wav", np.array(samples))
+    # Means (0.25, 0.5) and (0.25, 0): their cosine is 0.25 / sqrt(0.3125).
+    layer, found = compare("two", tmp_path / "a.wav", tmp_path / "b.wav")
+    assert layer == "b" and found.pooled == pytest.approx(0.25 / np.sqrt(0.3125), abs=1e-3)
+
+
+def test_comparing_needs_two_recordings_and_prints_a_line(sung):
+    a = str(sung["test"].parent / "wav" / "cmntest-s03.wav")
+    line = CliRunner().invoke(cli, ["compare", a, a, "--encoder", "fbank"]).output
+    assert line.startswith("SeqSim precision 1.0000, recall 1.0000, F1 1.0000; cosine of the mean frames ")
+    assert line.count("\n") == 1 and "layer fbank, " in line
+    with pytest.raises(UserError, match="test: one recording is expected here, got 24"):
+        compare("fbank", sung["test"], sung["test"])
