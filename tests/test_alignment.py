@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fangyan import audio, datadir
-from fangyan.alignment import BLANK, Span, divided, forced, in_time, spans
+from fangyan.alignment import BLANK, Span, divided, forced, in_time, spans, written
 from fangyan.encoders import load_encoder
 from fangyan.errors import DataError
 
@@ -104,3 +104,30 @@ def test_characters_that_follow_each_other_faster_than_speech_are_not_in_time():
     assert in_time([Span(0, 1), Span(2, 3), Span(9, 10)], 25.0)
     assert not in_time([Span(0, 1), Span(20, 21), Span(21, 22), Span(22, 23)], 25.0)
     assert in_time([Span(0, 1)], 25.0) and in_time([], 25.0)
+
+
+def scribe(tokens, best):
+    """An encoder whose CTC finds the tokens numbered ``best`` in its frames."""
+    ctc = SimpleNamespace(argmax=lambda frames: torch.tensor([best]))
+    return SimpleNamespace(device="cpu", model=SimpleNamespace(ctc=ctc, token_list=tokens))
+
+
+@pytest.mark.parametrize(
+    ("tokens", "best", "expected"),
+    [
+        (["<blank>", "<unk>", "我", "你"], [0, 2, 2, 0, 2, 3, 1, 3, 0], "我我你你"),
+        (["<blank>", "<unk>", "o", "k", "<space>"], [2, 3, 4, 2, 3, 4], "ok ok"),
+        (["<blank>", "<unk>", "▁ni", "▁hao"], [2, 0, 3, 3], "ni hao"),
+        (["<blank>", "<unk>", "<sos/eos>"], [2, 2], ""),  # an encoder that was packed alone
+    ],
+)
+def test_what_ctc_writes_is_its_best_tokens(tokens, best, expected):
+    encoder = scribe(tokens, best)
+    frames = np.zeros((len(best), 1), np.float32)
+    assert written(encoder, frames) == expected
+    if not expected:
+        assert spans(encoder, frames, "我") == []
+
+
+def test_an_encoder_without_ctc_writes_nothing():
+    assert written(load_encoder("fbank"), np.zeros((3, 80), np.float32)) == ""

@@ -7,9 +7,10 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "local" / "fangyan"
 FLOORS = (
-    "errors files streams text audio datadir layouts clips varieties provenance synthesis corpora config mixture "
-    "encoders asr cer alignment dump seqsim similarity phonetics pronunciation retrieval control resampling statistics "
-    "synonymy report survey explain publish bench verbs __main__"
+    "errors files shards streams text audio datadir layouts clips varieties origins provenance synthesis "
+    "corpora licences config cluster mixture encoders asr cer alignment dump seqsim similarity embedding "
+    "search phonetics pronunciation retrieval control resampling statistics synonymy report survey explain "
+    "publish demo bench verbs __main__"
 ).split()
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

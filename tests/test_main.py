@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 
@@ -8,8 +9,8 @@ from fangyan import __main__ as main
 from fangyan.errors import DataError
 
 VERBS = (
-    "data mix survey tokens stats train params decode score dump retrieve intervals compare control synonymy "
-    "explain report average pack publish bench"
+    "data mix survey tokens stats train params decode score dump retrieve intervals significance control synonymy "
+    "explain report average pack publish embed compare index search demo space launch status bench"
 ).split()
 
 
@@ -34,6 +35,20 @@ def test_a_users_mistake_is_one_line_and_exit_code_2(tmp_path):
     assert run.returncode == 2
     assert run.stderr.count("\n") == 1
     assert run.stderr.startswith("fangyan: ") and "gone" in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [(28, "x: No space left on device: make room there, then run the same again"), (2, "")],
+)
+def test_an_error_of_the_system_that_a_user_can_mend_is_one_line(monkeypatch, capsys, number, told):
+    def failing(**_):
+        raise OSError(number, os.strerror(number), "x")
+
+    monkeypatch.setattr(main, "cli", failing)
+    with pytest.raises(SystemExit if told else FileNotFoundError):
+        main.main()
+    assert capsys.readouterr().err == (f"fangyan: {told}\n" if told else "")
 
 
 def test_a_defect_of_ours_keeps_its_stack_trace(monkeypatch):

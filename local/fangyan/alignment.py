@@ -10,7 +10,7 @@ learn to write all of them into its first and last frames, as small models on li
 """
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import groupby, pairwise
 from statistics import median
 from typing import NamedTuple
 
@@ -40,15 +40,39 @@ def spans(encoder: Encoder, output: np.ndarray, characters: str) -> list[Span]:
     """
     import torch
 
-    model = getattr(encoder, "model", None)
-    if getattr(model, "ctc", None) is None:
-        return []
-    known = {token: n for n, token in enumerate(model.token_list)}
-    if any(len(token) > 1 and token[0] != "<" for token in known):  # sentencepieces
+    known = {token: n for n, token in enumerate(vocabulary(encoder))}
+    if not known or any(len(token) > 1 and token[0] != "<" for token in known):  # sentencepieces
         return []
     with torch.inference_mode():
-        posteriors = model.ctc.log_softmax(torch.from_numpy(output).to(encoder.device)[None])[0]
+        posteriors = encoder.model.ctc.log_softmax(torch.from_numpy(output).to(encoder.device)[None])[0]
     return forced(posteriors.cpu().numpy(), [known.get(char, known["<unk>"]) for char in characters])
+
+
+def written(encoder: Encoder, output: np.ndarray) -> str:
+    """What CTC writes by itself: the best token of each frame, without repetitions, blanks and ``<unk>``.
+
+    ``output`` as for `spans`. Empty for an encoder without a CTC head.
+    """
+    import torch
+
+    tokens = vocabulary(encoder)
+    if not tokens:
+        return ""
+    with torch.inference_mode():
+        best = encoder.model.ctc.argmax(torch.from_numpy(output).to(encoder.device)[None])[0].tolist()
+    heard = [tokens[token] for token, _ in groupby(best) if token != BLANK]
+    text = "".join(" " if token == "<space>" else token for token in heard if token != "<unk>")
+    return text.replace("▁", " ").strip()
+
+
+def vocabulary(encoder: Encoder) -> list[str]:
+    """The tokens that the CTC head of an encoder writes; none without a head.
+
+    An encoder that was packed alone has lost its head: what ESPnet builds in its place knows special tokens only.
+    """
+    model = getattr(encoder, "model", None)
+    tokens = [] if getattr(model, "ctc", None) is None else list(model.token_list)
+    return tokens if any(token[0] != "<" for token in tokens) else []
 
 
 def forced(posteriors: np.ndarray, tokens: Sequence[int]) -> list[Span]:

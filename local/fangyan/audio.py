@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass
+from io import BytesIO
 from math import gcd
 from pathlib import Path
 
@@ -78,8 +79,10 @@ def write(path: Path, samples: np.ndarray, rate: int = SAMPLE_RATE) -> None:
     """``samples`` (float in [-1, 1]) in ``path`` with 16 bits, whole or not at all; the suffix says the format."""
     import soundfile
 
+    encoded = BytesIO()  # libsndfile does not tell why it could not write a file
+    soundfile.write(encoded, np.clip(samples, -1.0, 1.0), rate, subtype="PCM_16", format=path.suffix[1:])
     with atomic(path) as temporary:
-        soundfile.write(str(temporary), np.clip(samples, -1.0, 1.0), rate, subtype="PCM_16")
+        temporary.write_bytes(encoded.getbuffer())
 
 
 def _reason(path: str | Path, error: Exception) -> str:

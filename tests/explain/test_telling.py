@@ -6,7 +6,7 @@ import torch
 from fangyan import datadir
 from fangyan.datadir import Utterance
 from fangyan.explain.telling import outcomes, telling
-from fangyan.retrieval import ranks
+from fangyan.retrieval.ranking import ranks
 
 
 def spoken(variety, *sentences):

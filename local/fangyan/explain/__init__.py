@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 
+import numpy as np
+
 from fangyan import alignment, audio, datadir
 from fangyan.asr.experiment import TARGETS
 from fangyan.datadir import Utterance
@@ -52,15 +54,18 @@ class Listener:
 
     def hear(self, utterance: Utterance) -> Heard:
         """The utterance at the layer, without characters where it is too short for them."""
-        features = self.encoder(audio.read(utterance.wav))
         text = normalise(getattr(utterance, self.wording), self.form) if self.wording else ""
+        return self.place(utterance.id, self.encoder(audio.read(utterance.wav)), text)
+
+    def place(self, key: str, features: dict[str, np.ndarray], text: str) -> Heard:
+        """The utterance ``key`` at the layer, by its features of every layer, and where its characters ``text`` are."""
         try:
             peaks = alignment.spans(self.encoder, features[self.encoder.layers[-1]], text) if text else []
         except DataError:  # a wrong transcript, most likely: just what a miss is looked at for
             peaks = []
-        layers = {name: {utterance.id: features[name]} for name in self.layer.split("+")}
-        frames = concatenate(layers)[utterance.id].numpy()
-        return Heard(utterance.id, frames, text if peaks else "", peaks)
+        layers = {name: {key: features[name]} for name in self.layer.split("+")}
+        frames = concatenate(layers)[key].numpy()
+        return Heard(key, frames, text if peaks else "", peaks)
 
     def explain(self, query: Utterance, target: Utterance, folder: Path) -> None:
         """Nothing; ``folder`` has the explanation of the pair."""
@@ -90,7 +95,7 @@ def explain(
     inputs = {"encoder": identity(spec), "layer": layer, "wording": wording, "pair": [vars(u) for u in pair]}
 
     def build(folder: Path) -> None:
-        _listener(load_encoder(spec), layer, wording, form(spec)).explain(*pair, folder)
+        listener(load_encoder(spec), layer, wording, form(spec)).explain(*pair, folder)
 
     return produce(out / f"{query}--{target}".replace("/", "_"), inputs, build)
 
@@ -117,7 +122,7 @@ def explain_telling(
     encoder = cache(partial(load_encoder, spec))  # loaded once, and only if there is work
 
     def write(of_set: Path, data: Path, layers: Sequence[str], folder: Path) -> None:
-        _explain_telling(_listener(encoder(), layers[-1], wording, form(spec)), of_set, data, count, folder)
+        _explain_telling(listener(encoder(), layers[-1], wording, form(spec)), of_set, data, count, folder)
 
     return each_set(feats, sets, out, settings, write, [layer] if layer else [])
 
@@ -131,21 +136,21 @@ def writes(spec: str, wording: str = "") -> str:
         raise UserError(f"unknown wording {wording!r}: known are {', '.join(TARGETS)}")
     if not spec.startswith("espnet:"):
         return ""
-    return wording or _trained(spec).get("target", TARGETS[0])
+    return wording or trained(spec).get("target", TARGETS[0])
 
 
 def form(spec: str) -> NormalForm:
     """The normal form that the experiment was trained to write, the default one where that is not known."""
-    return NormalForm.parse(_trained(spec).get("text_form", ""))
+    return NormalForm.parse(trained(spec).get("text_form", ""))
 
 
-def _trained(spec: str) -> dict:
+def trained(spec: str) -> dict:
     """What the experiment folder ``espnet:FOLDER`` says of its training; empty where there is none."""
     summary = Path(spec.partition(":")[2]) / "train.json"
     return json.loads(summary.read_text(encoding="utf-8")) if summary.exists() else {}
 
 
-def _listener(encoder: Encoder, layer: str, wording: str, form: NormalForm) -> Listener:
+def listener(encoder: Encoder, layer: str, wording: str, form: NormalForm) -> Listener:
     """The encoder at ``layer`` or, if that is empty, at its last; `UserError` for a layer that it lacks."""
     for name in layer.split("+") if layer else ():
         if name not in encoder.layers:

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from fangyan import datadir
 from fangyan.datadir import Utterance
-from fangyan.retrieval import TIE, by_variety, comparable_pairs, read_layer
+from fangyan.retrieval.pairs import Scorer, by_variety, comparable_pairs, read_layer, shared
+from fangyan.retrieval.ranking import TIE
 from fangyan.similarity import choose
 
 
@@ -56,13 +57,12 @@ def telling(feats: Path, data: Path, layer: str, count: int) -> tuple[list[Outco
     """
     varieties = by_variety(datadir.read(data))
     pairs, _ = comparable_pairs(data, varieties)
-    features = read_layer(feats, layer, data, varieties)
-    score = choose("seqsim")
-    sets = {variety: score.prepare({u.id: features[u.id] for u in us}) for variety, us in varieties.items()}
+    scorer = Scorer(read_layer(feats, layer, data, varieties), varieties, choose("seqsim"))
     found = []
     for a, b in pairs:
-        for (source, target), matrix in zip(((a, b), (b, a)), score.both_ways(sets[a], sets[b]), strict=True):
-            found.append(outcomes(matrix, varieties[source], varieties[target]))
+        ours, theirs = shared(varieties, a, b), shared(varieties, b, a)
+        forth, back = scorer.both_ways(a, b)
+        found += [outcomes(forth, ours, theirs), outcomes(back, theirs, ours)]
     margin = attrgetter("margin")
     hits = sorted((max(of_pair, key=margin) for of_pair in found), key=margin, reverse=True)
     misses = sorted((min(of_pair, key=margin) for of_pair in found), key=margin)

@@ -1,0 +1,35 @@
+"""A page to try an encoder: say a sentence in one variety, hear it in the others.
+
+``library`` has the data in memory and searches it, ``view`` writes what was found as HTML, ``answers`` puts both
+together for ``page``, which ``server`` serves; ``space`` writes the folder that shows it on the Hugging Face Hub.
+"""
+
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from fangyan.errors import UserError
+
+TITLE = "Say it in one variety, hear it in the others"
+
+
+def demo(spec: str, data: Path, layer: str = "", port: int = 0) -> None:
+    """Nothing, once it is interrupted; until then the page is served on this machine, and its address printed.
+
+    ``spec``: an encoder; ``data``: the data directory that is searched; ``layer``: of the encoder, its last if empty;
+    ``port``: 0 takes the first free one from 7860. `UserError` where gradio is missing or the port is taken.
+    """
+    gradio_version()
+    from fangyan.demo.library import Library
+
+    library = Library(spec, data, layer)
+    from fangyan.demo.server import serve  # Gradio takes seconds: mistakes above are told before
+
+    serve(library, port)
+
+
+def gradio_version() -> str:
+    """The version of Gradio here; `UserError` where it is missing."""
+    try:
+        return version("gradio")
+    except PackageNotFoundError:
+        raise UserError("the page needs gradio: pip install 'fangyan[demo]'") from None

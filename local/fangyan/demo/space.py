@@ -1,0 +1,163 @@
+"""The page as a folder that can be pushed to the Hugging Face Hub as a Space: model, recordings, code, and its needs.
+
+::
+
+    README.md requirements.txt .gitattributes   what the Hub reads
+    app.py                                      starts the page
+    model/ or model.zip                         what the encoder loads; a model of the Hub is left there
+    data/<set>/                                 the data directory, its recordings in wav/*.flac
+    local/fangyan/ conf/                        this package
+"""
+
+import shutil
+import tomllib
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from packaging.requirements import Requirement
+
+from fangyan import audio, datadir, encoders, explain
+from fangyan.demo import TITLE, gradio_version
+from fangyan.errors import UserError
+from fangyan.files import DONE, ROOT, fingerprint, produce, write_text
+from fangyan.licences import Corpus, describe, strictest
+from fangyan.origins import origins
+from fangyan.publish import licence
+
+TEMPLATES = Path(__file__).parent / "templates" / "space"
+PYTHON = "3.12"
+MODEL = "model"
+
+
+def space(spec: str, data: Path, out: Path, layer: str = "", permission: str = "") -> bool:
+    """Whether the folder ``out`` had to be written; it shows `fangyan.demo.demo` of the same arguments as a Space.
+
+    ``permission``: who allowed to hand on what a licence forbids to; without it `UserError` says which corpus does.
+    `UserError` for a folder that has something else in it.
+    """
+    corpora = [describe(name) for name in sorted(_corpora(spec, data))]
+    licence.check(str(out), corpora, permission, "recordings or a model of")
+    code = [str(path.relative_to(ROOT)) for path in _code()]
+    inputs = {
+        "encoder": encoders.identity(spec),
+        "data": datadir.identity(data),
+        "layer": layer,
+        "permission": permission,
+        "code": fingerprint(code, *_code()),
+    }
+    _new_or_ours(out)
+    return produce(out, inputs, partial(_build, spec, data, layer, corpora, permission))
+
+
+def requirements() -> list[str]:
+    """What the package needs, at the versions in use here; Gradio is the Hub's to bring, at the same version."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    needed = map(Requirement, project["dependencies"])
+    extras = {r.name: f"[{','.join(sorted(r.extras))}]" if r.extras else "" for r in needed}
+    return [f"{name}{extra}=={version(name)}" for name, extra in extras.items()]
+
+
+def _corpora(spec: str, data: Path) -> set[str]:
+    """Whose recordings these are, and whose the model learned from, as far as it lies here and tells."""
+    learned = explain.trained(spec).get("data", {}).get("train", {}).get("origins", ())
+    return {origin.corpus for origin in origins(data)} | {origin["corpus"] for origin in learned}
+
+
+def _code() -> list[Path]:
+    found = [*(ROOT / "local" / "fangyan").rglob("*"), *(ROOT / "conf").rglob("*")]
+    return sorted(path for path in found if path.is_file() and path.suffix != ".pyc")
+
+
+def _new_or_ours(out: Path) -> None:
+    """Nothing, or a `UserError` where ``out`` has anything in it and is no Space that was written here."""
+    there = {path.name for path in out.iterdir()} if out.exists() else set()
+    if there and (DONE not in there or ".git" in there):
+        raise UserError(
+            f"--out {out}: has other files in it, a Space needs a folder of its own: name a new one"
+        )
+
+
+def _build(
+    spec: str, data: Path, layer: str, corpora: Sequence[Corpus], permission: str, folder: Path
+) -> None:
+    for path in _code():
+        _copy(path, folder / path.relative_to(ROOT))
+    held, home = _model(spec, folder), Path("data") / data.resolve().name
+    _recordings(data, folder, home)
+    templates = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        keep_trailing_newline=True,
+    )
+    content = {
+        "title": TITLE,
+        "front": _front_matter(spec, corpora),
+        "encoder": repr(held),
+        "data": repr(str(home)),
+        "layer": repr(layer),
+        "requirements": requirements(),
+        "corpora": corpora,
+        "binding": strictest(corpora),
+        "permission": permission,
+    }
+    for path in TEMPLATES.iterdir():
+        write_text(folder / path.stem, templates.get_template(path.name).render(content))
+
+
+def _front_matter(spec: str, corpora: Sequence[Corpus]) -> str:
+    """The YAML that the Hub reads."""
+    from huggingface_hub import SpaceCardData
+
+    name, _, argument = spec.partition(":")
+    of_hub = name in ("espnet", "hf") and not Path(argument).exists()
+    data = SpaceCardData(
+        title=TITLE,
+        emoji="🗣️",
+        colorFrom="blue",
+        colorTo="green",
+        sdk="gradio",
+        sdk_version=gradio_version(),
+        python_version=PYTHON,
+        app_file="app.py",
+        short_description="Speech retrieval between Chinese varieties",
+        models=[argument.partition("@")[0]] if of_hub else None,
+        **licence.front_matter(corpora),
+    )
+    return data.to_yaml()
+
+
+def _model(spec: str, folder: Path) -> str:
+    """The SPEC of the encoder in the Space, where what it loads lies if it lies here."""
+    name, _, argument = spec.partition(":")
+    home = Path(argument)
+    if not argument or not home.exists():
+        return spec
+    if home.is_file():
+        _copy(home, folder / f"{MODEL}{home.suffix}")
+        return f"{name}:{MODEL}{home.suffix}"
+    for path in [*encoders.files(spec), home / "train.json"]:
+        if path.exists():
+            _copy(path, folder / MODEL / path.relative_to(home))
+    return f"{name}:{MODEL}"
+
+
+def _recordings(data: Path, folder: Path, home: Path) -> None:
+    """Nothing; ``folder/home`` is the data directory with its recordings in it, at paths relative to ``folder``."""
+    from tqdm import tqdm
+
+    moved = []
+    for n, utterance in enumerate(tqdm(datadir.read(data), "recordings", unit="utterance", disable=None)):
+        wav = home / "wav" / f"{n:05d}.flac"
+        audio.write(folder / wav, audio.read(utterance.wav))
+        moved.append(replace(utterance, wav=str(wav)))
+    datadir.write(folder / home, moved, groups=datadir.read_groups(data))
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, target)

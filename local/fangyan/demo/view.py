@@ -1,0 +1,88 @@
+"""What a search found, as HTML for the page: hits, picture, and the sentence that says what scores mean."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+from urllib.parse import quote
+
+import matplotlib
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from markupsafe import Markup
+
+from fangyan.datadir import Utterance
+from fangyan.demo.library import Hit, Library, Query
+from fangyan.explain.comparison import Comparison
+from fangyan.explain.figure import similarity
+from fangyan.report.figures import PAPER, STYLE
+from fangyan.varieties import varieties
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def name(code: str) -> str:
+    """``Cantonese 粤语``; an unknown code stands for itself."""
+    known = varieties().get(code)
+    return f"{known.english} {known.chinese}" if known else code
+
+
+def wording(utterance: Utterance) -> str:
+    """What is said, in the best words that the data has."""
+    return utterance.text or utterance.text_cmn or utterance.id
+
+
+def source(utterance: Utterance) -> str:
+    """Where the page serves the recording."""
+    return f"gradio_api/file={quote(str(Path(utterance.wav).absolute()))}"
+
+
+def hits(query: Query, found: Mapping[str, Sequence[Hit]], asked: Utterance | None, shown: str) -> str:
+    """The hits of each variety.
+
+    ``asked``: the utterance of the data that the query is, if it is one: the hits that say the same are marked.
+    ``shown``: the id of the hit whose picture is shown.
+    """
+    content = {"query": query, "found": found, "asked": asked, "shown": shown}
+    return _template("hits.html").render(content, name=name, wording=wording, source=source)
+
+
+def picture(found: Comparison, frame_rate: float, title: str) -> str:
+    """The cosines of all frames of two utterances, as in `fangyan.explain`."""
+    buffer = BytesIO()
+    with matplotlib.rc_context(STYLE):
+        similarity(found, frame_rate, title).savefig(buffer, format="png", dpi=200, facecolor=PAPER)
+    uri = "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return _template("picture.html").render(uri=uri, title=title)
+
+
+def meaning(library: Library) -> str:
+    """What a score of this encoder on this data means."""
+    return _template("meaning.html").render(library=library, trial=library.trial)
+
+
+def welcome(library: Library) -> str:
+    """What there is to be found, before anything is asked."""
+    sentences = {utterance.sentence for utterance in library.utterances.values()}
+    spoken = ", ".join(map(name, library.varieties))
+    return message(
+        f"Here are {len(library.utterances)} recordings of {len(sentences)} sentences, in {spoken}. "
+        "What is found stands here, with the picture of why beside it."
+    )
+
+
+def message(text: str) -> str:
+    """``text`` in the place of hits."""
+    return Markup('<p class="message">{}</p>').format(text)
+
+
+@cache
+def _template(file: str) -> Template:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(file)

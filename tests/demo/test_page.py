@@ -1,0 +1,80 @@
+"""The page in a real browser: a recording goes in, the same sentence comes out, is heard and seen."""
+
+import re
+from urllib.parse import urlsplit
+
+import pytest
+
+pytestmark = pytest.mark.skip(reason="not yet seen passing on a quiet machine")
+
+HERE = {"127.0.0.1", None}
+"""The latter is of data: and blob: addresses."""
+
+
+@pytest.fixture
+def tab(chromium, blocks):
+    """The page in a tab of its own, which asks no other machine for anything."""
+    visited = chromium.new_page(viewport={"width": 1400, "height": 900})
+    visited.set_default_timeout(240_000)
+    asked, broken = [], []
+    visited.on("request", lambda request: asked.append(request.url))
+    visited.on("pageerror", lambda error: broken.append(error))
+    visited.goto(blocks.local_url)
+    visited.get_by_text("24 recordings of 8 sentences").wait_for()
+    yield visited
+    visited.close()
+    assert {urlsplit(url).hostname for url in asked} <= HERE
+    assert not broken
+
+
+def hits(tab, variety):
+    return tab.get_by_role("region", name=variety).get_by_role("listitem")
+
+
+def upload(tab, wav):
+    tab.get_by_label("Upload file").click()
+    tab.locator("input[type=file]").set_input_files(wav)
+    hits(tab, "Hakka").first.wait_for()
+
+
+def test_an_upload_finds_its_sentence_which_is_heard_and_seen(tab, library):
+    asked = library.utterances["yuetest-s01"]
+    upload(tab, asked.wav)
+    for variety in ("Mandarin", "Hakka", "Cantonese"):
+        assert hits(tab, variety).count() == 3
+        assert asked.text in hits(tab, variety).first.inner_text()
+    assert "1.000" in hits(tab, "Cantonese").first.inner_text()  # it finds itself, which is no feat
+    with tab.expect_response(re.compile("file=.*haktest-s01.wav")) as response:
+        hits(tab, "Hakka").first.get_by_role("button", name="play").click()
+    assert response.value.ok
+    tab.wait_for_function("document.querySelector('.frames img')?.naturalWidth > 500")
+    assert "SeqSim 1.000" in tab.locator(".frames img").get_attribute("alt")
+
+
+def test_another_hit_is_shown_when_it_is_chosen(tab, library):
+    upload(tab, library.utterances["yuetest-s01"].wav)
+    tab.get_by_alt_text("query to yue").wait_for()
+    second = hits(tab, "Mandarin").nth(1).locator("[data-hit]")
+    second.click()
+    tab.get_by_alt_text("query to cmn").wait_for()
+    assert second.get_attribute("aria-pressed") == "true"
+    assert tab.locator("[aria-pressed=true]").count() == 1
+
+
+def test_an_example_is_looked_for_in_the_other_varieties(tab):
+    tab.get_by_role("cell", name="Mandarin").first.click()
+    right = hits(tab, "Hakka").first
+    right.wait_for()
+    assert "the same sentence" in right.inner_text()
+    assert not tab.get_by_role("region", name="Mandarin").count()
+    tab.get_by_label("Mandarin").check()
+    hits(tab, "Mandarin").first.wait_for()
+    assert "the same sentence" not in tab.get_by_role("region", name="Mandarin").inner_text()  # not itself
+
+
+def test_the_microphone_is_listened_to(tab):
+    tab.get_by_role("button", name="Record", exact=True).click()
+    tab.wait_for_timeout(2500)  # it beeps once a second
+    tab.get_by_role("button", name="Stop", exact=True).click()
+    hits(tab, "Mandarin").first.wait_for()
+    tab.locator(".frames img").wait_for()
