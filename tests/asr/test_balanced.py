@@ -124,7 +124,7 @@ def test_a_packed_model_brings_its_sentencepieces(job, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     packed = Speech2Text.from_pretrained(str(archive), beam_size=2)
     assert packed(wave)[0][0] == said[0]
-    assert packed.tokenizer.model.endswith("data/tokens/bpe.model")
+    assert packed.tokenizer.model.endswith("exp/whole/bpe.model")
     weights = torch.load(archive.parent / "valid.acc.ave.pth", weights_only=True)
     assert weights["ctc.ctc_lo.bias"].shape == (13,)
 
