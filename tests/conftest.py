@@ -1,5 +1,6 @@
-"""A micro corpus for the tests: tones that sing their transcripts, in three "varieties"."""
+"""What tests share: a micro corpus of tones that sing, in three "varieties"; a cluster, a Hub and a browser."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -114,3 +115,10 @@ def minihub(tmp_path, monkeypatch):
         monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "hf" / "token"))
         monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
         yield hub
+
+
+@pytest.fixture(scope="session")
+def chromium_program() -> str:
+    """The path of a Chromium."""
+    programs = filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome")))
+    return next(programs, None) or pytest.skip("no Chromium here: apt-get install chromium")

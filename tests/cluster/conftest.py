@@ -87,6 +87,15 @@ class Said:
 
 
 @pytest.fixture
+def own(tmp_path, monkeypatch) -> Path:
+    """The user's own file of classes, empty."""
+    path = tmp_path / "mine.yaml"
+    path.write_text("")
+    monkeypatch.setenv("FANGYAN_SLURM", str(path))
+    return path
+
+
+@pytest.fixture
 def bench(slurm, tmp_path) -> Bench:
     """A bench of its own, on the real Slurm."""
     return Bench(tmp_path, slurm.environment)

@@ -7,15 +7,6 @@ from fangyan.cluster.classes import SHIPPED, job_class, own_file
 from fangyan.errors import DataError
 
 
-@pytest.fixture
-def own(tmp_path, monkeypatch) -> Path:
-    """The user's own file, empty."""
-    path = tmp_path / "mine.yaml"
-    path.write_text("")
-    monkeypatch.setenv("FANGYAN_SLURM", str(path))
-    return path
-
-
 def test_our_own_values(own):
     cpu, gpu, train = map(job_class, ("cpu", "gpu", "train"))
     assert (cpu.gpus, gpu.gpus, train.gpus) == (0, 1, 1)

@@ -18,15 +18,6 @@ WORDS = st.lists(
 )
 
 
-@pytest.fixture
-def own(tmp_path, monkeypatch) -> Path:
-    """The user's own file, empty."""
-    path = tmp_path / "mine.yaml"
-    path.write_text("")
-    monkeypatch.setenv("FANGYAN_SLURM", str(path))
-    return path
-
-
 def options(job: Job) -> dict[str, str]:
     """What the script asks of sbatch."""
     lines = re.findall(r"^#SBATCH --([^=\n]+)=?(.*)$", job.script, re.M)

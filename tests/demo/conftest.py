@@ -1,7 +1,5 @@
 """A library of the micro corpus, and its page in a thread of this process."""
 
-import shutil
-
 import pytest
 
 
@@ -24,15 +22,13 @@ def blocks(library):
 
 
 @pytest.fixture(scope="session")
-def chromium():
+def chromium(chromium_program):
     """A real Chromium without a screen, with a microphone that hears beeps, at the hands of Playwright."""
     playwright = pytest.importorskip(
         "playwright.sync_api", reason="no Playwright here: pip install playwright"
     )
-    programs = filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome")))
-    program = next(programs, None) or pytest.skip("no Chromium here: apt-get install chromium")
     microphone = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
     with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=program, args=["--no-sandbox", *microphone])
+        browser = driver.chromium.launch(executable_path=chromium_program, args=["--no-sandbox", *microphone])
         yield browser
         browser.close()

@@ -1,7 +1,6 @@
 """`fangyan.report.page`: a page that needs nothing from elsewhere, whatever the names in it; a browser opens it."""
 
 import re
-import shutil
 from pathlib import Path
 
 import pytest
@@ -74,10 +73,8 @@ def test_many_varieties_leave_the_numbers_to_the_page(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    programs = filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome")))
-    program = next(programs, None) or pytest.skip("no Chromium here: apt-get install chromium")
-    browser = Browser(program, tmp_path_factory.mktemp("browser"))
+def browser(chromium_program, tmp_path_factory):
+    browser = Browser(chromium_program, tmp_path_factory.mktemp("browser"))
     yield browser
     browser.ask("Browser.close")
     browser.process.wait(60)

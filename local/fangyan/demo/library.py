@@ -17,7 +17,7 @@ from fangyan.embedding import AtLayer, frames_of
 from fangyan.encoders import load_encoder
 from fangyan.errors import DataError
 from fangyan.explain.comparison import Comparison, Heard, compare
-from fangyan.retrieval.pairs import Varieties, by_variety
+from fangyan.retrieval.pairs import Varieties, by_variety, shared
 from fangyan.retrieval.ranking import TIE
 from fangyan.seqsim import Packed, pack, seqsim_matrix
 from fangyan.survey.sound import SILENCE, measure
@@ -118,7 +118,7 @@ def trial(
     features: Mapping[str, np.ndarray], varieties: Varieties, packed: Mapping[str, Packed], most: int = TRIED
 ) -> Trial | None:
     """What comes of about ``most`` searches with the data itself; None where no two varieties share two sentences."""
-    pairs = [(_shared(varieties[a], varieties[b]), b) for a, b in permutations(varieties, 2)]
+    pairs = [(shared(varieties, a, b), b) for a, b in permutations(varieties, 2)]
     pairs = [(spoken, b) for spoken, b in pairs if len({u.sentence for u in spoken}) > 1]
     if not pairs:
         return None
@@ -146,9 +146,3 @@ def _answers(
     same = torch.tensor([[u.sentence == v.sentence for v in candidates] for u in queries])
     right, wrong = (scores.masked_fill(other, -torch.inf).amax(1) for other in (~same, same))
     return right, wrong, same.float().mean(1)
-
-
-def _shared(spoken: Sequence[Utterance], others: Sequence[Utterance]) -> list[Utterance]:
-    """Those whose sentence the others have."""
-    sentences = {u.sentence for u in others}
-    return [u for u in spoken if u.sentence in sentences]
