@@ -112,9 +112,9 @@ def test_a_job_whose_time_is_nearly_over_queues_again_and_goes_on(bench, slurm):
     log = bench.folder / f"exp/log/dump/dump.{job}.log"
     while "queues again" not in log.read_text():
         time.sleep(0.1)
-    while run.poll() is None:  # Slurm gives it two minutes of rest
-        slurm.command("scontrol", "update", f"JobId={job}", "StartTime=now")
-        time.sleep(1)
+    while slurm.command("squeue", "--noheader", f"--jobs={job}", "--format=%T").strip() != "PENDING":
+        time.sleep(0.1)  # what the first start left is still being cleared away
+    slurm.command("scontrol", "update", f"JobId={job}", "StartTime=now")  # else it rests for two minutes
     said = run.communicate()[1]
     assert run.returncode == 0, said
     assert "Restarts=1" in slurm.command("scontrol", "show", "job", job)

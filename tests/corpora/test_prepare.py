@@ -127,12 +127,14 @@ def test_what_was_converted_before_a_kill_is_not_converted_again(corpus, pieces,
 
 
 def test_a_kill_while_a_file_is_written_leaves_none(corpus, pieces, monkeypatch):
-    def killed(path, *_, **__):
-        Path(path).write_bytes(b"fLaC half")
+    write = Path.write_bytes
+
+    def killed(path, content):
+        write(path, content[:100])
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(soundfile, "write", killed)
+        patch.setattr(Path, "write_bytes", killed)
         corpus(pieces)
     assert not list(Path("data").rglob("*.flac"))
     assert len(datadir.read(corpus(pieces))) == 6
