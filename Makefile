@@ -15,8 +15,8 @@ setup: ## put Python 3.12 and all packages into .venv
 mini: setup ## the whole pipeline on the embedded corpus, from nothing to a report
 	@egs2/mini_sinitic/emb1/run.sh
 
-test: lint ## lint and run all tests
-	@$(PYTHON) -m pytest -q
+test: lint ## lint and run all tests, two files at a time
+	@OMP_NUM_THREADS=1 $(PYTHON) -m pytest -q --numprocesses 2 --dist loadfile
 
 lint: setup ## check style of Python and shell
 	@$(PYTHON) -m ruff check --quiet

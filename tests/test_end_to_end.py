@@ -144,7 +144,6 @@ def cluster(slurm, tmp_path) -> dict[str, str]:
     return slurm.environment | {"FANGYAN_SLURM": str(tmp_path / "slurm.yaml")}
 
 
-@pytest.mark.skip(reason="not yet seen passing on a quiet machine")
 def test_the_cluster_gives_the_same_results(recipe, options, finished, cluster):
     cut = "--tag clustered --backend slurm --baselines= --stop_stage dump".split()
     result = run(recipe, *options, *cut, **cluster)
@@ -156,7 +155,6 @@ def test_the_cluster_gives_the_same_results(recipe, options, finished, cluster):
     assert [line.split()[1:3] for line in status[1:8]] == [[stage, "done"] for stage in STAGES[:7]]
 
 
-@pytest.mark.skip(reason="not yet seen passing on a quiet machine")
 def test_a_chain_of_jobs_scores_an_encoder_while_nobody_waits(recipe, options, finished, slurm, cluster):
     chain = "--encoder fbank --tag left --backend slurm --submit --baselines= --stop_stage retrieve".split()
     result = run(recipe, *options, *chain, **cluster)

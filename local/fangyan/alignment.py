@@ -68,7 +68,7 @@ def written(encoder: Encoder, output: np.ndarray) -> str:
 def vocabulary(encoder: Encoder) -> list[str]:
     """The tokens that the CTC head of an encoder writes; none without a head.
 
-    An encoder that was packed alone has lost its head: what ESPnet builds in its place knows special tokens only.
+    The head of a packed model that was trained without CTC knows special tokens only.
     """
     model = getattr(encoder, "model", None)
     tokens = [] if getattr(model, "ctc", None) is None else list(model.token_list)

@@ -1,6 +1,7 @@
 """The errors a user can mend: one sentence that says what is wrong, where, and what to do."""
 
 import errno
+from pathlib import Path
 
 ELSEWHERE = "get the permission to write there, or choose another place"
 ADVICE = {
@@ -41,4 +42,6 @@ def trouble(error: OSError) -> UserError | None:
     if error.errno not in ADVICE:
         return None
     place = error.filename2 or error.filename or "a file"
+    if error.errno == errno.ENOTDIR:
+        place = next((folder for folder in Path(place).parents if folder.is_file()), place)
     return UserError(f"{place}: {error.strerror}: {ADVICE[error.errno]}, then run the same again")

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import re
 import shutil
 import stat
@@ -30,9 +29,12 @@ NOT_A_ZIP += (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirecto
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """A temporary path beside ``path`` (same suffix) that is renamed onto it when the block succeeds."""
+    """A temporary path beside ``path`` (same suffix) that is renamed onto it when the block succeeds.
+
+    It is always the same one: what a kill leaves there, the next attempt writes over.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+    temporary = path.with_name(f".{path.stem}.partial{path.suffix}")
     try:
         with naming(path):
             yield temporary

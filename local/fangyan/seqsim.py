@@ -165,7 +165,7 @@ def _frames(name: object, features: Frames) -> Tensor:
 
 def unit(frames: Tensor) -> Tensor:
     """The (T, d) float32 frames at length 1; the lengths in double precision, where no float32 over- or underflows."""
-    lengths = torch.linalg.vector_norm(frames, dim=1, keepdim=True, dtype=torch.float64)
+    lengths = torch.linalg.vector_norm(frames.double(), dim=1, keepdim=True)
     return (frames / lengths.where(lengths > 0, 1.0)).to(torch.float32)
 
 

@@ -5,8 +5,6 @@ from urllib.parse import urlsplit
 
 import pytest
 
-pytestmark = pytest.mark.skip(reason="not yet seen passing on a quiet machine")
-
 HERE = {"127.0.0.1", None}
 """The latter is of data: and blob: addresses."""
 

@@ -14,6 +14,7 @@ SETTINGS = {
     "encoder": "e_branchformer",
     "encoder_conf": {"num_blocks": 2},
     "decoder": "transformer",
+    "token_list": ["<blank>", "我", "<sos/eos>"],
     "train_data_path_and_name_and_type": [["/home/me/wav.scp", "speech", "sound"]],
 }
 WEIGHTS = {
@@ -34,7 +35,7 @@ def folder(tmp_path):
 def test_only_what_features_come_from_is_written(folder):
     assert sorted(path.name for path in folder.iterdir()) == ["config.json", "encoder.safetensors"]
     found = bare.read_weights(folder)
-    assert sorted(found) == ["encoder.a", "frontend.logmel.melmat", "normalize.mean"]
+    assert sorted(found) == ["ctc.c", "encoder.a", "frontend.logmel.melmat", "normalize.mean"]
     assert all(
         torch.equal(found[key], WEIGHTS[key]) and found[key].dtype == WEIGHTS[key].dtype for key in found
     )
@@ -46,6 +47,12 @@ def test_what_is_built_is_the_encoder_without_a_decoder(folder):
     assert (settings["encoder"], settings["encoder_conf"]) == ("e_branchformer", {"num_blocks": 2})
     assert settings["normalize_conf"] == {"norm_vars": True}
     assert settings["decoder"] is None and settings["init"] is None
+    assert settings["token_list"] == SETTINGS["token_list"]
+
+
+def test_without_ctc_there_is_nothing_to_write_with(tmp_path):
+    bare.write(SETTINGS, {"encoder.a": torch.ones(2)}, {}, tmp_path)
+    assert bare.read_settings(tmp_path)["token_list"] == bare.NO_TOKENS
 
 
 def test_settings_of_a_stranger_do_not_add_a_decoder(folder):

@@ -66,9 +66,10 @@ def test_identity_follows_the_weights(job, tmp_path):
     assert identity(f"espnet:{copy}") != identity(f"espnet:{job.exp}")
 
 
-def test_an_utterance_too_short_to_encode_is_refused(encoder):
-    with pytest.raises(DataError, match="too short for the subsampling: 700 samples"):
-        encoder(np.zeros(700, np.float32))
+@pytest.mark.parametrize("samples", [160, 700])
+def test_an_utterance_too_short_to_encode_is_refused(encoder, samples):
+    with pytest.raises(DataError, match=f"too short for the subsampling: {samples} samples"):
+        encoder.encode([np.zeros(16_000, np.float32), np.zeros(samples, np.float32)])
 
 
 def test_a_folder_without_a_model_is_refused_with_what_to_do(tmp_path):

@@ -8,7 +8,7 @@ import pytest
 import torch
 import yaml
 
-from fangyan import audio, datadir, publish
+from fangyan import alignment, audio, datadir, publish
 from fangyan.encoders import bare, load_encoder
 from fangyan.errors import DataError, UserError
 from fangyan.files import unpack
@@ -67,10 +67,13 @@ def test_the_packed_encoder_hears_the_same_bit_for_bit_with_pickle_and_without(
     for name in bare.FILES:
         shutil.copy(unpacked / name, alone)
     expected = load_encoder(f"espnet:{exp}")(wave)
+    written = alignment.written(load_encoder(f"espnet:{exp}"), expected["norm"])
     for place in (packed, whole, alone):
-        found = load_encoder(f"espnet:{place}")(wave)
+        encoder = load_encoder(f"espnet:{place}")
+        found = encoder(wave)
         assert list(found) == list(expected)
         assert all(np.array_equal(found[layer], expected[layer]) for layer in expected)
+        assert alignment.vocabulary(encoder) and alignment.written(encoder, found["norm"]) == written
 
 
 def test_the_untrained_twin_of_a_packed_encoder_is_that_of_its_experiment(unpacked, exp, wave):

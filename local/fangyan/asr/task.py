@@ -15,7 +15,7 @@ from fangyan import config as configs
 from fangyan.asr.ranks import Place, any_rank
 from fangyan.encoders.espnet_model import asr_task
 from fangyan.errors import DataError
-from fangyan.files import write_text
+from fangyan.files import naming, write_text
 
 
 def run(
@@ -45,12 +45,21 @@ def run(
         training_task().main(cmd=command)
 
 
+class Log(logging.FileHandler):
+    """A log that ends the work when its disk is full, as any other file does."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Raises what went wrong, with the name of the log."""
+        with naming(Path(self.baseFilename)):
+            raise
+
+
 @contextmanager
 def logging_to(log: Path) -> Iterator[TextIO]:
     """A file that everything logged goes to (appended: a resumed run tells the whole story)."""
     root = logging.getLogger()
     before, level = root.handlers[:], root.level
-    handler = logging.FileHandler(log, encoding="utf-8")
+    handler = Log(log, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s (%(module)s:%(lineno)d) %(levelname)s: %(message)s"))
     logging.captureWarnings(True)
     root.handlers[:] = [handler]
@@ -59,7 +68,8 @@ def logging_to(log: Path) -> Iterator[TextIO]:
         yield handler.stream
     finally:
         logging.captureWarnings(False)
-        handler.close()
+        with naming(log):
+            handler.close()
         root.handlers[:] = before
         root.setLevel(level)
 

@@ -1,4 +1,4 @@
-"""The encoder of an ESPnet model alone, free of pickle: weights as safetensors, what to build as JSON."""
+"""An ESPnet model without its decoder, free of pickle: weights as safetensors, what to build as JSON."""
 
 import json
 from collections.abc import Mapping
@@ -10,13 +10,14 @@ from fangyan.files import read_text, write_json
 
 SETTINGS, WEIGHTS = "config.json", "encoder.safetensors"
 FILES = (SETTINGS, WEIGHTS)
-PARTS = ("frontend.", "normalize.", "encoder.")
-"""The parts of the model that features come from, as its weights are named."""
+PARTS = ("frontend.", "normalize.", "encoder.", "ctc.")
+"""The parts of the model that features and CTC's characters come from, as its weights are named."""
 
 KEYS = ("input_size", "init", "frontend", "normalize", "preencoder", "encoder", "postencoder")
 """What ESPnet builds them from; each but the first two has its ``_conf``."""
+NO_TOKENS = ["<blank>", "<unk>", "<sos/eos>"]
+"""The token list of a model without CTC, in which ESPnet builds a head all the same."""
 WITHOUT_REST = {
-    "token_list": ["<blank>", "<unk>", "<sos/eos>"],
     "specaug": None,
     "decoder": None,
     "ctc_conf": {},
@@ -44,8 +45,10 @@ def write(
     kept["normalize_conf"] = {
         k: v for k, v in settings.get("normalize_conf", {}).items() if k != "stats_file"
     }
-    write_json(out / SETTINGS, {"library_name": "espnet", **about, "espnet": kept})
     chosen = {key: value.contiguous() for key, value in weights.items() if key.startswith(PARTS)}
+    if any(key.startswith("ctc.") for key in chosen):
+        kept["token_list"] = settings["token_list"]
+    write_json(out / SETTINGS, {"library_name": "espnet", **about, "espnet": kept})
     save_file(chosen, out / WEIGHTS, {"format": "pt"})
 
 
@@ -53,7 +56,7 @@ def read_settings(folder: Path) -> dict[str, Any]:
     """What ESPnet builds a model around the encoder in ``folder`` from; `DataError` where it is not in this form."""
     try:
         settings = json.loads(read_text(folder / SETTINGS))["espnet"]
-        return {"input_size": None, "init": None, **settings, **WITHOUT_REST}
+        return {"input_size": None, "init": None, "token_list": NO_TOKENS, **settings, **WITHOUT_REST}
     except (ValueError, KeyError, TypeError):
         raise DataError(
             f"{folder / SETTINGS}: must be the JSON of a packed encoder, with what ESPnet builds under 'espnet'"

@@ -32,14 +32,13 @@ class ESPnetEncoder(Encoder):
         """``[layer][utterance]`` -> (T, d) float32."""
         import torch
 
+        shortest = min(map(len, waves))
+        if frame_count(self.model, shortest) < 1:
+            raise DataError(f"an utterance is too short for the subsampling: {shortest} samples")
         with torch.inference_mode():
             features = [self._front_end(wave) for wave in waves]
             lengths = torch.tensor([len(f) for f in features], device=self.device)
             frames = after_subsampling(self.model.encoder, lengths)
-            if int(frames.min()) < 1:
-                raise DataError(
-                    f"an utterance is too short for the subsampling: {len(waves[int(frames.argmin())])} samples"
-                )
             batch = torch.nn.utils.rnn.pad_sequence(features, batch_first=True)
             with self._without_padding(frames) as outputs:
                 self.model.encoder(batch, lengths)

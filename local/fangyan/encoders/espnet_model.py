@@ -140,10 +140,10 @@ def _from_bare(folder: Path, trained: bool):
         if moments:
             bare.write_moments(found, moments)
         model = build(bare.read_settings(folder), moments)
+    may_lack = ("ctc.",) if trained else ("ctc.", "encoder.")
     if not trained:
-        found = {key: value for key, value in found.items() if not key.startswith("encoder.")}
-    others = ("ctc.",) if trained else ("ctc.", "encoder.")
-    rest = {key: value for key, value in model.state_dict().items() if key.startswith(others)}
+        found = {key: value for key, value in found.items() if not key.startswith(may_lack)}
+    rest = {key: value for key, value in model.state_dict().items() if key.startswith(may_lack)}
     _fit(model, rest | found, folder / bare.WEIGHTS)
     return model
 

@@ -4,7 +4,7 @@
 
     README.md LICENSE                    the model card, and what its licence follows from
     meta.yaml                            which file is ESPnet's configuration and which its weights
-    config.json encoder.safetensors      the encoder alone, free of pickle
+    config.json encoder.safetensors      the encoder alone, with its CTC head, free of pickle
     exp/<tag>/config.yaml *.ave.pth      ESPnet's configuration and the averaged weights
     exp/<tag>/tokens.txt bpe.model stats/train/feats_stats.npz
     exp/<tag>/train.json RESULTS.md images/
