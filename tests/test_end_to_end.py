@@ -150,7 +150,8 @@ def test_the_cluster_gives_the_same_results(recipe, options, finished, cluster):
     assert result.returncode == 0, result.stderr[-3000:]
     found, wanted = results(recipe / "exp" / "clustered"), results(finished)
     same = [name for name in found if not name.endswith(".pth")]  # checkpoints hold times
-    assert len(same) == 10 and all(found[name] == wanted[name] for name in same)
+    assert {"decode/test/text", "feats/dev/norm/feats.ark", "feats/test/layer00/feats.ark"} <= set(same)
+    assert [name for name in same if found[name] != wanted[name]] == []
     status = run(recipe, *options, *cut, "--status", **cluster).stdout.splitlines()
     assert [line.split()[1:3] for line in status[1:8]] == [[stage, "done"] for stage in STAGES[:7]]
 

@@ -13,7 +13,7 @@ HERE = {"127.0.0.1", None}
 def tab(chromium, blocks):
     """The page in a tab of its own, which asks no other machine for anything."""
     visited = chromium.new_page(viewport={"width": 1400, "height": 900})
-    visited.set_default_timeout(240_000)
+    visited.set_default_timeout(60_000)
     asked, broken = [], []
     visited.on("request", lambda request: asked.append(request.url))
     visited.on("pageerror", lambda error: broken.append(error))
@@ -60,7 +60,7 @@ def test_another_hit_is_shown_when_it_is_chosen(tab, library):
 
 
 def test_an_example_is_looked_for_in_the_other_varieties(tab):
-    tab.get_by_role("cell", name="Mandarin").first.click()
+    tab.get_by_role("gridcell", name="Mandarin").first.click()
     right = hits(tab, "Hakka").first
     right.wait_for()
     assert "the same sentence" in right.inner_text()
