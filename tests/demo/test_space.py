@@ -98,7 +98,8 @@ def test_a_trained_model_goes_with_it(job, sung, tmp_path):
     out = tmp_path / "page"
     space(f"espnet:{job.exp}", sung["test"], out, "norm", OWN)
     names = {str(path.relative_to(out / "model")) for path in (out / "model").rglob("*") if path.is_file()}
-    assert names == {"config.yaml", "valid.acc.ave.pth", "stats/train/feats_stats.npz", "train.json"}
+    assert names == {"config.json", "encoder.safetensors", "train.json"}
+    assert not [path for path in (out / "model").glob("*.json") if str(job.exp.parent) in path.read_text()]
     assert "demo('espnet:model', Path('data/test'), 'norm')" in (out / "app.py").read_text()
     wave = audio.read(datadir.read(sung["test"])[0].wav)
     there, here = (load_encoder(f"espnet:{place}")(wave)["norm"] for place in (out / "model", job.exp))

@@ -22,6 +22,8 @@ from packaging.requirements import Requirement
 
 from fangyan import audio, datadir, encoders, explain
 from fangyan.demo import TITLE, gradio_version
+from fangyan.encoders import bare
+from fangyan.encoders.espnet_model import write_bare
 from fangyan.errors import UserError
 from fangyan.files import DONE, ROOT, fingerprint, produce, write_text
 from fangyan.licences import Corpus, describe, strictest
@@ -86,7 +88,7 @@ def _build(
 ) -> None:
     for path in _code():
         _copy(path, folder / path.relative_to(ROOT))
-    held, home = _model(spec, folder), Path("data") / data.resolve().name
+    held, home = _model(spec, layer, folder), Path("data") / data.resolve().name
     _recordings(data, folder, home)
     templates = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -131,8 +133,11 @@ def _front_matter(spec: str, corpora: Sequence[Corpus]) -> str:
     return data.to_yaml()
 
 
-def _model(spec: str, folder: Path) -> str:
-    """The SPEC of the encoder in the Space, where what it loads lies if it lies here."""
+def _model(spec: str, layer: str, folder: Path) -> str:
+    """The SPEC of the encoder in the Space, where what it loads lies if it lies here.
+
+    Of an experiment that is its encoder alone: no pickle, and no path of this machine.
+    """
     name, _, argument = spec.partition(":")
     home = Path(argument)
     if not argument or not home.exists():
@@ -140,9 +145,14 @@ def _model(spec: str, folder: Path) -> str:
     if home.is_file():
         _copy(home, folder / f"{MODEL}{home.suffix}")
         return f"{name}:{MODEL}{home.suffix}"
-    for path in [*encoders.files(spec), home / "train.json"]:
-        if path.exists():
+    if name in ("espnet", "random") and not bare.here(home):
+        (folder / MODEL).mkdir()
+        write_bare(home, {"layer": layer}, folder / MODEL)
+    else:
+        for path in encoders.files(spec):
             _copy(path, folder / MODEL / path.relative_to(home))
+    if (home / "train.json").exists():
+        _copy(home / "train.json", folder / MODEL / "train.json")
     return f"{name}:{MODEL}"
 
 

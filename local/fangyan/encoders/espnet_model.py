@@ -1,10 +1,11 @@
 """ESPnet ASR models as files: an experiment, a packed model, its encoder alone; and what they describe, built."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr
 from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from fangyan.encoders import bare, hub
 from fangyan.errors import DataError, UserError
@@ -112,6 +113,12 @@ def weights(argument: str) -> dict:
     """The weights of an experiment, a packed model or a Hub id by name; of an encoder alone those it has."""
     with opened(argument) as folder:
         return bare.read_weights(folder) if bare.here(folder) else read_weights(locate(folder)[1])
+
+
+def write_bare(folder: Path, about: Mapping[str, Any], out: Path) -> None:
+    """Nothing; ``out`` holds the encoder of the experiment ``folder`` as `fangyan.encoders.bare` does."""
+    config, checkpoint, _ = locate(folder)
+    bare.write(_yaml(config), read_weights(checkpoint), about, out)
 
 
 def _path(argument: str, whole: bool = False) -> Path:
