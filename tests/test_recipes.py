@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -630,9 +631,8 @@ def occupied(desk: Desk):
         text=True,
         start_new_session=True,
     )
-    assert run.stderr
-    while "fangyan stats" not in run.stderr.readline():
-        pass
+    while "stats" not in desk.verbs():
+        time.sleep(0.05)
     yield run
     with contextlib.suppress(ProcessLookupError):
         os.killpg(run.pid, signal.SIGKILL)
