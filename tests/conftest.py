@@ -118,7 +118,14 @@ def minihub(tmp_path, monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def chromium_program() -> str:
-    """The path of a Chromium."""
+def chromium():
+    """A real Chromium without a screen, with a microphone that hears beeps, at the hands of Playwright."""
+    from playwright.sync_api import sync_playwright
+
     programs = filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome")))
-    return next(programs, None) or pytest.skip("no Chromium here: apt-get install chromium")
+    program = next(programs, None) or pytest.skip("no Chromium here: apt-get install chromium")
+    microphone = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=program, args=["--no-sandbox", *microphone])
+        yield browser
+        browser.close()

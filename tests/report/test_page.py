@@ -1,13 +1,14 @@
 """`fangyan.report.page`: a page that needs nothing from elsewhere, whatever the names in it; a browser opens it."""
 
 import re
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from fangyan.report import report
 
-from .chromium import Browser
 from .fabricated import (
     INTERVALS,
     SITES,
@@ -72,12 +73,37 @@ def test_many_varieties_leave_the_numbers_to_the_page(tmp_path):
     assert page.text.count("s21") == 2  # a row and a column
 
 
-@pytest.fixture(scope="module")
-def browser(chromium_program, tmp_path_factory):
-    browser = Browser(chromium_program, tmp_path_factory.mktemp("browser"))
-    yield browser
-    browser.ask("Browser.close")
-    browser.process.wait(60)
+@dataclass
+class Visit:
+    """A page in a tab of its own, what was written to the console, and the addresses that were asked for."""
+
+    tab: Any
+    said: list[str] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+
+    def images(self) -> list[int]:
+        """The widths of the images, 0 for one that could not be loaded."""
+        return self.tab.evaluate("[...document.images].map(image => image.naturalWidth)")
+
+
+@pytest.fixture
+def visit(chromium):
+    """The function that opens a page, on a screen so wide, in light or dark."""
+    visits = []
+
+    def open_page(path: Path, width: int, scheme: str) -> Visit:
+        size = {"width": width, "height": 800}
+        visited = Visit(chromium.new_page(viewport=size, is_mobile=width < 600, color_scheme=scheme))
+        visits.append(visited)
+        visited.tab.on("console", lambda message: visited.said.append(message.text))
+        visited.tab.on("pageerror", lambda error: visited.said.append(str(error)))
+        visited.tab.on("request", lambda request: visited.asked.append(request.url))
+        visited.tab.goto(path.as_uri())
+        return visited
+
+    yield open_page
+    for visited in visits:
+        visited.tab.close()
 
 
 @pytest.fixture(scope="module")
@@ -100,29 +126,26 @@ def everything(tmp_path_factory) -> Path:
 
 @pytest.mark.parametrize("width", [360, 1280])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_page_opens_in_a_browser(browser, everything, width, scheme):
-    browser.open(everything, width, scheme)
-    assert browser.said() == []
-    assert browser.fetched() == [everything.as_uri()]
-    images = browser.images()
+def test_the_page_opens_in_a_browser(visit, everything, width, scheme):
+    page = visit(everything, width, scheme)
+    assert page.said == []
+    assert [url for url in page.asked if not url.startswith("data:")] == [everything.as_uri()]
+    images = page.images()
     assert len(images) == 11 and all(
         images
     )  # layers, map, 4 explained, control, bins, words, exits, training
-    assert (
-        browser.value("document.documentElement.scrollWidth") <= width
-    )  # only tables and code scroll sideways
-    paper = browser.value("getComputedStyle(document.body).backgroundColor")
+    value = page.tab.evaluate
+    assert value("document.documentElement.scrollWidth") <= width  # only tables and code scroll sideways
+    paper = value("getComputedStyle(document.body).backgroundColor")
     assert paper == {"light": "rgb(255, 255, 255)", "dark": "rgb(20, 24, 29)"}[scheme]
-    on_white = browser.value("getComputedStyle(document.querySelector('img.paper')).filter")
+    on_white = value("getComputedStyle(document.querySelector('img.paper')).filter")
     assert (on_white == "none") == (scheme == "light")  # drawn on white, so turned round on a dark page
 
 
-def test_the_browser_sees_what_a_bad_page_does(browser, tmp_path):
-    page = tmp_path / "bad.html"
-    page.write_text(
-        "<img src='data:image/png;base64,AAAA'><img src='missing.png'><script>console.error(1); x.y</script>"
-    )
-    browser.open(page, 360, "light")
-    assert set(browser.said()) >= {"Runtime.consoleAPICalled", "Runtime.exceptionThrown"}
-    assert browser.fetched() == [page.as_uri(), (tmp_path / "missing.png").as_uri()]
-    assert browser.images() == [0, 0]
+def test_the_browser_sees_what_a_bad_page_does(visit, tmp_path):
+    file = tmp_path / "bad.html"
+    file.write_text("<img src='missing.png'><script>console.error('one'); x.y</script>")
+    page = visit(file, 360, "light")
+    assert {"one", "x is not defined"} <= set(page.said)
+    assert page.asked == [file.as_uri(), (tmp_path / "missing.png").as_uri()]
+    assert page.images() == [0]
