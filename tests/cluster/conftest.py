@@ -1,6 +1,7 @@
 """A folder in which jobs are launched, on the real Slurm or with recording fakes of its commands."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -14,6 +15,12 @@ from fangyan.files import ROOT
 
 SMALL = "all: {memory: 200M, cpus: 1, gpus: 0}\n"
 """Jobs that fit on the cluster of the tests side by side."""
+
+
+def hear_signals() -> None:
+    """Signals arrive, also where the tests run in the background or under nohup and hand on that they are ignored."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 @dataclass
@@ -51,7 +58,8 @@ class Bench:
     def start(self, *words: str, **how) -> subprocess.Popen:
         """A launch of the command ``words``; its stdout and stderr can be read."""
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        return subprocess.Popen(self.command(*words, **how), cwd=self.folder, env=self.env, **pipes)
+        command = self.command(*words, **how)
+        return subprocess.Popen(command, cwd=self.folder, env=self.env, preexec_fn=hear_signals, **pipes)
 
     def job(self, process: subprocess.Popen) -> str:
         """The id of the job that was launched, once its command has written to its log."""
