@@ -36,7 +36,7 @@ BENCHMARKS = (
 
 
 def run(out: Path, size: Size | None = None) -> None:
-    """Prints the table of all benchmarks and writes it to ``out/bench.tsv``; about four minutes on two cores."""
+    """Prints the table of all benchmarks and writes it to ``out/bench.tsv``; about ten minutes on two cores."""
     size = size or Size()
     devices = ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",)
     print("\n".join(_header(size)))
