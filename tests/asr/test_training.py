@@ -215,7 +215,7 @@ def test_a_stop_keeps_what_is_whole_and_the_next_run_ends_alike(untouched, monke
         ):
             train(stopped)
     assert newest_whole(stopped.exp)
-    assert not list(stopped.exp.glob("*.partial"))
+    assert not list(stopped.exp.glob("*.partial*"))
     train(stopped)
     assert history(stopped.exp) == history(whole.exp)
 
@@ -245,7 +245,7 @@ def test_two_ranks_train_as_one_does_whatever_befalls_them(untouched, forked, ca
             assert float(two[name]) == pytest.approx(float(one[name]), rel=1e-3), name
     assert yaml.safe_load((both.exp / "train.json").read_text())["ranks"] == 2
     assert forked(lambda here: train(both, here)) == [0, 0]  # and nothing is left to do
-    assert not list(both.exp.glob("*.partial"))
+    assert not list(both.exp.glob("*.partial*"))
 
 
 def test_more_ranks_than_a_batch_has_utterances_are_refused(untouched, forked, tmp_path, capfd):
@@ -276,7 +276,7 @@ def test_ranks_on_two_nodes_of_slurm_stop_on_request_as_one(untouched, slurm, fo
     assert process.wait() == 75, "".join(said)
     assert "".join(said).count("; the next run goes on after epoch ") == 1
     assert newest_whole(both.exp)
-    assert not list(both.exp.glob("*.partial"))
+    assert not list(both.exp.glob("*.partial*"))
     epochs = len(history(both.exp))
     both.config.write_text(both.config.read_text().replace("1000", str(epochs + 1)))
     assert forked(lambda here: train(both, here)) == [0, 0]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fangyan.errors import DataError
-from fangyan.files import naming, write_table
+from fangyan.files import atomic, write_table
 
 NEWEST, PREVIOUS = "checkpoint.pth", "checkpoint.previous.pth"
 HISTORY = ("epoch", "train_loss", "train_acc", "valid_loss", "valid_acc", "valid_cer_ctc", "seconds")
@@ -26,15 +26,14 @@ def whole_checkpoints(exp: Path, max_epoch: int) -> Iterator[None]:
     save = torch.save
 
     def whole(value, path, *args, **kwargs):
-        temporary = Path(path).with_suffix(".partial")
-        with naming(temporary), temporary.open("wb") as stream, _its_own_errors():
-            save(value, stream, *args, **kwargs)
-        _to_disk(temporary)
-        if Path(path).name == NEWEST:
-            _tell(exp, value["reporter"]["stats"], max_epoch)
-            if (exp / NEWEST).exists():
-                (exp / NEWEST).replace(exp / PREVIOUS)
-        temporary.replace(path)
+        with atomic(Path(path)) as temporary:
+            with temporary.open("wb") as stream, _its_own_errors():
+                save(value, stream, *args, **kwargs)
+            _to_disk(temporary)
+            if Path(path).name == NEWEST:
+                _tell(exp, value["reporter"]["stats"], max_epoch)
+                if (exp / NEWEST).exists():
+                    (exp / NEWEST).replace(exp / PREVIOUS)
 
     torch.save = whole
     try:

@@ -19,7 +19,8 @@ from typing import Any
 
 import yaml
 
-from fangyan.encoders.espnet_model import locate, write_bare
+from fangyan.encoders import bare
+from fangyan.encoders.espnet_model import locate, read_weights
 from fangyan.errors import UserError
 from fangyan.files import write_text
 from fangyan.publish import card, licence
@@ -42,7 +43,7 @@ def lay_out(exp: Path, folder: Path) -> None:
     _write_yaml(folder / home / "config.yaml", _portable(settings, home, statistics is not None))
     write_text(folder / home / "tokens.txt", "".join(f"{token}\n" for token in settings["token_list"]))
     _write_yaml(folder / "meta.yaml", _meta(home, checkpoint.name))
-    write_bare(exp, {"layer": facts.layer}, folder)
+    bare.write(settings, read_weights(checkpoint), {"layer": facts.layer}, folder)
     write_text(folder / "LICENSE", licence.text(facts.corpora))
     write_text(folder / card.NAME, card.write(facts))
 
