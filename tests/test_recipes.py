@@ -341,8 +341,8 @@ def test_a_stage_that_was_killed_counts_as_not_finished(desk: Desk) -> None:
         start_new_session=True,
     ) as run:
         assert run.stderr
-        while "fangyan tokens" not in run.stderr.readline():
-            pass
+        while "tokens" not in desk.verbs():
+            time.sleep(0.05)
         os.killpg(run.pid, signal.SIGTERM)
         assert re.search(r"stage 2 \(tokens\) did not finish: .* --stage 2\n$", run.stderr.read())
     assert [line.split("\t")[0] for line in (desk.recipe / "exp/x/times.tsv").open()] == ["stage", "data"]
