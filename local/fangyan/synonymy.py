@@ -115,7 +115,7 @@ def synonymy(encoder: str, out: Path, score: str = "seqsim") -> bool:
     """
     inputs = {
         "encoder": identity(encoder),
-        "words": fingerprint(TRIPLES, synthesis.version(), VOICES),
+        "words": fingerprint(TRIPLES, synthesis.stamp(), VOICES),
         "score": score,
     }
     return produce(out, inputs, partial(_write, encoder, score))

@@ -1,8 +1,9 @@
 """Text to speech, to recordings and to IPA by espeak-ng, from the wheel `espeakng-loader`.
 
 The same text and voice give the same samples, in any order and any process. espeak-ng by itself does not see to
-that: the flutter of its voices goes on from utterance to utterance, whatever is reset. So each call loads the
-library anew, which takes a few milliseconds.
+that: the flutter of its voices goes on from utterance to utterance, whatever is reset, and the breath of a Klatt voice
+(Reed) is drawn from the random numbers of the C library, which go on however often espeak-ng is loaded. So each call
+loads the library anew, which takes a few milliseconds, and seeds both.
 """
 
 import _ctypes
@@ -29,6 +30,9 @@ _UTF8 = 1
 _BY_CHARACTER = 1
 _RATE, _PITCH = 1, 3
 _MNEMONICS_PARTED_BY = ord("_") << 8
+
+SEED = 1
+"""Of the noise of breathy voices: the library's own, and that of the C library."""
 
 _OnSamples = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
 
@@ -109,6 +113,11 @@ def version() -> str:
         return library.espeak_Info(None).decode()
 
 
+def stamp() -> list[object]:
+    """What recordings depend on beside text and voice: the version of espeak-ng, the seed of its noise."""
+    return [version(), SEED]
+
+
 def _mnemonics(text: str, voice: str) -> str:
     rest = ctypes.c_char_p(text.encode())
     with _engine(Voice(voice)) as (library, _):
@@ -152,7 +161,8 @@ def _engine(voice: Voice) -> Iterator[tuple[ctypes.CDLL, int]]:
             raise UserError(f"espeak-ng has no voice {voice.name!r}, or no data: reinstall espeakng-loader")
         library.espeak_SetParameter(_RATE, voice.rate, 0)
         library.espeak_SetParameter(_PITCH, voice.pitch, 0)
-        library.espeak_ng_SetRandSeed(1)  # the noise of breathy voices
+        library.espeak_ng_SetRandSeed(SEED)
+        ctypes.CDLL(None).srand(SEED)
         yield library, rate
     finally:
         library.espeak_Terminate()

@@ -87,7 +87,7 @@ def splits(root: Path | None, jobs: int = 1, limit: int = 0) -> dict[str, list[U
     """
     planned = {name: _recordings(name, chosen) for name, chosen in _numbered().items()}
     everything = [astuple(recording) for recordings in planned.values() for recording in recordings]
-    folder = (root or DOWNLOADS) / fingerprint(synthesis.version(), everything)[:16]
+    folder = (root or DOWNLOADS) / fingerprint(synthesis.stamp(), everything)[:16]
     return {
         name: parallel(
             partial(_make, folder / name), recordings[: limit * len(READ_BY) or None], jobs, f"speech {name}"

@@ -51,7 +51,7 @@ def splits(root: Path | None, jobs: int = 1, limit: int = 0) -> dict[str, list[U
         odd = min(said["cmn"].keys() ^ said["yue"].keys())
         raise DataError(f"{root}: the two treebanks have the same sentences, got {odd} in one of them alone")
     planned = [_recording(key, variety, said) for key in said["cmn"] for variety in FILES]
-    home = DOWNLOADS / fingerprint(synthesis.version(), [astuple(recording) for recording in planned])[:16]
+    home = DOWNLOADS / fingerprint(synthesis.stamp(), [astuple(recording) for recording in planned])[:16]
     return {
         "test": parallel(partial(_make, home), planned[: limit * len(FILES) or None], jobs, "speech test")
     }
