@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fangyan.errors import DataError
-from fangyan.seqsim import pack, seqsim, seqsim_matrix, seqsim_with, unit
+from fangyan.seqsim import TIE, pack, seqsim, seqsim_matrix, seqsim_with, unit
 
 ROOT_HALF = math.sqrt(0.5)
 
@@ -102,7 +102,7 @@ def test_without_onednn_as_on_a_gpu(monkeypatch):
 
 def test_tiles_are_bounded_and_filled_up():
     def frames_and_rows(packed):
-        return [(tile.runs[-1].frames.stop, tile.frames.shape[0]) for tile in packed.tiles]
+        return [(sum(run.count * run.length for run in tile.runs), len(tile.frames)) for tile in packed.tiles]
 
     assert frames_and_rows(pack(random_set(7, [10, 50, 9, 8, 7]), tile=20)) == [(15, 64), (19, 64), (50, 64)]
     assert frames_and_rows(pack(random_set(7, [20, 20, 20, 65]), tile=40)) == [(40, 64), (20, 64), (65, 128)]
@@ -174,9 +174,107 @@ def test_a_matrix_is_its_pairs(queries, candidates, tile):
     torch.testing.assert_close(torch.stack(found[:2], 2), pairs[:, :, :2], atol=1e-5, rtol=0)
 
 
+def spread(scores) -> float:
+    return (scores.max() - scores.min()).item()
+
+
+@pytest.mark.parametrize("d", [1, 7, 96, 1280, 4096])
+def test_equal_scores_tie_at_any_length(d):
+    # One frame again and again, as long and as loud as may be: every score is 1.
+    frame = np.random.default_rng(d).standard_normal((1, d)).astype(np.float32)
+    queries = [np.repeat(frame, t, 0) for t in (1, 2, 63, 700, 20_000 if d < 10 else 200)]
+    candidates = [7 * np.repeat(frame, t, 0) for t in (3, 64, 1025)]
+    for scores in seqsim_matrix(queries, candidates):
+        assert spread(scores) < TIE / 2 and (scores - 1).abs().max() < TIE and scores.max() <= 1
+
+
+@pytest.mark.parametrize("onednn", [True, False])
+def test_what_is_the_same_scores_the_same_wherever_it_lies(onednn, monkeypatch):
+    if not onednn:
+        monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+    (again,), others = random_set(10, [333], 24), random_set(11, [2, 900, 40, 333, 1100, 7], 24)
+    candidates = [x for other in others for x in (again, other)] + [np.tile(again, (4, 1))]
+    queries = random_set(12, [1500, 9, 64], 24)
+    for tile in (100, 1024, 5000):
+        found = seqsim_matrix(queries, pack(candidates, tile))
+        for scores in found:
+            for of_query in scores[:, [*range(0, 12, 2), 12]]:
+                assert spread(of_query) < TIE / 2
+        back = seqsim_matrix(pack(candidates, tile), queries)
+        torch.testing.assert_close(back.f1.T, found.f1, atol=TIE / 2, rtol=0)
+
+
+def test_long_utterances_match_double_precision():
+    queries, candidates = random_set(13, [3000, 1, 150], 16, shift=0.5), random_set(14, [2200, 47], 16)
+    found = seqsim_matrix(queries, candidates)
+    unit_queries, unit_candidates = (
+        [x / np.linalg.norm(x, axis=1, keepdims=True) for x in (y.astype(float) for y in side)]
+        for side in (queries, candidates)
+    )
+    for n, a in enumerate(unit_queries):
+        for m, b in enumerate(unit_candidates):
+            cosines = a @ b.T
+            precision, recall = cosines.max(1).mean(), cosines.max(0).mean()
+            assert [s[n, m].item() for s in found[:2]] == pytest.approx((precision, recall), abs=3e-7)
+
+
+def test_one_against_many_does_not_round_more_with_length():
+    frame = np.random.default_rng(1).standard_normal((1, 5))
+    long, short = (unit(torch.tensor(np.repeat(frame, t, 0))) for t in (5000, 2))
+    for query, other in ((long, short), (short, long)):
+        found = seqsim_with(query, torch.cat([short, other]), torch.tensor([2, len(other)]))
+        for scores in found:
+            assert (scores - 1).abs().max() < TIE / 2 and scores.max() <= 1
+
+
+A, B = (np.random.default_rng(n).standard_normal((n + 5, 4)) for n in (1, 2))
+
+
+@pytest.mark.parametrize(
+    "alike",
+    [
+        A[::-1][::-1],
+        np.asfortranarray(A),
+        np.repeat(A, 3, 1)[:, ::3],
+        A.astype(">f8"),
+        A.astype(np.longdouble),
+        A * 1e-200,
+        A * 1e-310,  # subnormal
+        A * 1e300,
+        A * np.logspace(-200, 200, len(A))[:, None],
+        A.tolist(),
+        torch.tensor(A).T.contiguous().T,
+    ],
+)
+def test_whatever_the_form_of_the_numbers(alike):
+    assert seqsim(alike, B) == pytest.approx(seqsim(A, B), abs=1e-6)
+    assert seqsim(B, alike) == pytest.approx(seqsim(B, A), abs=1e-6)
+
+
+def test_views_that_cannot_be_written_or_run_backwards():
+    fixed = A[::-1, ::-1]
+    fixed.flags.writeable = False
+    assert seqsim(fixed, B[:, ::-1]) == pytest.approx(seqsim(A, B), abs=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["bool", ">i2", "int64", "uint16", ">u8", "float16"])
+def test_numbers_that_are_no_floats(kind):
+    ones = np.array([[1, 0], [1, 1]]).astype(kind)
+    assert seqsim(ones, ones) == pytest.approx((1, 1, 1))
+    assert seqsim(ones[:1], ones[1:]) == pytest.approx((ROOT_HALF,) * 3)
+
+
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
+        (np.ones((2, 2)) + 0j, "utterance b: features are real numbers, got complex128"),
+        (np.ones((2, 2), "G"), "utterance b: features are real numbers, got "),
+        (torch.ones(2, 2) + 0j, "utterance b: features are real numbers, got torch.complex64"),
+        (np.ones((2, 2), object), "utterance b: features are real numbers, got object"),
+        (np.array([["1", "2"]]), "utterance b: features are real numbers, got <U1"),
+        ([[1, 2], [3]], "utterance b: .* got rows that differ"),
+        (None, "utterance b: features are real numbers, got object"),
+        (np.float64(1), r"utterance b: .* not empty, got \(\)"),
         (np.zeros((0, 2)), r"utterance b: .* not empty, got \(0, 2\)"),
         (np.zeros((2, 0)), r"utterance b: .* not empty, got \(2, 0\)"),
         (np.zeros(2), r"utterance b: .*\(frames, d\).* got \(2,\)"),

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fangyan.errors import DataError, UserError
+from fangyan.seqsim import TIE
 from fangyan.similarity import NORMALISATIONS, SCORES, centre, choose, concatenate, pooled, units, whiten
 
 X, Y = [1.0, 0.0], [0.0, 1.0]
@@ -131,6 +132,36 @@ def test_directions_without_variance_are_left_out():
     np.testing.assert_allclose(white[:, 2], 0, atol=1e-6)
     np.testing.assert_allclose(np.cov(white[:, :2].T, bias=True), np.eye(2), atol=1e-4)
     assert not whiten({"a": np.full((4, 3), 7.0)})["a"].any()
+
+
+@pytest.mark.parametrize("value", [0.1, 1e-200, -7e30])
+@pytest.mark.parametrize("normalise", [centre, whiten])
+def test_frames_that_are_all_the_same_leave_nothing(normalise, value):
+    # Their mean is not exactly one of them: 0.1 ten times is not 1.
+    found = normalise({str(n): np.full((t, 3), value) * [1, 2, -5] for n, t in enumerate((3, 7, 1))})
+    assert not any(x.any() for x in found.values())
+
+
+@pytest.mark.parametrize("name", NORMALISATIONS)
+@pytest.mark.parametrize("factor", [1e-200, 1e200])
+def test_no_scale_of_the_numbers_matters(name, factor):
+    features = {key: x.astype(float) for key, x in random_set(11, (9, 1, 5)).items()}
+    scaled = {key: x * factor for key, x in features.items()}
+    for score in SCORES:
+        chosen = choose(score, name)
+        due, found = (chosen.compare(*2 * (chosen.prepare(side),)) for side in (features, scaled))
+        torch.testing.assert_close(found, due, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("name", SCORES)
+def test_no_score_goes_beyond_its_bounds_and_equal_ones_tie_at_any_length(name):
+    score = SCORES[name]
+    for d in (1, 7, 96, 1000):
+        frame = np.random.default_rng(d).standard_normal((1, d)).astype(np.float32)
+        side = score.prepare({str(t): np.repeat(frame, t, 0) for t in (1, 90, 1300)})
+        found = score.compare(side, side)
+        best = 0 if name == "dtw" else 1
+        assert found.max() <= best and found.min() > best - TIE
 
 
 def test_whitening_needs_frames():

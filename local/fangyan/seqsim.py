@@ -11,9 +11,12 @@ Conventions
 - Where precision and recall differ in sign, or one of them is 0, f1 is 0 (the formula has a pole there). With
   that f1 is continuous, grows with both, lies in [-1, 1] and is symmetric; elsewhere it is the formula.
 - Nothing but a real frame can win a maximum, not even if all cosines are negative.
+- Cosines are in single precision, their means in double, so that rounding does not grow with the number of frames:
+  what is equal differs by less than `TIE`, and nothing is beyond 1 or -1.
 
 Method: the utterances of a set, sorted by length, are laid end to end in tiles of at most `TILE` frames; two tiles
-make one matrix product. In it utterances of equal length form a *run*, whose maxima are one reduction over a view.
+make one matrix product. In it utterances of equal length form a *run*, whose maxima are one reduction over a view, and
+so are their means.
 
 Working memory, beside the two packed sets and the three matrices of the result, whatever the number of utterances: one
 block of scores, 1024 x 1024 x 4 bytes = 4 MiB on a CPU, where it stays in the cache, and 256 MiB on a GPU; on a CPU
@@ -23,7 +26,7 @@ makes larger ones. `fangyan.bench` measures it.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, groupby, pairwise
+from itertools import accumulate, groupby
 from typing import NamedTuple
 
 import numpy as np
@@ -40,6 +43,11 @@ STEP = 64
 """The frames of a tile are filled up with zeros to a multiple of this: for every size of product that it meets oneDNN
 makes a kernel, which takes about 1 ms and 0.5 MiB."""
 
+TIE = 1e-6
+"""Scores closer than this are equal: some ten roundings of a float32 cosine, and so of a mean of any number of them.
+The same frames score the same wherever they stand. Only cosines of frames whose components are all one number err by
+more, as their rounding all goes one way: by up to 1e-5 at d = 3000."""
+
 type Frames = np.ndarray | Tensor
 type FrameSet = Mapping[str, Frames] | Sequence[Frames]
 
@@ -53,10 +61,10 @@ class SeqSim[Score: (float, Tensor)](NamedTuple):
 
 
 class Run(NamedTuple):
-    """Neighbours of equal length in a tile: their rows among its frames and among its utterances."""
+    """Neighbours of equal length in a tile: ``count`` times ``length`` of its frames, from ``start``."""
 
-    frames: slice
-    utterances: slice
+    start: int
+    count: int
     length: int
 
 
@@ -66,9 +74,6 @@ class Tile:
 
     places: Tensor  # (n,): where they stand in the set
     frames: Tensor  # (R, d), of length 1, or 0 for a zero frame and the fill
-    weights: (
-        Tensor  # (n, R): 1 / T on the T frames of an utterance, else 0, so that a product takes the means
-    )
     runs: tuple[Run, ...]
 
 
@@ -112,8 +117,8 @@ def seqsim_with(query: Tensor, frames: Tensor, lengths: Tensor) -> SeqSim[Tensor
     `pack` the n sequences.
     """
     cosines = frames @ query.T
-    precision = torch.segment_reduce(cosines, "max", lengths=lengths).mean(1)
-    recall = torch.segment_reduce(cosines.amax(1), "mean", lengths=lengths)
+    precision = _mean(torch.segment_reduce(cosines, "max", lengths=lengths), 1)
+    recall = torch.segment_reduce(cosines.amax(1).double(), "mean", lengths=lengths).clamp(-1, 1).float()
     return SeqSim(precision, recall, _f1(precision, recall))
 
 
@@ -130,7 +135,8 @@ def pack(features: FrameSet, tile: int | None = None) -> Packed:
     """The set ready for `seqsim_matrix`, in tiles of about ``tile`` frames (default: `TILE` of the device).
 
     ``features``: (T, d) arrays or tensors, T >= 1, one d; a list, or a dict by utterance id. `DataError` names the
-    utterance (id or place in the list) that is not two-dimensional, has no frames, another d, a NaN or infinity.
+    utterance (id or place in the list) that is not two-dimensional, has no frames, another d, a NaN or infinity, or
+    what is no real number.
     """
     units = [unit(frames) for frames in checked(features).values()]
     by_length = sorted(enumerate(units), key=lambda item: len(item[1]))
@@ -140,7 +146,10 @@ def pack(features: FrameSet, tile: int | None = None) -> Packed:
 
 
 def checked(features: FrameSet) -> dict[object, Tensor]:
-    """The (T, d) float32 frames of a set by utterance id (of a list: by place); `DataError` as `pack`."""
+    """The (T, d) frames of a set by utterance id (of a list: by place), float32, of wider numbers float64.
+
+    `DataError` as `pack`.
+    """
     named = features if isinstance(features, Mapping) else dict(enumerate(features))
     if not named:
         raise DataError("a set to compare needs utterances, got none")
@@ -153,20 +162,43 @@ def checked(features: FrameSet) -> dict[object, Tensor]:
 
 
 def _frames(name: object, features: Frames) -> Tensor:
-    frames = (features if isinstance(features, Tensor) else torch.tensor(features)).to(torch.float32)
+    """The one place where features are taken in: all that follows gets finite real numbers, in rows."""
+    frames = features if isinstance(features, Tensor) else _tensor(name, features)
+    if frames.is_complex():
+        raise DataError(f"utterance {name}: features are real numbers, got {frames.dtype}")
     if frames.ndim != 2 or 0 in frames.shape:
         raise DataError(
             f"utterance {name}: features are a (frames, d) array and not empty, got {tuple(frames.shape)}"
         )
     if not frames.isfinite().all():
         raise DataError(f"utterance {name}: features must be finite, got NaN or infinity")
-    return frames
+    single = frames.is_floating_point() and frames.dtype.itemsize <= torch.float32.itemsize
+    return frames.to(torch.float32 if single else torch.float64)
+
+
+def _tensor(name: object, features: object) -> Tensor:
+    """An array or nested list of real numbers, whatever its strides and byte order."""
+    try:
+        found = np.asarray(features)
+    except ValueError:  # numpy's word for it is "inhomogeneous"
+        raise DataError(f"utterance {name}: features are a (frames, d) array, got rows that differ") from None
+    if found.dtype.kind not in "biuf":
+        raise DataError(f"utterance {name}: features are real numbers, got {found.dtype}")
+    native = found.dtype.newbyteorder("=")
+    dtype = np.float64 if native == np.longdouble else native
+    return torch.from_numpy(np.require(found, dtype, ["C", "W"]))
 
 
 def unit(frames: Tensor) -> Tensor:
-    """The (T, d) float32 frames at length 1; the lengths in double precision, where no float32 over- or underflows."""
-    lengths = torch.linalg.vector_norm(frames.double(), dim=1, keepdim=True)
-    return (frames / lengths.where(lengths > 0, 1.0)).to(torch.float32)
+    """The (T, d) frames, float32 or float64, at length 1 in float32, however long or short they are."""
+    if frames.dtype == torch.float64:  # squares of these may leave its range
+        frames = _divided(frames, frames.abs().amax(1, keepdim=True))
+    frames = frames.double()
+    return _divided(frames, torch.linalg.vector_norm(frames, dim=1, keepdim=True)).float()
+
+
+def _divided(frames: Tensor, by: Tensor) -> Tensor:
+    return frames / by.where(by > 0, 1.0)
 
 
 def _split(utterances: list[tuple[int, Tensor]], size: int) -> Iterator[list[tuple[int, Tensor]]]:
@@ -182,19 +214,15 @@ def _split(utterances: list[tuple[int, Tensor]], size: int) -> Iterator[list[tup
 
 def _lay_out(places: tuple[int, ...], units: tuple[Tensor, ...]) -> Tile:
     """The tile of the utterances at ``places`` of the set, which are sorted by length."""
-    lengths = torch.tensor([len(unit) for unit in units])
-    owner = torch.arange(len(units)).repeat_interleave(lengths)
-    fill = -len(owner) % STEP
-    weights = F.pad(F.one_hot(owner, len(units)).T / lengths[:, None], (0, fill))
-    counts = [(length, len(list(same))) for length, same in groupby(lengths.tolist())]
-    frames = pairwise(accumulate((length * count for length, count in counts), initial=0))
-    utterances = pairwise(accumulate((count for _, count in counts), initial=0))
-    runs = zip(frames, utterances, counts, strict=True)
+    counts = [(len(list(same)), length) for length, same in groupby(map(len, units))]
+    starts = accumulate((count * length for count, length in counts), initial=0)
+    frames = torch.cat(units)
     return Tile(
-        torch.tensor(places, device=units[0].device),
-        F.pad(torch.cat(units), (0, 0, 0, fill)),
-        weights.to(units[0]),
-        tuple(Run(slice(*f), slice(*u), length) for f, u, (length, _) in runs),
+        torch.tensor(places, device=frames.device),
+        F.pad(frames, (0, 0, 0, -len(frames) % STEP)),
+        tuple(
+            Run(start, *run) for start, run in zip(starts, counts, strict=False)
+        ),  # it ends where none starts
     )
 
 
@@ -212,12 +240,23 @@ def _products_with(b: Tensor) -> Callable[[Tensor], Tensor]:
 
 def _compare(a: Tile, b: Tile, cosines: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Precision, recall and F1, (n, m) each, of all pairs of utterances of two tiles, by the cosines of the frames."""
-    best_in_b = torch.cat(
-        [cosines[:, run.frames].unflatten(1, (-1, run.length)).amax(2) for run in b.runs], 1
-    )
-    best_in_a = torch.cat([cosines[run.frames].unflatten(0, (-1, run.length)).amax(1) for run in a.runs])
-    precision, recall = a.weights @ best_in_b, best_in_a @ b.weights.T
+    best_in_b, best_in_a = _by_utterance(cosines, 1, b, torch.amax), _by_utterance(cosines, 0, a, torch.amax)
+    precision, recall = _by_utterance(best_in_b, 0, a, _mean), _by_utterance(best_in_a, 1, b, _mean)
     return precision, recall, _f1(precision, recall)
+
+
+def _by_utterance(values: Tensor, dim: int, tile: Tile, reduce: Callable[[Tensor, int], Tensor]) -> Tensor:
+    """The frames of ``tile``, which lie along ``dim`` of ``values``, reduced to one value an utterance."""
+    parts = (
+        values.narrow(dim, run.start, run.count * run.length).unflatten(dim, (run.count, run.length))
+        for run in tile.runs
+    )
+    return torch.cat([reduce(part, dim + 1) for part in parts], dim)
+
+
+def _mean(best: Tensor, dim: int) -> Tensor:
+    """The mean along ``dim``; rounding makes it no cosine beyond 1, nor less exact the more frames there are."""
+    return best.mean(dim, dtype=torch.float64).clamp(-1, 1).float()
 
 
 def _f1(precision: Tensor, recall: Tensor) -> Tensor:

@@ -26,7 +26,7 @@ normalisation. So each layer weighs the same, however long its frames: the cosin
 layers' cosines (where no layer has a frame of zero length).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -41,6 +41,10 @@ type Features = Mapping[str, np.ndarray | Tensor]
 
 NO_VARIANCE = 1e-6
 """Directions whose variance is below this share of the largest have none: whitening would blow up rounding."""
+
+ROUNDING = 1e-6
+"""What remains of a number when the mean is taken off is rounding below this share of it, some ten float32 roundings:
+frames that are all the same are 0 when they are centred, and have no direction that a cosine could see."""
 
 
 def concatenate(layers: Mapping[str, Features]) -> dict[str, Tensor]:
@@ -92,7 +96,7 @@ class Score:
 
 def pooled(features: Features) -> Packed:
     """Each utterance as its mean frame. The SeqSim of two single frames is their cosine."""
-    return pack({key: x.mean(0, keepdim=True, dtype=torch.float64) for key, x in checked(features).items()})
+    return pack({key: _sum(x, len(x))[None] for key, x in checked(features).items()})
 
 
 def units(features: Features) -> list[Tensor]:
@@ -116,12 +120,15 @@ def recall(queries: Packed, candidates: Packed) -> Tensor:
 
 
 def dtw(queries: list[Tensor], candidates: list[Tensor]) -> Tensor:
-    """(n, m) minus the normalised DTW distance of `units`; `DataError` where the two sets differ in d."""
+    """(n, m) minus the normalised DTW distance of `units`; `DataError` where the two sets differ in d.
+
+    Costs are in single precision, their sums in double (librosa's).
+    """
     same_dimension(queries[0].shape[1], candidates[0].shape[1])
     frames, lengths = torch.cat(candidates), [len(candidate) for candidate in candidates]
     rows = []
     for query in queries:
-        costs = (1 - query @ frames.T).cpu().split(lengths, 1)
+        costs = (1 - (query @ frames.T).clamp(-1, 1)).cpu().split(lengths, 1)
         rows.append([-_warped(np.ascontiguousarray(cost.numpy())) for cost in costs])
     return torch.tensor(rows)
 
@@ -146,22 +153,35 @@ SCORES = {
 def centre(features: Features) -> dict[str, Tensor]:
     """The frames minus the mean of all of them."""
     frames = checked(features)
-    mean = torch.cat(list(frames.values())).double().mean(0)
-    return {key: (x - mean).float() for key, x in frames.items()}
+    return {key: x.to(frames[key].dtype) for key, x in _centred(frames)}
 
 
 def whiten(features: Features) -> dict[str, Tensor]:
     """The frames with mean 0, variance 1 and no correlations; `DataError` for fewer frames than dimensions."""
     frames = checked(features)
-    stacked = torch.cat(list(frames.values())).double()
-    count, dimension = stacked.shape
+    centred = torch.cat([x for _, x in _centred(frames)])
+    count, dimension = centred.shape
     if count <= dimension:
         raise DataError(f"whitening needs more frames than dimensions, got {count} frames of d = {dimension}")
-    mean = stacked.mean(0)
-    variances, axes = torch.linalg.eigh((stacked - mean).T @ (stacked - mean) / count)
+    centred /= centred.abs().max() or 1.0  # squares of float64 may leave its range
+    variances, axes = torch.linalg.eigh(centred.T @ centred / count)
     scales = torch.where(variances > NO_VARIANCE * variances[-1], variances.rsqrt(), 0.0)
-    transform = axes * scales @ axes.T
-    return {key: ((x - mean) @ transform).float() for key, x in frames.items()}
+    white = (centred @ (axes * scales @ axes.T)).float()
+    return dict(zip(frames, white.split([len(x) for x in frames.values()]), strict=True))
+
+
+def _centred(frames: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
+    """Each utterance minus the mean of all frames, in double precision; what is no more than rounding is 0."""
+    count = sum(map(len, frames.values()))
+    mean = sum(_sum(x, count) for x in frames.values())
+    for key, x in frames.items():
+        found = x - mean
+        yield key, found.where(found.abs() > ROUNDING * x.abs(), 0.0)
+
+
+def _sum(frames: Tensor, count: int) -> Tensor:
+    """The (d,) sum of (T, d) frames over ``count``, in double precision, whose range a sum of means does not leave."""
+    return (frames.double() / count).sum(0)
 
 
 NORMALISATIONS: dict[str, Callable[[Features], Features]] = {

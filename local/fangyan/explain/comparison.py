@@ -15,7 +15,7 @@ import numpy as np
 
 from fangyan import alignment
 from fangyan.alignment import Span
-from fangyan.seqsim import same_dimension, unit
+from fangyan.seqsim import checked, same_dimension, unit
 
 
 @dataclass(frozen=True)
@@ -44,11 +44,11 @@ class Side:
     @property
     def score(self) -> float:
         """Precision of the query, recall of the target."""
-        return float(self.cosine.mean())
+        return float(self.cosine.mean(dtype=np.float64))
 
     def contribution(self, part: Span) -> float:
         """What these frames contribute to the score."""
-        return float(self.cosine[slice(*part)].sum()) / len(self.cosine)
+        return float(self.cosine[slice(*part)].sum(dtype=np.float64)) / len(self.cosine)
 
 
 class Character(NamedTuple):
@@ -82,11 +82,9 @@ class Comparison:
 
 def compare(query: Heard, target: Heard) -> Comparison:
     """The comparison of two utterances; `DataError` where their frames differ in dimension."""
-    import torch
-
-    same_dimension(query.frames.shape[1], target.frames.shape[1])
-    a, b = (unit(torch.from_numpy(heard.frames)) for heard in (query, target))
-    cosines = (a @ b.T).numpy()
+    a, b = (unit(*checked({heard.id: heard.frames}).values()) for heard in (query, target))
+    same_dimension(a.shape[1], b.shape[1])
+    cosines = (a @ b.T).clamp(-1, 1).numpy()
     return Comparison(
         cosines,
         Side(query, cosines.max(1), cosines.argmax(1)),

@@ -16,7 +16,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 
 from fangyan.embedding import distinct, frames_of
 from fangyan.errors import UserError
@@ -102,7 +101,7 @@ def rerank(index: Index, frames: np.ndarray, rows: np.ndarray) -> SeqSim[np.ndar
     query, parts = torch.from_numpy(frames), []
     for part in batched(rows, AT_ONCE):
         matrices = [index.frames(int(row)) for row in part]
-        candidates = F.normalize(torch.from_numpy(np.concatenate(matrices)).float())  # after half precision
+        candidates = unit(torch.from_numpy(np.concatenate(matrices)))  # after half precision
         parts.append(seqsim_with(query, candidates, torch.tensor([len(x) for x in matrices])))
     return SeqSim(*(torch.cat(scores).numpy() for scores in zip(*parts, strict=True)))
 
