@@ -71,6 +71,8 @@ def test_partial_correlation_where_there_is_none():
     steady = (-5 * DISTANCES).exp()  # whatever falls steadily with distance is distance
     assert np.isnan(partial_correlation(steady, DISTANCES, EYE))
     assert np.isnan(partial_correlation(torch.ones(3, 3), DISTANCES, EYE))
+    rounded = 1 - 1e-7 * torch.rand(3, 3, generator=torch.Generator().manual_seed(0)).double()
+    assert np.isnan(partial_correlation(rounded, DISTANCES, EYE))
 
 
 @pytest.mark.parametrize("m", [2, 9, 60])

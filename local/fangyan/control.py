@@ -13,10 +13,10 @@ Conventions, for one ordered pair of varieties, with the queries, candidates and
 - Bins: the queries of all ordered pairs, in the order of the distance to their nearest right candidate, cut into bins
   of equal count (equal distances may fall into two bins).
 - Partial correlation: of similarity and being a right candidate (0, 1), given phonetic distance, over all pairs of
-  query and candidate; similarity and distance as ranks among the candidates of the query, so that whatever falls
-  steadily with distance leaves nothing. Pearson's on these. Among m candidates of which 1 is right, a perfect ranking
-  correlates sqrt(3 / (m + 1)) with being right: 0.22 for m = 60, not 1. Sound that the distance misses is not taken
-  out, so an encoder of nothing but sound comes near 0, hardly to it.
+  query and candidate; similarity and distance as ranks among the candidates of the query (`ranking.levels`), so that
+  whatever falls steadily with distance leaves nothing. Pearson's on these. Among m candidates of which 1 is right, a
+  perfect ranking correlates sqrt(3 / (m + 1)) with being right: 0.22 for m = 60, not 1. Sound that the distance misses
+  is not taken out, so an encoder of nothing but sound comes near 0, hardly to it.
 - The last row of a layer, ``all`` to ``all``, pools the queries of all ordered pairs, so that each query weighs the
   same; its partial correlation is the mean over the pairs that have one.
 - What cannot be told (no query controlled, all scores of one query equal) is an empty cell.
@@ -46,7 +46,7 @@ from fangyan.errors import DataError, UserError
 from fangyan.files import write_table
 from fangyan.retrieval import each_set
 from fangyan.retrieval.pairs import Scorer, Varieties, by_variety, comparable_pairs, read_layer, shared
-from fangyan.retrieval.ranking import ranks
+from fangyan.retrieval.ranking import levels, ranks
 from fangyan.similarity import Score, choose
 
 CONTROLLED = (
@@ -98,7 +98,7 @@ def partial_correlation(scores: Tensor, distances: Tensor, right: Tensor) -> flo
     (n, m) each. With correlations r of the three, (r_sr - r_sd r_rd) / sqrt((1 - r_sd^2) (1 - r_rd^2)); NaN where
     scores or right answers do not vary beyond the distance.
     """
-    score, distance = (rankdata(values.numpy(), axis=1).ravel() for values in (scores, distances))
+    score, distance = (rankdata(levels(values), axis=1).ravel() for values in (scores, distances))
     with np.errstate(invalid="ignore", divide="ignore"):
         r = np.corrcoef([score, right.numpy().ravel(), distance])
     left = (1 - r[0, 2] ** 2) * (1 - r[1, 2] ** 2)

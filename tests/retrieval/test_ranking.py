@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fangyan.errors import DataError
-from fangyan.retrieval.ranking import evaluate, ranks
+from fangyan.retrieval.ranking import evaluate, levels, ranks
 
 
 def test_ranks():
@@ -20,6 +20,21 @@ def test_ties_count_against_the_encoder():
     assert ranks(torch.tensor([[0.5, 0.5, 0.4]]), right).tolist() == [2]
     assert ranks(torch.tensor([[0.5, 0.5 - 1e-7, 0.49]]), right).tolist() == [2]  # rounding is a tie
     assert ranks(torch.tensor([[-1.0, -1.0, -2.0]]), right).tolist() == [2]
+
+
+def test_what_ties_cost_is_counted():
+    # First; second to one that is better; equal to two; equal to one by rounding; beaten by one and equal to another.
+    scores = torch.tensor(
+        [[0.9, 0.1, 0.2], [0.5, 0.4, 0.3], [0.7, 0.7, 0.7], [0.3, 0.3 + 3e-7, 0.1], [0.9, 0.5, 0.5]]
+    )
+    found = evaluate(scores, "abcab", "abc")
+    assert (found.n, found.ties, found.recall_at_1) == (5, 2, 1 / 5)
+    assert evaluate(torch.ones(3, 3), "abc", "abc").ties == 3
+
+
+def test_levels_are_ranks_in_which_what_ties_is_equal():
+    scores = torch.tensor([[0.5, 0.1, 0.5 + 2e-7, 0.1 - 1e-4], [1, 1, 1 - 1.2e-7, 1]], dtype=torch.float64)
+    assert levels(scores).tolist() == [[2, 1, 2, 0], [0, 0, 0, 0]]
 
 
 def test_the_best_of_several_right_candidates_counts():

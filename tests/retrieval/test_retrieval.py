@@ -14,7 +14,7 @@ from fangyan.datadir import Utterance
 from fangyan.errors import DataError, UserError
 from fangyan.files import read_table
 from fangyan.retrieval import retrieve
-from fangyan.retrieval.tables import GROUPS, PAIRS, RANKS
+from fangyan.retrieval.tables import GROUPS, MEANS, PAIRS, RANKS
 from fangyan.seqsim import seqsim
 from fangyan.shards import Part
 from fangyan.similarity import SCORES
@@ -60,7 +60,7 @@ def home(tmp_path) -> Path:
 
 
 @pytest.mark.parametrize("score", SCORES)
-def test_retrieve(home, score):
+def test_retrieve(home, score, capsys):
     assert retrieve(home / "feats", [home / "data"], home / "out", score) == [home / "out" / "data"]
     rows = read_table(home / "out" / "data" / "pairs.tsv")
     assert tuple(rows[0]) == PAIRS
@@ -76,6 +76,11 @@ def test_retrieve(home, score):
     assert places == [(layer, *pair) for layer in ("layer00", "layer01") for pair in pairs]
     assert [row["n"] for row in rows[:6]] == ["2", "3", "3", "3", "3", "2"]
     assert [float(row["recall_at_1"]) for row in rows] == [0] * 6 + [1] * 6
+    assert [row["ties"] for row in rows] == [row["n"] for row in rows[:6]] + ["0"] * 6
+    assert (
+        f"{home / 'data'}: 16 of 16 queries at layer00 are not first only because scores less than 1e-06 apart are"
+        in capsys.readouterr().err
+    )
     # cmn -> hak: s0 has 2 of 3 candidates right, s1 has 1 of 3. hak -> cmn: each query 1 of 2.
     assert [float(row["chance"]) for row in rows[:3]] == pytest.approx([1 / 2, 1 / 3, 1 / 2], abs=1e-6)
     # All scores equal: s0 is behind 1 wrong candidate, s1 behind 2.
@@ -128,7 +133,7 @@ def test_metrics_are_those_of_the_ranks(home):
         assert int(pair["n"]) == len(found)
         recalls = [(found <= k).mean() for k in (1, 5, 10)]
         expected = *recalls, (1 / found).mean(), np.median(found), np.mean(chances)
-        assert [float(pair[name]) for name in PAIRS[4:]] == pytest.approx(expected, abs=1e-5)
+        assert [float(pair[name]) for name in MEANS] == pytest.approx(expected, abs=1e-5)
 
 
 def test_precision_and_recall_answer_in_the_direction_of_the_query(home):

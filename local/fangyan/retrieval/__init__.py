@@ -7,7 +7,8 @@ Conventions
   own, and any recording of its sentence in the target is a right answer.
 - The rank of a query is 1 + the number of wrong candidates that score at least as high as its best right one.
   So ties count against the encoder: one whose scores are all equal has the worst rank, not a lucky one. Scores
-  less than `TIE` apart are equal; what is closer is rounding, which differs from machine to machine.
+  less than `TIE` apart are equal; what is closer is rounding, which differs from machine to machine. What that costs
+  is counted: ``ties`` in ``pairs.tsv`` are the queries that no wrong candidate beats, but some equal.
 - R@k: fraction of queries with rank <= k. MRR: mean of 1 / rank. Median rank: midway between the middle two of an
   even number. Chance: R@1 of a random order, which is the mean over the queries of (right candidates) / (candidates).
 - Varieties that share fewer than 2 sentences leave nothing to confuse; their pairs are not scored, but listed in
@@ -24,6 +25,7 @@ from (`fangyan.statistics` does).
 """
 
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import product
@@ -38,6 +40,7 @@ from fangyan.files import produce, write_table
 from fangyan.retrieval import tables
 from fangyan.retrieval.pairs import Scorer, Varieties, by_variety, comparable_pairs, read_layer, shared
 from fangyan.retrieval.ranking import Ranking, ranking
+from fangyan.seqsim import TIE
 from fangyan.shards import WHOLE, Part
 from fangyan.similarity import Score, choose
 
@@ -156,5 +159,23 @@ def _join(data: Path, layers: Sequence[str], folders: Sequence[Path], folder: Pa
             f"{data}: {len(skipped)} pairs of varieties share fewer than 2 sentences: not scored",
             file=sys.stderr,
         )
+    if lost := _ties(rows):
+        print(f"{data}: {lost}", file=sys.stderr)
     write_table(folder / ".skipped.tsv", skipped, ("source", "target", "sentences"))
     tables.write(rows, folders, datadir.read_groups(data), folder)
+
+
+def _ties(rows: Sequence[Mapping]) -> str:
+    """What ties cost at the layer that they cost most, in words; nothing where they cost nothing."""
+    lost: Counter[str] = Counter()
+    queries: Counter[str] = Counter()
+    for row in rows:
+        lost[row["layer"]] += row["ties"]
+        queries[row["layer"]] += row["n"]
+    (layer, most), *_ = lost.most_common(1)
+    if not most:
+        return ""
+    return (
+        f"{most} of {queries[layer]} queries at {layer} are not first only because scores less than {TIE:g} apart are "
+        "equal and ties count against the encoder; where frames are nearly parallel, --normalise centre parts them"
+    )

@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from fangyan.errors import DataError
-
-TIE = 1e-6
-"""Scores closer than this are equal: some ten roundings of a float32 cosine."""
+from fangyan.seqsim import TIE
 
 
 @dataclass(frozen=True)
@@ -20,11 +19,12 @@ class Ranking:
     rank: Tensor  # (n,) int64, 1 is best
     right: Tensor  # (n,): how many of the candidates are right answers
     candidates: int
+    tied: Tensor  # (n,) bool: not first, but for nothing else than ties
 
 
 @dataclass(frozen=True)
 class Metrics:
-    """What the retrieval of ``n`` queries gave: ranks, and fractions in [0, 1]."""
+    """What the retrieval of ``n`` queries gave: ranks, fractions in [0, 1], and how many lost R@1 to ties alone."""
 
     n: int
     recall_at_1: float
@@ -33,6 +33,7 @@ class Metrics:
     mrr: float
     median_rank: float
     chance: float
+    ties: int
 
 
 def ranks(scores: Tensor, right: Tensor) -> Tensor:
@@ -46,8 +47,29 @@ def ranks(scores: Tensor, right: Tensor) -> Tensor:
         raise DataError(
             f"every query needs a right candidate, got none for query {int(right.any(1).int().argmin())}"
         )
-    best = scores.masked_fill(~right, -torch.inf).amax(1, keepdim=True)
-    return 1 + ((scores >= best - TIE) & ~right).sum(1)
+    return 1 + ((scores >= _best(scores, right) - TIE) & ~right).sum(1)
+
+
+def beaten(scores: Tensor, right: Tensor) -> Tensor:
+    """Whether a wrong candidate scores higher than the best right one, by more than a tie: (n,) bool."""
+    return ((scores > _best(scores, right) + TIE) & ~right).any(1)
+
+
+def _best(scores: Tensor, right: Tensor) -> Tensor:
+    return scores.masked_fill(~right, -torch.inf).amax(1, keepdim=True)
+
+
+def levels(scores: Tensor) -> np.ndarray:
+    """(n, m) whole numbers in the order of the (n, m) scores of each row, equal where these are less than `TIE` apart.
+
+    Neighbours are: scores that lie in one chain of such neighbours are all equal.
+    """
+    values = scores.double().numpy()
+    order = values.argsort(1)
+    steps = np.diff(np.take_along_axis(values, order, 1), axis=1) >= TIE
+    found = np.zeros_like(order)
+    np.put_along_axis(found, order[:, 1:], steps.cumsum(1), 1)
+    return found
 
 
 def ranking(scores: Tensor, queries: Sequence[str], candidates: Sequence[str]) -> Ranking:
@@ -61,8 +83,10 @@ def ranking(scores: Tensor, queries: Sequence[str], candidates: Sequence[str]) -
     number = {sentence: n for n, sentence in enumerate(sorted(common))}
     rows, columns = (torch.tensor([number.get(s, -1) for s in side]) for side in (queries, candidates))
     right = (rows[:, None] == columns)[rows >= 0][:, columns >= 0]
-    rank = ranks(scores.cpu()[rows >= 0][:, columns >= 0], right)
-    return Ranking((rows >= 0).nonzero().squeeze(1), rank, right.sum(1), right.shape[1])
+    compared = scores.cpu()[rows >= 0][:, columns >= 0]
+    rank = ranks(compared, right)
+    tied = (rank > 1) & ~beaten(compared, right)
+    return Ranking((rows >= 0).nonzero().squeeze(1), rank, right.sum(1), right.shape[1], tied)
 
 
 def measure(found: Ranking) -> Metrics:
@@ -70,7 +94,8 @@ def measure(found: Ranking) -> Metrics:
     rank = found.rank.double()
     recalls = ((rank <= k).double().mean().item() for k in (1, 5, 10))
     chance = found.right.double().mean().item() / found.candidates
-    return Metrics(len(rank), *recalls, (1 / rank).mean().item(), rank.quantile(0.5).item(), chance)
+    means = (1 / rank).mean().item(), rank.quantile(0.5).item(), chance
+    return Metrics(len(rank), *recalls, *means, int(found.tied.sum()))
 
 
 def evaluate(scores: Tensor, queries: Sequence[str], candidates: Sequence[str]) -> Metrics:

@@ -15,8 +15,8 @@ from fangyan.retrieval.ranking import Metrics, Ranking, measure
 from fangyan.varieties import group_of
 
 PLACE = ("layer", "source", "target")
-MEANS = tuple(name for name in Metrics.__dataclass_fields__ if name != "n")
-PAIRS = (*PLACE, "n", *MEANS)
+MEANS = tuple(name for name in Metrics.__dataclass_fields__ if name not in ("n", "ties"))
+PAIRS = (*PLACE, "n", *MEANS, "ties")
 GROUPS = ("layer", "source_group", "target_group", "cell", "pairs", *MEANS)
 RANKS = (*PLACE, "query", "sentence", "rank", "right", "candidates")
 
