@@ -109,6 +109,16 @@ class MiniSlurm:
         self._daemons[name].send_signal(signal.SIGKILL)
         self._daemons[name].wait()
 
+    def stop_controller(self) -> None:
+        """Nothing; nobody answers, what runs runs on."""
+        self._daemons["slurmctld"].terminate()
+        self._daemons["slurmctld"].wait()
+
+    def start_controller(self) -> None:
+        """Nothing; the controller answers (again), and knows all it knew."""
+        self._start("slurmctld")
+        self._wait(lambda: self.command("squeue"))
+
     def state(self, name: str) -> str:
         """The state of a node: idle, mixed, drained, down ..."""
         return self.command(

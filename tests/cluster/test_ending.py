@@ -6,7 +6,7 @@ import pytest
 
 from fangyan.cluster import records
 from fangyan.cluster.classes import job_class
-from fangyan.cluster.ending import ended, hopeless, how
+from fangyan.cluster.ending import ended, hopeless, how, refused
 from fangyan.cluster.records import Record
 from fangyan.cluster.scheduler import Standing
 
@@ -100,3 +100,54 @@ def test_what_may_start_later(record, reason):
 def test_what_no_setting_can_mend(record):
     sentence = hopeless(record, job_class(CPU), "7", "launch failed requeued held").sentence
     assert sentence.endswith("held: ask who runs the cluster why it could not be started; it is cancelled")
+
+
+FAILED = "Batch job submission failed: "
+POLICY = FAILED + "Job violates accounting/QOS policy (job submit limit, user's size and/or time limits)"
+
+
+@pytest.mark.parametrize(
+    ("said", "advice"),
+    [
+        (FAILED + "Invalid job array specification", "lower --nj, "),
+        (POLICY, "lower --nj, or wait"),
+        ("AssocMaxSubmitJobLimit; " + POLICY, "lower --nj, or wait"),
+        ("QOSMaxSubmitJobPerUserLimit; " + POLICY, "lower --nj, or wait"),
+        ("AssocGrpSubmitJobsLimit; " + POLICY, "lower --nj, or wait"),
+        ("QOSMaxWallDurationPerJobLimit; " + POLICY, "lower `time`, or choose"),
+        ("QOSMaxMemoryPerJob; " + POLICY, "change `memory`, `cpus` or `gpus`"),
+        ("QOSMaxNodePerJobLimit; " + POLICY, "lower --num_nodes"),
+        (
+            "invalid partition specified: x; " + FAILED + "Invalid partition name specified",
+            "mend `partition`",
+        ),
+        (FAILED + "No partition specified or system default partition", "mend `partition`"),
+        (FAILED + "User's group not permitted to use this partition", "mend `partition`"),
+        (FAILED + "Invalid account or account/partition combination specified", "mend `account`, or choose"),
+        (FAILED + "Invalid qos specification", "mend `qos`"),
+        (FAILED + "Invalid generic resource (gres) specification", "mend `gres`, or lower `gpus`"),
+        (FAILED + "Invalid feature specification", "mend `constraint`"),
+        (FAILED + "Requested time limit is invalid (missing or exceeds some limit)", "mend `time`"),
+        ("Invalid --time specification", "mend `time`"),
+        (
+            "Memory specification can not be satisfied; " + FAILED + "Node count specification invalid",
+            "mend or lower",
+        ),
+        (FAILED + "Memory required by task is not available", "mend or lower `memory`"),
+        ("Invalid --mem specification", "mend or lower `memory`"),
+        (FAILED + "Requested node configuration is not available", "no node has all that: lower `memory`"),
+        (FAILED + "More processors requested than permitted", "no node has all that: lower `memory`"),
+        (FAILED + "Node count specification invalid", "lower --num_nodes"),
+        (FAILED + "Requested reservation is invalid", "mend the reservation under `sbatch`"),
+        (FAILED + "Job dependency problem", "the job before it is gone"),
+        (FAILED + "Access/permission denied", "mend `account` or `partition`, or ask"),
+        ("unrecognized option '--colour=red'", "mend `sbatch`"),
+        ("come back after lunch", "mend `sbatch` or the setting that it speaks of"),
+        ("it said nothing", "mend `sbatch` or the setting that it speaks of"),
+    ],
+)
+def test_a_refusal_says_what_to_change(record, said, advice):
+    sentence = refused(said, job_class(CPU))
+    assert sentence.startswith(f"Slurm refused a job of class cpu: {said}: {advice}")
+    named = sentence.endswith(f" (class cpu, {Path(record.script).parents[2]}/mine.yaml)")
+    assert named == ("`" in sentence)

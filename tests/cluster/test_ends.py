@@ -53,13 +53,26 @@ CASES: dict[str, dict] = {
         "command": HOLD,
         "settings": "cpu: {partition: nowhere}",
         "code": 2,
-        "said": r"^fangyan: Slurm refused a job of class cpu: .*Invalid partition name.*: mend the class in \S+\n$",
+        "said": r"^fangyan: Slurm refused a job of class cpu: .*Invalid partition name.*: mend `partition` "
+        r"\(class cpu, \S+/slurm.yaml\)\n$",
     },
     "more than a node has": {
         "command": HOLD,
         "settings": "cpu: {memory: 900G}",
         "code": 2,
-        "said": r"^fangyan: Slurm refused .*node configuration is not available",
+        "said": r"^fangyan: Slurm refused .*node configuration is not available: mend or lower `memory`",
+    },
+    "more tasks than an array has": {
+        "command": HOLD,
+        "options": ("--shards", "5000"),
+        "code": 2,
+        "said": r"^fangyan: Slurm refused .*Invalid job array specification: lower --nj, .*\(MaxArraySize\)\n$",
+    },
+    "a device that no node has": {
+        "command": HOLD,
+        "settings": "cpu: {gpus: 1, gres: 'tpu:{gpus}'}",
+        "code": 2,
+        "said": r"^fangyan: Slurm refused .*Invalid generic resource.*: mend `gres`, or lower `gpus` \(class cpu, ",
     },
     "a task of an array": {
         "command": ("sh", "-c", 'echo "$2"; [ "$1" != --shard ] || [ "$2" != 2/3 ] || exit 5', "sh"),

@@ -12,6 +12,17 @@ from fangyan import dump
 SHARDS = ("--shards", "3")
 
 
+def test_a_controller_that_is_away_is_waited_for(bench, slurm):
+    slurm.stop_controller()
+    run = bench.start("sh", "-c", "echo fine")
+    try:
+        assert run.stderr.readline() == "Slurm does not answer: asking again in 5 s\n"
+    finally:
+        slurm.start_controller()
+    _, err = run.communicate(timeout=180)
+    assert run.returncode == 0 and len(list(bench.folder.glob("exp/log/dump/*.sh"))) == 1, err
+
+
 def content(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 

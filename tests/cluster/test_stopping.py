@@ -1,5 +1,6 @@
 """Runs that are stopped while their job goes on: cancelled with them, or left and found again."""
 
+import os
 import re
 import signal
 import subprocess
@@ -7,6 +8,8 @@ import sys
 import time
 
 import pytest
+
+from fangyan.cluster.stopping import Interrupted, deaf, rest, stoppable
 
 SLEEP = ("sh", "-c", "echo working; sleep 100")
 
@@ -120,3 +123,10 @@ def test_a_job_whose_time_is_nearly_over_queues_again_and_goes_on(bench, slurm):
     assert run.returncode == 0, said
     assert "Restarts=1" in slurm.command("scontrol", "show", "job", job)
     assert log.read_text().startswith("working\n")  # the log was appended to
+
+
+def test_a_signal_that_is_held_back_ends_a_rest():
+    with stoppable(), pytest.raises(Interrupted) as stop, deaf():
+        os.kill(os.getpid(), signal.SIGTERM)
+        rest(1000, os.getppid())
+    assert stop.value.signal == signal.SIGTERM

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 
 from fangyan.cluster import records, scheduler
-from fangyan.cluster.classes import own_file
+from fangyan.cluster.ending import refused
 from fangyan.cluster.job import Job, jobs
 from fangyan.cluster.records import Record
 from fangyan.cluster.stopping import Interrupted, deaf, stoppable
@@ -35,8 +35,10 @@ def run(job: Job, tell: Callable[[str], None]) -> int:
             bad = watch(record, job.kind, tell)
         except Interrupted as stop:
             if record and stop.signal != signal.SIGHUP:
-                scheduler.cancel([record.id])
-                tell(f"job {record.id} ({job.name}) is cancelled")
+                done = (
+                    "is cancelled" if scheduler.cancel([record.id]) else "may run on: Slurm does not answer"
+                )
+                tell(f"job {record.id} ({job.name}) {done}")
             return 128 + stop.signal
     if bad and job.shards > 1:
         tasks = " ".join(ending.task for ending in bad)
@@ -54,11 +56,9 @@ def submit(job: Job, after: str, tell: Callable[[str], None]) -> str:
 def _submitted(job: Job, tell: Callable[[str], None], after: str = "") -> Record:
     job.folder.mkdir(parents=True, exist_ok=True)  # Slurm does not, and then there is no log
     try:
-        number = scheduler.submit(job.script, after)
-    except UserError as error:
-        raise UserError(
-            f"Slurm refused a job of class {job.kind.name}: {error}: mend the class in {own_file()}"
-        ) from None
+        number = scheduler.submit(job.script, f"{job.name}.{job.experiment}", after)
+    except scheduler.Refused as error:
+        raise UserError(refused(str(error), job.kind)) from None
     record = records.write(job.folder, job.name, number, job.script)
     tell(f"job {number} ({job.name}) is submitted: {record.log(record.tasks[0])}")
     return record

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from itertools import chain
 
 from fangyan.cluster.classes import JobClass, own_file
 from fangyan.cluster.records import Record, tail
@@ -29,6 +30,27 @@ HOPELESS = {
     r"launch failed requeued held": "ask who runs the cluster why it could not be started",
 }
 """Reasons (patterns) for which a job would wait for ever."""
+TOO_LARGE = HOPELESS["BadConstraints"]
+REFUSED = {
+    r"Invalid job array specification": "lower --nj, an array of this cluster has fewer tasks (MaxArraySize)",
+    r"Submit\w*Limit|\w+JobsLimit|job submit limit|job queue full": "lower --nj, or wait until other jobs have ended",
+    r"Invalid account": "mend `account`, or choose another `partition`",
+    r"[Pp]artition": "mend `partition`",
+    r"Invalid qos": "mend `qos`",
+    r"generic resource|\bGRES\b|\bgres\b": "mend `gres`, or lower `gpus`",
+    r"Invalid feature": "mend `constraint`",
+    r"[Tt]ime limit|--time": "mend `time`",
+    r"[Mm]emory|--mem": "mend or lower `memory`",
+    r"node configuration is not available|More processors requested": TOO_LARGE,
+    r"[Nn]ode count|number of nodes": "lower --num_nodes",
+    r"reservation": "mend the reservation under `sbatch`",
+    r"[Dd]ependency": "the job before it is gone: see its log",
+    r"permission denied": "mend `account` or `partition`, or ask who runs the cluster to be let in",
+    r"option|Invalid directive|Invalid argument|wckey": "mend `sbatch`",
+    r"": "mend `sbatch` or the setting that it speaks of",
+}
+"""What sbatch says of a job that it does not take (patterns; slurm_errno.c, sbatch.c): the first that is found counts.
+Some sites have it followed by a reason as in `HOPELESS`, which says more."""
 TOO_MUCH_MEMORY = re.compile(r"oom[-_ ]?kill|exceeded (job )?memory limit", re.I)
 
 
@@ -76,14 +98,29 @@ def ended(record: Record, kind: JobClass, task: str, code: int | None, standing:
     return Ending(task, 1 if advice or not code else code, sentence)
 
 
+def refused(said: str, kind: JobClass) -> str:
+    """Why Slurm takes no job of this class, by what it said, and what to change."""
+    reasons = (advice for word in re.findall(r"\w+", said) if (advice := _hopeless(word)))
+    refusals = (advice for pattern, advice in REFUSED.items() if re.search(pattern, said))
+    return f"Slurm refused a job of class {kind.name}: {said}: {_where(next(chain(reasons, refusals)), kind)}"
+
+
+def _hopeless(reason: str) -> str:
+    """What to change about a job with this reason; nothing if there is hope."""
+    return next((advice for pattern, advice in HOPELESS.items() if re.fullmatch(pattern, reason)), "")
+
+
 def hopeless(record: Record, kind: JobClass, task: str, reason: str) -> Ending | None:
     """The end of a job that would wait for ever for this reason; None if there is hope."""
-    for pattern, advice in HOPELESS.items():
-        if re.fullmatch(pattern, reason):
-            file = f" (class {kind.name}, {own_file()})" if "`" in advice else ""
-            return Ending(
-                task,
-                1,
-                f"job {task} ({record.name}) can never start, {reason}: {advice}{file}; it is cancelled",
-            )
-    return None
+    advice = _hopeless(reason)
+    if not advice:
+        return None
+    sentence = (
+        f"job {task} ({record.name}) can never start, {reason}: {_where(advice, kind)}; it is cancelled"
+    )
+    return Ending(task, 1, sentence)
+
+
+def _where(advice: str, kind: JobClass) -> str:
+    """The advice and, where it speaks of a setting, the class and file in which that is."""
+    return f"{advice} (class {kind.name}, {own_file()})" if "`" in advice else advice

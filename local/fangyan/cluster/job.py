@@ -33,6 +33,11 @@ class Job:
     tasks: int = 1
 
     @property
+    def experiment(self) -> str:
+        """The name of its experiment folder, for squeue."""
+        return self.folder.parent.parent.name
+
+    @property
     def script(self) -> str:
         """The job script, whole."""
         ranks = self.nodes * self.tasks > 1
@@ -61,7 +66,7 @@ class Job:
             ".%A_%a.log" if self.shards > 1 else ".%j.log"
         )
         options = {
-            "job-name": f"{self.name}.{self.folder.parent.parent.name}",  # of which experiment, for squeue
+            "job-name": f"{self.name}.{self.experiment}",
             "output": log,
             "open-mode": "append",
             "export": "ALL",

@@ -1,12 +1,20 @@
-"""Slurm as it is asked and what it answers: sbatch, squeue, scontrol, sacct, scancel."""
+"""Slurm as it is asked and what it answers: sbatch, squeue, scontrol, sacct, scancel.
+
+Answers are told apart by what they mean: a refusal stands, silence is asked again. What sites write around an answer,
+on stdout too, is passed over.
+"""
 
 import os
 import re
+import secrets
 import shutil
 import subprocess
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
+from fangyan.cluster.stopping import Interrupted, rest
 from fangyan.errors import UserError
 
 LIVE = frozenset(
@@ -15,6 +23,25 @@ LIVE = frozenset(
 )
 """States of jobs that have not ended."""
 FIELDS = "%i|%T|%r|%N"
+QUEUED = re.compile(r"^(\d+(?:_[^|\s]+)?)\|([A-Z_]+)\|(.*)\|([^|\r\n]*?)\s*$", re.M)
+"""A line of squeue in the form of `FIELDS`."""
+KEPT = re.compile(r"^([A-Z_]+)[^|\n]*\|([^|\n]*)\|([^|\n]*)\|([\d:]*)\s*$", re.M)
+"""A line of sacct: the state, which may be followed by who did it ("CANCELLED by 1000"), reason, nodes, exit code."""
+JOB = re.compile(r"^(?:Submitted batch job )?(\d+)(?:;\S+| on cluster \S+)?\s*$", re.M)
+"""The line of sbatch with the id of a job, and of a cluster where there are several."""
+TRANSIENT = re.compile(
+    "Unable to contact slurm controller|Socket timed out|Zero Bytes were transmitted|in standby mode"
+    "|Communication (connection|shutdown) failure|Message (send|receive) failure"
+    "|Connection (refused|reset|timed out)|Resource temporarily unavailable|not responding"
+    "|(sleeping and|disabled,) retrying|temporarily unable|Unable to create job record, try again",
+    re.I,
+)
+"""What Slurm says (slurm_errno.c, sbatch.c) when it may answer later: restarting, cut off or too busy."""
+WAITS = (5, 10, 20, 40, 60, 60, 60)
+"""Seconds before it is asked again: longer than a restart of the controller takes, and than it waits for an answer."""
+BRIEFLY = WAITS[:2]
+"""Where a run can go on without the answer."""
+SILENT = "Slurm does not answer, asked again for minutes"
 
 
 @dataclass(frozen=True)
@@ -36,22 +63,61 @@ class Standing:
         return f"{self.state}, {self.reason}" if waits else self.state
 
 
+class Refused(UserError):
+    """Slurm takes no such job; the message is what it said."""
+
+    def __init__(self, said: str):
+        errors = re.findall(r"^sbatch: (?:error: )?(.+?)\s*$", said, re.M) or said.strip().splitlines()[-1:]
+        super().__init__("; ".join(errors) or "it said nothing")
+
+
 def installed() -> bool:
     """Whether there is a Slurm to ask."""
     return shutil.which("sbatch") is not None
 
 
-def submit(script: str, after: str = "") -> str:
+def submit(script: str, name: str, after: str = "") -> str:
     """The id of the job that was submitted, to start when the job ``after`` has ended well.
 
-    Signals to our process group do not reach sbatch: whether a job was submitted is always known.
+    Where Slurm does not answer it is tried again for some minutes. A job may be accepted though nobody was told, so it
+    is called ``name`` and a mark of its own, by which it is looked for before each new try. Signals to our process
+    group do not reach sbatch. `Refused` with what Slurm said; `UserError` where it stayed silent.
     """
+    mark = f"{name}.{secrets.token_hex(4)}"
     dependency = [f"--dependency=afterok:{after}", "--kill-on-invalid-dep=yes"] if after else []
-    answer = _ask(["sbatch", "--parsable", *dependency], script)
-    if answer.returncode:
-        said = answer.stderr.strip().splitlines() or ["it said nothing"]
-        raise UserError(said[-1].removeprefix("sbatch: error: "))
-    return answer.stdout.strip().split(";")[0]
+    command = ["sbatch", "--parsable", f"--job-name={mark}", *dependency]
+    number = _submit(command, script)
+    try:
+        for wait in WAITS:
+            if number:
+                return number
+            _pause(wait)
+            there = _named(mark)
+            number = _submit(command, script) if there == "" else there
+    except (Interrupted, KeyboardInterrupt):
+        _ask(["scancel", f"--name={mark}"])
+        raise
+    if number:
+        return number
+    raise UserError(f"{SILENT}: before you run again see whether `squeue --name={mark}` shows a job")
+
+
+def _submit(command: list[str], script: str) -> str | None:
+    """The id of the job, None where it is not known whether there is one; `Refused` where there is none."""
+    answer = _ask(command, script)
+    number = JOB.findall(answer.stdout)
+    if number and not answer.returncode:
+        return number[-1]
+    if not answer.returncode or TRANSIENT.search(answer.stderr):
+        return None
+    raise Refused(answer.stderr)
+
+
+def _named(mark: str) -> str | None:
+    """The id of the job with this name, nothing if there is none, None if Slurm is silent."""
+    answer = _ask(["squeue", "--noheader", "--states=all", f"--user={os.getuid()}", "--format=%F|%j"])
+    found = re.findall(rf"^(\d+)\|{re.escape(mark)}\s*$", answer.stdout, re.M)
+    return None if answer.returncode else "".join(found[:1])
 
 
 def standings(job: str) -> dict[str, Standing] | None:
@@ -60,41 +126,73 @@ def standings(job: str) -> dict[str, Standing] | None:
 
 
 def mine() -> dict[str, Standing]:
-    """The jobs of this user that have not ended, by id; tasks of arrays one by one."""
-    return (_queue(f"--user={os.getuid()}") or {}) if installed() else {}
+    """The jobs of this user that have not ended, by id; tasks of arrays one by one. `UserError` if Slurm is silent."""
+    if not installed():
+        return {}
+    found = _patiently(partial(_queue, f"--user={os.getuid()}"), WAITS)
+    if found is None:
+        raise UserError(f"{SILENT}: which jobs run is not known, try again later")
+    return found
 
 
 def end_of(task: str) -> Standing | None:
     """How a job or task ended, asked of scontrol, then of sacct where it is kept; None if neither knows."""
-    shown = _ask(["scontrol", "--oneliner", "show", "job", task]).stdout
-    fields = dict(re.findall(r"(\w+)=(\S*)", shown))
+    fields = dict(re.findall(r"(\w+)=(\S*)", _said("scontrol", "--oneliner", "show", "job", task)))
     if "JobState" in fields:
         return Standing(fields["JobState"], fields["Reason"], fields.get("NodeList", ""), fields["ExitCode"])
     form = "--format=State,Reason,NodeList,ExitCode"
-    kept = _ask(["sacct", "--noheader", "--parsable2", "--allocations", f"--jobs={task}", form]).stdout
-    if not kept.strip():
-        return None
-    state, *rest = kept.splitlines()[-1].split("|")
-    return Standing(state.split()[0], *rest)  # "CANCELLED by 1000"
+    kept = KEPT.findall(_said("sacct", "--noheader", "--parsable2", "--allocations", f"--jobs={task}", form))
+    return Standing(*kept[-1]) if kept else None
 
 
-def cancel(jobs: Sequence[str]) -> None:
-    """Nothing; the jobs are cancelled, as far as they have not ended."""
-    _ask(["scancel", *jobs])
+def cancel(jobs: Sequence[str]) -> bool:
+    """Whether Slurm was told to cancel the jobs, as far as they have not ended."""
+    return _patiently(partial(_heard, "scancel", *jobs), BRIEFLY) is not None
 
 
 def _queue(*which: str) -> dict[str, Standing] | None:
     answer = _ask(["squeue", "--noheader", "--array", f"--format={FIELDS}", *which])
     if answer.returncode and "Invalid job id" not in answer.stderr:
         return None
-    lines = (line.split("|") for line in answer.stdout.splitlines())
-    return {task: Standing(state, reason, nodes) for task, state, reason, nodes in lines}
+    return {
+        task: Standing(state, reason, nodes) for task, state, reason, nodes in QUEUED.findall(answer.stdout)
+    }
+
+
+def _said(*words: str) -> str:
+    """What a command says on stdout; nothing where Slurm stays silent."""
+    return _patiently(partial(_heard, *words), BRIEFLY) or ""
+
+
+def _heard(*words: str) -> str | None:
+    """What a command says on stdout, None where Slurm does not answer it."""
+    answer = _ask(list(words))
+    return None if answer.returncode and TRANSIENT.search(answer.stderr) else answer.stdout
+
+
+def _patiently[T](ask: Callable[[], T | None], waits: Sequence[int]) -> T | None:
+    """What ``ask`` gives, asked again after each of the ``waits`` as long as that is None."""
+    found = ask()
+    for wait in waits:
+        if found is not None:
+            break
+        _pause(wait)
+        found = ask()
+    return found
+
+
+def _pause(seconds: int) -> None:
+    """Nothing, after so long; `Interrupted` as `rest`, also by a signal that `deaf` holds back."""
+    print(f"Slurm does not answer: asking again in {seconds} s", file=sys.stderr)
+    rest(seconds, os.getppid())
 
 
 def _ask(words: list[str], given: str = "") -> subprocess.CompletedProcess[str]:
+    form = {"encoding": "utf-8", "errors": "replace"}  # a banner may be in any, whatever ours is
     try:
-        return subprocess.run(words, input=given, capture_output=True, text=True, start_new_session=True)
-    except FileNotFoundError:
+        return subprocess.run(words, input=given, capture_output=True, start_new_session=True, **form)
+    except (FileNotFoundError, PermissionError) as error:
         if words[0] == "sacct":
             return subprocess.CompletedProcess(words, 127, "", "")
-        raise UserError(f"{words[0]}: not found: --backend slurm needs the commands of Slurm here") from None
+        why = "not found" if isinstance(error, FileNotFoundError) else "not ours to run"
+        raise UserError(f"{words[0]}: {why}: --backend slurm needs the commands of Slurm here") from None

@@ -49,9 +49,14 @@ def deaf() -> Iterator[None]:
 
 
 def rest(seconds: float, parent: int) -> None:
-    """Nothing, after so long; `Interrupted` as by SIGTERM once ``parent`` is our parent no more."""
+    """Nothing, after so long; `Interrupted` as by SIGTERM once ``parent`` is our parent no more.
+
+    Where `deaf` holds a signal back, `Interrupted` by that.
+    """
     until = time.monotonic() + seconds
     while time.monotonic() < until:
+        if held := signal.sigpending() & {*SIGNALS}:
+            raise Interrupted(min(held))
         if os.getppid() != parent:
             time.sleep(STEP)  # a lost terminal ends both of us, and its signal says so
             raise Interrupted(signal.SIGTERM)
