@@ -227,6 +227,13 @@ def test_one_against_many_does_not_round_more_with_length():
             assert (scores - 1).abs().max() < TIE / 2 and scores.max() <= 1
 
 
+@settings(deadline=None, max_examples=30)
+@given(sequences, sequences, st.integers(1, 1000), st.integers(1, 1000))
+def test_saying_every_frame_again_changes_nothing(a, b, times, others):
+    found = seqsim(np.repeat(a, times, 0), np.repeat(b, others, 0))
+    assert found[:2] == pytest.approx(seqsim(a, b)[:2], abs=TIE / 2)
+
+
 A, B = (np.random.default_rng(n).standard_normal((n + 5, 4)) for n in (1, 2))
 
 
