@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from fangyan.alignment import Span
 from fangyan.errors import DataError
-from fangyan.explain.comparison import Heard, characters, compare
+from fangyan.explain.comparison import Heard, Side, characters, compare
 from fangyan.seqsim import seqsim
 
 X, Y, BETWEEN = [1.0, 0.0], [0.0, 1.0], [3.0, 4.0]  # cosines of the last: 0.6 with X, 0.8 with Y
@@ -70,3 +70,18 @@ def test_contributions_add_up_to_precision_and_recall_and_all_is_seqsim(a, b):
         assert sum(c.contribution for c in characters(side, other)) == pytest.approx(score, abs=1e-5)
         assert side.score == pytest.approx(score, abs=1e-5)
     assert found.f1 == pytest.approx(wanted.f1, abs=1e-4)
+
+
+def test_contributions_add_up_in_long_utterances_too():
+    frames = 20_000
+    long = Heard("a", np.ones((frames, 1), np.float32))
+    side = Side(long, np.full(frames, 0.1, np.float32), np.zeros(frames, int))
+    parts = [Span(0, 7), Span(7, 12_345), Span(12_345, frames)]
+    assert side.score == pytest.approx(float(np.float32(0.1)), abs=1e-12)
+    assert sum(map(side.contribution, parts)) == pytest.approx(side.score, abs=1e-12)
+
+
+def test_frames_to_compare_may_be_views_and_never_match_better_than_themselves():
+    frames = np.random.default_rng(0).standard_normal((40, 96))[::-1]
+    found = compare(Heard("a", frames), Heard("b", 2 * frames.astype(">f8")))
+    assert found.cosines.max() <= 1 and found.f1 == pytest.approx(1, abs=1e-6) and found.f1 <= 1
