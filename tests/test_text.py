@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from fangyan.errors import UserError
 from fangyan.files import ROOT, read_table
-from fangyan.text import NormalForm, is_han, normalise, simplified, spoken
+from fangyan.text import NormalForm, has_words, is_han, normalise, removals, removed, simplified, spoken
 
 LATIN = NormalForm(latin=True)
 
@@ -165,3 +165,39 @@ def test_marks_and_brackets_in_any_order_are_normalised_once(text, form):
     once = normalise(text, form)
     assert normalise(once, form) == once
     assert not set(once) & set(",.<>[]()-%") and once == once.strip()
+
+
+@pytest.mark.parametrize(
+    ("raw", "kinds"),
+    [
+        ("在 19 世纪，20！", {"digits": 4}),
+        ("OK，tâi-lô p̄h 好", {"Latin letters": 9}),
+        ("我\ue000あ们", {"characters of private use": 1, "other letters": 1}),
+        ("<SPOKEN_NOISE> 好（tsia̍h） [LAUGHTER] … ♪ 😀", {}),
+    ],
+)
+def test_what_was_spoken_and_is_removed_is_counted_by_its_kind(raw, kinds):
+    assert removed(raw) == kinds
+
+
+def test_what_a_form_keeps_is_not_counted():
+    assert not removed("2018年 OK", NormalForm(latin=True, digits="kept"))
+    assert removed("2018年 OK", NormalForm(digits="spoken")) == {"Latin letters": 2}
+
+
+def test_removals_say_how_many_which_and_what_to_choose():
+    lines = removals({"a": "好", "b": "3 个", "c": "4 个"})
+    assert lines == [
+        "2 of 3 transcripts hold digits, which the form leaves out, such as b (3 个): "
+        "choose digits=spoken or digits=kept where they were read out"
+    ]
+
+
+@pytest.mark.parametrize("text", ["好", "119", "Hello", "Pha̍k-fa-sṳ", "①"])
+def test_some_form_keeps_words(text):
+    assert has_words(text)
+
+
+@pytest.mark.parametrize("text", ["", "…！", "<NOISE> [LAUGHTER]", "♪", "\u200b"])
+def test_no_form_keeps_what_is_no_word(text):
+    assert not has_words(text)

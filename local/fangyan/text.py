@@ -8,7 +8,8 @@ same `NormalForm`. Characters of a variety's own (佢 哋 冇 𠊎) have no simp
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -71,6 +72,14 @@ class NormalForm:
 
 
 DEFAULT = NormalForm()
+WIDEST = NormalForm(latin=True, digits="kept", script="kept")
+REMEDIES = {
+    "digits": "choose digits=spoken or digits=kept where they were read out",
+    "Latin letters": "choose latin=true where they were read out",
+    "characters of private use": "write the characters of Unicode in their place",
+    "other letters": "no form keeps them; write them in Han or Latin where they were read out",
+}
+"""Kind of what a form may leave out though it was spoken -> what to do."""
 
 
 def normalise(text: str, form: NormalForm = DEFAULT) -> str:
@@ -78,9 +87,40 @@ def normalise(text: str, form: NormalForm = DEFAULT) -> str:
 
     Normalising again changes nothing, but for 薴, which OpenCC simplifies in two steps.
     """
-    plain = spoken(unmarked(text)) if form.digits == "spoken" else unmarked(text)
-    kept = BETWEEN_HAN.sub("", " ".join(_kept(form.latin, form.digits == "kept").findall(plain.lower())))
+    kept = BETWEEN_HAN.sub("", " ".join(_kept(form).findall(_readable(text, form))))
     return _converter(form.script, form.variants)(kept)
+
+
+def removed(text: str, form: NormalForm = DEFAULT) -> Counter[str]:
+    """Kind of `REMEDIES` -> the number of characters that were spoken and that the form leaves out.
+
+    Punctuation, symbols and what `unmarked` takes out are no speech and do not count; a mark counts with its letter.
+    """
+    return Counter(filter(None, map(_kind, _kept(form).sub("", _readable(text, form)))))
+
+
+def removals(texts: Mapping[str, str], form: NormalForm = DEFAULT) -> list[str]:
+    """One line a kind that the form removes from some of ``texts`` (utterance id -> transcript), to be printed:
+
+    ``12 of 240 transcripts hold digits, which the form leaves out, such as s1-a (在 19 世纪): see digits=spoken``.
+    """
+    examples: dict[str, str] = {}
+    counts: Counter[str] = Counter()
+    for key, text in texts.items():
+        for kind in removed(text, form):
+            counts[kind] += 1
+            examples.setdefault(kind, f"{key} ({text})")
+    return [
+        f"{counts[kind]} of {len(texts)} transcripts hold {kind}, which the form leaves out, "
+        f"such as {examples[kind]}: {remedy}"
+        for kind, remedy in REMEDIES.items()
+        if kind in counts
+    ]
+
+
+def has_words(text: str) -> bool:
+    """Whether some form leaves anything of a transcript: a Han character, a Latin letter or a digit."""
+    return bool(_kept(WIDEST).search(unmarked(text).lower()))
 
 
 def unmarked(text: str) -> str:
@@ -114,6 +154,7 @@ def _ranges(blocks: tuple[tuple[int, int], ...]) -> str:
     return "".join(f"{chr(first)}-{chr(last)}" for first, last in blocks)
 
 
+LATIN_CHARACTER = re.compile(f"[{_ranges(LATIN)}]")
 ANNOTATION = re.compile(rf"<[^<>]*>|\[[^][]*\]|\((?=[^()]*[{_ranges(LATIN)}])[^(){_ranges(HAN)}]*\)")
 THOUSANDS = re.compile("(?<=[0-9]),(?=[0-9]{3}(?![0-9]))")
 ONE_BY_ONE = re.compile("(?<![0-9.])(?:0[0-9]+|[0-9]{4}(?=年)|[0-9]{9,})")
@@ -121,10 +162,26 @@ NUMBER = re.compile(r"([0-9]+(?:\.[0-9]{1,8})?)(%?)")
 BETWEEN_HAN = re.compile(rf"(?<=[{_ranges(HAN)}]) | (?=[{_ranges(HAN)}])")
 
 
+def _readable(text: str, form: NormalForm) -> str:
+    return (spoken(unmarked(text)) if form.digits == "spoken" else unmarked(text)).lower()
+
+
+def _kind(char: str) -> str:
+    """The kind of `REMEDIES` that a character is of; empty where it stands for no speech of its own."""
+    category = unicodedata.category(char)
+    if category[0] == "N":
+        return "digits"
+    if category in ("Co", "Cn"):
+        return "characters of private use"
+    if category[0] != "L":
+        return ""
+    return "Latin letters" if LATIN_CHARACTER.match(char) else "other letters"
+
+
 @cache
-def _kept(latin: bool, digits: bool) -> re.Pattern[str]:
+def _kept(form: NormalForm) -> re.Pattern[str]:
     """Runs of Han characters, and of what else is kept; an apostrophe within a word belongs to it."""
-    others = _ranges(LATIN) * latin + "0-9" * digits
+    others = _ranges(LATIN) * form.latin + "0-9" * (form.digits == "kept")
     words = rf"|[{others}]+(?:'[{others}]+)*" if others else ""
     return re.compile(rf"[{_ranges(HAN)}]+{words}")
 
