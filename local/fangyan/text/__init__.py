@@ -3,18 +3,19 @@
 In this order: NFKC; annotations out (``<SPOKEN_NOISE>``, ``[LAUGHTER]``, a romanisation in brackets as in 食飯
 (tsia̍h-pn̄g)); digits spoken, if so chosen; what the form keeps, so that punctuation and spaces go; one script; one
 character for a word, if so chosen. Reference and hypothesis of a CER and what a model learns to write pass through the
-same `NormalForm`. Characters of a variety's own (佢 哋 冇 𠊎) have no simplified form and stay.
+same `NormalForm`. Characters of a variety's own (佢 哋 冇 𠊎 𨋢) stay.
 """
 
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
 from fangyan.errors import UserError
-from fangyan.files import ROOT, read_table
+from fangyan.text.script import converter
+from fangyan.text.script import simplified as simplified
 
 HAN = (
     (0x3007, 0x3007),  # 〇
@@ -49,8 +50,8 @@ class NormalForm:
     """What is left of a transcript; by default Han characters in simplified script.
 
     ``latin``: Latin words too, in lower case, parted from one another by a space. ``digits``: dropped, kept or spoken,
-    as Han numerals (`spoken`). ``script``: t2s or s2t, conversions of OpenCC, or kept as it is. ``variants``: in place
-    of a character of ``conf/variants.tsv`` the standard one.
+    as Han numerals (`spoken`). ``script``: t2s or s2t, to simplified or traditional (`text.script`), or kept as it is.
+    ``variants``: in place of a character of ``conf/variants.tsv`` the standard one.
     """
 
     latin: bool = False
@@ -85,10 +86,10 @@ REMEDIES = {
 def normalise(text: str, form: NormalForm = DEFAULT) -> str:
     """A transcript in a normal form; empty where nothing of it is left.
 
-    Normalising again changes nothing, but for 薴, which OpenCC simplifies in two steps.
+    Normalising again changes nothing.
     """
     kept = BETWEEN_HAN.sub("", " ".join(_kept(form).findall(_readable(text, form))))
-    return _converter(form.script, form.variants)(kept)
+    return converter(form.script, form.variants)(kept)
 
 
 def removed(text: str, form: NormalForm = DEFAULT) -> Counter[str]:
@@ -145,11 +146,6 @@ def is_han(char: str) -> bool:
     return any(first <= ord(char) <= last for first, last in HAN)
 
 
-def simplified(text: str) -> str:
-    """``text`` with its traditional Han characters made simplified (OpenCC t2s); the rest stays as it is."""
-    return _converter("t2s", False)(text)
-
-
 def _ranges(blocks: tuple[tuple[int, int], ...]) -> str:
     return "".join(f"{chr(first)}-{chr(last)}" for first, last in blocks)
 
@@ -184,16 +180,3 @@ def _kept(form: NormalForm) -> re.Pattern[str]:
     others = _ranges(LATIN) * form.latin + "0-9" * (form.digits == "kept")
     words = rf"|[{others}]+(?:'[{others}]+)*" if others else ""
     return re.compile(rf"[{_ranges(HAN)}]+{words}")
-
-
-@cache
-def _converter(script: str, variants: bool) -> Callable[[str], str]:
-    """Text -> text in one script, and with one character for a word where ``variants``."""
-    from opencc import OpenCC
-
-    convert = str if script == "kept" else OpenCC(script).convert
-    if not variants:
-        return convert
-    rows = read_table(ROOT / "conf" / "variants.tsv")
-    table = str.maketrans({convert(row["variant"]): convert(row["standard"]) for row in rows})
-    return lambda text: convert(text).translate(table)
