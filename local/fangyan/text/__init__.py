@@ -1,9 +1,10 @@
 """Transcripts in the one normal form in which they are learnt and compared.
 
-In this order: NFKC; annotations out (``<SPOKEN_NOISE>``, ``[LAUGHTER]``, a romanisation in brackets as in 食飯
-(tsia̍h-pn̄g)); digits spoken, if so chosen; what the form keeps, so that punctuation and spaces go; one script; one
-character for a word, if so chosen. Reference and hypothesis of a CER and what a model learns to write pass through the
-same `NormalForm`. Characters of a variety's own (佢 哋 冇 𠊎 𨋢) stay.
+In this order: plain characters (`text.characters`: NFKC and more); annotations out (``<SPOKEN_NOISE>``,
+``[LAUGHTER]``, a romanisation in brackets as in 食飯 (tsia̍h-pn̄g)); digits spoken (`text.numerals`), if so chosen; what
+the form keeps, so that punctuation and spaces go; one script (`text.script`); one character for a word, if so chosen.
+Reference and hypothesis of a CER and what a model learns to write pass through the same `NormalForm`. Characters of a
+variety's own (佢 哋 冇 𠊎 𨋢) stay.
 """
 
 import re
@@ -14,26 +15,11 @@ from dataclasses import dataclass
 from functools import cache
 
 from fangyan.errors import UserError
+from fangyan.text.characters import HAN, LATIN, plain, ranges, zeros
+from fangyan.text.characters import is_han as is_han
+from fangyan.text.numerals import spoken
 from fangyan.text.script import converter
 from fangyan.text.script import simplified as simplified
-
-HAN = (
-    (0x3007, 0x3007),  # 〇
-    (0x3400, 0x4DBF),  # extension A
-    (0x4E00, 0x9FFF),  # the basic block
-    (0xF900, 0xFAFF),  # compatibility ideographs (what NFKC leaves of them)
-    (0x20000, 0x323AF),  # extensions B to H: 𠊎 and many other dialect characters
-)
-LATIN = (
-    (0x41, 0x5A),
-    (0x61, 0x7A),
-    (0xC0, 0xD6),
-    (0xD8, 0xF6),
-    (0xF8, 0x24F),
-    (0x300, 0x36F),
-    (0x1E00, 0x1EFF),
-)
-"""Letters and the marks that combine with them: tâi-lô and Pha̍k-fa-sṳ need both."""
 
 TRUTH = {"false": False, "true": True}
 CHOICES = {
@@ -125,51 +111,29 @@ def has_words(text: str) -> bool:
 
 
 def unmarked(text: str) -> str:
-    """``text`` in NFKC without what was not said: annotations and romanisations in brackets."""
-    return ANNOTATION.sub(" ", unicodedata.normalize("NFKC", text).replace("’", "'"))
+    """``text``, `plain`, without what was not said: annotations and romanisations in brackets."""
+    return ANNOTATION.sub(" ", plain(text).replace("’", "'"))
 
 
-def spoken(text: str) -> str:
-    """``text`` with its digits as they are read out in Han (cn2an): 3.5 三点五, 50% 百分之五十, 2018年 二零一八年.
-
-    One by one are read four digits before 年, what starts with 0, and what is longer than 8 digits, such as a telephone
-    number. What only the speaker knows stays open: 2 as 两, other years, the time of day, units.
-    """
-    from cn2an import an2cn
-
-    text = ONE_BY_ONE.sub(lambda match: an2cn(match[0], "direct"), THOUSANDS.sub("", text))
-    return NUMBER.sub(lambda match: "百分之" * bool(match[2]) + an2cn(match[1]), text)
-
-
-def is_han(char: str) -> bool:
-    """Whether one character is a Han ideograph."""
-    return any(first <= ord(char) <= last for first, last in HAN)
-
-
-def _ranges(blocks: tuple[tuple[int, int], ...]) -> str:
-    return "".join(f"{chr(first)}-{chr(last)}" for first, last in blocks)
-
-
-LATIN_CHARACTER = re.compile(f"[{_ranges(LATIN)}]")
-ANNOTATION = re.compile(rf"<[^<>]*>|\[[^][]*\]|\((?=[^()]*[{_ranges(LATIN)}])[^(){_ranges(HAN)}]*\)")
-THOUSANDS = re.compile("(?<=[0-9]),(?=[0-9]{3}(?![0-9]))")
-ONE_BY_ONE = re.compile("(?<![0-9.])(?:0[0-9]+|[0-9]{4}(?=年)|[0-9]{9,})")
-NUMBER = re.compile(r"([0-9]+(?:\.[0-9]{1,8})?)(%?)")
-BETWEEN_HAN = re.compile(rf"(?<=[{_ranges(HAN)}]) | (?=[{_ranges(HAN)}])")
+LATIN_CHARACTER = re.compile(f"[{ranges(LATIN)}]")
+ANNOTATION = re.compile(rf"<[^<>]*>|\[[^][]*\]|\((?=[^()]*[{ranges(LATIN)}])[^(){ranges(HAN)}]*\)")
+BETWEEN_HAN = re.compile(rf"(?<=[{ranges(HAN)}]) | (?=[{ranges(HAN)}])")
 
 
 def _readable(text: str, form: NormalForm) -> str:
-    return (spoken(unmarked(text)) if form.digits == "spoken" else unmarked(text)).lower()
+    """What is to be read, in lower case; 0 and O within a number in Han are its zeros unless the form keeps them."""
+    read = spoken(unmarked(text)) if form.digits == "spoken" else unmarked(text)
+    return zeros(read.lower(), "0" * (form.digits == "dropped") + "o" * (not form.latin))
 
 
 def _kind(char: str) -> str:
     """The kind of `REMEDIES` that a character is of; empty where it stands for no speech of its own."""
     category = unicodedata.category(char)
-    if category[0] == "N":
+    if char in "0123456789":
         return "digits"
     if category in ("Co", "Cn"):
         return "characters of private use"
-    if category[0] != "L":
+    if category[0] not in "LN":
         return ""
     return "Latin letters" if LATIN_CHARACTER.match(char) else "other letters"
 
@@ -177,6 +141,6 @@ def _kind(char: str) -> str:
 @cache
 def _kept(form: NormalForm) -> re.Pattern[str]:
     """Runs of Han characters, and of what else is kept; an apostrophe within a word belongs to it."""
-    others = _ranges(LATIN) * form.latin + "0-9" * (form.digits == "kept")
+    others = ranges(LATIN) * form.latin + "0-9" * (form.digits == "kept")
     words = rf"|[{others}]+(?:'[{others}]+)*" if others else ""
-    return re.compile(rf"[{_ranges(HAN)}]+{words}")
+    return re.compile(rf"[{ranges(HAN)}]+{words}")
