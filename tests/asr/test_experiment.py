@@ -2,8 +2,10 @@ import json
 from dataclasses import replace
 
 import pytest
+from click.testing import CliRunner
 
 from fangyan import datadir
+from fangyan.__main__ import cli
 from fangyan.asr.experiment import Experiment, targets, write_tokens
 from fangyan.datadir import Utterance
 from fangyan.errors import DataError, UserError
@@ -49,6 +51,21 @@ def test_the_form_chooses_what_is_written_down(data, tmp_path):
     assert write_tokens(data, "text", out, latin) and not write_tokens(data, "text", out, latin)
     tokens = (out / "tokens.txt").read_text().splitlines()
     assert sorted(tokens[2:-1]) == ["<space>", "k", "o", "我"]
+
+
+def test_tokens_tell_what_the_form_leaves_out_of_how_many(data, tmp_path):
+    (data / "text").write_text("u0 我有 3 个\nu1 我吃，OK\n")
+    command = ["tokens", "--data", str(data), "--target", "text", "--out", str(tmp_path / "tokens")]
+    told = CliRunner().invoke(cli, command).output.splitlines()
+    assert told == [
+        f"{tmp_path / 'tokens'}: written",
+        f"{data / 'text'}: 1 of 2 transcripts hold digits, which the form leaves out, such as u0 (我有 3 个): "
+        "choose digits=spoken or digits=kept where they were read out",
+        f"{data / 'text'}: 1 of 2 transcripts hold Latin letters, which the form leaves out, such as u1 (我吃，OK): "
+        "choose latin=true where they were read out",
+    ]
+    told = CliRunner().invoke(cli, [*command, "--text_form", "latin=true digits=spoken"]).output.splitlines()
+    assert told == [f"{tmp_path / 'tokens'}: written"]
 
 
 def test_token_lists_of_the_default_form_stay_finished_without_a_word_on_it(data, tmp_path):

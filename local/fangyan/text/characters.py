@@ -48,7 +48,7 @@ def plain(text: str) -> str:
         return text
     text = SUPERSCRIPT.sub(r"^\g<0>", INVISIBLE.sub("", text))
     text = unicodedata.normalize("NFKC", ENCLOSED.sub(_number, text)).translate(ALIKE)
-    return REPEATED.sub(lambda match: match[1] * len(match[0]), ZEROS.sub(_zeros, text))
+    return ZEROS.sub(_zeros, REPEATED.sub(lambda match: match[1] * len(match[0]), text))
 
 
 def zeros(text: str, letters: str) -> str:
@@ -80,7 +80,7 @@ ENCLOSED = re.compile("[¼-¾⅐-⅟↉①-⒛⓪-⓿❶-➓㉑-㉟㊱-㋋㍘-�
 """Numbers in one character: fractions, in circles, with a full stop, months, hours, days."""
 NUMERALS = "〇一二三四五六七八九零"
 ZEROS = re.compile(f"(?<=[{NUMERALS}])[○◯]+|[○◯]+(?=[{NUMERALS}])")
-REPEATED = re.compile(rf"([{ranges(HAN)}])[々〻]+")
+REPEATED = re.compile(rf"([○◯{ranges(HAN)}])[々〻]+")
 ALIKE = str.maketrans(
     "⺁⺂⺃⺄⺅⺆⺇⺈⺉⺊⺋⺌⺍⺎⺏⺐⺑⺒⺓⺔⺕⺖⺗⺘⺙⺛⺜⺝⺞⺠⺡⺢⺣⺤⺥⺦⺧⺨⺩⺪⺫⺬⺭⺮⺯⺰⺱⺲⺳⺴⺵⺶⺷⺸⺹⺺⺻⺼⺽⺾⺿⻀⻁⻂⻃⻄"
     "⻅⻆⻇⻈⻉⻊⻋⻌⻍⻎⻏⻐⻑⻒⻓⻔⻕⻖⻗⻘⻙⻚⻛⻜⻝⻞⻟⻠⻡⻢⻣⻤⻥⻦⻧⻨⻩⻪⻫⻬⻭⻮⻯⻰⻱⻲",

@@ -59,11 +59,15 @@ def experiment(*more: Callable) -> Callable:
 @text_form
 @option("out", "folder for tokens.txt")
 def tokens(data: Path, target: str, vocabulary: int, text_form: str, out: Path) -> None:
-    """The token list of a training set."""
+    """The token list of a training set, and a line for whatever the text form leaves out of its transcripts."""
     from fangyan.asr import write_tokens
-    from fangyan.text import NormalForm
+    from fangyan.datadir import read_map
+    from fangyan.text import NormalForm, removals
 
-    say(write_tokens(data, target, out, NormalForm.parse(text_form), vocabulary), out)
+    form = NormalForm.parse(text_form)
+    say(write_tokens(data, target, out, form, vocabulary), out)
+    for line in removals(read_map(data / target), form):
+        click.echo(f"{data / target}: {line}")
 
 
 @experiment()
