@@ -1,6 +1,7 @@
 import re
 from pathlib import Path
 
+import opencc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -54,10 +55,10 @@ def score(convert, to: str) -> tuple[int, int]:
 
 
 def test_the_configurations_do_as_well_as_the_docstring_says():
-    said = re.findall(r"(?m)^(t2s|s2t) (rows, then \w+|\w+) +(\d+) +(\d+)", script.__doc__)
+    said = re.findall(r"(?m)^(t2s|s2t) (\w+, then \w+|\w+) +(\d+) +(\d+)", script.__doc__)
     assert len(said) == 9
     for to, name, *counts in said:
-        convert = converter(to) if "rows" in name else OpenCC(name).convert
+        convert = converter(to) if "then" in name else OpenCC(name).convert
         right, kept = score(convert, to)
         print(to, name, right, kept, "of", len(WORDS))
         assert [right, kept] == [int(count) for count in counts]
@@ -67,10 +68,15 @@ def test_the_rows_are_words_of_their_own_and_end_where_they_lead():
     written = [row["written"] for row in ROWS]
     assert len(set(written)) == len(written)
     for row in ROWS:
-        assert all(len(row[to]) in (len(row["written"]), 1) for to in ("t2s", "s2t"))
-        for to in ("t2s", "s2t"):
-            if row[to] != ".":
-                assert converter(to)(row["written"]) == row[to] == converter(to)(row[to])
+        assert simplified(row["written"]) == row["simplified"] == simplified(row["simplified"])
+        assert len(row["written"]) == len(row["simplified"])
+
+
+def test_the_phrases_of_opencc_stay_once_they_are_simplified():
+    lines = (Path(opencc.__file__).parent / "dictionary" / "TSPhrases.txt").read_text().splitlines()
+    phrases = [word for line in lines for word in line.split()]
+    assert len(phrases) > 500
+    assert [word for word in map(simplified, phrases) if simplified(word) != word] == []
 
 
 ALPHABET = sorted({char for row in WORDS + ROWS for char in "".join(row.values()) if char > "〇"})
@@ -90,3 +96,13 @@ def test_a_word_is_read_alike_on_either_side_of_another_sentence(words):
 def test_characters_that_opencc_moves_beyond_the_basic_block_stay():
     moved = "嗰𨋢餸孻𣍐喎噚癐"
     assert simplified(moved) == moved != OpenCC("t2s").convert(moved)
+
+
+@given(st.lists(st.sampled_from([row["written"] for row in WORDS + ROWS])))
+def test_traditional_text_is_one_whichever_script_it_was_in(words):
+    text = "".join(words)
+    assert converter("s2t")(text) == converter("s2t")(simplified(text))
+
+
+def test_what_is_traditional_already_stays():
+    assert converter("s2t")("萬里長城，頭髮和發現") == "萬里長城，頭髮和發現"

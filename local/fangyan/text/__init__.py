@@ -72,7 +72,7 @@ REMEDIES = {
 def normalise(text: str, form: NormalForm = DEFAULT) -> str:
     """A transcript in a normal form; empty where nothing of it is left.
 
-    Normalising again changes nothing.
+    Normalising again changes nothing, but for some rare words in traditional script (伙夫).
     """
     kept = BETWEEN_HAN.sub("", " ".join(_kept(form).findall(_readable(text, form))))
     return converter(form.script, form.variants)(kept)
