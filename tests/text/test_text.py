@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fangyan.errors import UserError
@@ -123,7 +123,23 @@ FORMS = [
     NormalForm(latin=True, digits="kept", variants=True),
     NormalForm(digits="spoken"),
     NormalForm(latin=True, script="kept", digits="spoken"),
+    NormalForm(digits="kept", script="s2t"),
 ]
+
+
+PIECES = [*"二五零0５1O○々½²①⻄人我們臺乾著名看甚麼覆瞭aŌ\u0304 ,.:/-~%^$年度<>[]()（）'’\u200b\u3000\ue000"]
+
+
+@given(st.lists(st.sampled_from(PIECES)).map("".join), st.sampled_from(FORMS))
+@settings(max_examples=500)
+def test_whatever_is_made_of_what_has_rules_is_normalised_once(text, form):
+    once = normalise(text, form)
+    assert normalise(once, form) == once
+
+
+@given(st.lists(st.sampled_from(PIECES)).map("".join), st.sampled_from(FORMS))
+def test_what_is_normal_has_nothing_to_be_removed(text, form):
+    assert not removed(normalise(text, form), form)
 
 
 @given(st.text(), st.sampled_from(FORMS))
