@@ -106,9 +106,9 @@ RULES: tuple[tuple[re.Pattern[str], Read], ...] = tuple(
         # 10:30, 10:30:15; other colons between numbers are of a ratio
         (r"(?<![\d:.])([01]?\d|2[0-4]):([0-5]\d)(?::([0-5]\d))?(?![\d:])", _time),
         (r"(?<=\d):(?=\d)", lambda match: "比"),
-        # 2018年, 2018 年, 2018-2019年, 2018和2019年; 1000年 is how long something lasts
+        # 2018年, 2018 年, 2018-2019年, 2018和2019年; 1000年 and 2000年 are how long something lasts
         (
-            rf"(?<!\d)(?<!\d[.,])(?:0\d{{3}}|{YEAR})(?=\s*年|\s*[-–—~至到、,和与及或]\s*{YEAR}\s*年)",
+            rf"(?<!\d)(?<!\d[.,])(?:0\d{{3}}|{YEAR})(?=\s*年|\s*[-–—/至到、,和与及或]\s*{YEAR}\s*年)",
             lambda match: _each(match[0]),
         ),
         # 010-12345678, 138-0013-8000, 138 0013 8000
@@ -119,10 +119,12 @@ RULES: tuple[tuple[re.Pattern[str], Read], ...] = tuple(
             _fraction,
         ),
         # 10^2, as which superscripts come
-        (r"(?<=[\dA-Za-z)])\^([−-]?)\+?(\d{1,16})", _power),
-        # -5 where nothing stands before it, 气温-5度; neither 3-5 nor A-5
+        (r"(?<=[\d)])\^([−-]?)\+?(\d{1,16})", _power),
+        # m^2: a unit is not read
+        (r"(?<=[A-Za-z])\^[−-]?\+?\d+", lambda match: ""),
+        # -5 where nothing stands before it, 气温-5度, 从-5; neither 3-5 nor A-5
         (
-            rf"(?:(?<!\S)(?<!\d\s)|(?<=[(,:;=<>~。、“「『到]))[-−–](?=\d)|(?<![A-Za-z\d])[-−–](?={NUMBER}\s?[度°%‰])",
+            rf"(?:(?<!\S)(?<!\d\s)|(?<=[(,:;=<>~。、“「『从從是为為到至约約达達]))[-−–](?=\d)|(?<![A-Za-z\d])[-−–](?={NUMBER}\s?[度°%‰])",
             lambda match: "负",
         ),
         (rf"({NUMBER})\s?([%‰‱])", lambda match: _share(match[2], match[1])),
