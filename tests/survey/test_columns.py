@@ -32,6 +32,8 @@ def test_sets_are_counted(sets):
         "shortest": 1.0,
         "median": 2.0,
         "longest": 3.0,
+        "digits": 0,
+        "latin": 1,  # OK
     }
     assert tuple(test) == columns.SETS and test["longest"] == 31.5
 

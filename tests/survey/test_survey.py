@@ -30,6 +30,13 @@ def test_tables_and_pages_are_written_once(sets, tmp_path):
     assert "| train |  0.00 |          4 |" in headline(out / "SURVEY.md")
 
 
+def test_the_page_says_how_many_transcripts_hold_what_the_default_form_leaves_out(write, said, tmp_path):
+    rows = said("a-1", 2, 1.0, text="我有 3 个 OK"), said("a-2", 2, 1.0, text="2 个"), said("a-3", 2, 1.0)
+    survey([write("train", *rows)], tmp_path / "survey")
+    page = (tmp_path / "survey" / "SURVEY.md").read_text(encoding="utf-8")
+    assert "2 transcripts with digits and 1 with Latin letters, which are learnt" in page
+
+
 def test_the_page_is_one_file_and_nothing_in_the_data_is_markup(sets, tmp_path):
     survey(sets, tmp_path / "survey", hear=True)
     html = (tmp_path / "survey" / "survey.html").read_text(encoding="utf-8")

@@ -1,8 +1,9 @@
 """Data directories in columns, counted: hours, speakers, characters, durations, and what two sets share."""
 
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import combinations
 from pathlib import Path
@@ -11,11 +12,11 @@ import numpy as np
 
 from fangyan import datadir
 from fangyan.layouts import sentence_of
-from fangyan.text import NormalForm, normalise
+from fangyan.text import NormalForm, normalise, removed
 
 SETS = (
     *("set", "hours", "utterances", "speakers", "sentences", "varieties", "characters"),
-    *("shortest", "median", "longest"),
+    *("shortest", "median", "longest", "digits", "latin"),
 )
 VARIETIES = ("set", "variety", "hours", "utterances", "speakers", "characters", "characters_per_second")
 DURATIONS = ("set", "from", "to", "utterances", "hours")
@@ -32,7 +33,8 @@ class Columns:
     """A data directory in columns, in the order of its ids.
 
     ``wordings``: what was said, by `layouts.sentence_of`, whatever the data directory calls the sentence.
-    ``characters``: of ``text``, or of ``text_cmn`` where there is no ``text``; 0 where there is neither.
+    ``characters``: of ``text``, or of ``text_cmn`` where there is no ``text``; 0 where there is neither. ``removed``:
+    kind (`text.removed`) -> utterances of whose wording the default normal form leaves such out.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Columns:
     wordings: list[str]
     seconds: np.ndarray  # (N,) float64
     characters: np.ndarray  # (N,) int64
+    removed: Counter[str] = field(default_factory=Counter)
 
     @property
     def rate(self) -> np.ndarray:
@@ -73,6 +76,7 @@ def _columns(path: Path, name: str) -> Columns:
         wordings=[sentence_of(u.text, u.variety, u.text_cmn) for u in utterances],
         seconds=np.array([u.duration for u in utterances]),
         characters=np.array([len(normalise(u.text or u.text_cmn, HAN)) for u in utterances]),
+        removed=Counter(kind for u in utterances for kind in removed(u.text or u.text_cmn)),
     )
 
 
@@ -90,6 +94,8 @@ def count_sets(sets: Sequence[Columns]) -> list[dict]:
             "shortest": one.seconds.min(),
             "median": float(np.median(one.seconds)),
             "longest": one.seconds.max(),
+            "digits": one.removed["digits"],
+            "latin": one.removed["Latin letters"],
         }
         for one in sets
     ]

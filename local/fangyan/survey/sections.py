@@ -48,6 +48,12 @@ def _remarks(found: Mapping[str, Rows]) -> Iterator[str]:
         shared = [_count(row["shared"], row["of"].removesuffix("s")) for row in rows if row["shared"]]
         if shared:
             yield f"{a} and {b} share {', '.join(shared)}."
+    digits, letters = (sum(row[kind] for row in found["sets"]) for kind in ("digits", "latin"))
+    if digits or letters:
+        yield (
+            f"{_count(digits, 'transcript')} with digits and {letters:,} with Latin letters, "
+            "which are learnt and compared only where a text form keeps them."
+        )
     odd = len({(row["set"], row["id"]) for row in found["suspicious"]})
     yield (
         f"{_count(odd, 'suspicious utterance')}: see suspicious.tsv." if odd else "Nothing looks suspicious."
