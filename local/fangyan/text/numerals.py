@@ -1,7 +1,12 @@
 """Digits as they are read out in Han: 3.5 三点五, 50% 百分之五十, 2018年 二零一八年.
 
-The rules stand in `RULES` in their order, after which no digit is left. What only the speaker knows stays open: 2 as
-两, a range or a result (3-5 is 三 and 五), years in two digits or without 年, whether 1500年 is a year, units.
+The rules stand in `RULES` in their order, after which no digit is left. One by one are read decimals, what starts with
+0, years (1001 to 2099 before 年, but 2000), telephone numbers with hyphens, versions (1.2.3), and integers of 8 digits
+or more, unless all but the first three are 0. A hyphen is minus at the start, after a space or punctuation, and before
+degrees and shares (气温-5度), but never after a digit or a Latin letter (3-5, A-5).
+
+What only the speaker knows stays open: 2 as 两, a range or a result (3-5 is 三 and 五), years in two digits or without
+年, whether 1500年 is a year, 3:15 as a result (三点十五分), 5/3 as a date (三分之五), units. Han is simplified.
 """
 
 import re
@@ -121,7 +126,7 @@ RULES: tuple[tuple[re.Pattern[str], Read], ...] = tuple(
         # 10^2, as which superscripts come
         (r"(?<=[\d)])\^([−-]?)\+?(\d{1,16})", _power),
         # m^2: a unit is not read
-        (r"(?<=[A-Za-z])\^[−-]?\+?\d+", lambda match: ""),
+        (r"(?<=[A-Za-z])\^[−-]?\+?\d+", lambda match: " "),
         # -5 where nothing stands before it, 气温-5度, 从-5; neither 3-5 nor A-5
         (
             rf"(?:(?<!\S)(?<!\d\s)|(?<=[(,:;=<>~。、“「『从從是为為到至约約达達]))[-−–](?=\d)|(?<![A-Za-z\d])[-−–](?={NUMBER}\s?[度°%‰])",
