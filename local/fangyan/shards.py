@@ -2,7 +2,7 @@
 
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -80,6 +80,41 @@ def produce(
         return files.produce(part.folder(out), inputs, partial(build, part))
     discard(out)
     return True
+
+
+@dataclass(frozen=True)
+class Resumable[T, J: Sized]:
+    """Work whose shares are journals of their ``items``: killed, it goes on after the last one written.
+
+    ``what``: its name, ``unit``: what an item is called. ``journal(share)``: of a share what is written so far;
+    ``extend(journal, items)`` adds what it lacks; ``finish(journals)`` makes the whole of those of all shares.
+    """
+
+    what: object
+    unit: str
+    items: Sequence[T]
+    journal: Callable[[Part], J]
+    extend: Callable[[J, Sequence[T]], None]
+    finish: Callable[[Sequence[J]], None]
+
+    def run(self, part: Part) -> bool:
+        """Whether there was something to do; `UserError` that names the share which a merge lacks."""
+        if part.joins:
+            self.finish([self._whole(share) for share in part.shares()])
+            return True
+        written, due = self.journal(part), part.of(self.items)
+        missing = len(written) < len(due)
+        if missing:
+            self.extend(written, due)
+        if part == WHOLE:
+            self.finish([written])
+        return missing or part == WHOLE
+
+    def _whole(self, share: Part) -> J:
+        written, due = self.journal(share), len(share.of(self.items))
+        if len(written) < due:
+            raise unfinished(self.what, share, f"has {len(written)} of its {due} {self.unit}")
+        return written
 
 
 def _finished(out: Path, inputs: Mapping[str, object], part: Part) -> list[Path]:

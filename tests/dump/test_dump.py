@@ -280,5 +280,5 @@ def test_a_set_in_which_an_utterance_is_twice_or_lacking_is_never_finished(sung,
     matrix = np.zeros((1, 1), np.float32)
     archive.append([*ids[:-1], ids[0]], [("x", [entry(key, matrix) for key in [*ids[:-1], ids[0]]])])
     with pytest.raises(DataError, match=r"exactly once, got \S+ [02] times"):
-        job.finish(archive)
+        job.finish([archive])
     assert not job.home.exists()

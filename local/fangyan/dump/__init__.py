@@ -20,7 +20,7 @@ from fangyan.dump.pipeline import BATCH_SECONDS, batches, extract
 from fangyan.encoders import Encoder, identity, load_encoder
 from fangyan.errors import DataError
 from fangyan.files import fingerprint, is_done
-from fangyan.shards import WHOLE, Part
+from fangyan.shards import WHOLE, Part, Resumable
 
 
 def dump(spec: str, sets: Sequence[Path], out: Path, part: Part = WHOLE) -> list[Path]:
@@ -33,7 +33,7 @@ def dump(spec: str, sets: Sequence[Path], out: Path, part: Part = WHOLE) -> list
     encoder = cache(partial(load_encoder, spec))  # loaded once, and only if there is work
     worked = []
     for job in _unfinished(spec, sets, out):
-        if job.merge(part) if part.joins else job.work(encoder, part):
+        if job.run(encoder, part):
             worked.append(job.home)
     return worked
 
@@ -67,38 +67,28 @@ class _Job:
     inputs: dict
     batches: list[list[Utterance]]
 
-    def work(self, encoder: Callable[[], Encoder], part: Part) -> bool:
-        """Whether there was anything to encode of a share, or the whole of it to finish."""
-        share, archive = part.of(self.batches), self.archive(part)
-        missing = len(share) - len(archive)
-        if missing:
-            extract(encoder(), share, archive, f"dump {self.data.name}")
-        if part == WHOLE:
-            self.finish(archive)
-        return missing > 0 or part == WHOLE
+    def run(self, encoder: Callable[[], Encoder], part: Part) -> bool:
+        """Whether there was anything to encode of a share, or the whole to finish."""
 
-    def merge(self, part: Part) -> bool:
-        """True; the shares are joined as one process would have written them."""
-        written = [self.archive(share) for share in part.shares()]
-        for share, archive in zip(part.shares(), written, strict=True):
-            due = len(share.of(self.batches))
-            if len(archive) < due:
-                raise shards.unfinished(self.data, share, f"has {len(archive)} of its {due} batches")
-        whole = self.archive(WHOLE)
-        _join(written, whole, len(self.batches), f"merge {self.data.name}")
-        self.finish(whole)
-        return True
+        def extend(archive: Archive, share: Sequence[list[Utterance]]) -> None:
+            extract(encoder(), share, archive, f"dump {self.data.name}")
+
+        return Resumable(self.data, "batches", self.batches, self.archive, extend, self.finish).run(part)
 
     def archive(self, share: Part) -> Archive:
         """The archive of a share, as far as it is written."""
         ids = [[utterance.id for utterance in batch] for batch in share.of(self.batches)]
         return Archive(share.folder(self.home), self.inputs | {"batches": fingerprint(ids)})
 
-    def finish(self, archive: Archive) -> None:
-        """Nothing; the archives are at ``home`` with their indices, and the shares are gone."""
+    def finish(self, shares: Sequence[Archive]) -> None:
+        """Nothing; the archives are at ``home`` with their indices, as one process writes them; the shares are gone."""
+        whole = shares[0]
+        if len(shares) > 1:
+            whole = self.archive(WHOLE)
+            _join(shares, whole, len(self.batches), f"merge {self.data.name}")
         wanted = (utterance.id for batch in self.batches for utterance in batch)
-        shards.exactly_once(archive.folder, "utterance", archive.ids(), wanted)
-        archive.finish(self.home, self.inputs)
+        shards.exactly_once(whole.folder, "utterance", whole.ids(), wanted)
+        whole.finish(self.home, self.inputs)
         shards.discard(self.home)
 
 

@@ -1,22 +1,20 @@
 """The growing archives of a dump: a Kaldi ark a layer, and a journal that says how much of them is whole."""
 
-import json
 import os
-import shutil
 import struct
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
-from fangyan.errors import UserError
+from fangyan import journal
 from fangyan.files import complete, naming, write_text
+from fangyan.journal import Journal
 
 ARK, SCP = "feats.ark", "feats.scp"
-JOURNAL = ".journal"
 
 type Entry = Sequence[bytes | memoryview]
 """The bytes of an utterance in an archive, in pieces."""
@@ -34,22 +32,17 @@ class Record:
 class Archive:
     """``<layer>/feats.ark`` of batches of utterances in the order they were appended; its length is their number.
 
-    The first line of ``.journal`` holds ``inputs``; the line of a batch follows once all its matrices are written. What
-    has no whole line, or not the checksum of its line, does not count, and nothing does if the ``inputs`` are others:
-    `append` and `finish` cut it off. Before that nothing is touched, so that a running job's archive can be looked at.
+    The `journal.Journal` has a line for a batch once all its matrices are written; without their checksums, it does not
+    count. `append` and `finish` cut off what does not.
     """
 
     def __init__(self, folder: Path, inputs: Mapping[str, object]) -> None:
         self.folder = folder
-        self._journal = folder / JOURNAL
-        self._header = json.dumps(dict(inputs), sort_keys=True).encode() + b"\n"
-        self._length, self._claimed = 0, False
-        self._journal_end = len(self._header)
         self._ends: dict[str, int] = {}  # layer -> bytes of its archive that count
-        self._recognise()
+        self._journal = Journal(folder, inputs, self._counts)
 
     def __len__(self) -> int:
-        return self._length
+        return len(self._journal)
 
     def append(self, ids: Sequence[str], layers: Iterable[tuple[str, Sequence[Entry]]]) -> None:
         """Nothing; a batch is added: of each layer, by its name, the `entry` of each utterance.
@@ -63,11 +56,9 @@ class Archive:
                 self._write(layer, entries)
                 sizes[layer] = [sum(map(len, pieces)) for pieces in entries]
                 checksums[layer] = checksum(entries)
-            record = Record(list(ids), sizes, checksums)
-            line = json.dumps(asdict(record)).encode() + b"\n"
-            with self._journal.open("ab") as journal:
-                journal.write(line)
-        self._count(record, line)
+        record = Record(list(ids), sizes, checksums)
+        self._journal.append(asdict(record))
+        _advance(self._ends, record)
 
     def batches(self) -> Iterator[tuple[list[str], Iterator[tuple[str, list[Entry]]]]]:
         """What `append` was called with, in order; a layer is read when it is asked for."""
@@ -92,53 +83,33 @@ class Archive:
             write_text(self.folder / layer / SCP, "".join(lines))
         complete(self.folder, home, inputs)
 
-    def _recognise(self) -> None:
-        """Counts the batches that are whole."""
-        if not self._journal.exists():
-            return
-        with self._journal.open("rb") as lines:
-            if lines.readline() != self._header:
-                return
-            for line in lines:
-                if not (record := self._whole(line)):
-                    return
-                self._count(record, line)
-
-    def _whole(self, line: bytes) -> Record | None:
+    def _counts(self, fields: Mapping) -> bool:
+        """Whether a line of the journal is a batch whose matrices are there and whole."""
         try:
-            record = Record(**json.loads(line))
+            record = Record(**fields)
             checksums = {layer: checksum(entries) for layer, entries in self._read(record, self._ends)}
         except (ValueError, TypeError, OSError):
-            return None
-        return record if line.endswith(b"\n") and checksums == record.checksums else None
+            return False
+        if checksums != record.checksums:
+            return False
+        _advance(self._ends, record)
+        return True
 
     def _claim(self) -> None:
         """Cuts off what does not count."""
-        if self._claimed:
-            return
-        if self._length == 0:
-            shutil.rmtree(self.folder, ignore_errors=True)
-            self.folder.mkdir(parents=True)
-            self._journal.write_bytes(self._header)
-        os.truncate(self._journal, self._journal_end)
-        for layer, end in self._ends.items():
-            os.truncate(self._ark(layer), end)
-        self._claimed = True
+        if self._journal.claim():
+            for layer, end in self._ends.items():
+                os.truncate(self._ark(layer), end)
 
     def _write(self, layer: str, entries: Iterable[Entry]) -> None:
         self._ark(layer).parent.mkdir(exist_ok=True)
         with self._ark(layer).open("ab") as ark:
             if ark.tell() != self._ends.get(layer, 0):
-                raise UserError(f"{self.folder}: another process writes there too; let one of them finish")
+                raise journal.in_use(self.folder)
             ark.writelines(chain.from_iterable(entries))
 
-    def _count(self, record: Record, line: bytes) -> None:
-        self._length += 1
-        self._journal_end += len(line)
-        _advance(self._ends, record)
-
     def _records(self) -> Iterator[Record]:
-        return islice(records(self._journal), self._length) if self._length else iter(())
+        return (Record(**fields) for fields in self._journal.records())
 
     def _read(self, record: Record, start: Mapping[str, int]) -> Iterator[tuple[str, list[Entry]]]:
         for layer, sizes in record.sizes.items():
@@ -164,13 +135,6 @@ def entry(key: str, matrix: np.ndarray) -> Entry:
     rows, columns = values.shape
     shape = struct.pack("<bibi", 4, rows, 4, columns)  # each number after its size in bytes
     return key.encode() + b" \0BFM " + shape, values.reshape(-1).view(np.uint8).data
-
-
-def records(journal: Path) -> Iterator[Record]:
-    """The batches of a journal; its first line, which holds the inputs, is left out."""
-    with journal.open("rb") as lines:
-        for line in islice(lines, 1, None):
-            yield Record(**json.loads(line))
 
 
 def checksum(entries: Iterable[Entry]) -> int:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from fangyan.dump.archive import ARK, JOURNAL, SCP, Record, checksum, records
+from fangyan import journal
+from fangyan.dump.archive import ARK, SCP, Record, checksum
 from fangyan.errors import DataError
 from fangyan.files import fingerprint
 
@@ -51,8 +52,9 @@ def load(folder: Path, key: str, place: str) -> np.ndarray:
 
 def _written(home: Path, layer: str) -> list[Record]:
     """What the journal of finished archives says of a layer; nothing where there is none."""
-    journal = home / JOURNAL
+    file = home / journal.NAME
     try:
-        return [record for record in records(journal) if layer in record.sizes] if journal.exists() else []
+        written = [Record(**fields) for fields in journal.records(file)] if file.exists() else []
     except (ValueError, TypeError):
-        raise DataError(f"{journal}: damaged: remove {home}, then run dump again") from None
+        raise DataError(f"{file}: damaged: remove {home}, then run dump again") from None
+    return [record for record in written if layer in record.sizes]
