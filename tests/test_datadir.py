@@ -50,7 +50,11 @@ MALFORMED = {
     "duplicate": ("utt2lang", "a-1 hak\na-1 hak\nb-2 yue\n", r"utt2lang:2: ids are unique, got a-1 again"),
     "cr lf": ("utt2sent", "a-1 s1\r\nb-2 s2\r\n", r"utt2sent:1: lines end in LF, got CR LF"),
     "missing id": ("utt2sent", "a-1 s1\n", r"utt2sent: .*got none for b-2 \(wav\.scp:2\)"),
-    "foreign id": ("utt2sent", "a-1 s1\nb-2 s2\nc-3 s3\n", r"utt2sent:3: .*got c-3 which wav\.scp lacks"),
+    "foreign id": (
+        "utt2sent",
+        "a-1 s1\nb-2 s2\nc-3 s3\n",
+        r"utt2sent:3: .*the ids of .*wav\.scp, got c-3, which it lacks",
+    ),
     "pipe": ("wav.scp", "a-1 sox a.wav -t wav - |\nb-2 b.wav\n", r"wav\.scp:1: .*got a pipe"),
     "archive": ("wav.scp", "a-1 w.ark:17\nb-2 b.wav\n", r"wav\.scp:1: .*got an archive"),
     "duration": ("utt2dur", "a-1 0.25\nb-2 long\n", r"utt2dur:2: a duration is .* got 'long'"),

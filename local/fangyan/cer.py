@@ -1,25 +1,70 @@
 """The character error rate by variety: (substitutions + deletions + insertions) / reference characters.
 
 Reference and hypothesis are both brought to one `text.NormalForm` first, that in which the model learnt to write; what
-is a character in it counts as one: a Latin letter, the space between two Latin words.
+is a character in it counts as one: a Latin letter, the space between two Latin words. A reference of which the form
+leaves nothing (``OK``, ``100``, ``(Applause)``) has no rate: it is left out with its hypothesis, counted and listed.
 """
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from fangyan import datadir
+from fangyan.asr.experiment import remarks, wordless
 from fangyan.errors import DataError
 from fangyan.files import DONE, is_done, read_text, write_table
-from fangyan.text import DEFAULT, NormalForm, normalise
+from fangyan.text import DEFAULT, NormalForm, normalise, removals
 
-COLUMNS = ("variety", "sentences", "characters", "errors", "cer")
+COLUMNS = ("variety", "sentences", "characters", "errors", "cer", "left_out")
 EXITS = ("layer", *COLUMNS)
+UNSCORED = ".unscored.tsv"
+
+
+@dataclass(frozen=True)
+class References:
+    """The references of a data directory by id, all with a variety, and the ids that have nothing to be scored."""
+
+    file: Path
+    texts: Mapping[str, str]
+    varieties: Mapping[str, str]
+    unscored: frozenset[str]
+
+    @classmethod
+    def read(cls, data: Path, target: str, form: NormalForm) -> "References":
+        """Those of ``data/target``; `DataError` where ``utt2lang`` has other ids, or where nothing can be scored."""
+        file, languages = data / target, data / "utt2lang"
+        texts, varieties = datadir.read_map(file), datadir.read_map(languages)
+        datadir.check_ids(languages, varieties, file, texts)
+        unscored = wordless(texts, form)
+        if len(unscored) == len(texts):
+            first = f", the first: {texts[unscored[0]]!r}" if unscored else ""
+            raise DataError(
+                f"{file}: some reference has Han characters, or what else its form keeps, got none in "
+                f"{len(texts)} lines{first}: choose another --text_form or --target"
+            )
+        return cls(file, texts, varieties, frozenset(unscored))
+
+    def of(self, variety: str) -> list[str]:
+        """The ids of a variety; ``all``: of all varieties."""
+        return [key for key in self.texts if variety in (self.varieties[key], "all")]
 
 
 def score(decoded: Path, data: Path, target: str, form: NormalForm = DEFAULT) -> list[dict]:
-    """One row a variety and one for all of them, also written to ``decoded/cer.tsv`` (``cer`` a fraction)."""
-    rows = error_rates(decoded, data, target, form)
+    """One row a variety and one for all of them, also written to ``decoded/cer.tsv`` (``cer`` a fraction).
+
+    ``left_out``: how many more sentences there are that cannot be scored; ``decoded/.unscored.tsv`` lists them.
+    """
+    references = References.read(data, target, form)
+    rows = error_rates(decoded, references, form)
     write_table(decoded / "cer.tsv", rows, COLUMNS)
+    unscored = [
+        {"id": key, "place": datadir.place(references.file, key), "reference": references.texts[key]}
+        for key in sorted(references.unscored)
+    ]
+    (decoded / UNSCORED).unlink(missing_ok=True)
+    if unscored:
+        write_table(decoded / UNSCORED, unscored, tuple(unscored[0]))
     return rows
 
 
@@ -37,30 +82,39 @@ def score_exits(exits: Path, whole: Path, data: Path, target: str, form: NormalF
             raise DataError(
                 f"{folder}: must be of the same model, settings and data as {whole}: decode it again or remove it"
             )
+    references = References.read(data, target, form)
     rows = [
         {"layer": layer} | row
         for layer, folder in (folders | {"norm": whole}).items()
-        for row in error_rates(folder, data, target, form)
+        for row in error_rates(folder, references, form)
     ]
     write_table(exits / "cer.tsv", rows, EXITS)
     return rows
 
 
-def error_rates(decoded: Path, data: Path, target: str, form: NormalForm = DEFAULT) -> list[dict]:
-    """One row a variety and one for all of them; `DataError` where ``decoded/text`` lacks an utterance."""
-    hypotheses = _hypotheses(decoded / "text")
-    references = datadir.read_map(data / target)
-    for key in references:
-        if key not in hypotheses:
-            raise DataError(
-                f"{decoded / 'text'}: a line for every utterance of {data / target}, got none for {key}"
-            )
-    varieties = datadir.read_map(data / "utt2lang")
+def remarks_on(decoded: Path, data: Path, target: str, form: NormalForm = DEFAULT) -> list[str]:
+    """What to tell of references and hypotheses before their rate is believed: what the form takes out, a line each."""
+    text = decoded / "text"
+    return remarks(data / target, form) + [
+        f"{text}: {line}" for line in removals(read_hypotheses(text), form)
+    ]
+
+
+def error_rates(decoded: Path, references: References, form: NormalForm = DEFAULT) -> list[dict]:
+    """One row a variety of which something can be scored, and one for all of them.
+
+    `DataError` where ``decoded/text`` has not exactly the utterances of the references.
+    """
+    hypotheses = read_hypotheses(decoded / "text")
+    datadir.check_ids(references.file, references.texts, decoded / "text", hypotheses)
     rows = []
-    for name in [*sorted(set(varieties.values())), "all"]:
-        keys = [key for key in references if name in (varieties[key], "all")]
-        pairs = [references[k] for k in keys], [hypotheses[k] for k in keys]
-        rows.append({"variety": name} | error_rate(*pairs, form))
+    for name in [*sorted(set(references.varieties.values())), "all"]:
+        keys = references.of(name)
+        scored = [key for key in keys if key not in references.unscored]
+        pairs = [references.texts[k] for k in scored], [hypotheses[k] for k in scored]
+        if scored:
+            left_out = len(keys) - len(scored)
+            rows.append({"variety": name} | error_rate(*pairs, form) | {"left_out": left_out})
     return rows
 
 
@@ -68,10 +122,11 @@ def error_rate(references: list[str], hypotheses: list[str], form: NormalForm = 
     """The number of sentences, reference characters and errors, and the rate, of normalised pairs (jiwer)."""
     import jiwer
 
-    references = [normalise(text, form) for text in references]
-    if not all(references):
-        raise DataError("a reference has Han characters, or what else its form keeps, got one without any")
-    counts = jiwer.process_characters(references, [normalise(text, form) for text in hypotheses])
+    normal = [normalise(text, form) for text in references]
+    if not all(normal):
+        rule = "a reference has Han characters, or what else its form keeps"
+        raise DataError(f"{rule}, got none in {references[normal.index('')]!r}")
+    counts = jiwer.process_characters(normal, [normalise(text, form) for text in hypotheses])
     errors = counts.substitutions + counts.deletions + counts.insertions
     characters = counts.hits + counts.substitutions + counts.deletions
     return {
@@ -82,7 +137,8 @@ def error_rate(references: list[str], hypotheses: list[str], form: NormalForm = 
     }
 
 
-def _hypotheses(path: Path) -> dict[str, str]:
-    """Utterance id -> text; unlike a transcript, a hypothesis may be empty."""
-    lines = read_text(path, "run the stage decode first").splitlines()
-    return {key: text for key, _, text in (line.partition(" ") for line in lines)}
+def read_hypotheses(path: Path) -> dict[str, str]:
+    """Utterance id -> text, as any Kaldi file in any order; unlike a transcript, a hypothesis may be empty."""
+    if not path.exists():
+        raise DataError(f"{path}: no such file: run the stage decode first")
+    return datadir.read_map(path, strict=False, valued=False)

@@ -69,7 +69,7 @@ def read(path: Path) -> list[Utterance]:
     }
     ids = columns["wav.scp"]
     for name, column in columns.items():
-        _same_ids(path / name, ids, column)
+        check_ids(path / "wav.scp", ids, path / name, column)
     _check_durations(path / "utt2dur", columns["utt2dur"])
     fields = [FILES[name] for name in columns]
     utterances = []
@@ -139,10 +139,11 @@ def read_dropped(path: Path) -> list[Dropped]:
     return [Dropped(**row) for row in read_table(file)] if file.exists() else []
 
 
-def read_map(path: Path, strict: bool = True) -> dict[str, str]:
+def read_map(path: Path, strict: bool = True, valued: bool = True) -> dict[str, str]:
     """The ``id value`` lines of a Kaldi file in their order.
 
-    Duplicate ids and lines without a value raise `DataError`; if ``strict``, so do unsorted ids, empty lines, CR LF.
+    Duplicate ids raise `DataError`; if ``strict``, so do unsorted ids, empty lines, CR LF; if ``valued``, lines without
+    a value, which are empty otherwise (a hypothesis may be).
     """
     column: dict[str, str] = {}
     last = ""
@@ -155,7 +156,7 @@ def read_map(path: Path, strict: bool = True) -> dict[str, str]:
         if not strict and not line.strip():
             continue
         key, _, value = line.strip().partition(" ") if "\t" not in line else line.strip().partition("\t")
-        if not key or not value.strip():
+        if not key or (valued and not value.strip()):
             raise DataError(f"{path}:{n}: a line is 'id value', got {line!r}")
         if key in column:
             raise DataError(f"{path}:{n}: ids are unique, got {key} again")
@@ -188,13 +189,25 @@ def _line(path: Path, key: str, value: object) -> str:
     return f"{key} {text}\n"
 
 
-def _same_ids(path: Path, ids: dict[str, str], column: dict[str, str]) -> None:
-    for n, key in enumerate(column, 1):
+def check_ids(reference: Path, ids: Mapping[str, str], path: Path, column: Mapping[str, str]) -> None:
+    """Nothing, or a `DataError` where a Kaldi file lacks an id of ``reference`` or has another; both as read."""
+    for key in column:
         if key not in ids:
-            raise DataError(f"{path}:{n}: every file has the ids of wav.scp, got {key} which wav.scp lacks")
-    for n, key in enumerate(ids, 1):
+            raise DataError(
+                f"{place(path, key)}: every file has the ids of {reference}, got {key}, which it lacks"
+            )
+    for key in ids:
         if key not in column:
-            raise DataError(f"{path}: every file has the ids of wav.scp, got none for {key} (wav.scp:{n})")
+            there = Path(place(reference, key)).name
+            raise DataError(f"{path}: every file has the ids of {reference}, got none for {key} ({there})")
+
+
+def place(path: Path, key: str) -> str:
+    """``file:line`` of an id in a Kaldi file."""
+    for n, line in enumerate(read_text(path).split("\n"), 1):
+        if line.split(maxsplit=1)[:1] == [key]:
+            return f"{path}:{n}"
+    return f"{path}"
 
 
 def _check_durations(path: Path, column: dict[str, str]) -> None:

@@ -1,15 +1,15 @@
 """What a training run depends on, and what its model is to write down."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from fangyan import datadir
 from fangyan.asr import pieces
 from fangyan.errors import DataError, UserError
-from fangyan.files import fingerprint, produce, write_text
-from fangyan.text import DEFAULT, NormalForm, normalise
+from fangyan.files import fingerprint, produce, read_text, write_text
+from fangyan.text import DEFAULT, NormalForm, normalise, removals
 
 TARGETS = ("text_cmn", "text")
 """What the model writes down: the Mandarin wording or the variety's own."""
@@ -46,7 +46,7 @@ class Experiment:
     @property
     def vocabulary(self) -> list[str]:
         """The tokens, in ESPnet's order."""
-        return (self.tokens / "tokens.txt").read_text(encoding="utf-8").split()
+        return read_text(self.tokens / "tokens.txt", "run the stage tokens first").split()
 
     @property
     def split(self) -> Callable[[str], Sequence[str]]:
@@ -63,13 +63,38 @@ def targets(data: Path, target: str, form: NormalForm = DEFAULT) -> dict[str, st
     if target not in TARGETS:
         raise UserError(f"unknown target {target!r}: known are {', '.join(TARGETS)}")
     file = data / target
-    normal = {key: normalise(text, form) for key, text in datadir.read_map(file).items()}
-    for n, (key, text) in enumerate(normal.items(), 1):
-        if not text:
-            raise DataError(
-                f"{file}:{n}: a transcript has Han characters, or what else its form keeps, got none for {key}"
-            )
+    texts = datadir.read_map(file)
+    normal = {key: normalise(text, form) for key, text in texts.items()}
+    empty = [key for key, text in normal.items() if not text]
+    if empty:
+        rule = "a transcript has Han characters, or what else its form keeps"
+        raise DataError(
+            f"{datadir.place(file, empty[0])}: {rule}, got none for {empty[0]} ({texts[empty[0]]}) and "
+            f"{len(empty) - 1} others: leave them out, or choose another --text_form"
+        )
     return normal
+
+
+def wordless(texts: Mapping[str, str], form: NormalForm = DEFAULT) -> list[str]:
+    """The ids of the transcripts of which a normal form leaves nothing."""
+    return [key for key, text in texts.items() if not normalise(text, form)]
+
+
+def remarks(file: Path, form: NormalForm = DEFAULT) -> list[str]:
+    """What to tell of the transcripts in ``file``: of how many a form leaves nothing, and what it takes out of others.
+
+    One line each; none where nothing is lost.
+    """
+    texts = datadir.read_map(file)
+    empty = wordless(texts, form)
+    lines = [f"{file}: {line}" for line in removals(texts, form)]
+    if empty:
+        lines.insert(
+            0,
+            f"{datadir.place(file, empty[0])}: of {len(empty)} of {len(texts)} transcripts the normal form leaves "
+            f"nothing, the first is {empty[0]} ({texts[empty[0]]}): they have no character error rate",
+        )
+    return lines
 
 
 def write_tokens(data: Path, target: str, out: Path, form: NormalForm = DEFAULT, vocabulary: int = 0) -> bool:

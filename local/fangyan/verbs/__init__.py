@@ -1,6 +1,6 @@
 """The verbs of the command line, one for each Python stage, by what they work on; heavy libraries load inside them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
 from pathlib import Path
 
@@ -38,3 +38,9 @@ def divided(verb: Callable) -> Callable:
 def say(built: bool, what: Path) -> None:
     """Tells whether work was done or found finished."""
     click.echo(f"{what}: {'written' if built else 'up to date'}")
+
+
+def warn(lines: Iterable[str]) -> None:
+    """Tells on stderr what a user should know of work that was done all the same."""
+    for line in lines:
+        click.echo(line, err=True)

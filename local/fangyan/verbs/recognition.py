@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from fangyan.shards import Part
-from fangyan.verbs import cli, divided, option, say
+from fangyan.verbs import cli, divided, option, say, warn
 
 text_form = option(
     "text_form",
@@ -59,15 +59,13 @@ def experiment(*more: Callable) -> Callable:
 @text_form
 @option("out", "folder for tokens.txt")
 def tokens(data: Path, target: str, vocabulary: int, text_form: str, out: Path) -> None:
-    """The token list of a training set, and a line for whatever the text form leaves out of its transcripts."""
-    from fangyan.asr import write_tokens
-    from fangyan.datadir import read_map
-    from fangyan.text import NormalForm, removals
+    """The token list of a training set; what the text form leaves out of its transcripts is told."""
+    from fangyan.asr import experiment
+    from fangyan.text import NormalForm
 
     form = NormalForm.parse(text_form)
-    say(write_tokens(data, target, out, form, vocabulary), out)
-    for line in removals(read_map(data / target), form):
-        click.echo(f"{data / target}: {line}")
+    say(experiment.write_tokens(data, target, out, form, vocabulary), out)
+    warn(experiment.remarks(data / target, form))
 
 
 @experiment()
@@ -153,4 +151,6 @@ def score(decode: Path, data: Path, target: str, exits: Path | None, text_form: 
     rows = cer.score(decode, data, target, form)
     for row in cer.score_exits(exits, decode, data, target, form) if exits else rows:
         place = f"{row.get('layer', '')} {row['variety']:8}".lstrip()
-        click.echo(f"{place} {row['sentences']:5} sentences  CER {100 * row['cer']:5.1f} %")
+        left_out = f"  ({row['left_out']} left out)" if row["left_out"] else ""
+        click.echo(f"{place} {row['sentences']:5} sentences  CER {100 * row['cer']:5.1f} %{left_out}")
+    warn(cer.remarks_on(decode, data, target, form))
