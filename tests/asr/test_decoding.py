@@ -1,18 +1,22 @@
+import json
+import shutil
 import zipfile
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 import yaml
 
 from fangyan import audio, cer, datadir
 from fangyan.asr import decode
 from fangyan.asr.decoding import exit_layers, leaving_after
-from fangyan.datadir import read_map
+from fangyan.datadir import Utterance, read_map
 from fangyan.encoders import load_encoder
 from fangyan.encoders.espnet_model import build, locate
 from fangyan.errors import DataError, UserError
 from fangyan.files import read_table
+from fangyan.journal import NAME
 from fangyan.shards import Part
 
 
@@ -86,7 +90,7 @@ def test_exits_are_recognised_and_scored_beside_the_whole_model(job, sung, quick
     whole = cer.score(decoded / "decode/test", sung["test"], "text_cmn")
     cer.score_exits(exits / "test", decoded / "decode/test", sung["test"], "text_cmn")
     rows = read_table(exits / "test/cer.tsv")
-    assert list(rows[0]) == "layer variety sentences characters errors cer".split()
+    assert list(rows[0]) == "layer variety sentences characters errors cer left_out".split()
     assert [row["layer"] for row in rows[::4]] == ["layer01", "layer02", "norm"]
     for layer in ("layer02", "norm"):
         assert [int(row["errors"]) for row in rows if row["layer"] == layer] == [r["errors"] for r in whole]
@@ -180,3 +184,102 @@ def test_shares_of_the_utterances_joined_are_the_text_of_one_process(
     assert {p.name for p in (out / folder).iterdir()} == {".done", "decode.log", "text"}
     assert decode(job.exp, [sung["test"]], quick, out, exits) == []
     assert not list((out / folder).parent.glob(".*.shards"))
+
+
+@pytest.mark.parametrize("exits", [[], ["layer01"]])
+def test_a_killed_process_is_gone_on_with_after_its_last_utterance(
+    job, sung, quick, decoded, tmp_path, exits
+):
+    out, folder = tmp_path / "out", "/".join(["test", *exits])
+    whole = decoded / ("early_exit" if exits else "decode") / folder
+    home = out / folder
+    share = home.with_name(f".{home.name}.shards") / "1_of_1"
+    share.mkdir(parents=True)
+    inputs = json.loads((whole / ".done").read_text())
+    keys = list(read_map(sung["test"] / "text"))
+    lines = [json.dumps(inputs, sort_keys=True)]
+    lines += [json.dumps({"id": key, "text": "记得", "unheard": "", "recording": ""}) for key in keys[:20]]
+    (share / NAME).write_text("\n".join(lines) + '\n{"id": "half')
+    assert decode(job.exp, [sung["test"]], quick, out, exits) == [home]
+    right = (whole / "text").read_text().split("\n")
+    assert (home / "text").read_text().split("\n") == [f"{key} 记得" for key in keys[:20]] + right[20:]
+    assert not share.exists()
+
+
+@pytest.fixture
+def odd(sung, tmp_path):
+    """A data directory of one good recording and all kinds of others."""
+    (tmp_path / "wav").mkdir()
+    song = audio.read(datadir.read(sung["test"])[0].wav)
+    broken = np.where(np.arange(len(song)) == 5, np.nan, song)
+    waves = {"a-good": song, "b-nan": broken, "c-short": song[:959], "d-frame": song[:960], "e-cut": song}
+    for key, wave in waves.items():
+        soundfile.write(tmp_path / f"wav/{key}.wav", wave, 16_000, "FLOAT")
+    (tmp_path / "wav/e-cut.wav").write_bytes(b"RIFF" + bytes(40))
+    rows = [
+        Utterance(key, str(tmp_path / f"wav/{key}.wav"), "我", key[0], "cmn", "s", 0.5, text_cmn="我")
+        for key in waves
+    ]
+    datadir.write(tmp_path / "odd", rows)
+    return tmp_path / "odd"
+
+
+def test_what_the_encoder_cannot_hear_has_an_empty_hypothesis_and_is_named(job, odd, quick, tmp_path, capsys):
+    home = tmp_path / "out/odd"
+    decode(job.exp, [odd], quick, tmp_path / "out")
+    said = capsys.readouterr().err
+    wav = tmp_path / "wav"
+    assert (
+        f"utterance b-nan, 0.500 s: {wav}/b-nan.wav: samples are finite numbers, got others: its hypothesis is empty"
+        in said
+    )
+    assert f"utterance c-short, 0.500 s: {wav}/c-short.wav: this encoder hears 0.06 s or more at once" in said
+    assert f"utterance e-cut, 0.500 s: {wav}/e-cut.wav: not readable as audio" in said
+    assert f"{home}: 3 of 5 utterances could not be heard" in said and "a-good" not in said
+    text = cer.read_hypotheses(home / "text")
+    assert list(text) == ["a-good", "b-nan", "c-short", "d-frame", "e-cut"]
+    assert not (text["b-nan"] or text["c-short"] or text["e-cut"])
+    assert [row["id"] for row in read_table(home / ".unheard.tsv")] == ["b-nan", "c-short", "e-cut"]
+    assert decode(job.exp, [odd], quick, tmp_path / "out") == []
+    for part in (Part(1, 2), Part(2, 2), Part(0, 2)):
+        decode(job.exp, [odd], quick, tmp_path / "shards", part=part)
+    for name in ("text", ".unheard.tsv", ".done"):
+        assert (tmp_path / "shards/odd" / name).read_bytes() == (home / name).read_bytes()
+
+
+def test_a_recording_that_was_mended_is_heard_after_all(job, odd, quick, tmp_path):
+    decode(job.exp, [odd], quick, tmp_path / "out")
+    shutil.copy(tmp_path / "wav/a-good.wav", tmp_path / "wav/e-cut.wav")
+    assert decode(job.exp, [odd], quick, tmp_path / "out") == [tmp_path / "out/odd"]
+    text = cer.read_hypotheses(tmp_path / "out/odd/text")
+    assert text["e-cut"] == text["a-good"]
+
+
+def test_no_special_token_is_ever_in_a_hypothesis(job, odd, tmp_path):
+    (tmp_path / "long.yaml").write_text("beam_size: 2\nmaxlenratio: -4\nminlenratio: -4\n")
+    for name in ("quick.yaml", "long.yaml"):
+        (tmp_path / "quick.yaml").write_text("beam_size: 2\nmaxlenratio: 0.5\n")
+        decode(job.exp, [odd], tmp_path / name, tmp_path / name[:-5])
+        assert "<" not in (tmp_path / name[:-5] / "odd/text").read_text()
+
+
+def test_a_set_of_which_nothing_can_be_heard_is_refused_and_gone_on_with_once_mended(
+    job, odd, quick, tmp_path
+):
+    for key in ("a-good", "d-frame"):
+        shutil.move(tmp_path / f"wav/{key}.wav", tmp_path / f"wav/{key}.kept")
+        (tmp_path / f"wav/{key}.wav").touch()
+    with pytest.raises(DataError, match=r"none of 5 utterances could be heard, the first: utterance a-good"):
+        decode(job.exp, [odd], quick, tmp_path / "out")
+    assert not (tmp_path / "out/odd").exists()
+    shutil.move(tmp_path / "wav/d-frame.kept", tmp_path / "wav/d-frame.wav")
+    assert decode(job.exp, [odd], quick, tmp_path / "out") == [tmp_path / "out/odd"]
+
+
+def test_a_recording_that_is_not_there_stops_decoding_by_name_and_nothing_is_lost(job, odd, quick, tmp_path):
+    shutil.move(tmp_path / "wav/d-frame.wav", tmp_path / "kept")
+    with pytest.raises(DataError, match=r"d-frame.wav: no such file, the recording of utterance d-frame"):
+        decode(job.exp, [odd], quick, tmp_path / "out")
+    assert len((tmp_path / "out/.odd.shards/1_of_1" / NAME).read_text().split("\n")) == 1 + 3 + 1
+    shutil.move(tmp_path / "kept", tmp_path / "wav/d-frame.wav")
+    assert decode(job.exp, [odd], quick, tmp_path / "out") == [tmp_path / "out/odd"]

@@ -1,12 +1,15 @@
 import shutil
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from fangyan.asr.lengths import check_lengths, ctc_frames
 from fangyan.encoders import load_encoder
-from fangyan.encoders.espnet import frame_count
+from fangyan.encoders.espnet import audible, beyond, frame_count
+from fangyan.encoders.espnet_whisper import PaddingFreeEncoder
+from fangyan.encoders.whisper import LogMel
 from fangyan.errors import DataError
 
 
@@ -61,6 +64,27 @@ def test_nothing_is_said_where_all_fit(job, tmp_path, capsys):
 
 def test_too_short_to_encode_is_refused(job, tmp_path):
     with pytest.raises(
-        DataError, match=r"wav.scp:1: this encoder hears 0.04 s to inf s at once, got 0.050 s for cmn"
+        DataError, match=r"wav.scp:1: this encoder hears 0.06 s or more at once, got 0.05 s for cmn"
     ):
         check_lengths(changed(job, tmp_path, 800, "我"))
+
+
+def test_what_can_be_heard_is_counted_in_samples(job):
+    # 960 samples: 7 frames of 10 ms, 3 after the first convolution, 1 after the second.
+    model = load_encoder(f"espnet:{job.exp}", "cpu").model
+    heard = audible(model)
+    assert heard.start == 960 and 3600 * 16_000 in heard
+    for samples, fits in ((959, False), (960, True)):
+        assert (frame_count(model, samples) >= 1) is fits
+    assert beyond(heard, 480) == "this encoder hears 0.06 s or more at once, got 0.03 s"
+
+
+def test_whisper_hears_half_a_minute():
+    encoder = PaddingFreeEncoder(8, output_size=16, num_blocks=1, attention_heads=2, linear_units=32)
+    heard = audible(SimpleNamespace(encoder=encoder, frontend=LogMel(8)))
+    assert 30 * 16_000 in heard and 31 * 16_000 not in heard and heard.start == 160
+    assert beyond(heard, 31 * 16_000) == "this encoder hears 0.01 s to 30.01 s at once, got 31 s"
+
+
+def test_an_encoder_that_does_not_tell_hears_all():
+    assert 1 in audible(SimpleNamespace(encoder=object(), frontend=object()))

@@ -1,22 +1,26 @@
 """Beam search over hybrid CTC/attention models, from the last layer of the encoder or an earlier one."""
 
+import json
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from fangyan import audio, datadir, shards
-from fangyan import config as configs
-from fangyan.asr.task import logging_to, parameters
+from fangyan import datadir, shards
+from fangyan.asr import decode_conf
+from fangyan.asr.experiment import remarks
+from fangyan.asr.hypotheses import LOG, Hypotheses, describe, finish, unheard_before
+from fangyan.asr.recogniser import Recogniser
+from fangyan.asr.task import logging_to
 from fangyan.datadir import Utterance
-from fangyan.encoders import best_device
-from fangyan.encoders.espnet_model import asr_task, for_recognition, locate, opened
-from fangyan.errors import DataError, UserError
-from fangyan.files import fingerprint, read_text, write_text
-from fangyan.shards import WHOLE, Part
-
-LOG = "decode.log"
+from fangyan.encoders.espnet_model import locate, opened
+from fangyan.errors import UserError
+from fangyan.files import fingerprint, is_done, read_text
+from fangyan.shards import WHOLE, Part, Resumable
+from fangyan.text import NormalForm
 
 
 def decode(
@@ -31,7 +35,7 @@ def decode(
 
     ``exp``: an experiment folder, a packed model or its Hub id. ``exits``: layers that the encoder is left at instead
     (`exit_layers`), each into ``out/<set>/<layer>``; `UserError` for one that the encoder lacks. ``part``: a share of
-    the utterances, or the joining of all shares.
+    the utterances, or the joining of all shares. What a killed process has recognised is gone on with.
     """
     with opened(str(exp), whole=True) as folder:
         return _decode_sets(folder, sets, config, out, exits, part)
@@ -40,22 +44,85 @@ def decode(
 def _decode_sets(
     exp: Path, sets: Sequence[Path], config: Path, out: Path, exits: Sequence[str], part: Part
 ) -> list[Path]:
-    settings = configs.compose(config)
-    recogniser = cache(
-        partial(_recogniser, exp, settings, str(config), exits)
-    )  # loaded once, and only if there is work
+    settings = decode_conf.read(config)
+    recogniser = cache(partial(_recogniser, exp, settings, str(config), exits))  # only if there is work
     model = {"model": fingerprint(*locate(exp)[:2]), "settings": settings}
-    written = []
+    model |= decode_conf.files_identity(settings)
+    worked = []
     for data in sets:
         inputs = model | {"data": datadir.identity(data)}
         for layer in exits or [""]:
             home = out / data.name / layer
-            of_layer = inputs | ({"layer": layer} if layer else {})
-            if shards.produce(
-                home, of_layer, part, partial(_decode, recogniser, data, layer), partial(_join, data)
-            ):
-                written.append(home)
-    return written
+            job = _Job(data, layer, home, inputs | ({"layer": layer} if layer else {}))
+            if job.finished():
+                shards.discard(home)  # a process may have been killed before it did
+                continue
+            for line in _remarks(exp, data):
+                print(line, file=sys.stderr)
+            if job.run(recogniser, part):
+                worked.append(home)
+    return worked
+
+
+def _remarks(exp: Path, data: Path) -> list[str]:
+    """What will have no error rate, or a wrong one, of a set whose references are there: better known beforehand."""
+    summary = locate(exp)[0].with_name("train.json")
+    trained = json.loads(read_text(summary)) if summary.exists() else {}
+    file = data / trained.get("target", "text")
+    if not trained or not file.exists():
+        return []
+    return remarks(file, NormalForm.parse(trained.get("text_form", "")))
+
+
+@dataclass(frozen=True)
+class _Job:
+    """A data directory, the layer that the encoder is left at (empty: the last), where to, and what decides what."""
+
+    data: Path
+    layer: str
+    home: Path
+    inputs: Mapping[str, Any]
+
+    def finished(self) -> bool:
+        """Whether it is done, and what could not be heard is as it was."""
+        return is_done(self.home, self.inputs | unheard_before(self.home))
+
+    def run(self, recogniser: Callable[[], Recogniser], part: Part) -> bool:
+        """Whether there was anything to recognise of a share, or the whole to finish."""
+        utterances = datadir.read(self.data)
+        return Resumable(
+            self.home,
+            "utterances",
+            utterances,
+            lambda share: Hypotheses(share.folder(self.home), self.inputs, share.of(utterances)),
+            partial(self._extend, recogniser),
+            partial(finish, self.home, self.inputs, utterances),
+        ).run(part)
+
+    def _extend(
+        self, recogniser: Callable[[], Recogniser], found: Hypotheses, share: Sequence[Utterance]
+    ) -> None:
+        """Nothing; the utterances that ``found`` lacks are recognised, and each written at once."""
+        from tqdm import tqdm
+
+        found.claim()
+        with logging_to(found.folder / LOG):
+            recognise = recogniser()
+            model, blocks = recognise.model, exit_layers(recognise.model.encoder).get(self.layer)
+            bar = tqdm(
+                share,
+                f"decode {self.data.name} {self.layer}".strip(),
+                initial=len(found),
+                unit="utt",
+                disable=None,
+            )
+            with bar, leaving_after(blocks, model) if self.layer else nullcontext():
+                for utterance in share[len(found) :]:
+                    hypothesis = recognise(utterance)
+                    if hypothesis.unheard:
+                        tqdm.write(describe(utterance, hypothesis), file=sys.stderr)
+                    found.append(hypothesis)
+                    bar.update()
 
 
 def exit_layers(encoder) -> dict[str, int]:
@@ -95,52 +162,10 @@ def leaving_after(blocks: int, model) -> Iterator[None]:
             hook.remove()
 
 
-def _recogniser(exp: Path, settings: Mapping[str, Any], where: str, exits: Sequence[str]) -> Callable:
-    asr_task()
-    from espnet2.bin.asr_inference import Speech2Text
-
-    configs.check_keys(settings, parameters(Speech2Text) or {}, where)
-    with for_recognition(exp) as (model, checkpoint):
-        recogniser = Speech2Text(str(model), str(checkpoint), **({"device": best_device()} | dict(settings)))
-    known = exit_layers(recogniser.asr_model.encoder)
+def _recogniser(exp: Path, settings: Mapping[str, Any], where: str, exits: Sequence[str]) -> Recogniser:
+    recogniser = Recogniser(exp, settings, where)
+    known = exit_layers(recogniser.model.encoder)
     for layer in exits:
         if layer not in known:
             raise UserError(f"{exp}: no exit layer {layer!r}: known are {', '.join(known) or 'none'}")
     return recogniser
-
-
-def _decode(recogniser: Callable[[], Callable], data: Path, layer: str, part: Part, folder: Path) -> None:
-    utterances = part.of(datadir.read(data))
-    with logging_to(folder / LOG):
-        model = recogniser().asr_model
-        with leaving_after(exit_layers(model.encoder)[layer], model) if layer else nullcontext():
-            lines = list(_lines(recogniser(), utterances, f"{data.name} {layer}".strip()))
-    write_text(folder / "text", "".join(lines))
-
-
-def _join(data: Path, folders: Sequence[Path], folder: Path) -> None:
-    """Nothing; the hypotheses of all shares are one text, in which each utterance is exactly once."""
-    lines = [line for share in folders for line in read_text(share / "text").split("\n")[:-1]]
-    ids = (line.partition(" ")[0] for line in lines)
-    shards.exactly_once(folders[0].parent, "utterance", ids, (u.id for u in datadir.read(data)))
-    in_order = sorted(lines, key=lambda line: line.partition(" ")[0])
-    write_text(folder / "text", "".join(f"{line}\n" for line in in_order))
-    with (folder / LOG).open("wb") as log:
-        for share in folders:
-            log.write((share / LOG).read_bytes())
-
-
-def _lines(recognise: Callable, utterances: Sequence[Utterance], name: str) -> Iterator[str]:
-    from tqdm import tqdm
-
-    for utterance in tqdm(utterances, desc=f"decode {name}", unit="utt", disable=None):
-        found = recognise(_heard(utterance))
-        nbest = found[0] if isinstance(found, tuple) else found  # with interctc its texts come along
-        yield f"{utterance.id} {nbest[0][0] or ''}\n"
-
-
-def _heard(utterance: Utterance) -> Any:
-    try:
-        return audio.read(utterance.wav)
-    except DataError as error:
-        raise DataError(f"{error} (utterance {utterance.id})") from None

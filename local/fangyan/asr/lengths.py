@@ -8,8 +8,7 @@ from typing import Any
 from fangyan import datadir
 from fangyan.asr.experiment import Experiment
 from fangyan.asr.task import sketch
-from fangyan.audio import SAMPLE_RATE
-from fangyan.encoders.espnet import frame_count, frame_rate
+from fangyan.encoders.espnet import audible, beyond, frame_count
 from fangyan.errors import DataError
 from fangyan.files import write_table
 
@@ -54,16 +53,13 @@ def _short(job: Experiment, role: str, model) -> Iterator[dict[str, Any]]:
 
 
 def _refuse_unheard(job: Experiment, role: str, model) -> None:
-    longest = getattr(model.encoder, "max_positions", float("inf"))
+    heard = audible(model)
     unheard = [
-        (n, key, samples)
-        for n, (key, samples) in enumerate(_samples(job, role), 1)
-        if not 1 <= frame_count(model, samples) <= longest
+        (n, key, samples) for n, (key, samples) in enumerate(_samples(job, role), 1) if samples not in heard
     ]
     if unheard:
         n, key, samples = unheard[0]
-        least, most = (f"{frames / frame_rate(model):g} s" for frames in (1, longest))
         raise DataError(
-            f"{job.sets()[role] / 'wav.scp'}:{n}: this encoder hears {least} to {most} at once, got "
-            f"{samples / SAMPLE_RATE:.3f} s for {key} and {len(unheard) - 1} others: cut or leave them out"
+            f"{job.sets()[role] / 'wav.scp'}:{n}: {beyond(heard, samples)} for {key} and {len(unheard) - 1} others: "
+            "cut or leave them out"
         )

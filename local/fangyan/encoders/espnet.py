@@ -1,7 +1,9 @@
 """Encoders of ESPnet ASR models: the subsampling output, each block and the final norm, free of batch padding."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 
@@ -9,6 +11,9 @@ from fangyan.audio import SAMPLE_RATE
 from fangyan.encoders import Encoder
 from fangyan.encoders.espnet_model import files, read  # noqa: F401  (files: part of a family)
 from fangyan.errors import DataError, UserError
+
+ENDLESS = 2**32
+"""More samples than any utterance has."""
 
 
 class ESPnetEncoder(Encoder):
@@ -117,6 +122,23 @@ def frame_count(model, samples: int) -> int:
     """Frames of an ESPnet ASR model's encoder for a waveform of so many samples; below 1 where it is too short."""
     centred = hasattr(model.frontend, "stft")  # ESPnet's own front end also has the frame around the very end
     return after_subsampling(model.encoder, samples // model.frontend.hop_length + centred)
+
+
+def audible(model) -> range:
+    """The numbers of samples that the encoder of an ESPnet ASR model hears at once; any where it does not tell."""
+    if getattr(model.encoder, "embed", None) is None or not hasattr(model.frontend, "hop_length"):
+        return range(1, ENDLESS)
+    frames, longest = partial(frame_count, model), getattr(model.encoder, "max_positions", ENDLESS)
+    mirrored = model.frontend.stft.n_fft // 2 if hasattr(model.frontend, "stft") else 0  # of what is longer
+    least = bisect_left(range(ENDLESS), 1, key=frames)
+    return range(max(least, mirrored + 1), bisect_right(range(ENDLESS), longest, key=frames))
+
+
+def beyond(heard: range, samples: int) -> str:
+    """What to tell of a wave of so many samples, which is not within what is `audible`."""
+    least, most = (f"{n / SAMPLE_RATE:.4g} s" for n in (heard.start, heard.stop - 1))
+    span = f"{least} or more" if heard.stop >= ENDLESS else f"{least} to {most}"
+    return f"this encoder hears {span} at once, got {samples / SAMPLE_RATE:.4g} s"
 
 
 def load(argument: str, device: str, trained: bool) -> ESPnetEncoder:

@@ -1,0 +1,106 @@
+"""A model that recognises: one utterance in, its `Hypothesis` out, empty where the encoder cannot hear it."""
+
+import logging
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fangyan import audio
+from fangyan.asr import decode_conf
+from fangyan.asr.hypotheses import Hypothesis, recording
+from fangyan.datadir import Utterance
+from fangyan.encoders import best_device
+from fangyan.encoders.espnet import audible, beyond
+from fangyan.encoders.espnet_model import asr_task, for_recognition
+from fangyan.errors import DataError, UserError
+
+SPECIAL = re.compile("<(?!space>|0x)[^<>]+>")
+"""Tokens that stand for no text: ``<blank>``, ``<sos/eos>``, and ``<unk>``, since nobody knows what it stands for."""
+
+
+class Recogniser:
+    """ESPnet's inference with the model of ``exp``; ``settings`` of `decode_conf.read`, ``where``: their file.
+
+    Raises `UserError` that names the file for settings that do not fit the model.
+    """
+
+    def __init__(self, exp: Path, settings: Mapping[str, Any], where: str) -> None:
+        decode_conf.check_device(settings, where)
+        asr_task()
+        from espnet2.bin.asr_inference import Speech2Text
+
+        what = f"{where}: {', '.join(settings)}"
+        with for_recognition(exp) as (model, checkpoint):
+            arguments = {"device": best_device()} | dict(settings)
+            self._search = _tried(what, Speech2Text, str(model), str(checkpoint), **arguments)
+        self.model = self._search.asr_model
+        self._audible = audible(self.model)
+        decode_conf.check_model(settings, self.model, where)
+        if self._search.tokenizer is None:
+            raise UserError(
+                f"{exp}: it writes tokens, but the model (bpemodel) that joins them to text is not there"
+            )
+        _tried(what, self._try)
+
+    def __call__(self, utterance: Utterance) -> Hypothesis:
+        """What is recognised of an utterance; `DataError` where its recording is not there."""
+        if not Path(utterance.wav).exists():
+            raise DataError(f"{utterance.wav}: no such file, the recording of utterance {utterance.id}")
+        try:
+            wave = audio.read(utterance.wav)
+            self._check(wave, utterance)
+        except DataError as error:
+            return Hypothesis(utterance.id, unheard=str(error), recording=recording(utterance.wav))
+        return Hypothesis(utterance.id, self.text(wave, utterance.id))
+
+    def text(self, wave: np.ndarray, name: str) -> str:
+        """The best hypothesis of a wave, its words parted by one space; ``name``: of the utterance, for errors."""
+        from espnet2.torch_utils.device_funcs import is_out_of_memory_error
+
+        try:
+            best = self._best(wave)
+        except (RuntimeError, MemoryError) as error:
+            if not (is_out_of_memory_error(error) or isinstance(error, MemoryError)):
+                raise
+            raise DataError(
+                f"utterance {name}, {len(wave) / audio.SAMPLE_RATE:.1f} s, does not fit into memory: "
+                "choose a smaller beam_size, or cut it"
+            ) from None
+        tokens = [token for token in best[1] if not SPECIAL.fullmatch(token)] if best else []
+        return " ".join(self._search.tokenizer.tokens2text(tokens).split())
+
+    def _best(self, wave: np.ndarray) -> Any:
+        found = self._search(wave)
+        nbest = found[0] if isinstance(found, tuple) else found  # with interctc its texts come along
+        return nbest[0] if nbest else None
+
+    def _check(self, wave: np.ndarray, utterance: Utterance) -> None:
+        if not np.isfinite(wave).all():
+            raise DataError(f"{utterance.wav}: samples are finite numbers, got others")
+        if len(wave) not in self._audible:
+            raise DataError(f"{utterance.wav}: {beyond(self._audible, len(wave))}")
+
+    def _try(self) -> None:
+        """Recognises a second of noise: what does not fit together shows before hours of work."""
+        seconds = min(max(audio.SAMPLE_RATE, self._audible.start), self._audible.stop - 1)
+        noise = np.random.default_rng(0).normal(0, 0.1, seconds).astype(np.float32)
+        best = self._best(noise)
+        if best and not np.isfinite(float(best[3].score)):
+            raise ValueError("the score of a hypothesis is not a finite number")
+
+
+def _tried(what: str, work: Callable, *arguments: Any, **settings: Any) -> Any:
+    """``work(...)``; what ESPnet refuses only by failing is a `UserError` on ``what``, a file and its keys."""
+    try:
+        return work(*arguments, **settings)
+    except UserError:
+        raise
+    except Exception as error:
+        logging.exception(what)
+        reason = str(error).strip().partition("\n")[0][:200]
+        raise UserError(
+            f"{what}: ESPnet cannot decode with these settings and this model ({type(error).__name__}: {reason})"
+        ) from None
