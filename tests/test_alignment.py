@@ -118,6 +118,7 @@ def scribe(tokens, best):
         (["<blank>", "<unk>", "我", "你"], [0, 2, 2, 0, 2, 3, 1, 3, 0], "我我你你"),
         (["<blank>", "<unk>", "o", "k", "<space>"], [2, 3, 4, 2, 3, 4], "ok ok"),
         (["<blank>", "<unk>", "▁ni", "▁hao"], [2, 0, 3, 3], "ni hao"),
+        (["<blank>", "<unk>", "我", "<sos/eos>"], [3, 2, 0, 3], "我"),
         (["<blank>", "<unk>", "<sos/eos>"], [2, 2], ""),  # an encoder that was packed alone
     ],
 )

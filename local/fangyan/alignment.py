@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fangyan.encoders import Encoder
+from fangyan.encoders.espnet_model import SPECIAL
 from fangyan.errors import DataError
 
 BLANK = 0
@@ -49,7 +50,7 @@ def spans(encoder: Encoder, output: np.ndarray, characters: str) -> list[Span]:
 
 
 def written(encoder: Encoder, output: np.ndarray) -> str:
-    """What CTC writes by itself: the best token of each frame, without repetitions, blanks and ``<unk>``.
+    """What CTC writes by itself: the best token of each frame, without repetitions and special tokens.
 
     ``output`` as for `spans`. Empty for an encoder without a CTC head.
     """
@@ -61,7 +62,7 @@ def written(encoder: Encoder, output: np.ndarray) -> str:
     with torch.inference_mode():
         best = encoder.model.ctc.argmax(torch.from_numpy(output).to(encoder.device)[None])[0].tolist()
     heard = [tokens[token] for token, _ in groupby(best) if token != BLANK]
-    text = "".join(" " if token == "<space>" else token for token in heard if token != "<unk>")
+    text = "".join(" " if token == "<space>" else token for token in heard if not SPECIAL.fullmatch(token))
     return text.replace("▁", " ").strip()
 
 

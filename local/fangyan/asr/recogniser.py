@@ -1,7 +1,6 @@
 """A model that recognises: one utterance in, its `Hypothesis` out, empty where the encoder cannot hear it."""
 
 import logging
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,11 +13,8 @@ from fangyan.asr.hypotheses import Hypothesis, recording
 from fangyan.datadir import Utterance
 from fangyan.encoders import best_device
 from fangyan.encoders.espnet import audible, beyond
-from fangyan.encoders.espnet_model import asr_task, for_recognition
+from fangyan.encoders.espnet_model import SPECIAL, asr_task, for_recognition
 from fangyan.errors import DataError, UserError
-
-SPECIAL = re.compile("<(?!space>|0x)[^<>]+>")
-"""Tokens that stand for no text: ``<blank>``, ``<sos/eos>``, and ``<unk>``, since nobody knows what it stands for."""
 
 
 class Recogniser:

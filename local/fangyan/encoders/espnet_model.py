@@ -1,5 +1,6 @@
 """ESPnet ASR models as files: an experiment, a packed model, its encoder alone; and what they describe, built."""
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr
 from io import StringIO
@@ -13,6 +14,8 @@ from fangyan.files import read_text, unpack, write_json
 
 PACKED = (bare.FILES, ("*.yaml", "*.pth", "*feats_stats.npz", "*bpe.model"))
 """What is needed of a packed model on the Hub: its encoder alone, or else the whole of it."""
+SPECIAL = re.compile("<(?!space>|0x)[^<>]+>")
+"""Tokens that stand for no text: ``<blank>``, ``<sos/eos>``, and ``<unk>``, since nobody knows what it stands for."""
 
 
 def read(argument: str, trained: bool) -> tuple:

@@ -89,8 +89,10 @@ def _varieties(home: Path) -> set[str]:
 
 def _summary(home: Path) -> str:
     """``data/train: 2,812 utterances, cmn 1.93 h, yue 0.40 h; left out: 3 beyond the hours of its corpus``."""
-    durations, hours = datadir.read_map(home / "utt2dur"), dict[str, float]()
-    for key, variety in datadir.read_map(home / "utt2lang").items():
+    durations, varieties = (datadir.read_map(home / name) for name in ("utt2dur", "utt2lang"))
+    datadir.check_ids(home / "utt2dur", durations, home / "utt2lang", varieties)
+    hours: dict[str, float] = {}
+    for key, variety in varieties.items():
         hours[variety] = hours.get(variety, 0.0) + float(durations[key]) / 3600
     dropped = datadir.summary(datadir.read_dropped(home))
     by_variety = ", ".join(f"{variety} {hours[variety]:.2f} h" for variety in sorted(hours))
