@@ -45,3 +45,11 @@ def trouble(error: OSError) -> UserError | None:
     if error.errno == errno.ENOTDIR:
         place = next((folder for folder in Path(place).parents if folder.is_file()), place)
     return UserError(f"{place}: {error.strerror}: {ADVICE[error.errno]}, then run the same again")
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Whether it says that memory is short, of the machine or of its GPU."""
+    import torch
+
+    words = ("can't allocate memory", "ALLOC_FAILED")  # of torch on a CPU, of cuBLAS and cuDNN
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(w in str(error) for w in words)

@@ -4,8 +4,7 @@ from types import SimpleNamespace
 import pytest
 
 from fangyan.asr import decode_conf
-from fangyan.asr.recogniser import SPECIAL, Recogniser
-from fangyan.errors import DataError, UserError
+from fangyan.errors import DataError
 from fangyan.files import ROOT
 
 NOT_SETTINGS = {
@@ -103,22 +102,3 @@ def test_settings_fit_the_model(settings, model, message):
 def test_a_gpu_that_is_not_here_is_refused():
     with pytest.raises(DataError, match="c.yaml: device is one that is here, .* got 'cuda:99'"):
         decode_conf.check_device({"device": "cuda:99"}, "c.yaml")
-
-
-@pytest.mark.parametrize("settings", [{"quantize_modules": ["Linaer"]}, {"dtype": "float16"}])
-def test_what_fails_in_espnet_is_refused_before_the_first_utterance(job, settings):
-    key = next(iter(settings))
-    with pytest.raises(
-        UserError, match=f"c.yaml: beam_size, device, {key}: ESPnet cannot decode with these settings"
-    ):
-        Recogniser(job.exp, {"beam_size": 2, "device": "cpu"} | settings, "c.yaml")
-
-
-@pytest.mark.parametrize("token", ["<blank>", "<unk>", "<sos/eos>", "<s>", "<|zh|>", "<noise>"])
-def test_special_tokens_stand_for_no_text(token):
-    assert SPECIAL.fullmatch(token)
-
-
-@pytest.mark.parametrize("token", ["<space>", "我", "<", ">", "▁a", "<0xE6>"])
-def test_other_tokens_do(token):
-    assert not SPECIAL.fullmatch(token)

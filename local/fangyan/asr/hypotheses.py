@@ -44,8 +44,9 @@ class Hypotheses:
                 found = Hypothesis(**fields)
             except TypeError:
                 return False
-            same = not found.unheard or found.recording == recording(utterance.wav)
-            return utterance is not None and found.id == utterance.id and same
+            if utterance is None or found.id != utterance.id:
+                return False
+            return not found.unheard or found.recording == recording(utterance.wav)
 
         self.folder = folder
         self._journal = Journal(folder, inputs, counts)

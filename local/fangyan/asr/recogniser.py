@@ -14,7 +14,7 @@ from fangyan.datadir import Utterance
 from fangyan.encoders import best_device
 from fangyan.encoders.espnet import audible, beyond
 from fangyan.encoders.espnet_model import SPECIAL, asr_task, for_recognition
-from fangyan.errors import DataError, UserError
+from fangyan.errors import DataError, UserError, out_of_memory
 
 
 class Recogniser:
@@ -28,7 +28,7 @@ class Recogniser:
         asr_task()
         from espnet2.bin.asr_inference import Speech2Text
 
-        what = f"{where}: {', '.join(settings)}"
+        what = f"{where}: {', '.join(settings) or 'no keys'}"
         with for_recognition(exp) as (model, checkpoint):
             arguments = {"device": best_device()} | dict(settings)
             self._search = _tried(what, Speech2Text, str(model), str(checkpoint), **arguments)
@@ -54,12 +54,11 @@ class Recogniser:
 
     def text(self, wave: np.ndarray, name: str) -> str:
         """The best hypothesis of a wave, its words parted by one space; ``name``: of the utterance, for errors."""
-        from espnet2.torch_utils.device_funcs import is_out_of_memory_error
-
         try:
             best = self._best(wave)
-        except (RuntimeError, MemoryError) as error:
-            if not (is_out_of_memory_error(error) or isinstance(error, MemoryError)):
+        except Exception as error:
+            if not out_of_memory(error):
+                error.add_note(f"while utterance {name} was recognised")
                 raise
             raise DataError(
                 f"utterance {name}, {len(wave) / audio.SAMPLE_RATE:.1f} s, does not fit into memory: "
@@ -81,8 +80,8 @@ class Recogniser:
 
     def _try(self) -> None:
         """Recognises a second of noise: what does not fit together shows before hours of work."""
-        seconds = min(max(audio.SAMPLE_RATE, self._audible.start), self._audible.stop - 1)
-        noise = np.random.default_rng(0).normal(0, 0.1, seconds).astype(np.float32)
+        samples = min(max(audio.SAMPLE_RATE, self._audible.start), self._audible.stop - 1)
+        noise = np.random.default_rng(0).normal(0, 0.1, samples).astype(np.float32)
         best = self._best(noise)
         if best and not np.isfinite(float(best[3].score)):
             raise ValueError("the score of a hypothesis is not a finite number")

@@ -11,7 +11,7 @@ from fangyan import audio
 from fangyan.datadir import Utterance
 from fangyan.dump.archive import Archive, entry
 from fangyan.encoders import Encoder, best_device
-from fangyan.errors import DataError
+from fangyan.errors import DataError, out_of_memory
 
 BATCH_SECONDS = 120.0
 """Padded speech of one batch, which is read, written and gone on after as a whole: the same on every machine."""
@@ -97,7 +97,7 @@ class Fitting:
         try:
             return self._encode([waves[u.id] for u in batch])
         except (DataError, MemoryError, RuntimeError) as error:
-            scarce = _out_of_memory(error)
+            scarce = out_of_memory(error)
             if not (scarce or isinstance(error, DataError)):
                 raise
             if len(batch) == 1:
@@ -118,13 +118,6 @@ class Fitting:
     def _joined(self, pieces: Sequence[list[Utterance]], waves: Mapping[str, np.ndarray]) -> Features:
         parts = [self.encode(piece, waves) for piece in pieces]
         return [list(chain.from_iterable(of_layer)) for of_layer in zip(*parts, strict=True)]
-
-
-def _out_of_memory(error: Exception) -> bool:
-    import torch
-
-    words = ("can't allocate memory", "ALLOC_FAILED")  # of torch on a CPU, of cuBLAS and cuDNN
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(w in str(error) for w in words)
 
 
 def _read(batch: Sequence[Utterance]) -> tuple[Sequence[Utterance], dict[str, np.ndarray]]:
