@@ -15,6 +15,8 @@ SAMPLE_RATE = 16_000
 """Hz; what every encoder here hears."""
 LEAD_IN = 0.5
 """Seconds read before a segment and thrown away: after a seek, MP3 is wrong until its bit reservoir is full again."""
+MIN_DURATION = 0.1
+"""Seconds; what is shorter is no utterance (Kaldi's extract-segments leaves it out too)."""
 
 
 @dataclass(frozen=True)
