@@ -47,7 +47,13 @@ def test_a_table_written_on_windows_is_read(tmp_path):
     [
         (b"a\tb\n1\n", r"t\.tsv:2: 2 columns \(a b\), got 1"),
         (b"", r"t\.tsv:1: a table starts with a header"),
-        (b"a\tb\n1\t\xff\n", r"t\.tsv:2: must be UTF-8, got byte 0xff"),
+        (b"a\tb\n1\t\xff\n", r"t\.tsv:2: must be UTF-8, got byte 0xff: write it as UTF-8"),
+        (
+            "a\tb\n".encode("utf-16"),
+            r"t\.tsv:1: must be UTF-8, got byte 0xff: it is UTF-16, as Excel writes it",
+        ),
+        ("a\tb\n".encode("utf-16-le"), r"t\.tsv:1: must be text, got a NUL byte"),
+        ("a\tb\n1\t天".encode()[:-1], r"t\.tsv:2: .*it ends within a character: get the file again"),
     ],
 )
 def test_malformed_tables_are_named_with_their_line(tmp_path, content, message):

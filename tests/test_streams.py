@@ -1,7 +1,12 @@
+import csv
 import json
+import tempfile
+from pathlib import Path
 
 import pyarrow
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pyarrow import parquet
 
 from fangyan.errors import DataError
@@ -71,7 +76,7 @@ def test_parquet_gives_the_same(tmp_path):
         ("a.jsonl", "[1]\n", r"a\.jsonl:1: expected an object, got '\[1\]'"),
         ("a.json", "[1]", r"a\.json: object 1: expected an object, got '1'"),
         ("a.json", "", r"a\.json: not readable as JSON"),
-        ("a.csv", "a,b\n1,2,3\n", r"a\.csv:2: a row has 2 cells, got more: \['3'\]"),
+        ("a.csv", "a,b\n1,2,3\n", r"a\.csv:2: a row has 2 cells \(a b\), got 3"),
         ("a.txt", "a", r"a table is one of \.json \.jsonl \.csv \.tsv \.parquet, got '\.txt'"),
     ],
 )
@@ -81,12 +86,120 @@ def test_broken_tables_are_named_with_file_and_line(tmp_path, name, text, messag
         list(rows(path))
 
 
-def test_other_encodings_and_missing_files_are_refused(tmp_path):
-    (tmp_path / "a.csv").write_bytes("a,b\n1,粤\n".encode("gbk"))
-    with pytest.raises(DataError, match=r"a\.csv:\d: not readable as a UTF-8 table"):
-        list(rows(tmp_path / "a.csv"))
-    (tmp_path / "a.jsonl").write_bytes('{"a": "粤"}\n'.encode("gbk"))
-    with pytest.raises(DataError, match=r"a\.jsonl:1: a line is one JSON object"):
-        list(rows(tmp_path / "a.jsonl"))
+GBK = "天气".encode("gbk")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        (
+            "a.csv",
+            b"a,b\n1,x\n\n2," + GBK + b"\n",
+            r"a\.csv:4: must be UTF-8, got byte 0x\w\w: write it as UTF-8",
+        ),
+        ("a.tsv", b"a\tb\r1\tx\r\n2\t" + GBK + b"\n", r"a\.tsv:2: must be UTF-8"),
+        ("a.jsonl", b"\n\n" + b'{"a": "' + GBK + b'"}\n', r"a\.jsonl:3: must be UTF-8"),
+        ("a.json", b'[{"a": 1},\n{"a": "' + GBK + b'"}]', r"a\.json:2: must be UTF-8"),
+        ("a.csv", "a,b\n1,天\n".encode("utf-16"), r"a\.csv:1: .*it is UTF-16, as Excel writes it"),
+        ("a.json", '[{"a": 1}]'.encode("utf-16"), r"a\.json:1: .*it is UTF-16"),
+        ("a.csv", "a,b\n1,x\n".encode("utf-16-le"), r"a\.csv:2: a table is text, got a NUL byte"),
+        ("a.csv", "a,b\n1,天".encode()[:-1], r"a\.csv:2: .*it ends within a character: get the file again"),
+    ],
+)
+def test_other_encodings_are_refused_with_the_line_and_what_to_do(tmp_path, name, content, message):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        list(rows(tmp_path / name))
+
+
+def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(DataError, match=r"b\.json: no such file"):
         rows(tmp_path / "b.json")
+
+
+HEAD = "id,audio,variety,text\nk0,u0.wav,cmn,你好\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'k1,u1.wav,cmn,"再见\nk2,u2.wav,cmn,天气\nk3,u3.wav,cmn,吃饭\n',  # to the end of the file
+        'k1,u1.wav,cmn,"再见\nk2,u2.wav,cmn,"天气"\nk3,u3.wav,cmn,吃饭\n',  # to the next quote that opens
+        'k1,u1.wav,cmn,"再见\nk2,u2.wav,cmn,天气"\nk3,u3.wav,cmn,吃饭\n',  # to the next quote that closes
+        'k1,"u1.wav,cmn,再见\nk2,u2.wav",cmn,天气\nk3,u3.wav,cmn,吃饭\n',
+        'k1,u1.wav,cmn,"再见\n' + 50_000 * "k2,u2.wav,cmn,天气\n",  # beyond what a cell may hold
+        'k1,u1.wav,cmn,"再"见"\n',
+    ],
+)
+def test_a_quote_that_is_not_closed_is_told_at_the_line_of_its_row(tmp_path, text):
+    path = written(tmp_path / "m.csv", HEAD + text)
+    with pytest.raises(DataError, match=r"m\.csv:3: a quote is not closed"):
+        list(rows(path))
+
+
+def test_a_quoted_cell_may_have_lines_quotes_and_separators(tmp_path):
+    cells = ["k1", "u1.wav", "cmn", '他说："再见"\n,天气']
+    path = written(tmp_path / "m.csv", HEAD + ",".join('"' + cell.replace('"', '""') + '"' for cell in cells))
+    assert places(path)[1] == (":3", dict(zip(HEAD.split("\n")[0].split(","), cells, strict=True)))
+
+
+@given(
+    st.lists(
+        st.lists(st.text("你a,\"' ", max_size=4), min_size=3, max_size=3).filter(
+            lambda row: "".join(row).strip()
+        ),
+        max_size=6,
+    )
+)
+def test_what_a_writer_of_csv_writes_is_read_row_by_row(table):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "a.csv"
+        with path.open("w", newline="") as stream:
+            csv.writer(stream).writerows([["x", "y", "z"], *table])
+        assert [list(row.values()) for _, row in rows(path)] == [
+            [cell.strip() for cell in row] for row in table
+        ]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        (
+            "a.tsv",
+            "a\tb\tc\n1\t2\t3\n4\t5",
+            r"a\.tsv:3: the last line is cut, it has 2 of 3 cells and no end",
+        ),
+        ("a.csv", "a,b,c\n\n1,2", r"a\.csv:3: the last line is cut"),
+        ("a.csv", "a,b,a\n1,2,3\n", r"a\.csv:1: column names are unique, got 'a' again"),
+        ("a.jsonl", '{"a": 1, "a": 2}\n', r"a\.jsonl:1: .*names are unique, got 'a' again"),
+        ("a.csv", "a;b;c\n1;2;3\n", r"a\.csv:1: columns are parted by ',', got ';' in 'a;b;c'"),
+        ("a.tsv", "a,b\n1,2\n", r"a\.tsv:1: columns are parted by '\\t', got ',' in 'a,b'"),
+        (
+            "a.csv",
+            'a,"b\n1,2\n3,4"\n',
+            r"a\.csv:1: a quote is not closed: the header holds the rows after it",
+        ),
+        ("a.csv", "a,b\n1,\0\n", r"a\.csv:2: a table is text, got a NUL byte in b"),
+        ("a.jsonl", '{"a": "\\u0000"}\n', r"a\.jsonl:1: a table is text, got a NUL byte in a"),
+        ("a.json", '[{"a": 1}, {"a": 2}', r"a\.json: not readable as JSON .*: get the file again"),
+        (
+            "a.json",
+            '[{"a": NaN}]',
+            r"a\.json: not readable as JSON .*NaN.*: write null for it, or JSON lines",
+        ),
+    ],
+)
+def test_tables_that_are_cut_or_ambiguous_are_refused(tmp_path, name, text, message):
+    path = written(tmp_path / name, text)
+    with pytest.raises(DataError, match=message):
+        list(rows(path))
+
+
+def test_a_last_line_without_an_end_is_whole_if_its_cells_are(tmp_path):
+    assert places(written(tmp_path / "a.tsv", "a\tb\n\t\n1\t2")) == [(":3", {"a": "1", "b": "2"})]
+
+
+def test_a_number_that_is_none_is_an_empty_cell(tmp_path):
+    assert places(written(tmp_path / "a.jsonl", '{"a": NaN, "b": 1.5}')) == [(":1", {"a": None, "b": 1.5})]
+    parquet.write_table(pyarrow.table({"a": [float("nan"), 1.0]}), tmp_path / "a.parquet")
+    assert [row for _, row in rows(tmp_path / "a.parquet")] == [{"a": None}, {"a": 1.0}]

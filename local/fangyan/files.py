@@ -7,9 +7,11 @@ import shutil
 import stat
 import zipfile
 import zlib
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain
+from os import SEEK_END
 from pathlib import Path
 
 from fangyan.errors import DataError
@@ -70,14 +72,53 @@ def write_json(path: Path, value: object) -> None:
 
 
 def read_text(path: Path, why: str = "") -> str:
-    """The UTF-8 text of ``path`` without a byte order mark; `DataError` where it is missing or not UTF-8."""
+    """The UTF-8 text of ``path`` without a byte order mark; `DataError` where it is missing, not UTF-8 or not text."""
     try:
-        return path.read_bytes().decode("utf-8-sig")  # bytes: line ends stay as they are
+        text = path.read_bytes().decode("utf-8-sig")  # bytes: line ends stay as they are
     except FileNotFoundError:
         raise DataError(f"{path}: no such file{': ' + why if why else ''}") from None
-    except UnicodeDecodeError as error:
-        line = path.read_bytes()[: error.start].count(b"\n") + 1
-        raise DataError(f"{path}:{line}: must be UTF-8, got byte 0x{error.object[error.start]:02x}") from None
+    except UnicodeDecodeError:
+        raise not_utf8(path) from None
+    if "\0" in text:
+        line = text[: text.index("\0")].count("\n") + 1
+        raise DataError(f"{path}:{line}: must be text, got a NUL byte: get the file again (or is it UTF-16?)")
+    return text
+
+
+def utf16(path: Path) -> bool:
+    """Whether a file begins as one of UTF-16 does."""
+    with path.open("rb") as stream:
+        return stream.read(2) in (BOM_UTF16_LE, BOM_UTF16_BE)
+
+
+def not_utf8(path: Path) -> DataError:
+    """What to tell of a file that is not UTF-8: the line of its first bad byte, and what to do."""
+    n, error = _bad_byte(path)
+    advice = "write it as UTF-8 (iconv -f GB18030 -t UTF-8, or -f BIG5, where it is one of these)"
+    if utf16(path):
+        advice = "it is UTF-16, as Excel writes it: write it as UTF-8 (iconv -f UTF-16 -t UTF-8)"
+    elif error.reason == "unexpected end of data":
+        advice = "it ends within a character: get the file again"
+    return DataError(f"{path}:{n}: must be UTF-8, got byte 0x{error.object[error.start]:02x}: {advice}")
+
+
+def _bad_byte(path: Path) -> tuple[int, UnicodeDecodeError]:
+    """The first line of a file that is not UTF-8, and why it is not."""
+    with path.open("rb") as stream:
+        for n, line in enumerate(stream, 1):
+            try:
+                line.decode()
+            except UnicodeDecodeError as error:
+                return n, error
+    raise ValueError(f"{path} is UTF-8")
+
+
+def is_cut(path: Path) -> bool:
+    """Whether the last line of a file has no end."""
+    with path.open("rb") as stream:
+        size = stream.seek(0, SEEK_END)
+        stream.seek(max(0, size - 1))
+        return stream.read(1) not in (b"\n", b"\r")
 
 
 def read_table(path: Path) -> list[dict[str, str]]:

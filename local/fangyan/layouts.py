@@ -6,6 +6,7 @@ one is a `DataError` that says what was expected and what was found. No audio is
 
 import os
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from csv import QUOTE_NONE
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 from fangyan.datadir import Dropped, Utterance
 from fangyan.errors import DataError, UserError
 from fangyan.files import read_text
+from fangyan.streams import Row, delimited
 from fangyan.text import is_han, simplified, unmarked
 
 
@@ -57,22 +59,15 @@ def pairs(path: Path) -> Iterator[tuple[str, str]]:
         yield key, "".join(rest).strip()
 
 
-def table(path: Path, columns: Sequence[str], delimiter: str = "\t") -> Iterator[dict[str, str]]:
+def table(path: Path, columns: Sequence[str], delimiter: str = "\t") -> Iterator[Row]:
     """The rows of a table with a header, without quoting; `DataError` for other columns or a row with more cells.
 
     A row may end early: its last cells are then empty.
     """
-    header: list[str] = []
-    for where, line in lines(path):
-        cells = [cell.strip() for cell in line.split(delimiter)]
-        if not header:
-            header = cells
-            if not set(columns) <= set(header):
-                raise DataError(f"{where}: the columns are {' '.join(columns)}, got {' '.join(header)[:90]}")
-            continue
-        if len(cells) > len(header):
-            raise DataError(f"{where}: a row has {len(header)} cells ({' '.join(header)}), got {len(cells)}")
-        yield dict(zip(header, cells + [""] * len(header), strict=False))
+    if not path.is_file():
+        raise DataError(f"{path}: no such file: the folder holds {listing(path.parent)}")
+    for _, row in delimited(path, columns, delimiter=delimiter, quoting=QUOTE_NONE):
+        yield row
 
 
 def recordings(folder: Path, suffixes: Sequence[str] = (".wav",)) -> dict[str, str]:

@@ -44,7 +44,7 @@ def test_valid_is_dev_and_a_missing_clip_is_counted(miniature, tmp_path):
 
 def test_another_table_is_told_from_the_expected_one(miniature):
     mini = miniature("mdcc")
-    mini.tree.text("dataset/cnt_asr_valid_metadata.csv", "\taudio_path\ttext_path\tsex\tduration\tid\n")
+    mini.tree.text("dataset/cnt_asr_valid_metadata.csv", "audio_path,text,sex,duration\n")
     with pytest.raises(
         DataError, match=r"valid_metadata\.csv:1: the columns are audio_path text_path sex duration"
     ):
