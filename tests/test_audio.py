@@ -1,6 +1,10 @@
+import pickle
+
 import numpy as np
 import pytest
 import soundfile
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fangyan import audio
 from fangyan.errors import DataError
@@ -59,11 +63,42 @@ def test_a_segment_of_a_compressed_file_is_what_the_whole_has_there(tmp_path, fo
         assert np.abs(found - whole[first : first + 14_400]).max() <= most
 
 
-@pytest.mark.parametrize(("start", "end"), [(0.5, 1.5), (0.5, 0.5), (-0.1, 0.5)])
-def test_a_segment_outside_the_file_is_refused(tmp_path, start, end):
+@pytest.mark.parametrize(("start", "end"), [(0.5, 1.0), (0.5, 1.0001), (0.5, 1.5), (0.5, None)])
+def test_a_segment_that_ends_a_little_after_its_file_ends_with_it(tmp_path, start, end):
+    samples = (np.arange(16_000) / 32_768).astype(np.float32)
+    audio.write(tmp_path / "a.wav", samples)
+    assert np.array_equal(audio.read(tmp_path / "a.wav", start, end), samples[8000:])
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "reason", "detail"),
+    [
+        (0.5, 1.5001, "segment outside its recording", r"0\.5 to 1\.5001 s does not lie within its 1\.000 s"),
+        (-0.01, 0.5, "segment outside its recording", "-0.01 to 0.5 s does not lie within"),
+        (1.0, 1.2, "segment outside its recording", "1 to 1.2 s does not lie within"),
+        (1.0, None, "segment outside its recording", "1 to 1 s does not lie within"),
+        (1.2, None, "segment outside its recording", "1.2 to 1 s does not lie within"),
+        (0.5, 1e308, "segment outside its recording", r"0\.5 to 1e\+308 s does not lie within"),
+        (0.5, 0.5, "too short", r"0\.5 to 0\.5 s is 0\.0000 s of it"),
+        (0.5, 0.2, "reversed segment", "0.5 to 0.2 s ends before it begins"),
+        (0.5, -0.2, "reversed segment", "0.5 to -0.2 s ends before it begins"),
+        (0.95, 1.1, "too short", r"0\.95 to 1\.1 s is 0\.0500 s of it"),
+        (0.5, 0.5999, "too short", "0.5 to 0.5999 s is 0.0999 s of it"),
+    ],
+)
+def test_a_segment_that_its_file_does_not_have_is_refused_with_its_kind(tmp_path, start, end, reason, detail):
     audio.write(tmp_path / "a.wav", np.zeros(16_000))
-    with pytest.raises(DataError, match=r"a\.wav: segment .* does not lie within its 1\.000 s"):
+    with pytest.raises(audio.SegmentError, match=rf"a\.wav: segment {detail}") as error:
         audio.read(tmp_path / "a.wav", start, end)
+    assert error.value.reason == reason
+    assert str(pickle.loads(pickle.dumps(error.value))) == str(error.value)
+
+
+@given(st.integers(800, 4000), st.sampled_from([8000, 16_000, 44_100]), st.floats(0, 1))
+def test_a_segment_of_a_rounded_duration_is_in_its_file(frames, rate, part):
+    info = audio.Info(rate, 1, frames + rate // 5)
+    start = round(part * (info.duration - 0.11), 3)
+    assert audio.span("a.wav", info, max(start, 0), round(info.duration, 3))[1] >= info.frames - rate // 2000
 
 
 def test_unreadable_files_are_named_with_the_reason(tmp_path):

@@ -184,3 +184,17 @@ def test_unpack_says_that_a_file_is_no_archive(tmp_path):
     (tmp_path / "m.zip").write_text("not a zip")
     with pytest.raises(DataError, match="not readable as a zip archive"):
         files.unpack(tmp_path / "m.zip", tmp_path)
+
+
+@pytest.mark.parametrize("text", ["1", "-1", "+1.5", "1.", ".5", "1e-3", "2.5E+2"])
+def test_a_number_is_a_plain_decimal(text):
+    assert files.number(text) == float(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["nan", "inf", "-Infinity", "1e400", "1_2", " 1", "1 ", "1\n", "１２", "٣", "0x1", "1,5", "", ".", "e3"],
+)
+def test_what_only_python_takes_for_a_number_is_none(text):
+    with pytest.raises(ValueError, match="a number is a plain decimal"):
+        files.number(text)

@@ -123,6 +123,42 @@ def test_an_id_begins_with_the_speaker():
     assert (cut.start, cut.end, cut.text) == (0.5, 1.0, "好 好")
 
 
+@pytest.mark.parametrize(
+    ("start", "end", "found"),
+    [
+        ("0.5", " 2 ", (0.5, 2.0)),
+        (None, "", (0.0, None)),
+        (0, 1e-05, (0.0, 1e-05)),
+        (0.25, "-1", (0.25, None)),
+        ("1", -1.0, (1.0, None)),
+        ("-0.01", "4.0", (-0.01, 4.0)),
+    ],
+)
+def test_times_are_seconds_and_an_end_of_minus_one_is_that_of_the_recording(start, end, found):
+    assert layouts.times("m.csv:2", start, end) == dict(zip(("start", "end"), found, strict=True))
+
+
+@pytest.mark.parametrize(
+    "cell", ["nan", "inf", "1e400", "1_2", "１", "1:02", "x", float("nan"), float("inf"), [1], True]
+)
+def test_times_that_are_no_numbers_are_refused_by_line(cell):
+    with pytest.raises(DataError, match=r"^m\.csv:2: start and end are seconds, got "):
+        layouts.times("m.csv:2", cell, "4.0")
+    with pytest.raises(DataError, match=r"^m\.csv:2: start and end are seconds, got 1\.0 and "):
+        layouts.times("m.csv:2", "1.0", cell)
+
+
+def test_two_ids_that_become_one_by_their_speaker_are_refused_by_name():
+    records = [u("a", speaker="b"), u("c", speaker="b"), u("b-a", speaker="b")]
+    assert [r.changes for r in records] == [((layouts.RENAMED, "a"),), ((layouts.RENAMED, "c"),), ()]
+    assert list(layouts.distinct(records[:2])) == records[:2]
+    for order in (records, records[::-1]):
+        with pytest.raises(
+            DataError, match=r"\.wav: .* (a and b-a|b-a and a) of speaker b are both b-a: rename one"
+        ):
+            layouts.weeded(order)
+
+
 def test_what_lacks_a_recording_or_a_transcript_is_left_out_by_name():
     said = [("a", "一"), ("b", "二")]
     found = layouts.matched(said, {"a": "a.wav", "c": "c.wav"}, lambda key, text, wav: (key, text, wav))

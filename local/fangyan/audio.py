@@ -15,6 +15,8 @@ SAMPLE_RATE = 16_000
 """Hz; what every encoder here hears."""
 LEAD_IN = 0.5
 """Seconds read before a segment and thrown away: after a seek, MP3 is wrong until its bit reservoir is full again."""
+OVERSHOOT = 0.5
+"""Seconds that a segment may end after its file, being cut there, as in Kaldi: times are rounded and tools differ."""
 MIN_DURATION = 0.1
 """Seconds; what is shorter is no utterance (Kaldi's extract-segments leaves it out too)."""
 
@@ -33,6 +35,17 @@ class Info:
         return self.frames / self.rate
 
 
+class SegmentError(DataError):
+    """A segment that its file does not have; ``reason`` is its kind in a few words, to be counted."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(reason, message)  # both, as pickle makes it anew of them
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return self.args[1]
+
+
 def probe(path: str | Path) -> Info:
     """The rate, channels and frames of an audio file; `DataError` where it cannot be read or is empty."""
     import soundfile
@@ -49,14 +62,31 @@ def probe(path: str | Path) -> Info:
     return info
 
 
+def span(path: str | Path, info: Info, start: float, end: float | None) -> tuple[int, int]:
+    """The frames of a segment given in seconds: its first, and the one after its last.
+
+    ``end`` is that of the file where it is None, and where it is at most `OVERSHOOT` later. `SegmentError` for a
+    segment that is reversed, begins before 0, lies outside the file or is shorter than `MIN_DURATION`.
+    """
+    whole = start == 0 and end is None
+    end = info.duration if end is None else end
+    place = f"{path}: segment {start:.10g} to {end:.10g} s"
+    if end < start < info.duration:
+        raise SegmentError("reversed segment", f"{place} ends before it begins")
+    if not 0 <= start < info.duration or end > info.duration + OVERSHOOT:
+        problem = f"{place} does not lie within its {info.duration:.3f} s"
+        raise SegmentError("segment outside its recording", problem)
+    first, last = round(start * info.rate), min(round(end * info.rate), info.frames)
+    if not whole and last - first < round(MIN_DURATION * info.rate):
+        raise SegmentError("too short", f"{place} is {(last - first) / info.rate:.4f} s of it")
+    return first, last
+
+
 def read(path: str | Path, start: float = 0.0, end: float | None = None) -> np.ndarray:
-    """The samples of a file from ``start`` to ``end`` seconds: (N,) float32 in [-1, 1], mono, 16 kHz."""
+    """The samples of a file in the `span` from ``start`` to ``end``: (N,) float32 in [-1, 1], mono, 16 kHz."""
     import soundfile
 
-    info = probe(path)
-    first, last = round(start * info.rate), info.frames if end is None else round(end * info.rate)
-    if not 0 <= first < last <= info.frames:
-        raise DataError(f"{path}: segment {start} to {end} s does not lie within its {info.duration:.3f} s")
+    first, last = span(path, info := probe(path), start, end)
     before = min(first, round(LEAD_IN * info.rate))
     try:
         samples, rate = soundfile.read(

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from fangyan.datadir import Dropped, Utterance
 from fangyan.errors import DataError, UserError
-from fangyan.layouts import divided, listing, recordings, utterance, weeded
+from fangyan.files import number
+from fangyan.layouts import divided, listing, recordings, times, utterance, weeded
 from fangyan.streams import READERS, Row, rows
 
 NAMES = {
@@ -21,10 +22,8 @@ NAMES = {
     "confidence": ("confidence",),
     "times": ("time_stamp", "timestamp"),
 }
-"""Field -> what upstream has called it."""
+"""Field -> what upstream has called it; ``times``, start and end with ``_`` between them, say where a clip lies."""
 NEEDED = ("clip", "text")
-TIMES = re.compile(r"(\d+(?:\.\d+)?)_(\d+(?:\.\d+)?)")
-"""Where a clip lies in its recording: start and end in seconds."""
 CUT = re.compile(r"(?:_\d+_\d+)?(?:_seg\d*)*$")
 """What the name of a clip has after that of its recording."""
 AUDIO = (".wav", ".flac", ".mp3", ".opus", ".ogg")
@@ -87,11 +86,11 @@ def _clip(
     if translated and not text_cmn:
         return Dropped(key, "no Mandarin wording", text)
     speaker = recording_of(key)
-    times = TIMES.fullmatch(fields["times"] or "")
     if key in wavs:
         return utterance(key, wavs[key], text, speaker, variety, text_cmn)
-    if times and speaker in wavs:
-        segment = {"start": float(times[1]), "end": float(times[2])}
+    if fields["times"] and speaker in wavs:
+        start, _, end = fields["times"].partition("_")
+        segment = times(where, start, end or "none")
         return utterance(key, wavs[speaker], text, speaker, variety, text_cmn, **segment)
     return Dropped(key, "missing recording", text)
 
@@ -108,6 +107,6 @@ def recording_of(clip: str) -> str:
 
 def _number(value: str, where: str = "confidence") -> float:
     try:
-        return float(value)
+        return number(value)
     except ValueError:
         raise UserError(f"{where}: a confidence is a number from 0 to 1, got {value!r}") from None

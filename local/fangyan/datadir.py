@@ -5,18 +5,18 @@ wording) and ``utt2ipa`` where the corpus has them. One line an utterance, ``id 
 ``lang2group``, a line a variety, where its groups are not those of ``conf/varieties.tsv``.
 """
 
+import dataclasses
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
 
 from fangyan.errors import DataError
-from fangyan.files import fingerprint, read_table, read_text, write_lines, write_table, write_text
+from fangyan.files import fingerprint, number, read_table, read_text, write_lines, write_table, write_text
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Utterance:
     """One recording of one sentence."""
 
@@ -31,9 +31,11 @@ class Utterance:
     ipa: str = ""
     start: float = 0.0  # seconds within `wav`; segments are cut before a data directory is written
     end: float | None = None
+    changes: tuple[tuple[str, str], ...] = dataclasses.field(default=(), compare=False)
+    """What was done to it on the way from its corpus, each with a detail for the eye."""
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Dropped:
     """An utterance that was left out, and why (`reason` is counted, `detail` is for the eye)."""
 
@@ -213,7 +215,7 @@ def place(path: Path, key: str) -> str:
 def _check_durations(path: Path, column: dict[str, str]) -> None:
     for n, value in enumerate(column.values(), 1):
         try:
-            good = 0 < float(value) < float("inf")
+            good = number(value) > 0
         except ValueError:
             good = False
         if not good:

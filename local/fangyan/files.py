@@ -11,6 +11,7 @@ from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain
+from math import isfinite
 from os import SEEK_END
 from pathlib import Path
 
@@ -24,6 +25,7 @@ EXPANSION = 100
 """How many times its size an archive may unpack to: weights and pictures hardly shrink, logs and tables tenfold."""
 UNWRITABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 """What no cell of a table can hold."""
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 NOT_A_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError)
 NOT_A_ZIP += (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError)
 """How zipfile fails: on a damaged archive, an encrypted one (RuntimeError), members in each other's way."""
@@ -83,6 +85,13 @@ def read_text(path: Path, why: str = "") -> str:
         line = text[: text.index("\0")].count("\n") + 1
         raise DataError(f"{path}:{line}: must be text, got a NUL byte: get the file again (or is it UTF-16?)")
     return text
+
+
+def number(text: str) -> float:
+    """The number that a plain decimal says (``1.5``, ``1e-3``); `ValueError` for anything else, nan and inf too."""
+    if not NUMBER.fullmatch(text) or not isfinite(value := float(text)):
+        raise ValueError(f"a number is a plain decimal, got {text!r}")
+    return value
 
 
 def utf16(path: Path) -> bool:

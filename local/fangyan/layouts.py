@@ -10,12 +10,16 @@ from csv import QUOTE_NONE
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from fangyan.datadir import Dropped, Utterance
 from fangyan.errors import DataError, UserError
-from fangyan.files import read_text
+from fangyan.files import number, read_text
 from fangyan.streams import Row, delimited
 from fangyan.text import is_han, simplified, unmarked
+
+RENAMED = "renamed"
+"""The change of an utterance whose id is not that of its corpus."""
 
 
 def home(corpus: str, root: Path | None, inner: str, landmark: str) -> Path:
@@ -93,19 +97,65 @@ def recordings(folder: Path, suffixes: Sequence[str] = (".wav",)) -> dict[str, s
     return dict(sorted(found.items()))
 
 
-def utterance(
-    key: str, wav: Path | str, text: str, speaker: str, variety: str, text_cmn: str = "", **segment: float
-) -> Utterance:
-    """An utterance with its sentence id; its id is ``key``, after the speaker's where it does not start with that.
+def times(where: str, start: object, end: object) -> dict[str, float | None]:
+    """``start`` and ``end`` in seconds out of two cells, each None or empty where it is that of the recording.
 
-    ``segment``: ``start`` and ``end`` in seconds.
+    An end of -1 says that, too, as in Kaldi. `DataError` at ``where`` for what is no number; whether the recording has
+    such a segment, `fangyan.audio.span` says.
+    """
+    cells = ["" if cell is None else str(cell).strip() for cell in (start, end)]
+    try:
+        first, last = (number(cell) if cell else None for cell in cells)
+    except ValueError:
+        raise DataError(f"{where}: start and end are seconds, got {' and '.join(cells)}") from None
+    return {"start": first or 0.0, "end": None if last == -1 else last}
+
+
+def named(key: str, speaker: str) -> dict[str, Any]:
+    """``speaker`` and ``id`` of an utterance that its corpus calls ``key``: the speaker's id comes first, as in Kaldi.
+
+    Where it has to be put there, `RENAMED` is among the ``changes``, with the key.
+    """
+    if key.startswith(speaker):
+        return {"speaker": speaker, "id": key}
+    return {"speaker": speaker, "id": f"{speaker}-{key}", "changes": ((RENAMED, key),)}
+
+
+def distinct(records: Iterable[Utterance | Dropped]) -> Iterator[Utterance | Dropped]:
+    """The records, an id that comes again left out; `DataError` where it was renamed to that of another."""
+    keys: dict[str, str] = {}
+    for record in records:
+        if isinstance(record, Utterance):
+            key = dict(record.changes).get(RENAMED, record.id)
+            if record.id in keys and keys[record.id] != key:
+                raise DataError(
+                    f"{record.wav}: an id begins with its speaker's, so {keys[record.id]} and {key} of speaker "
+                    f"{record.speaker} are both {record.id}: rename one of them"
+                )
+            if record.id in keys:
+                record = Dropped(record.id, "duplicate id", record.text)
+            keys.setdefault(record.id, key)
+        yield record
+
+
+def utterance(
+    key: str,
+    wav: Path | str,
+    text: str,
+    speaker: str,
+    variety: str,
+    text_cmn: str = "",
+    **segment: float | None,
+) -> Utterance:
+    """An utterance with its sentence id; its id is ``key`` as `named` after the speaker.
+
+    ``segment``: ``start`` and ``end``, as `times` gives them.
     """
     text, text_cmn = (" ".join(wording.split()) for wording in (text, text_cmn))
     return Utterance(
-        id=key if key.startswith(speaker) else f"{speaker}-{key}",
+        **named(key, speaker),
         wav=str(wav),
         text=text,
-        speaker=speaker,
         variety=variety,
         sentence=sentence_of(text, variety, text_cmn),
         text_cmn=text_cmn,
@@ -155,22 +205,19 @@ def weeded(candidates: Iterable[Utterance | Dropped]) -> list[Utterance | Droppe
 
     Mandarin wording is kept where all of the set have it: a data directory has a file for everyone or none.
     """
-    records: list[Utterance | Dropped] = []
-    seen: set[str] = set()
-    for candidate in candidates:
-        if isinstance(candidate, Utterance):
-            if candidate.id in seen:
-                candidate = Dropped(candidate.id, "duplicate id", candidate.text)
-            elif not has_han(candidate.text):
-                reason = "no Han character" if candidate.text else "empty transcript"
-                candidate = Dropped(candidate.id, reason, candidate.text)
-            else:
-                seen.add(candidate.id)
-        records.append(candidate)
+    records = list(distinct(map(_worded, candidates)))
     kept = [record for record in records if isinstance(record, Utterance)]
     if all(has_han(record.text_cmn) for record in kept):
         return records
     return [replace(r, text_cmn="") if isinstance(r, Utterance) else r for r in records]
+
+
+def _worded(candidate: Utterance | Dropped) -> Utterance | Dropped:
+    """The candidate, left out where its transcript has no word."""
+    if isinstance(candidate, Dropped) or has_han(candidate.text):
+        return candidate
+    reason = "no Han character" if candidate.text else "empty transcript"
+    return Dropped(candidate.id, reason, candidate.text)
 
 
 def has_han(text: str) -> bool:

@@ -83,7 +83,7 @@ def test_utterances_of_equal_mandarin_wording_are_translations(miniature):
         ),
         (
             "audio\tvariety\ttext\tstart\na.wav\tyue\t好\tx\n",
-            r"a\.tsv:2: start and end are seconds \(could not",
+            r"a\.tsv:2: start and end are seconds, got x and",
         ),
         ("audio\tvariety\na.wav\tyue\t好\n", r"a\.tsv:2: a row has 2 cells .*got 3"),
     ],
@@ -92,6 +92,33 @@ def test_a_broken_row_is_named(tmp_path, text, message):
     (tmp_path / "a.tsv").write_text(text)
     with pytest.raises(DataError, match=message):
         manifest.splits(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("start", "end"), [("nan", "4"), ("1", "inf"), ("1", "1e400"), ("1_2", "13"), ("１", "4"), ("1", "4 s")]
+)
+def test_times_are_plain_decimals(tmp_path, start, end):
+    (tmp_path / "a.tsv").write_text(f"audio\tvariety\ttext\tstart\tend\na.wav\tyue\t好\t{start}\t{end}\n")
+    with pytest.raises(DataError, match=rf"a\.tsv:2: start and end are seconds, got {start} and {end}"):
+        manifest.splits(tmp_path)
+
+
+def test_a_time_that_is_none_is_that_of_the_recording(tmp_path):
+    row = '{"audio": "a.wav", "variety": "yue", "text": "好", "start": NaN, "end": -1}'
+    (tmp_path / "a.jsonl").write_text(row)
+    (found,) = manifest.splits(tmp_path)["a"]
+    assert (found.start, found.end) == (0.0, None)
+
+
+def test_an_id_that_was_given_is_remembered_and_one_of_ours_is_not(tmp_path):
+    lines = ["audio,variety,speaker,id,text", "a.wav,yue,b,u1,好", "a.wav,yue,b,,好", "a.wav,yue,,,好"]
+    (tmp_path / "a.csv").write_text("\n".join(lines))
+    found = manifest.splits(tmp_path)["a"]
+    assert [(u.id, u.changes) for u in found] == [
+        ("b-u1", (("renamed", "u1"),)),
+        ("b-a-0000002", ()),
+        ("a-0000003", ()),
+    ]
 
 
 def test_a_set_has_one_table(tmp_path):

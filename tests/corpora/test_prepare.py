@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from fangyan import audio, corpora, datadir
+from fangyan import audio, corpora, datadir, files, layouts
 from fangyan.datadir import Dropped, Utterance
+from fangyan.errors import DataError
 
 NAMES = {
     "spaces": "a b.wav",
@@ -76,8 +77,8 @@ def test_what_was_left_out_is_listed_whatever_its_name(corpus):
     dropped = datadir.read_dropped(corpus([record("s-good", "good.wav"), *gone]))
     assert [d.id for d in dropped] == [r.id for r in gone]
     assert {d.reason for d in dropped} == {"unreadable audio"}
-    assert dropped[6].detail == r"a\nb.wav: no such file"
-    assert dropped[13].detail == r"\udcff.wav: no such file"
+    assert dropped[6].detail == r"a\nb.wav: not readable as audio (no such file)"
+    assert dropped[13].detail == r"\udcff.wav: not readable as audio (no such file)"
 
 
 def test_an_id_is_no_way_out_of_the_folder(corpus, tmp_path):
@@ -148,7 +149,7 @@ def test_more_utterances_and_other_wording_convert_only_what_is_new(corpus, piec
 
 def test_another_recording_or_segment_is_never_taken_for_the_old_one(corpus, pieces, cuts, tmp_path):
     before = datadir.read(corpus(pieces[:1]))[0]
-    corpus([replace(pieces[0], end=0.05)])
+    corpus([replace(pieces[0], end=0.2)])
     soundfile.write(tmp_path / "long.wav", np.full((9600, 2), 0.25), 8000)
     after = datadir.read(corpus([*pieces[:1], Dropped("s-x", "stale")]))[0]
     assert cuts.made == ["s-0"] * 3
@@ -167,3 +168,34 @@ def test_each_file_is_opened_once_and_memory_is_bounded(corpus, monkeypatch):
     tracemalloc.stop()
     assert len(opened) == count
     assert peak < 1500, "bytes an utterance: the records, twice for those that change, and little else"
+
+
+def test_segments_are_cut_at_the_end_of_their_recording_and_counted(corpus, pieces, capsys):
+    last = pieces[-1]
+    ends = {"s-5": 0.6, "s-6": 0.6001, "s-7": 1.1, "s-8": None, "s-9": 1.2}
+    home = corpus([replace(last, id=key, end=end) for key, end in ends.items()])
+    assert {u.id: u.duration for u in datadir.read(home)} == dict.fromkeys(["s-5", "s-6", "s-7", "s-8"], 0.1)
+    assert [d.reason for d in datadir.read_dropped(home)] == ["segment outside its recording"]
+    line = (
+        "4 utterances, 0.00 h; left out: 1 segment outside its recording; 2 cut at the end of the recording"
+    )
+    assert f"{line} (data/test/.changed.tsv)" in capsys.readouterr().out
+    rows = files.read_table(home / corpora.CHANGES)
+    assert rows[0] == {
+        "id": "s-6",
+        "change": "cut at the end of the recording",
+        "detail": "0.5 to 0.6001 s of 0.6000 s",
+    }
+
+
+def test_ids_that_were_changed_are_counted_and_listed_with_those_they_came_with(corpus, pieces, capsys):
+    rest = {"wav": pieces[0].wav, "text": "好", "variety": "cmn"}
+    home = corpus(
+        [layouts.utterance("utt1", speaker="bob", **rest), layouts.utterance("amy-2", speaker="amy", **rest)]
+    )
+    assert "2 utterances, 0.00 h; 1 renamed (data/test/.changed.tsv)" in capsys.readouterr().out
+    assert files.read_table(home / corpora.CHANGES) == [
+        {"id": "bob-utt1", "change": "renamed", "detail": "utt1"}
+    ]
+    with pytest.raises(DataError, match="utt1 and bob-utt1 of speaker bob are both bob-utt1: rename one"):
+        corpus([layouts.utterance(key, speaker="bob", **rest) for key in ("utt1", "bob-utt1")], Path("other"))

@@ -59,11 +59,11 @@ def test_opus_is_cut_and_what_cannot_be_cut_is_counted(miniature, tmp_path):
     ]
     (meeting,) = datadir.read(homes["test_meeting"])
     assert audio.probe(meeting.wav) == audio.Info(16_000, 1, 3_200)
-    unreadable = {
-        d.id: d.detail for d in datadir.read_dropped(homes["train"]) if d.reason == "unreadable audio"
-    }
-    assert "segment 0.9 to 9.0 s does not lie within its 1.000 s" in unreadable[f"{AID}_S00006"]
-    assert "empty file" in unreadable["P0000000001_S00000"]
+    dropped = {d.id: d for d in datadir.read_dropped(homes["train"])}
+    late, empty = dropped[f"{AID}_S00006"], dropped["P0000000001_S00000"]
+    assert late.reason == "segment outside its recording"
+    assert "segment 0.9 to 9 s does not lie within its 1.000 s" in late.detail
+    assert empty.reason == "unreadable audio" and "empty file" in empty.detail
 
 
 def test_another_layout_is_told_from_the_expected_one(miniature):

@@ -110,6 +110,7 @@ def test_an_utterance_has_everything_in_the_table(root):
         "ipa": "a⁵⁵ʔ̚ t͡ɕʰi˥˩ ɓɯ̃ŋ5/53",
         "start": 0.0,
         "end": None,
+        "changes": (),
     }
     assert found.wav == str(root / "scraped/上海_市区_杨浦区/04G96mb01yf0003.wav")
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from fangyan import datadir
 from fangyan.errors import DataError
+from fangyan.files import number
 
 CORPORA, WEIGHTS = "utt2corpus", "corpus2weight"
 """Files of a data directory that is a mixture."""
@@ -105,9 +106,9 @@ def _looked_up(file: Path, keys: Sequence[str]) -> list[str]:
 
 def _weight(file: Path, value: str) -> float:
     try:
-        weight = float(value)
+        weight = number(value)
     except ValueError:
         weight = 0.0
-    if not 0 < weight < float("inf"):
+    if weight <= 0:
         raise DataError(f"{file}: a weight is a number above 0, got {value!r}")
     return weight

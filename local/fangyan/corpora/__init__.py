@@ -13,6 +13,7 @@ are, a function ``groups() -> dict[str, str]`` says which group each belongs to.
 """
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
@@ -30,10 +31,13 @@ from tqdm import tqdm
 from fangyan import audio, datadir
 from fangyan.datadir import Dropped, Utterance
 from fangyan.errors import DataError, UserError
-from fangyan.files import produce
+from fangyan.files import produce, read_table, write_table
+from fangyan.layouts import distinct
 
 CONVERTED = ".wav"
 """Beside the data directories: the folder of audio that was converted, by set. It may be removed with them."""
+CHANGES = ".changed.tsv"
+"""In a data directory: what was done to the utterances that it has, renamed ones with the id that they came with."""
 
 
 def names() -> list[str]:
@@ -73,13 +77,14 @@ def prepare(
     """The data directories ``out/<set>`` of a corpus by set; finished ones are kept.
 
     ``root``: where the corpus lies; ``jobs``: processes; ``limit``: only the first so many sentences of a set (0: all);
-    ``chosen``: the corpus's own `options`.
+    ``chosen``: the corpus's own `options`. What was left out is listed in ``.dropped.tsv``, what was changed in
+    `CHANGES`.
     """
     sets = {}
     corpus = load(name)
     groups = corpus.groups() if hasattr(corpus, "groups") else {}
     for name_of_set, records in corpus.splits(root, jobs, limit, **chosen).items():
-        records = _first_sentences(records, limit)
+        records = _first_sentences(list(distinct(records)), limit)
         sets[name_of_set] = out / name_of_set
         inputs = {"corpus": name, "records": _identity(records, groups)}
         build = partial(_write_set, records, groups, out / CONVERTED / name_of_set, jobs)
@@ -101,7 +106,12 @@ def _summary(home: Path) -> str:
     durations = datadir.read_map(home / "utt2dur").values()
     dropped = datadir.summary(datadir.read_dropped(home))
     left_out = f"; left out: {dropped}" if dropped else ""
-    return f"{home}: {len(durations)} utterances, {sum(map(float, durations)) / 3600:.2f} h{left_out}"
+    changes = read_table(home / CHANGES) if (home / CHANGES).exists() else []
+    counts = Counter(row["change"] for row in changes).most_common()
+    changed = f"; {', '.join(f'{n} {change}' for change, n in counts)} ({home / CHANGES})" if counts else ""
+    return (
+        f"{home}: {len(durations)} utterances, {sum(map(float, durations)) / 3600:.2f} h{left_out}{changed}"
+    )
 
 
 def _first_sentences(records: Sequence[Utterance | Dropped], limit: int) -> list[Utterance | Dropped]:
@@ -119,6 +129,10 @@ def _write_set(
     ready = parallel(partial(_ready, store=store), records, jobs, desc=f"data {store.name}")
     utterances = [record for record in ready if isinstance(record, Utterance)]
     datadir.write(folder, utterances, [record for record in ready if isinstance(record, Dropped)], groups)
+    columns = ("id", "change", "detail")
+    rows = [dict(zip(columns, (u.id, *change), strict=True)) for u in utterances for change in u.changes]
+    if rows:
+        write_table(folder / CHANGES, rows, columns)
 
 
 def parallel(task: Callable, items: Sequence, jobs: int, desc: str) -> list:
@@ -139,10 +153,24 @@ def _ready(record: Utterance | Dropped, store: Path) -> Utterance | Dropped:
             info = audio.probe(record.wav)
             if (info.rate, info.channels) == (audio.SAMPLE_RATE, 1):
                 return replace(record, duration=info.duration)
+        record = _cut(record)
         wav = _converted(record, store)
+    except audio.SegmentError as error:
+        return Dropped(record.id, error.reason, str(error))
     except DataError as error:
         return Dropped(record.id, "unreadable audio", str(error))
     return replace(record, wav=str(wav), duration=audio.probe(wav).duration, start=0.0, end=None)
+
+
+def _cut(record: Utterance) -> Utterance:
+    """The record, that of a segment which ends after its recording ending with it: a change."""
+    info = audio.probe(record.wav)
+    _, last = audio.span(record.wav, info, record.start, record.end)
+    if record.end is None or last == round(record.end * info.rate):
+        return record
+    detail = f"{record.start:.10g} to {record.end:.10g} s of {info.duration:.4f} s"
+    change = ("cut at the end of the recording", detail)
+    return replace(record, end=None, changes=(*record.changes, change))
 
 
 def _converted(record: Utterance, store: Path) -> Path:

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from fangyan.datadir import Dropped, Utterance
 from fangyan.errors import DataError, UserError
-from fangyan.layouts import apart, lines, listing, table, utterance, weeded
+from fangyan.layouts import apart, lines, listing, table, times, utterance, weeded
 
 PLACES = {
     "Changsha": "hsn",
@@ -39,7 +39,7 @@ MANDARIN_PROMPTS = "Shanghai"
 SETS = ("train", "dev", "test")
 TABLES = ("UTTRANSINFO.txt", "UTTERANCEINFO.txt")
 COLUMNS = ("CHANNEL", "UTTRANS_ID", "SPEAKER_ID", "PROMPT", "TRANSCRIPTION")
-TURN = re.compile(r"\[(\d+(?:\.\d+)?),\s*(\d+(?:\.\d+)?)\]\s+(\S+)\s+(\S+)\s*(.*)")
+TURN = re.compile(r"\[([^],]+),([^],]+)\]\s+(\S+)\s+(\S+)\s*(.*)")
 """A line of a conversation: ``[start,end]``, speaker, gender (and language), text; parted by tabs or blanks."""
 HELD_OUT = 0.1
 
@@ -105,11 +105,12 @@ def _turns(transcript: Path, wav: Path, prefix: str, variety: str) -> Iterator[U
         if not parts:
             raise DataError(f"{where}: a line is [start,end], speaker, gender and text, got {line[:60]!r}")
         start, end, speaker, _, text = parts.groups()
-        key = f"{prefix}-{speaker}-{transcript.stem}-{float(start) * 100:07.0f}-{float(end) * 100:07.0f}"
+        segment = times(where, start, end)
+        place = "-".join(f"{100 * (-1 if time is None else time):07.0f}" for time in segment.values())
+        key = f"{prefix}-{speaker}-{transcript.stem}-{place}"
         if speaker == "0":
             yield Dropped(key, "no speech", text)
         else:
-            segment = {"start": float(start), "end": float(end)}
             yield utterance(key, wav, text, f"{prefix}-{speaker}", variety, **segment)
 
 

@@ -17,12 +17,11 @@ from pathlib import Path
 
 from fangyan.datadir import Dropped, Utterance
 from fangyan.errors import DataError, UserError
-from fangyan.layouts import listing, utterance, weeded
+from fangyan.layouts import listing, times, utterance, weeded
 from fangyan.streams import READERS, Row, rows
 
 NEEDED = ("audio", "variety")
 MEANING = ("sentence", "text", "text_cmn")
-TIMES = ("start", "end")
 
 
 def splits(root: Path | None, jobs: int = 1, limit: int = 0) -> dict[str, list[Utterance | Dropped]]:
@@ -56,22 +55,16 @@ def _utterance(where: str, row: Row, folder: Path, name: str) -> Utterance:
         raise DataError(f"{where}: every utterance has {' and '.join(NEEDED)}, got none in {missing[0]}")
     if not any(cells.get(column) for column in MEANING) and "text" not in cells:
         raise DataError(f"{where}: every utterance has one of {' '.join(MEANING)}, got none of them")
-    key = cells.get("id") or name
+    speaker = cells.get("speaker") or cells.get("id") or name
+    key = cells.get("id") or (f"{speaker}-{name}" if cells.get("speaker") else name)
     made = utterance(
         key=key,
         wav=folder / cells["audio"],
         text=cells.get("text", ""),
-        speaker=cells.get("speaker") or key,
+        speaker=speaker,
         variety=cells["variety"],
         text_cmn=cells.get("text_cmn", ""),
-        **_times(where, cells),
+        **times(where, cells.get("start"), cells.get("end")),
     )
     sentence = "_".join(cells.get("sentence", "").split())
     return replace(made, sentence=sentence or made.sentence, ipa=cells.get("ipa", ""))
-
-
-def _times(where: str, cells: dict[str, str]) -> dict[str, float]:
-    try:
-        return {column: float(cells[column]) for column in TIMES if cells.get(column)}
-    except ValueError as error:
-        raise DataError(f"{where}: start and end are seconds ({error})") from None

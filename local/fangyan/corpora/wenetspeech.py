@@ -19,7 +19,7 @@ from pathlib import Path
 
 from fangyan.datadir import Dropped, Utterance
 from fangyan.errors import DataError, UserError
-from fangyan.layouts import home, utterance, weeded
+from fangyan.layouts import home, times, utterance, weeded
 from fangyan.streams import rows
 
 TABLE = "WenetSpeech.json"
@@ -45,10 +45,10 @@ def splits(
     for where, recording in rows(folder / TABLE, "audios"):
         _check(where, recording, OF_RECORDING)
         for n, segment in enumerate(recording["segments"], 1):
-            _check(f"{where}: segment {n}", segment, OF_SEGMENT)
+            _check(place := f"{where}: segment {n}", segment, OF_SEGMENT)
             for name, of in wanted.items():
                 if of in segment["subsets"]:
-                    sets[name].append(_utterance(folder, recording, segment))
+                    sets[name].append(_utterance(place, folder, recording, segment))
     return {name: weeded(records) for name, records in sets.items()}
 
 
@@ -57,7 +57,7 @@ def _check(where: str, found: dict, needed: tuple[str, ...]) -> None:
         raise DataError(f"{where}: expected the keys {' '.join(needed)}, got {' '.join(found)[:90]}")
 
 
-def _utterance(folder: Path, recording: dict, segment: dict) -> Utterance:
+def _utterance(where: str, folder: Path, recording: dict, segment: dict) -> Utterance:
     return utterance(
         key=segment["sid"],
         wav=folder / recording["path"],
@@ -65,6 +65,5 @@ def _utterance(folder: Path, recording: dict, segment: dict) -> Utterance:
         speaker=recording["aid"],
         variety="cmn",
         text_cmn=segment["text"],
-        start=float(segment["begin_time"]),
-        end=float(segment["end_time"]),
+        **times(where, segment["begin_time"], segment["end_time"]),
     )
