@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from fangyan import audio, datadir
 from fangyan.__main__ import cli
-from fangyan.embedding import AtLayer, compare, embed, encoded, recordings
+from fangyan.embedding import AtLayer, compare, distinct, embed, encoded, recordings
 from fangyan.encoders import Encoder, load_encoder
 from fangyan.errors import DataError, UserError
 from fangyan.seqsim import seqsim
@@ -186,3 +186,11 @@ def test_comparing_needs_two_recordings_and_prints_a_line(sung):
     assert line.count("\n") == 1 and "layer fbank, " in line
     with pytest.raises(UserError, match="test: one recording is expected here, got 24"):
         compare("fbank", sung["test"], sung["test"])
+
+
+def test_what_a_data_directory_lacks_is_told(tmp_path, capsys):
+    audio.write(tmp_path / "x.wav", np.ones(800, np.float32) / 2)
+    (tmp_path / "wav.scp").write_text(f"u {tmp_path}/x.wav\n")
+    (tmp_path / "text").write_text("u 你\nv 我\nw 他\n")
+    assert [u.id for u in distinct([tmp_path])] == ["u"]
+    assert capsys.readouterr().err == f"{tmp_path}: left out: 2 not in wav.scp: the first is v\n"

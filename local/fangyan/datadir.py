@@ -144,8 +144,8 @@ def read_dropped(path: Path) -> list[Dropped]:
 def read_map(path: Path, strict: bool = True, valued: bool = True) -> dict[str, str]:
     """The ``id value`` lines of a Kaldi file in their order.
 
-    Duplicate ids raise `DataError`; if ``strict``, so do unsorted ids, empty lines, CR LF; if ``valued``, lines without
-    a value, which are empty otherwise (a hypothesis may be).
+    Duplicate ids raise `DataError`; if ``strict``, so do unsorted ids, empty lines, CR LF and, if ``valued``, lines
+    without a value, which are empty otherwise (a hypothesis may be).
     """
     column: dict[str, str] = {}
     last = ""
@@ -158,7 +158,7 @@ def read_map(path: Path, strict: bool = True, valued: bool = True) -> dict[str, 
         if not strict and not line.strip():
             continue
         key, _, value = line.strip().partition(" ") if "\t" not in line else line.strip().partition("\t")
-        if not key or (valued and not value.strip()):
+        if strict and (not key or (valued and not value.strip())):
             raise DataError(f"{path}:{n}: a line is 'id value', got {line!r}")
         if key in column:
             raise DataError(f"{path}:{n}: ids are unique, got {key} again")

@@ -1,6 +1,7 @@
 """Recordings at one layer of an encoder: audio files, folders of them and Kaldi data directories in, frames out."""
 
 import os
+import sys
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -12,7 +13,7 @@ import numpy as np
 
 from fangyan import audio
 from fangyan.corpora import kaldi
-from fangyan.datadir import NOT_AN_ID, Utterance
+from fangyan.datadir import NOT_AN_ID, Dropped, Utterance, summary
 from fangyan.dump.archive import entry
 from fangyan.dump.pipeline import BATCH_SECONDS, ENCODED_SECONDS, READERS, Fitting, ahead, batches
 from fangyan.encoders import Encoder, best_device, load_encoder
@@ -60,27 +61,31 @@ class Likeness:
     frames: tuple[int, int]
 
 
-def recordings(path: Path) -> list[Utterance]:
+def recordings(path: Path) -> list[Utterance | Dropped]:
     """What ``path`` names: an audio file, all those in a folder, or the utterances of a Kaldi data directory.
 
-    Of a data directory only ``wav.scp`` is needed. The id of a file is its path. `DataError` for a folder without audio
-    and for what does not exist.
+    Of a data directory only ``wav.scp`` is needed; what its tables disagree about is left out by name. The id of a file
+    is its path. `DataError` for a folder without audio and for what does not exist.
     """
     if not path.exists():
         raise DataError(f"{path}: no such file or folder")
     if (path / "wav.scp").exists():
-        return kaldi.utterances(path, needed=())
+        return kaldi.utterances(path, complete=False)
     files = _below(path) if path.is_dir() else [str(path)]
     return [Utterance(id=file, wav=file, text="", speaker="", variety="", sentence="") for file in files]
 
 
 def distinct(paths: Iterable[Path]) -> list[Utterance]:
-    """The `recordings` of all ``paths``; `DataError` where two have the same id."""
+    """The utterances of all ``paths``, what is left out being told; `DataError` where two have the same id."""
     found: dict[str, Utterance] = {}
-    for utterance in chain.from_iterable(map(recordings, paths)):
-        if utterance.id in found:
-            raise DataError(f"{utterance.wav}: ids are unique, got {utterance.id} again")
-        found[utterance.id] = utterance
+    for path in paths:
+        records = recordings(path)
+        if dropped := [record for record in records if isinstance(record, Dropped)]:
+            print(f"{path}: left out: {summary(dropped)}: the first is {dropped[0].id}", file=sys.stderr)
+        for utterance in (record for record in records if isinstance(record, Utterance)):
+            if utterance.id in found:
+                raise DataError(f"{utterance.wav}: ids are unique, got {utterance.id} again")
+            found[utterance.id] = utterance
     return list(found.values())
 
 
@@ -137,9 +142,9 @@ def compare(spec: str, a: Path, b: Path, layer: str = "") -> tuple[str, Likeness
 
 
 def only(path: Path) -> Utterance:
-    """The recording that ``path`` names; `UserError` where it names several."""
-    found = recordings(path)
-    if len(found) > 1:
+    """The recording that ``path`` names; `UserError` where it names several, or none."""
+    found = distinct([path])
+    if len(found) != 1:
         raise UserError(f"{path}: one recording is expected here, got {len(found)}")
     return found[0]
 

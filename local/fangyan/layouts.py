@@ -200,6 +200,23 @@ def matched(
             yield Dropped(key, "no transcript", wav)
 
 
+def unmatched(tables: Mapping[str, Iterable[str]], known: Container[str], reason: str) -> Iterator[Dropped]:
+    """The ids of ``tables`` (by name) that are not ``known``, each once, with the first table that has it."""
+    first: dict[str, str] = {}
+    for name, keys in tables.items():
+        for key in keys:
+            if key not in known:
+                first.setdefault(key, name)
+    return (Dropped(key, reason, f"in {name}") for key, name in first.items())
+
+
+def unlisted(folder: Path, listed: Container[str], suffix: str = ".wav") -> Iterator[Dropped]:
+    """The recordings below ``folder`` whose path is not ``listed``: they have no transcript."""
+    for path in sorted(folder.rglob(f"[!.]*{suffix}")):
+        if str(path) not in listed:
+            yield Dropped(path.stem, "no transcript", str(path))
+
+
 def weeded(candidates: Iterable[Utterance | Dropped]) -> list[Utterance | Dropped]:
     """The candidates of a set, those left out that no model can learn: no Han character to write, an id once more.
 

@@ -167,3 +167,10 @@ def test_another_layout_is_answered_with_the_expected_one(root, tmp_path):
     (root / "yue_hant_hk/train.tsv").unlink()
     with pytest.raises(DataError, match=r"yue_hant_hk/train\.tsv: every locale has the sets train test"):
         fleurs.splits(root)
+
+
+def test_a_recording_that_the_table_lacks_is_left_out_by_name(miniature):
+    mini = miniature("fleurs")
+    mini.tree.wav("yue_hant_hk/audio/dev/x.wav")
+    wav = str(mini.root / "yue_hant_hk/audio/dev/x.wav")
+    assert fleurs.splits(mini.root)["dev"][-1] == Dropped("x", "no transcript", wav)

@@ -1,7 +1,9 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fangyan.corpora import kaldi
-from fangyan.datadir import Utterance
+from fangyan.datadir import Dropped, Utterance
 from fangyan.errors import DataError, UserError
 
 FILES = {
@@ -55,10 +57,8 @@ def test_segments_cut_recordings(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"utt2lang": "a-1 hak\n"}, r"utt2lang: a value for every utterance, got none for b-2"),
         ({"wav.scp": "a-1 sox x |\nb-2 b.wav\n"}, r"wav\.scp:1: .*got a pipe"),
         ({"wav.scp": "a-1 a.wav\na-1 b.wav\n"}, r"wav\.scp:2: ids are unique"),
-        ({"segments": "u1 zz 0 1\n"}, r"segments:1: the recording is one of wav\.scp, got zz"),
         ({"segments": "u1 a-1 0 end\n"}, r"segments:1: a line is 'utterance recording start end'"),
         ({"segments": "u1 a-1 0\n"}, r"segments:1: a line is 'utterance recording start end'"),
     ],
@@ -66,6 +66,66 @@ def test_segments_cut_recordings(tmp_path):
 def test_contradictions_are_named(tmp_path, changes, message):
     with pytest.raises(DataError, match=message):
         kaldi.splits(write(tmp_path / "x", **changes))
+
+
+DISAGREEING = {
+    "cut wav.scp": ({"wav.scp": "a-1 w/a.wav\n"}, ["a-1"], [("b-2", "not in wav.scp", "in utt2lang")]),
+    "no path": ({"wav.scp": "a-1 w/a.wav\nb-2\n"}, ["a-1"], [("b-2", "no path in wav.scp", "")]),
+    "short utt2lang": ({"utt2lang": "a-1 hak\n"}, ["a-1"], [("b-2", "not in utt2lang", "w/b.wav")]),
+    "short utt2spk": ({"utt2spk": "b-2 b\n"}, ["b-2"], [("a-1", "not in utt2spk", "w/a.wav")]),
+    "short text": ({"text": "a-1 好\n"}, ["a-1"], [("b-2", "not in text", "w/b.wav")]),
+    "short ipa": ({"utt2ipa": "a-1 x\n"}, ["a-1"], [("b-2", "not in utt2ipa", "w/b.wav")]),
+    "empty text": ({"text": "a-1 好\nb-2 \n"}, ["a-1"], [("b-2", "empty transcript", "w/b.wav")]),
+    "no value": ({"utt2sent": "a-1 s\nb-2\n"}, ["a-1"], [("b-2", "no value in utt2sent", "w/b.wav")]),
+    "more texts": (
+        {"text": "a-1 好\nb-2 好\nc 好\nd 好\n", "utt2spk": "a-1 a\nb-2 b\nc c\ne e\n"},
+        ["b-2", "a-1"],
+        [
+            (key, "not in wav.scp", f"in {name}")
+            for key, name in zip("ced", ("utt2spk", "utt2spk", "text"), strict=True)
+        ],
+    ),
+    "one segment": (
+        {"segments": "a-1 b-2 0 1\n"},
+        ["a-1"],
+        [("a-1", "recording without a segment", "w/a.wav"), ("b-2", "no segment", "in utt2lang")],
+    ),
+    "segment of nothing": (
+        {"segments": "a-1 a-1 0 1\nb-2 zz 0 1\n"},
+        ["a-1"],
+        [("b-2", "not in wav.scp", "zz"), ("b-2", "recording without a segment", "w/b.wav")],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", DISAGREEING)
+def test_what_one_table_has_and_another_lacks_is_left_out_by_name(tmp_path, case):
+    changes, ids, lost = DISAGREEING[case]
+    records = kaldi.splits(write(tmp_path / "x", **changes))["test"]
+    assert [r.id for r in records if isinstance(r, Utterance)] == ids
+    assert [r for r in records if isinstance(r, Dropped)] == [Dropped(*of) for of in lost]
+
+
+def test_where_audio_alone_is_wanted_gaps_are_empty(tmp_path):
+    folder = write(tmp_path / "x", **{"text": "a-1 好\nc 好\n"})
+    (folder / "utt2lang").unlink()
+    assert kaldi.utterances(folder, complete=False) == [
+        Utterance("b-2", "w/b.wav", "", "b-2", "", "s1"),
+        Utterance("a-1", "w/a.wav", "好", "a-1", "", "s1"),
+        Dropped("c", "not in wav.scp", "in text"),
+    ]
+
+
+NAMES = st.sets(st.sampled_from("abcd"), min_size=1)
+
+
+@given(wavs=NAMES, tables=st.dictionaries(st.sampled_from(["text", "utt2spk", "utt2ipa"]), NAMES))
+def test_every_id_of_every_table_is_kept_or_left_out(tmp_path_factory, wavs, tables):
+    of_all = {"wav.scp": wavs, "utt2lang": wavs, "utt2sent": wavs} | tables
+    content = {name: "".join(f"{key} {key}\n" for key in sorted(keys)) for name, keys in of_all.items()}
+    records = kaldi.splits(write(tmp_path_factory.mktemp("any"), **content))["test"]
+    assert sorted(r.id for r in records) == sorted(set().union(*of_all.values()))
+    assert {r.id for r in records if isinstance(r, Utterance)} == set.intersection(*of_all.values())
 
 
 def test_what_is_needed_is_asked_for(tmp_path):

@@ -76,3 +76,11 @@ def test_another_subdialect_or_layout_is_told(miniature):
     mini.tree.rename("KeSpeech/Tasks/ASR/dev_phase1/utt2subdialect", "utt2dialect")
     with pytest.raises(DataError, match=r"utt2subdialect: no such file: the folder holds text utt2dialect"):
         kespeech.splits(mini.root)
+
+
+@pytest.mark.parametrize("table", ["text", "utt2spk", "utt2subdialect"])
+def test_an_id_that_any_table_has_more_is_left_out_by_name(miniature, table):
+    mini = miniature("kespeech")
+    path = f"KeSpeech/Tasks/ASR/test/{table}"
+    mini.tree.text(path, (mini.root / path).read_text(encoding="utf-8") + "3000009_00000001 Mandarin\n")
+    assert Dropped("3000009_00000001", "not in wav.scp", f"in {table}") in kespeech.splits(mini.root)["test"]

@@ -89,3 +89,10 @@ def test_another_layout_is_told_from_the_expected_one(miniature):
     mini.tree.rename(VEHICLE, "Taipei_Corpus")
     with pytest.raises(DataError, match="a set is named after its place, one of Changsha, .*, got 'Taipei'"):
         magichub.splits(mini.root, sets="Taipei_Corpus")
+
+
+@pytest.mark.parametrize("wav", [f"{TALK}/WAV/A9.wav", f"{VEHICLE}/WAV/G9/A9.wav"])
+def test_a_recording_without_transcript_is_left_out_by_name(miniature, wav):
+    mini = miniature("magichub")
+    mini.tree.wav(wav)
+    assert Dropped("A9", "no transcript", str(mini.root / wav)) in magichub.splits(mini.root)["train"]

@@ -52,3 +52,10 @@ def test_another_table_is_told_from_the_expected_one(miniature):
     mini.tree.remove("dataset/cnt_asr_valid_metadata.csv")
     with pytest.raises(DataError, match=r"no such file: the folder holds audio cnt_asr_test_metadata\.csv"):
         mdcc.splits(mini.root)
+
+
+def test_a_recording_that_no_table_lists_is_left_out_by_name(miniature):
+    mini = miniature("mdcc")
+    mini.tree.wav("dataset/audio/x.wav")
+    wav = str(mini.root / "dataset/audio/x.wav")
+    assert mdcc.splits(mini.root)["train"][-1] == Dropped("x", "no transcript", wav)

@@ -90,3 +90,9 @@ def test_another_layout_is_told_from_the_expected_one(miniature):
     mini.tree.rename("TAT-Vol1-eval-key", "keys")
     with pytest.raises(DataError, match=r"TAT-Vol1-eval: expected json in it or in TAT-Vol1-eval-key, found"):
         tat.splits(mini.root)
+
+
+def test_a_speaker_without_recordings_is_left_out_by_name(miniature):
+    mini = miniature("tat")
+    mini.tree.text(f"{VOL1}/json/TA_TAX0099/0010-6.34.json", '{"漢羅台文": "食飽未？"}')
+    assert Dropped("TA_TAX0099-0010-6.34", "missing recording") in tat.splits(mini.root)["train"]

@@ -154,3 +154,14 @@ def test_a_spec_is_remembered_with_its_whole_path(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert located("espnet:model.zip") == f"espnet:{tmp_path}/model.zip"
     assert [located(spec) for spec in ("fbank", "espnet:user/name")] == ["fbank", "espnet:user/name"]
+
+
+def test_what_the_tables_of_a_data_directory_disagree_about_is_listed(sung, tmp_path):
+    data = tmp_path / "data"
+    shutil.copytree(sung["test"], data)
+    lines = (data / "wav.scp").read_text().splitlines(keepends=True)
+    (data / "wav.scp").write_text("".join(lines[:-1]))
+    added = add(tmp_path / "index", [data], "fbank")
+    assert (added.new, [d.reason for d in added.left_out]) == (23, ["not in wav.scp"])
+    (left_out,) = read_table(tmp_path / "index" / "left_out.tsv")
+    assert left_out["id"] == lines[-1].split()[0]

@@ -22,6 +22,7 @@ from shlex import quote
 from fangyan.datadir import Dropped, Utterance
 from fangyan.errors import DataError, UserError
 from fangyan.files import read_text
+from fangyan.layouts import unlisted
 
 SETS = ("train", "dev", "test")
 LOCALES = "cmn_hans_cn yue_hant_hk"
@@ -109,6 +110,8 @@ def _records(root: Path, locale: str, name: str, every: bool) -> Iterator[Uttera
                 sentence=row.sentence,
                 text_cmn=mandarin.get(row.sentence, ""),
             )
+    folder = root / locale / "audio" / name
+    yield from unlisted(folder, {str(folder / row.file) for row in _rows(root / locale / f"{name}.tsv")})
 
 
 def _mandarin(table: Path) -> dict[str, str]:

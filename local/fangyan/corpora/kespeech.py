@@ -20,7 +20,7 @@ from pathlib import Path
 
 from fangyan.datadir import Dropped, Utterance
 from fangyan.errors import DataError, UserError
-from fangyan.layouts import home, pairs, utterance, weeded
+from fangyan.layouts import home, pairs, unmatched, utterance, weeded
 
 TASK = "Tasks/ASR"
 COLUMNS = ("text", "utt2spk", "utt2subdialect")
@@ -73,6 +73,4 @@ def _records(corpus: Path, part: str) -> Iterator[Utterance | Dropped]:
                 f"{folder / 'utt2subdialect'}: a subdialect is one of {known}, got {subdialect!r} for {key}"
             )
         yield utterance(key, corpus / wav, text, speaker, VARIETIES[subdialect], text_cmn=text)
-    for key in columns["text"]:
-        if key not in recorded:
-            yield Dropped(key, "not in wav.scp", columns["text"][key])
+    yield from unmatched(columns, recorded, "not in wav.scp")

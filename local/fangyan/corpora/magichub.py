@@ -21,7 +21,7 @@ from pathlib import Path
 
 from fangyan.datadir import Dropped, Utterance
 from fangyan.errors import DataError, UserError
-from fangyan.layouts import apart, lines, listing, table, times, utterance, weeded
+from fangyan.layouts import apart, lines, listing, table, times, unlisted, utterance, weeded
 
 PLACES = {
     "Changsha": "hsn",
@@ -79,14 +79,18 @@ def _records(folder: Path) -> Iterator[Utterance | Dropped]:
         raise DataError(f"{folder}: a set is named after its place, one of {known}, got {place!r}")
     prefix = "_".join(name.split())
     if (folder / "TXT").is_dir():
-        for transcript in sorted((folder / "TXT").glob("*.txt")):
-            yield from _turns(transcript, folder / "WAV" / f"{transcript.stem}.wav", prefix, PLACES[place])
+        wavs = {path: folder / "WAV" / f"{path.stem}.wav" for path in sorted((folder / "TXT").glob("*.txt"))}
+        for transcript, wav in wavs.items():
+            yield from _turns(transcript, wav, prefix, PLACES[place])
+        yield from unlisted(folder / "WAV", set(map(str, wavs.values())))
         return
     info = next((folder / name for name in TABLES if (folder / name).exists()), None)
     if not info:
         raise DataError(f"{folder}: expected {' or '.join(TABLES)} or TXT in it, found {listing(folder)}")
+    listed = set()
     for row in table(info, COLUMNS):
         speaker, wav = row["SPEAKER_ID"], row["UTTRANS_ID"]
+        listed.add(str(folder / "WAV" / speaker / wav))
         prompt = row["PROMPT"] if place == MANDARIN_PROMPTS else ""
         yield utterance(
             key=f"{prefix}-{speaker}-{Path(wav).stem}",
@@ -96,6 +100,7 @@ def _records(folder: Path) -> Iterator[Utterance | Dropped]:
             variety=PLACES[place],
             text_cmn=prompt,
         )
+    yield from unlisted(folder / "WAV", listed)
 
 
 def _turns(transcript: Path, wav: Path, prefix: str, variety: str) -> Iterator[Utterance | Dropped]:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from fangyan.datadir import Dropped, Utterance
 from fangyan.files import read_text
-from fangyan.layouts import home, table, utterance, weeded
+from fangyan.layouts import home, table, unlisted, utterance, weeded
 
 SETS = {"train": "train", "dev": "valid", "test": "test"}
 """Ours -> upstream's."""
@@ -29,7 +29,13 @@ COLUMNS = ("audio_path", "text_path", "sex", "duration")
 def splits(root: Path | None, jobs: int = 1, limit: int = 0) -> dict[str, list[Utterance | Dropped]]:
     """The utterances of train, dev and test in the order of the tables."""
     folder = home("mdcc", root, "dataset", TABLE.format("test"))
-    return {name: weeded(_records(folder, folder / TABLE.format(of))) for name, of in SETS.items()}
+    sets = {name: weeded(_records(folder, folder / TABLE.format(of))) for name, of in SETS.items()}
+    listed = {
+        str(folder / row["audio_path"])
+        for of in SETS.values()
+        for row in table(folder / TABLE.format(of), COLUMNS, delimiter=",")
+    }
+    return sets | {"train": [*sets["train"], *unlisted(folder / "audio", listed)]}
 
 
 def _records(folder: Path, metadata: Path) -> Iterator[Utterance | Dropped]:

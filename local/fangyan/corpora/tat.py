@@ -16,7 +16,6 @@ Citation: Liao et al. 2020, Formosa speech recognition challenge 2020 and Taiwan
 import json
 import re
 from collections.abc import Iterator
-from itertools import chain
 from pathlib import Path
 
 from fangyan.datadir import Dropped, Utterance
@@ -52,11 +51,13 @@ def _records(root: Path, of: str, microphone: str) -> Iterator[Utterance | Dropp
     """What a microphone recorded of a set, in all volumes."""
     for folder in sorted(root.glob("TAT-Vol*")):
         parts = FOLDER.fullmatch(folder.name)
-        if parts and parts[1] == of and parts[2] in (None, microphone):
-            wavs = folder / "wav" if parts[2] else folder / microphone / "wav"
-            yield from chain.from_iterable(
-                _spoken(speaker, wavs / speaker, _texts(folder) / speaker) for speaker in _names(wavs)
-            )
+        if not (parts and parts[1] == of and parts[2] in (None, microphone)):
+            continue
+        wavs = folder / "wav" if parts[2] else folder / microphone / "wav"
+        if wavs.is_dir():
+            texts = _texts(folder)
+            for speaker in sorted({*_names(wavs), *_names(texts)}):
+                yield from _spoken(speaker, wavs / speaker, texts / speaker)
 
 
 def _texts(folder: Path) -> Path:

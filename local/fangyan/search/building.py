@@ -77,10 +77,11 @@ def located(spec: str) -> str:
 
 
 def _missing(
-    utterances: Sequence[Utterance], known: Known, added: Added
+    records: Sequence[Utterance | Dropped], known: Known, added: Added
 ) -> Iterator[tuple[str, tuple[Utterance, Entry]]]:
-    """The id, utterance and entry of those that the index lacks; those it has are counted."""
-    for utterance in utterances:
+    """The id, utterance and entry of those that the index lacks; those it has are counted, and those left out."""
+    added.left_out += (record for record in records if isinstance(record, Dropped))
+    for utterance in (record for record in records if isinstance(record, Utterance)):
         try:
             entry = _entry(utterance)
         except OSError as error:
