@@ -19,6 +19,10 @@ OVERSHOOT = 0.5
 """Seconds that a segment may end after its file, being cut there, as in Kaldi: times are rounded and tools differ."""
 MIN_DURATION = 0.1
 """Seconds; what is shorter is no utterance (Kaldi's extract-segments leaves it out too)."""
+RATES = range(1_000, 1_000_001)
+"""Hz; a header that says another is damaged, and to believe it takes gigabytes."""
+UNREADABLE = (RuntimeError, OSError, ValueError, TypeError, AssertionError, MemoryError)
+"""How soundfile fails on a file: libsndfile's refusals, names that no file can have, headers that promise too much."""
 
 
 @dataclass(frozen=True)
@@ -55,10 +59,12 @@ def probe(path: str | Path) -> Info:
             os.fsencode(path)
         ) as file:  # half the work of soundfile.info; bytes: any name
             info = Info(file.samplerate, file.channels, file.frames)
-    except (RuntimeError, OSError) as error:
+    except UNREADABLE as error:
         raise DataError(f"{path}: not readable as audio ({_reason(path, error)})") from None
-    if info.frames == 0:
+    if info.frames <= 0:
         raise DataError(f"{path}: holds no samples")
+    if info.rate not in RATES:
+        raise DataError(f"{path}: not readable as audio (a rate of {info.rate} Hz)")
     return info
 
 
@@ -66,9 +72,8 @@ def span(path: str | Path, info: Info, start: float, end: float | None) -> tuple
     """The frames of a segment given in seconds: its first, and the one after its last.
 
     ``end`` is that of the file where it is None, and where it is at most `OVERSHOOT` later. `SegmentError` for a
-    segment that is reversed, begins before 0, lies outside the file or is shorter than `MIN_DURATION`.
+    segment that is reversed, begins before 0, lies outside the file or has no samples.
     """
-    whole = start == 0 and end is None
     end = info.duration if end is None else end
     place = f"{path}: segment {start:.10g} to {end:.10g} s"
     if end < start < info.duration:
@@ -77,8 +82,8 @@ def span(path: str | Path, info: Info, start: float, end: float | None) -> tuple
         problem = f"{place} does not lie within its {info.duration:.3f} s"
         raise SegmentError("segment outside its recording", problem)
     first, last = round(start * info.rate), min(round(end * info.rate), info.frames)
-    if not whole and last - first < round(MIN_DURATION * info.rate):
-        raise SegmentError("too short", f"{place} is {(last - first) / info.rate:.4f} s of it")
+    if last <= first:
+        raise SegmentError("too short", f"{place} has no samples")
     return first, last
 
 
@@ -92,7 +97,7 @@ def read(path: str | Path, start: float = 0.0, end: float | None = None) -> np.n
         samples, rate = soundfile.read(
             os.fsencode(path), start=first - before, stop=last, dtype="float32", always_2d=True
         )
-    except (RuntimeError, OSError) as error:
+    except UNREADABLE as error:
         raise DataError(f"{path}: not readable as audio ({_reason(path, error)})") from None
     return resample(samples[before:].mean(axis=1), rate)
 
@@ -118,7 +123,13 @@ def write(path: Path, samples: np.ndarray, rate: int = SAMPLE_RATE) -> None:
 
 
 def _reason(path: str | Path, error: Exception) -> str:
-    file = Path(path)
-    if not file.exists():
+    try:
+        empty = os.stat(path).st_size == 0
+    except FileNotFoundError:
         return "no such file"
-    return "empty file" if file.stat().st_size == 0 else str(error).split(": ")[-1].strip().rstrip(".")
+    except (
+        OSError,
+        ValueError,
+    ) as problem:  # a name too long, a folder that may not be read, a NUL in the name
+        return getattr(problem, "strerror", None) or str(problem)
+    return "empty file" if empty else str(error).split(": ")[-1].strip().rstrip(".") or type(error).__name__

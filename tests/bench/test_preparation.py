@@ -15,7 +15,7 @@ def test_all_recordings_are_prepared_as_they_are(monkeypatch):
     assert preparation.prepared(folder, data) > 0 and preparation.opened(folder, data) > 0
     utterances = datadir.read(Path(folder.name) / "data" / "test")
     assert [Path(u.wav).parent for u in utterances] == [data / "wav"] * 6
-    assert {u.duration for u in utterances} == {0.05}
+    assert {u.duration for u in utterances} == {0.1}
 
 
 def test_the_recordings_are_gone_afterwards(monkeypatch, tmp_path):

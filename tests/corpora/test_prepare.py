@@ -1,10 +1,13 @@
 """`prepare` on names that shells and tables choke on, after a kill, and on many utterances."""
 
+import errno
 import os
 import sys
 import tracemalloc
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
+from random import Random
 from types import ModuleType
 
 import numpy as np
@@ -72,7 +75,7 @@ def test_no_name_of_a_file_is_run_or_breaks_a_table(corpus, tmp_path, jobs):
 
 
 def test_what_was_left_out_is_listed_whatever_its_name(corpus):
-    soundfile.write("good.wav", np.zeros(160), 16_000)
+    soundfile.write("good.wav", np.zeros(1600), 16_000)
     gone = [record(f"s-{n}", name) for n, name in enumerate(NAMES.values())]
     dropped = datadir.read_dropped(corpus([record("s-good", "good.wav"), *gone]))
     assert [d.id for d in dropped] == [r.id for r in gone]
@@ -82,7 +85,7 @@ def test_what_was_left_out_is_listed_whatever_its_name(corpus):
 
 
 def test_an_id_is_no_way_out_of_the_folder(corpus, tmp_path):
-    soundfile.write("stereo.wav", np.zeros((160, 2)), 16_000)
+    soundfile.write("stereo.wav", np.zeros((1600, 2)), 16_000)
     home = corpus([record("s/../../../../x", "stereo.wav"), record("s" + "話" * 300, "stereo.wav")])
     for utterance in datadir.read(home):
         assert Path(utterance.wav).resolve().is_relative_to(tmp_path / "data" / ".wav" / "test")
@@ -149,7 +152,7 @@ def test_more_utterances_and_other_wording_convert_only_what_is_new(corpus, piec
 
 def test_another_recording_or_segment_is_never_taken_for_the_old_one(corpus, pieces, cuts, tmp_path):
     before = datadir.read(corpus(pieces[:1]))[0]
-    corpus([replace(pieces[0], end=0.2)])
+    corpus([replace(pieces[0], end=0.15)])
     soundfile.write(tmp_path / "long.wav", np.full((9600, 2), 0.25), 8000)
     after = datadir.read(corpus([*pieces[:1], Dropped("s-x", "stale")]))[0]
     assert cuts.made == ["s-0"] * 3
@@ -159,7 +162,7 @@ def test_another_recording_or_segment_is_never_taken_for_the_old_one(corpus, pie
 
 def test_each_file_is_opened_once_and_memory_is_bounded(corpus, monkeypatch):
     opened = []
-    monkeypatch.setattr(audio, "probe", lambda wav: opened.append(wav) or audio.Info(16_000, 1, 800))
+    monkeypatch.setattr(audio, "probe", lambda wav: opened.append(wav) or audio.Info(16_000, 1, 8000))
     text = "我们今天去学校吃饭然后回家看书"
     count = 3000
     tracemalloc.start()
@@ -199,3 +202,114 @@ def test_ids_that_were_changed_are_counted_and_listed_with_those_they_came_with(
     ]
     with pytest.raises(DataError, match="utt1 and bob-utt1 of speaker bob are both bob-utt1: rename one"):
         corpus([layouts.utterance(key, speaker="bob", **rest) for key in ("utt1", "bob-utt1")], Path("other"))
+
+
+def test_a_recording_that_was_left_out_is_looked_at_again_once_it_is_mended(corpus, capsys):
+    soundfile.write("a.wav", np.zeros(3200), 16_000)
+    records = [record("s-a", "a.wav"), record("s-b", "b.wav")]
+    assert len(datadir.read(corpus(records))) == 1
+    soundfile.write("b.wav", np.zeros(1600), 16_000)
+    soundfile.write("a.wav", np.zeros(4800), 16_000)
+    assert [u.duration for u in datadir.read(corpus(records))] == [0.3, 0.1]
+    Path("a.wav").unlink()
+    assert [u.id for u in datadir.read(corpus(records))] == ["s-b"]
+    assert "1 utterances, 0.00 h; left out: 1 unreadable audio" in capsys.readouterr().out.splitlines()[-1]
+
+
+def test_what_has_not_changed_is_not_looked_at_again(corpus, monkeypatch):
+    soundfile.write("a.wav", np.zeros(3200), 16_000)
+    corpus([record("s-a", "a.wav"), record("s-b", "b.wav")])
+    monkeypatch.delattr(audio, "probe")
+    corpus([record("s-a", "a.wav"), record("s-b", "b.wav")])
+
+
+@pytest.mark.parametrize(("samples", "kept"), [(7, False), (1599, False), (1600, True)])
+@pytest.mark.parametrize("whole", [True, False])
+def test_what_is_too_short_is_left_out_by_name(corpus, samples, kept, whole):
+    soundfile.write("a.wav", np.zeros(samples if whole else 16_000), 16_000)
+    soundfile.write("good.wav", np.zeros(1600), 16_000)
+    piece = record("s-a", "a.wav", end=None if whole else samples / 16_000)
+    home = corpus([record("s-good", "good.wav"), piece])
+    assert [u.id for u in datadir.read(home)] == (["s-a", "s-good"] if kept else ["s-good"])
+    detail = f"a.wav: {samples / 16_000:.4f} s"
+    assert datadir.read_dropped(home) == ([] if kept else [Dropped("s-a", "too short", detail)])
+
+
+def wav_bytes(**form) -> bytes:
+    stream = BytesIO()
+    noise = np.random.default_rng(0).normal(0, 0.1, (4800, form.pop("channels", 1)))
+    soundfile.write(stream, noise, form.pop("rate", 16_000), **form)
+    return stream.getvalue()
+
+
+WHOLE = {
+    "wav": wav_bytes(format="WAV"),
+    "float": wav_bytes(format="WAV", subtype="FLOAT", rate=8000, channels=2),
+    "flac": wav_bytes(format="FLAC", rate=44_100),
+    "ogg": wav_bytes(format="OGG", subtype="OPUS", channels=2),
+    "mp3": wav_bytes(format="MP3"),
+    "sph": wav_bytes(format="NIST"),
+    "au": wav_bytes(format="AU", rate=8000),
+    "w64": wav_bytes(format="W64"),
+}
+
+
+def broken(seed: int) -> tuple[str, bytes]:
+    """The suffix and content of a file that is cut, or whose header has random bytes in it, or both."""
+    draw = Random(seed)
+    suffix = draw.choice(sorted(WHOLE))
+    content = bytearray(WHOLE[suffix])
+    for _ in range(draw.choice((0, 1, 4, 40))):
+        content[draw.randrange(min(64, len(content)))] = draw.randrange(256)
+    return draw.choice([suffix, "wav", "raw"]), bytes(
+        content[: draw.choice([len(content), draw.randrange(len(content))])]
+    )
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_no_broken_file_stops_the_others(corpus, jobs):
+    nan = np.full(4800, np.nan)
+    soundfile.write("good.wav", np.zeros(1600), 16_000)
+    soundfile.write("nan.wav", nan, 8000, subtype="FLOAT")
+    soundfile.write("inf.wav", nan - nan + np.inf, 8000, subtype="DOUBLE")
+    Path("folder.wav").mkdir()
+    Path("loop.wav").symlink_to("loop.wav")
+    names = [
+        "nan.wav",
+        "inf.wav",
+        "x" * 300 + ".wav",
+        "nul\0.wav",
+        "folder.wav",
+        "loop.wav",
+        "good.wav/x",
+        "",
+    ]
+    for seed in range(60):
+        suffix, content = broken(seed)
+        names.append(f"{seed}.{suffix}")
+        Path(names[-1]).write_bytes(content)
+    pieces = [record(f"s-{n}", name, start=0.0, end=0.2) for n, name in enumerate(names)]
+    home = corpus(
+        [record("s-good", "good.wav"), *pieces, *(record(f"s-w{n}", name) for n, name in enumerate(names))],
+        jobs=jobs,
+    )
+    kept = {u.id for u in datadir.read(home)}
+    dropped = datadir.read_dropped(home)
+    assert len(kept) + len(dropped) == 1 + 2 * len(names) and "s-good" in kept
+    assert {d.reason for d in dropped} == {"unreadable audio", "too short"}
+    assert {f"s-{kind}{n}" for kind in ("", "w") for n in range(8)}.isdisjoint(kept)
+    details = {d.id: d.detail for d in dropped}
+    assert details["s-0"] == "nan.wav: samples are finite numbers, got others"
+    assert details["s-w2"].endswith("not readable as audio (File name too long)")
+    assert "NUL" in details["s-w3"] or "null byte" in details["s-w3"]
+
+
+def test_a_full_disk_is_no_unreadable_recording(corpus, monkeypatch):
+    soundfile.write("stereo.wav", np.zeros((3200, 2)), 16_000)
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(audio, "write", full)
+    with pytest.raises(OSError, match="No space left"):
+        corpus([record("s-a", "stereo.wav")])

@@ -15,7 +15,7 @@ from fangyan.files import write_text
 
 FOLD = 125
 """Recordings for each utterance of `Size`: 10,000."""
-SECONDS = 0.05
+SECONDS = 0.1
 
 
 def recordings(size: Size, device: str) -> Data:

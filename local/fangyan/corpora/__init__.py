@@ -12,7 +12,6 @@ parameters beyond these are the corpus's own options. Where varieties are finer 
 are, a function ``groups() -> dict[str, str]`` says which group each belongs to. `prepare` does the rest.
 """
 
-import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -26,12 +25,13 @@ from pathlib import Path
 from pkgutil import iter_modules
 from types import ModuleType
 
+import numpy as np
 from tqdm import tqdm
 
 from fangyan import audio, datadir
 from fangyan.datadir import Dropped, Utterance
 from fangyan.errors import DataError, UserError
-from fangyan.files import produce, read_table, write_table
+from fangyan.files import produce, read_table, version, versions, write_table
 from fangyan.layouts import distinct
 
 CONVERTED = ".wav"
@@ -94,10 +94,15 @@ def prepare(
 
 
 def _identity(records: Iterable[Utterance | Dropped], groups: Mapping[str, str]) -> str:
-    """A fingerprint of the records of a set: of one at a time, since there may be millions."""
+    """A fingerprint of the records of a set, of one at a time since there may be millions, and of their audio files."""
     digest = sha256(repr(sorted(groups.items())).encode())
+    wavs: dict[str, None] = {}
     for record in records:
         digest.update(repr(record).encode())
+        if isinstance(record, Utterance):
+            wavs[record.wav] = None
+    for found in versions(wavs):
+        digest.update(repr(found).encode())
     return digest.hexdigest()
 
 
@@ -149,17 +154,14 @@ def _ready(record: Utterance | Dropped, store: Path) -> Utterance | Dropped:
     if isinstance(record, Dropped):
         return record
     try:
-        if record.start == 0 and record.end is None and datadir.fits_a_line(record.wav):
-            info = audio.probe(record.wav)
-            if (info.rate, info.channels) == (audio.SAMPLE_RATE, 1):
-                return replace(record, duration=info.duration)
-        record = _cut(record)
-        wav = _converted(record, store)
+        ready = _in_place(record) or _converted(_cut(record), store)
     except audio.SegmentError as error:
         return Dropped(record.id, error.reason, str(error))
     except DataError as error:
         return Dropped(record.id, "unreadable audio", str(error))
-    return replace(record, wav=str(wav), duration=audio.probe(wav).duration, start=0.0, end=None)
+    if ready.duration < audio.MIN_DURATION:
+        return Dropped(record.id, "too short", f"{record.wav}: {ready.duration:.4f} s")
+    return ready
 
 
 def _cut(record: Utterance) -> Utterance:
@@ -173,20 +175,28 @@ def _cut(record: Utterance) -> Utterance:
     return replace(record, end=None, changes=(*record.changes, change))
 
 
-def _converted(record: Utterance, store: Path) -> Path:
-    """The FLAC file of a record, 16 kHz mono, made unless ``store`` has it already.
+def _in_place(record: Utterance) -> Utterance | None:
+    """The record with its duration, where its recording may be used as it is."""
+    if record.start == 0 and record.end is None and datadir.fits_a_line(record.wav):
+        info = audio.probe(record.wav)
+        if (info.rate, info.channels) == (audio.SAMPLE_RATE, 1):
+            return replace(record, duration=info.duration)
+    return None
+
+
+def _converted(record: Utterance, store: Path) -> Utterance:
+    """The record with a FLAC file, 16 kHz mono, made unless ``store`` has it already.
 
     Its name tells what it was made from, and it is there whole or not at all: what was converted before a kill, or
     for other inputs, is used again, and never for another recording.
     """
-    try:
-        source = os.stat(record.wav)
-    except OSError:
-        raise DataError(f"{record.wav}: no such file") from None
-    made_from = (record.id, record.wav, source.st_size, source.st_mtime_ns, record.start, record.end)
+    made_from = (record.id, record.wav, *version(record.wav), record.start, record.end)
     origin = sha256(repr(made_from).encode()).hexdigest()
     readable = record.id.replace("/", "_")[:40]
     path = store / origin[:2] / f"{readable}.{origin[2:16]}.flac"
     if not path.exists():
-        audio.write(path, audio.read(record.wav, record.start, record.end))
-    return path
+        samples = audio.read(record.wav, record.start, record.end)
+        if not np.isfinite(samples).all():
+            raise DataError(f"{record.wav}: samples are finite numbers, got others")
+        audio.write(path, samples)
+    return replace(record, wav=str(path), duration=audio.probe(path).duration, start=0.0, end=None)

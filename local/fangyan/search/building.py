@@ -84,10 +84,9 @@ def _missing(
     for utterance in (record for record in records if isinstance(record, Utterance)):
         try:
             entry = _entry(utterance)
-        except OSError as error:
-            added.left_out.append(
-                Dropped(utterance.id, "unreadable audio", f"{utterance.wav}: {error.strerror}")
-            )
+        except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+            why = getattr(error, "strerror", error)
+            added.left_out.append(Dropped(utterance.id, "unreadable audio", f"{utterance.wav}: {why}"))
             continue
         _, old = known.get(entry.place, (NOTHING, None))
         if old and old.version == entry.version and entry.description in (old.description, Entry.UNDESCRIBED):
