@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from fangyan.errors import DataError
-from fangyan.streams import rows
+from fangyan.streams import cell_recording, cell_text, rows
 
 ROWS = [{"id": "a", "n": "1"}, {"id": "b,“c”", "n": ""}]
 
@@ -203,3 +203,61 @@ def test_a_number_that_is_none_is_an_empty_cell(tmp_path):
     assert places(written(tmp_path / "a.jsonl", '{"a": NaN, "b": 1.5}')) == [(":1", {"a": None, "b": 1.5})]
     parquet.write_table(pyarrow.table({"a": [float("nan"), 1.0]}), tmp_path / "a.parquet")
     assert [row for _, row in rows(tmp_path / "a.parquet")] == [{"a": None}, {"a": 1.0}]
+
+
+@pytest.mark.parametrize(
+    ("cell", "text"), [(None, ""), (" 好 ", "好"), (7, "7"), (0.5, "0.5"), (False, "False")]
+)
+def test_a_cell_says_one_value(cell, text):
+    assert cell_text("a:1", {"x": cell}, "x") == text
+    assert cell_text("a:1", {}, "x") == ""
+
+
+@pytest.mark.parametrize(
+    ("cell", "kind"), [(["a"], "a list of 1"), ({"a": 1, "b": 2}, "a dict of 2"), (b"a", "bytes")]
+)
+def test_a_cell_of_several_values_is_refused(cell, kind):
+    with pytest.raises(DataError, match=f"^a:1: x is one value, got {kind}$"):
+        cell_text("a:1", {"x": cell}, "x")
+
+
+@pytest.mark.parametrize(
+    ("cell", "file", "content"),
+    [
+        ("a/b.mp3", "in/a/b.mp3", None),
+        ({"path": "a/b.mp3"}, "in/a/b.mp3", None),
+        ({"bytes": None, "path": "a/b.mp3"}, "in/a/b.mp3", None),
+        ({"bytes": None, "path": "/a/b.mp3"}, "/a/b.mp3", None),
+        ({"bytes": b"RIFF", "path": "a/b.c.mp3"}, "out/x.y.mp3", b"RIFF"),
+        ({"bytes": b"RIFF", "path": None}, "out/x.y.wav", b"RIFF"),
+        (b"RIFF", "out/x.y.wav", b"RIFF"),
+        ({"bytes": None, "path": None}, None, None),
+        ({"bytes": None}, None, None),
+        ("", None, None),
+        (None, None, None),
+    ],
+)
+def test_a_cell_names_a_recording_or_holds_it(tmp_path, cell, file, content):
+    store = tmp_path / "out" / "x.y"
+    found = cell_recording("a:1", cell, tmp_path / "in", store)
+    assert found == (tmp_path / file if file else None)
+    if content:
+        assert found.read_bytes() == content
+    assert len(list(tmp_path.iterdir())) == (1 if content else 0)
+
+
+@pytest.mark.parametrize(
+    ("cell", "found"),
+    [
+        ({"array": [0.0], "sampling_rate": 16_000}, "an object of array sampling_rate"),
+        ({"bytes": "UklGRg=="}, "an object of bytes"),
+        ({"path": 7}, "an object of path"),
+        ([0.0, 0.5], r"\[0\.0, 0\.5\]"),
+        (7, "7"),
+    ],
+)
+def test_a_cell_of_something_else_is_no_recording(tmp_path, cell, found):
+    with pytest.raises(
+        DataError, match=f"^a:1: a recording is a path, or bytes and path as on the Hub, got {found}$"
+    ):
+        cell_recording("a:1", cell, tmp_path, tmp_path / "x")

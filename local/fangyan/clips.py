@@ -13,17 +13,18 @@ from fangyan.datadir import Dropped, Utterance
 from fangyan.errors import DataError, UserError
 from fangyan.files import number
 from fangyan.layouts import divided, listing, recordings, times, utterance, weeded
-from fangyan.streams import READERS, Row, rows
+from fangyan.streams import READERS, Row, cell_text, rows
 
 NAMES = {
     "clip": ("key", "utt", "wav_utt_id_timestamp", "utt_id"),
     "text": ("rover_result", "text"),
     "text_cmn": ("translation", "mandarin"),
     "confidence": ("confidence",),
-    "times": ("time_stamp", "timestamp"),
 }
-"""Field -> what upstream has called it; ``times``, start and end with ``_`` between them, say where a clip lies."""
+"""Field -> what upstream has called it."""
 NEEDED = ("clip", "text")
+TIMES = ("time_stamp", "timestamp")
+"""Where a clip lies in its recording, start and end in seconds, ``1.0_2.5``; lists under these names are others."""
 CUT = re.compile(r"(?:_\d+_\d+)?(?:_seg\d*)*$")
 """What the name of a clip has after that of its recording."""
 AUDIO = (".wav", ".flac", ".mp3", ".opus", ".ogg")
@@ -74,7 +75,7 @@ def _clip(
     where: str, row: Row, wavs: Mapping[str, str], variety: str, confidence: float, translated: bool
 ) -> Utterance | Dropped:
     """The clip of a row, or why it is left out."""
-    fields = {field: _value(row, names) for field, names in NAMES.items()}
+    fields = {field: _value(where, row, names) for field, names in NAMES.items()}
     missing = [" or ".join(NAMES[field]) for field in NEEDED if fields[field] is None]
     if missing:
         raise DataError(
@@ -88,16 +89,17 @@ def _clip(
     speaker = recording_of(key)
     if key in wavs:
         return utterance(key, wavs[key], text, speaker, variety, text_cmn)
-    if fields["times"] and speaker in wavs:
-        start, _, end = fields["times"].partition("_")
+    lies = next((row[name] for name in TIMES if isinstance(row.get(name), str) and row[name].strip()), "")
+    if lies and speaker in wavs:
+        start, _, end = lies.partition("_")
         segment = times(where, start, end or "none")
         return utterance(key, wavs[speaker], text, speaker, variety, text_cmn, **segment)
     return Dropped(key, "missing recording", text)
 
 
-def _value(row: Row, names: Sequence[str]) -> str | None:
+def _value(where: str, row: Row, names: Sequence[str]) -> str | None:
     """What the first of the names that the row has says, '' for nothing; None where it has none of them."""
-    return next((str("" if row[name] is None else row[name]).strip() for name in names if name in row), None)
+    return next((cell_text(where, row, name) for name in names if name in row), None)
 
 
 def recording_of(clip: str) -> str:

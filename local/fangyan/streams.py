@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from fangyan.errors import DataError
-from fangyan.files import is_cut, not_utf8, utf16
+from fangyan.files import atomic, is_cut, not_utf8, utf16
 
 Row = dict[str, Any]
 BOM = b"\xef\xbb\xbf"
 SEPARATORS = ",;\t|"
 """What parts the columns of the tables that people have."""
+HELD = {"bytes", "path"}
+"""What an object that stands for a recording has: the datasets of the Hub keep them so."""
 BATCH = 64
 """Rows of a Parquet file decoded at once: some hold recordings."""
 
@@ -32,6 +34,36 @@ def rows(path: Path, array: str = "") -> Iterator[tuple[str, Row]]:
     if not path.is_file():
         raise DataError(f"{path}: no such file")
     return starmap(_row, _json(path, array) if array else READERS[path.suffix](path))
+
+
+def cell_text(where: str, row: Row, name: str) -> str:
+    """What a cell says, '' where the row has none; `DataError` for a cell that holds several values, or bytes."""
+    cell = row.get(name)
+    if isinstance(cell, list | dict | bytes):
+        kind = "bytes" if isinstance(cell, bytes) else f"a {type(cell).__name__} of {len(cell)}"
+        raise DataError(f"{where}: {name} is one value, got {kind}")
+    return "" if cell is None else str(cell).strip()
+
+
+def cell_recording(where: str, cell: object, folder: Path, store: Path) -> Path | None:
+    """The recording that a cell of a table names, by its path from ``folder``; None where it names none.
+
+    A cell may hold the recording, too, alone or as the Hub has it, ``{bytes, path}``: it is written to ``store``, with
+    the suffix of the path (else ``.wav``), unless it is there.
+    """
+    held = cell if isinstance(cell, dict) else {"bytes" if isinstance(cell, bytes) else "path": cell}
+    content, path = held.get("bytes"), held.get("path")
+    if not (set(held) <= HELD and isinstance(content, bytes | None) and isinstance(path, str | None)):
+        found = f"an object of {' '.join(held)[:60]}" if isinstance(cell, dict) else repr(cell)[:60]
+        raise DataError(f"{where}: a recording is a path, or bytes and path as on the Hub, got {found}")
+    if content is None:
+        return folder / path if path else None
+    suffix = Path(path or "").suffix
+    file = store.with_name(store.name + (suffix if suffix[1:].isalnum() and len(suffix) < 6 else ".wav"))
+    if not file.exists():
+        with atomic(file) as temporary:
+            temporary.write_bytes(content)
+    return file
 
 
 def _json(path: Path, array: str = "") -> Iterator[tuple[str, object]]:

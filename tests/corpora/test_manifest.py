@@ -1,6 +1,11 @@
 import json
+from pathlib import Path
 
+import numpy as np
+import pyarrow
 import pytest
+import soundfile
+from pyarrow import parquet
 
 from fangyan import audio, corpora, datadir
 from fangyan.corpora import manifest
@@ -119,6 +124,57 @@ def test_an_id_that_was_given_is_remembered_and_one_of_ours_is_not(tmp_path):
         ("b-a-0000002", ()),
         ("a-0000003", ()),
     ]
+
+
+def test_recordings_that_a_parquet_of_the_hub_holds_are_unpacked_once(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    soundfile.write("a.flac", np.zeros(3200), 16_000)
+    whole = Path("a.flac").read_bytes()
+    cells = [(whole, "x/a.flac"), (whole, None), (None, "a.flac"), (None, None)]
+    rows = [
+        {"audio": {"bytes": content, "path": path}, "variety": "yue", "text": "好", "id": f"u{n}"}
+        for n, (content, path) in enumerate(cells)
+    ]
+    parquet.write_table(pyarrow.Table.from_pylist(rows), "m.parquet")
+    home = corpora.prepare("manifest", Path("m.parquet"), Path("data"))["test"]
+    found = {u.id: u.wav for u in datadir.read(home)}
+    assert list(found) == ["u0", "u1", "u2"] and found["u2"] == "a.flac"
+    assert [Path(found[key]).name for key in ("u0", "u1")] == ["0000001.flac", "0000002.wav"]
+    assert datadir.read_dropped(home) == [Dropped("u3", "missing recording", "好")]
+    written = [Path(wav).stat().st_mtime_ns for wav in found.values()]
+    manifest.splits(Path("m.parquet"))
+    assert [Path(wav).stat().st_mtime_ns for wav in found.values()] == written
+
+
+def test_an_object_with_a_path_is_one_in_json_too(tmp_path):
+    row = {"audio": {"bytes": None, "path": "b/a.wav"}, "variety": "yue", "text": "好"}
+    (tmp_path / "a.jsonl").write_text(json.dumps(row))
+    assert [u.wav for u in manifest.splits(tmp_path)["a"]] == [str(tmp_path / "b/a.wav")]
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        (
+            {"audio": {"array": [0]}, "text": "好"},
+            "a recording is a path, or bytes and path .*, got an object of array",
+        ),
+        ({"audio": "a.wav", "text": ["好"]}, "text is one value, got a list of 1"),
+        ({"audio": "a.wav", "text": {"yue": "好"}}, "text is one value, got a dict of 1"),
+    ],
+)
+def test_a_cell_of_several_values_is_named(tmp_path, row, message):
+    (tmp_path / "a.jsonl").write_text(json.dumps(row | {"variety": "yue"}))
+    with pytest.raises(DataError, match=rf"a\.jsonl:1: {message}"):
+        manifest.splits(tmp_path)
+
+
+def test_where_a_column_is_missing_those_that_are_there_are_listed(tmp_path):
+    (tmp_path / "a.csv").write_text("Audio,variety,text\na.wav,yue,好\n")
+    with pytest.raises(
+        DataError, match=r"a\.csv:2: .*got none in audio \(the columns are Audio variety text\)"
+    ):
+        manifest.splits(tmp_path)
 
 
 def test_a_set_has_one_table(tmp_path):

@@ -2,9 +2,11 @@
 
 What: ``root`` is one table (it becomes the set ``test``) or a folder of several (each becomes a set of its name), as
 ``.tsv``, ``.csv`` (quoted), ``.jsonl``, ``.json`` or ``.parquet`` with named columns. ``audio`` (a path, from the
-folder of the table unless absolute) and ``variety`` (a code of conf/varieties.tsv, or any other) are needed; used where
-they exist are ``text`` (the variety's wording), ``text_cmn`` (the Mandarin one), ``ipa``, ``sentence`` (utterances of
-one sentence are translations of each other), ``speaker``, ``id``, ``start`` and ``end`` (seconds). Others are not.
+folder of the table unless absolute, or the recording itself as the Hub's Parquet has it, ``{bytes, path}``, which is
+unpacked once, to ``downloads/manifest`` of the working directory) and ``variety`` (a code of conf/varieties.tsv, or any
+other) are needed; used where they exist are ``text`` (the variety's wording), ``text_cmn`` (the Mandarin one), ``ipa``,
+``sentence`` (utterances of one sentence are translations of each other), ``speaker``, ``id``, ``start`` and ``end``
+(seconds; an end of -1 is that of the recording). Others are not.
 Without ``sentence``, utterances of equal Mandarin wording are translations of each other; without that, within a
 variety, utterances of equal wording. Without ``speaker`` each utterance is its own, without ``id`` it is named after
 its set and line.
@@ -17,11 +19,16 @@ from pathlib import Path
 
 from fangyan.datadir import Dropped, Utterance
 from fangyan.errors import DataError, UserError
+from fangyan.files import fingerprint
 from fangyan.layouts import listing, times, utterance, weeded
-from fangyan.streams import READERS, Row, rows
+from fangyan.streams import READERS, Row, cell_recording, cell_text, rows
 
 NEEDED = ("audio", "variety")
 MEANING = ("sentence", "text", "text_cmn")
+COLUMNS = ("variety", *MEANING, "ipa", "speaker", "id", "start", "end")
+"""All but the recording."""
+UNPACKED = Path("downloads") / "manifest"
+"""Where the recordings go that a table holds, below the working directory."""
 
 
 def splits(root: Path | None, jobs: int = 1, limit: int = 0) -> dict[str, list[Utterance | Dropped]]:
@@ -41,30 +48,36 @@ def splits(root: Path | None, jobs: int = 1, limit: int = 0) -> dict[str, list[U
 
 def _records(path: Path, name: str) -> list[Utterance | Dropped]:
     """The utterances of a table; where it has transcripts, those without one are left out."""
-    listed = list(rows(path))
-    records = [
-        _utterance(where, row, path.parent, f"{name}-{n:07}") for n, (where, row) in enumerate(listed, 1)
-    ]
-    return weeded(records) if any("text" in row for _, row in listed) else records
+    store = UNPACKED / f"{path.stem}-{fingerprint(path)[:16]}" if path.suffix == ".parquet" else UNPACKED
+    records, written = [], False
+    for n, (where, row) in enumerate(rows(path), 1):
+        records.append(_utterance(where, row, path.parent, store / f"{n:07}", f"{name}-{n:07}"))
+        written = written or "text" in row
+    return weeded(records) if written else records
 
 
-def _utterance(where: str, row: Row, folder: Path, name: str) -> Utterance:
-    cells = {column: str(cell).strip() for column, cell in row.items() if cell is not None}
-    missing = [column for column in NEEDED if not cells.get(column)]
+def _utterance(where: str, row: Row, folder: Path, store: Path, name: str) -> Utterance | Dropped:
+    cells = {column: cell_text(where, row, column) for column in COLUMNS}
+    missing = [column for column in NEEDED if not (row.get(column) if column == "audio" else cells[column])]
     if missing:
-        raise DataError(f"{where}: every utterance has {' and '.join(NEEDED)}, got none in {missing[0]}")
-    if not any(cells.get(column) for column in MEANING) and "text" not in cells:
+        columns = "" if missing[0] in row else f" (the columns are {' '.join(row)[:90]})"
+        raise DataError(
+            f"{where}: every utterance has {' and '.join(NEEDED)}, got none in {missing[0]}{columns}"
+        )
+    if not any(cells[column] for column in MEANING) and "text" not in row:
         raise DataError(f"{where}: every utterance has one of {' '.join(MEANING)}, got none of them")
-    speaker = cells.get("speaker") or cells.get("id") or name
-    key = cells.get("id") or (f"{speaker}-{name}" if cells.get("speaker") else name)
+    speaker = cells["speaker"] or cells["id"] or name
+    key = cells["id"] or (f"{speaker}-{name}" if cells["speaker"] else name)
+    wav = cell_recording(where, row["audio"], folder, store)
+    if not wav:
+        return Dropped(key, "missing recording", cells["text"])
     made = utterance(
         key=key,
-        wav=folder / cells["audio"],
-        text=cells.get("text", ""),
+        wav=wav,
+        text=cells["text"],
         speaker=speaker,
         variety=cells["variety"],
-        text_cmn=cells.get("text_cmn", ""),
-        **times(where, cells.get("start"), cells.get("end")),
+        text_cmn=cells["text_cmn"],
+        **times(where, cells["start"], cells["end"]),
     )
-    sentence = "_".join(cells.get("sentence", "").split())
-    return replace(made, sentence=sentence or made.sentence, ipa=cells.get("ipa", ""))
+    return replace(made, sentence="_".join(cells["sentence"].split()) or made.sentence, ipa=cells["ipa"])

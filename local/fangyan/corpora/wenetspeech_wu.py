@@ -23,9 +23,9 @@ from pathlib import Path
 from fangyan.clips import parts, recording_of, tables, trained
 from fangyan.datadir import Dropped, Utterance
 from fangyan.errors import DataError
-from fangyan.files import atomic, fingerprint
+from fangyan.files import fingerprint
 from fangyan.layouts import has_han, listing, utterance, weeded
-from fangyan.streams import rows
+from fangyan.streams import cell_recording, cell_text, rows
 
 TRAIN, EVAL = "WenetSpeech-Wu", "WenetSpeech-Wu-Bench"
 VARIETY = "wuu"
@@ -79,9 +79,6 @@ def _clips(table: Path) -> Iterator[tuple[str, str, Path]]:
             raise DataError(
                 f"{where}: the columns are {' '.join(COLUMNS)}, got {' '.join(row)}: upstream has changed"
             )
-        key, label, audio = (row[name] or "" for name in COLUMNS)
-        wav = home / f"{Path(str(key)).stem}.wav"
-        if not wav.exists():
-            with atomic(wav) as temporary:
-                temporary.write_bytes((audio.get("bytes") if isinstance(audio, dict) else audio) or b"")
-        yield wav.stem, str(label), wav
+        key = Path(cell_text(where, row, "utt_id")).stem
+        wav = cell_recording(where, row["audio"], table.parent, home / key)
+        yield key, cell_text(where, row, "label"), wav or table.parent / f"{key}.wav"
