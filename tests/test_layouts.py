@@ -170,23 +170,36 @@ def test_what_lacks_a_recording_or_a_transcript_is_left_out_by_name():
 
 
 def test_weeds_are_left_out_by_reason():
-    candidates = [u("s1"), Dropped("x", "why"), u("s2", ""), u("s3", "OK [*]"), u("s1", "又"), u("s2", "三")]
+    candidates = [
+        u("s1"),
+        Dropped("x", "why"),
+        u("s2", ""),
+        u("s3", "！[*]"),
+        u("s4", "OK [*]"),
+        u("s5", "Pha̍k-fa-sṳ"),
+        u("s6", "119"),
+        u("s1", "又"),
+        u("s2", "三"),
+    ]
     assert layouts.weeded(candidates) == [
         u("s1"),
         Dropped("x", "why"),
         Dropped("s2", "empty transcript"),
-        Dropped("s3", "no Han character", "OK [*]"),
+        Dropped("s3", "no words", "！[*]"),
+        u("s4", "OK [*]"),
+        u("s5", "Pha̍k-fa-sṳ"),
+        u("s6", "119"),
         Dropped("s1", "duplicate id", "又"),
         u("s2", "三"),
     ]
 
 
-@pytest.mark.parametrize(("last", "kept"), [("吃", "吃"), ("", ""), ("OK", "")])
+@pytest.mark.parametrize(("last", "kept"), [("吃", "吃"), ("", ""), ("OK", "OK"), ("！", "")])
 def test_mandarin_wording_is_that_of_all_or_of_none(last, kept):
     records = layouts.weeded(
         [u("s1", "食", text_cmn="吃"), u("s2", "食", text_cmn=last), Dropped("x", "why")]
     )
-    assert [r.text_cmn for r in records[:2]] == [kept, kept]
+    assert [r.text_cmn for r in records[:2]] == (["吃", kept] if kept else ["", ""])
     assert records[0].sentence == "吃"
 
 
@@ -199,3 +212,8 @@ def test_train_is_apart_from_what_is_held_out():
         Dropped("a2", "sentence of a held-out set", "一，二。"),
         train[3],
     ]
+
+
+def test_words_that_differ_in_a_mark_are_different_sentences():
+    assert layouts.sentence_of("chi̍t", "nan") != layouts.sentence_of("chit", "nan")
+    assert layouts.sentence_of("tâi", "nan") == layouts.sentence_of("tâi", "nan")

@@ -11,12 +11,13 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
+from unicodedata import combining
 
 from fangyan.datadir import Dropped, Utterance
 from fangyan.errors import DataError, UserError
 from fangyan.files import number, read_text
 from fangyan.streams import Row, delimited
-from fangyan.text import is_han, simplified, unmarked
+from fangyan.text import has_words, is_han, simplified, unmarked
 
 RENAMED = "renamed"
 """The change of an utterance whose id is not that of its corpus."""
@@ -175,7 +176,7 @@ def sentence_of(text: str, variety: str, text_cmn: str = "") -> str:
 
 def _letters(text: str) -> str:
     plain = unmarked(text).casefold()
-    return "".join(_simple(char) for char in plain if char.isalnum() or is_han(char))
+    return "".join(_simple(char) for char in plain if char.isalnum() or is_han(char) or combining(char))
 
 
 @cache
@@ -218,28 +219,24 @@ def unlisted(folder: Path, listed: Container[str], suffix: str = ".wav") -> Iter
 
 
 def weeded(candidates: Iterable[Utterance | Dropped]) -> list[Utterance | Dropped]:
-    """The candidates of a set, those left out that no model can learn: no Han character to write, an id once more.
+    """The candidates of a set, those left out that no model can learn: no word in any text form, an id once more.
 
-    Mandarin wording is kept where all of the set have it: a data directory has a file for everyone or none.
+    Which words a model writes down, its text form says later: ``OK`` stays. Mandarin wording is kept where all of the
+    set have it: a data directory has a file for everyone or none.
     """
     records = list(distinct(map(_worded, candidates)))
     kept = [record for record in records if isinstance(record, Utterance)]
-    if all(has_han(record.text_cmn) for record in kept):
+    if all(has_words(record.text_cmn) for record in kept):
         return records
     return [replace(r, text_cmn="") if isinstance(r, Utterance) else r for r in records]
 
 
 def _worded(candidate: Utterance | Dropped) -> Utterance | Dropped:
     """The candidate, left out where its transcript has no word."""
-    if isinstance(candidate, Dropped) or has_han(candidate.text):
+    if isinstance(candidate, Dropped) or has_words(candidate.text):
         return candidate
-    reason = "no Han character" if candidate.text else "empty transcript"
+    reason = "no words" if candidate.text else "empty transcript"
     return Dropped(candidate.id, reason, candidate.text)
-
-
-def has_han(text: str) -> bool:
-    """Whether anything remains of a transcript in the normal form of `fangyan.text`."""
-    return any(map(is_han, unmarked(text)))
 
 
 def apart(

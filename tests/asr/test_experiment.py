@@ -91,9 +91,28 @@ def test_an_experiment_says_its_form_in_words(tmp_path):
     assert replace(job, text_form="latin=true").form == NormalForm(latin=True)
 
 
-def test_an_unknown_target_and_a_transcript_without_han_are_refused(data):
+def test_an_unknown_target_is_refused(data):
     with pytest.raises(UserError, match="unknown target 'ipa': known are text_cmn, text"):
         targets(data, "ipa")
-    (data / "text").write_text("u0 我\nu1 OK\n")
-    with pytest.raises(DataError, match="text:2: a transcript has Han characters, or .*, got none for u1"):
+
+
+def test_transcripts_that_the_form_keeps_nothing_of_are_left_out_by_name(data, tmp_path, capsys):
+    (data / "text").write_text("u0 我\nu1 OK\nu2 119\nu3 好\n")
+    assert targets(data, "text") == {"u0": "我", "u3": "好"}
+    told = f"{data / 'text'}: 2 of 4 utterances are left out, for the text form keeps nothing of their transcripts"
+    assert f"{told}, such as u1 (OK)" in capsys.readouterr().err
+    all_ = {"u0": "我", "u1": "ok", "u2": "119", "u3": "好"}
+    assert targets(data, "text", NormalForm(latin=True, digits="kept")) == all_
+    assert not capsys.readouterr().err
+    write_tokens(data, "text", tmp_path / "tokens")
+    tokens = (tmp_path / "tokens/tokens.txt").read_text().split()
+    assert sorted(tokens[2:-1]) == ["好", "我"]
+
+
+def test_where_nothing_is_kept_of_any_transcript_the_form_to_choose_is_named(data):
+    (data / "text").write_text("u0 Ho2 ah4\nu1 OK\n")
+    with pytest.raises(DataError, match=r"text: the text form keeps nothing of any .*: .*choose latin=true"):
+        targets(data, "text")
+    (data / "text").write_text("u0 ！\nu1 [*]\n")
+    with pytest.raises(DataError, match=r"text: the text form keeps nothing of any .*: they have no words"):
         targets(data, "text")

@@ -42,6 +42,21 @@ def test_stats_hold_targets_lengths_and_moments(job):
     assert not collect_stats(job)
 
 
+def test_what_the_form_keeps_nothing_of_is_left_out_of_the_statistics_and_so_of_training(
+    job, tmp_path, capsys
+):
+    shutil.copytree(job.train, tmp_path / "train")
+    texts = datadir.read_map(job.train / "text_cmn")
+    first, *others = texts
+    lines = [f"{key} {'OK' if key == first else text}\n" for key, text in texts.items()]
+    (tmp_path / "train" / "text_cmn").write_text("".join(lines))
+    part = replace(job, train=tmp_path / "train", exp=tmp_path / "exp")
+    assert collect_stats(part)
+    assert f"1 of {len(texts)} utterances are left out, for the text form keeps" in capsys.readouterr().err
+    for name in ("text", "wav.scp", "speech_shape", "text_shape"):
+        assert sorted(datadir.read_map(part.stats / "train" / name, strict=False)) == others
+
+
 def test_training_learns_tells_and_remembers(job):
     rows = read_table(job.exp / "history.tsv")
     assert [row["epoch"] for row in rows] == ["1", "2"]

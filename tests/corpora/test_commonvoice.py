@@ -31,6 +31,7 @@ def test_train_is_what_remains_of_validated_without_speakers_and_sentences_of_th
     assert kept(sets["train"]) == [
         (f"{client(3)}-{name}_4", "cmn", "我们去上海。"),
         (f"{client(3)}-{name}_5", "cmn", '他说"好'),
+        (f"{client(3)}-{name}_9", "cmn", "OK"),
         (f"{client(3)}-{name}_10", "cmn", "录音不见了"),
         (f"{client(3)}-{name}_11", "cmn", "录音是空的"),
         (f"{client(23)}-common_voice_yue_3", "yue", "佢哋去睇戲"),
@@ -40,7 +41,6 @@ def test_train_is_what_remains_of_validated_without_speakers_and_sentences_of_th
         Dropped(f"{client(1)}-{name}_6", "speaker of a held-out set", client(1)),
         Dropped(f"{client(3)}-{name}_7", "sentence of a held-out set", "今天下雨！"),
         Dropped(f"{client(3)}-{name}_8", "empty transcript"),
-        Dropped(f"{client(3)}-{name}_9", "no Han character", "OK"),
         Dropped(f"{client(3)}-{name}_4", "duplicate id", "我们去上海。"),
         Dropped(f"{client(13)}-common_voice_zh-HK_3", "sentence of a held-out set", "食咗飯未！"),
         Dropped(f"{client(33)}-common_voice_nan-tw_4", "empty transcript"),
@@ -55,7 +55,7 @@ def test_train_is_what_remains_of_validated_without_speakers_and_sentences_of_th
 def test_prepare_converts_mp3_and_counts_what_cannot_be_read(miniature, tmp_path):
     homes = corpora.prepare("commonvoice", miniature("commonvoice").root, tmp_path / "data")
     train = datadir.read(homes["train"])
-    assert [u.text for u in train] == ["我们去上海。", '他说"好', "佢哋去睇戲", "食飯"]
+    assert [u.text for u in train] == ["我们去上海。", '他说"好', "OK", "佢哋去睇戲", "食飯"]
     assert all(audio.probe(u.wav).rate == 16_000 and u.wav.endswith(".flac") for u in train)
     unreadable = [d for d in datadir.read_dropped(homes["train"]) if d.reason == "unreadable audio"]
     assert ["no such file" in d.detail or "empty file" in d.detail for d in unreadable] == [True, True]

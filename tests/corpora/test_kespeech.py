@@ -23,7 +23,7 @@ def test_tables_are_joined_by_id_in_whatever_order(miniature):
         ("1000106_2a1b2c3d", "cmn", "下雨了"),
     ]
     assert [r for r in train if isinstance(r, Dropped)] == [
-        Dropped("1000107_00000002", "no Han character", "<SPOKEN_NOISE>"),
+        Dropped("1000107_00000002", "no words", "<SPOKEN_NOISE>"),
         Dropped("1000107_00000003", "empty transcript"),
     ]
 

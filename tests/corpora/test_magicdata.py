@@ -10,10 +10,10 @@ def test_what_is_kept_and_what_is_left_out(miniature, tmp_path):
     train = datadir.read(homes["train"])
     assert [(u.id, u.speaker, u.text, u.sentence) for u in train] == [
         ("14_3466_20170826171404", "14_3466", "今天天气怎么样？", "今天天气怎么样"),
-        ("5_970_20170616000125", "5_970", "放 SPK 一首歌", "放spk一首歌"),
+        ("5_970_20170616000125", "5_970", "放 <SPK> 一首歌", "放一首歌"),
     ]
     assert [(d.id, d.reason) for d in datadir.read_dropped(homes["train"])] == [
-        ("14_3466_20170826171405", "no Han character"),
+        ("14_3466_20170826171405", "no words"),
         ("14_3466_20170826171406", "empty transcript"),
         ("14_3466_20170826171407", "empty transcript"),
         ("14_3466_20170826171408", "missing recording"),

@@ -37,7 +37,7 @@ def test_sets_are_parted_by_speaker_and_train_is_apart_from_test(miniature):
     ]
     assert [r for r in sets["train"] if isinstance(r, Dropped)] == [
         Dropped(f"{TALK}-0-A0001_S001_0_G0001-0000000-0000010", "no speech", "[NOISE]"),
-        Dropped(f"{TALK}-G0002-A0001_S001_0_G0001-0000025-0000035", "no Han character", "[*]"),
+        Dropped(f"{TALK}-G0002-A0001_S001_0_G0001-0000025-0000035", "no words", "[*]"),
         Dropped(f"{key}0003", "empty transcript"),
         Dropped(f"{key}0004", "sentence of a held-out set", "再会。"),
     ]

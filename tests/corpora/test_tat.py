@@ -34,6 +34,7 @@ def test_train_is_apart_and_what_is_left_out_is_listed(miniature):
     assert kept(sets["train"]) == [
         ("TA_TAF0019-0010-6.34", "我欲去tshit-thô"),
         ("TA_TAF0019-0010-6.35", "食飽未？"),
+        ("TS_TSM0020-0035-6.14", "tsin hó"),
         ("TS_TSM0020-0035-6.15", "真好"),
     ]
     assert [(r.id, r.reason) for r in sets["train"] if isinstance(r, Dropped)] == [
@@ -42,14 +43,18 @@ def test_train_is_apart_and_what_is_left_out_is_listed(miniature):
         ("TA_TAM0020-0010-6.34", "missing recording"),
         ("TA_TAM0020-0011-1.1", "sentence of a held-out set"),
         ("TS_TSM0020-0035-6.13", "empty transcript"),
-        ("TS_TSM0020-0035-6.14", "no Han character"),
     ]
     assert kept(sets["dev"]) == [("KK_KKF0001-0020-1.1", "明仔載會落雨。")]
 
 
 def test_prepare_writes_the_mandarin_and_converts(miniature, tmp_path):
     homes = corpora.prepare("tat", miniature("tat").root, tmp_path / "data")
-    assert list(datadir.read_map(homes["train"] / "text_cmn").values()) == ["我要去玩", "吃飽了嗎？", "很好"]
+    assert list(datadir.read_map(homes["train"] / "text_cmn").values()) == [
+        "我要去玩",
+        "吃飽了嗎？",
+        "很好",
+        "很好",
+    ]
     stereo = datadir.read(homes["train"])[-1]
     assert audio.probe(stereo.wav) == audio.Info(16_000, 1, 1_600)
 
@@ -60,7 +65,10 @@ def test_a_folder_of_one_microphone_is_read_for_that_one(miniature):
     (mini.root / VOL1 / "lavalier/wav").rename(mini.root / VOL1 / "wav")
     mini.tree.rename(VOL1, "TAT-Vol1-train-lavalier")
     assert kept(tat.splits(mini.root, microphone="lavalier")["train"]) == expected
-    assert [key for key, _ in kept(tat.splits(mini.root)["train"])] == ["TS_TSM0020-0035-6.15"]
+    assert [key for key, _ in kept(tat.splits(mini.root)["train"])] == [
+        "TS_TSM0020-0035-6.14",
+        "TS_TSM0020-0035-6.15",
+    ]
 
 
 def test_without_mandarin_everywhere_there_is_none(miniature):
@@ -69,7 +77,7 @@ def test_without_mandarin_everywhere_there_is_none(miniature):
     mini.tree.text(path, '{"漢羅台文": "食飽未？"}')
     train = [r for r in tat.splits(mini.root)["train"] if isinstance(r, Utterance)]
     assert {u.text_cmn for u in train} == {""}
-    assert [u.sentence for u in train] == ["我要去玩", "nan:食饱未", "很好"]
+    assert [u.sentence for u in train] == ["我要去玩", "nan:食饱未", "很好", "很好"]
 
 
 def test_another_layout_is_told_from_the_expected_one(miniature):

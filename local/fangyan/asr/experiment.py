@@ -1,5 +1,6 @@
 """What a training run depends on, and what its model is to write down."""
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -59,20 +60,27 @@ class Experiment:
 
 
 def targets(data: Path, target: str, form: NormalForm = DEFAULT) -> dict[str, str]:
-    """Utterance id -> normalised ``target`` wording; `DataError` for an utterance of which nothing remains."""
+    """Utterance id -> normalised ``target`` wording, where anything of it remains; a line on stderr counts the others.
+
+    They are no fault of the data: ``OK`` is a transcript, which only some forms keep. `DataError` where all are such.
+    """
     if target not in TARGETS:
         raise UserError(f"unknown target {target!r}: known are {', '.join(TARGETS)}")
     file = data / target
     texts = datadir.read_map(file)
     normal = {key: normalise(text, form) for key, text in texts.items()}
     empty = [key for key, text in normal.items() if not text]
+    if len(empty) == len(normal):
+        lost = "; ".join(removals(texts, form)) or "they have no words"
+        raise DataError(f"{file}: the text form keeps nothing of any transcript: {lost}")
     if empty:
-        rule = "a transcript has Han characters, or what else its form keeps"
-        raise DataError(
-            f"{datadir.place(file, empty[0])}: {rule}, got none for {empty[0]} ({texts[empty[0]]}) and "
-            f"{len(empty) - 1} others: leave them out, or choose another --text_form"
+        example = f"such as {empty[0]} ({texts[empty[0]]})"
+        print(
+            f"{file}: {len(empty)} of {len(texts)} utterances are left out, for the text form keeps nothing of their "
+            f"transcripts, {example}",
+            file=sys.stderr,
         )
-    return normal
+    return {key: text for key, text in normal.items() if text}
 
 
 def wordless(texts: Mapping[str, str], form: NormalForm = DEFAULT) -> list[str]:

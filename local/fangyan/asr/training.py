@@ -107,10 +107,9 @@ def _stats_inputs(job: Experiment) -> dict[str, Any]:
 
 def _collect_stats(job: Experiment, folder: Path) -> None:
     for role, data in job.sets().items():
-        text = "".join(f"{key} {value}\n" for key, value in targets(data, job.target, job.form).items())
-        write_text(folder / role / "text", text)
+        _write_kept(job, data, folder / role)
     raw = {"normalize": None, "normalize_conf": {}, "batch_type": "unsorted", "batch_size": 32}
-    shapes = {f"{role}_shape_file": [str(data / "wav.scp")] for role, data in job.sets().items()}
+    shapes = {f"{role}_shape_file": [str(folder / role / "wav.scp")] for role in job.sets()}
     arguments = _data_arguments(job, folder) | shapes | {"collect_stats": True, "output_dir": str(folder)}
     here = place(ngpu=None, num_nodes=1, environment={})
     with named(job.sets().values()):
@@ -119,10 +118,18 @@ def _collect_stats(job: Experiment, folder: Path) -> None:
         _refuse_broken_audio(data, folder / role / "feats_stats.npz")
         file = folder / role / "text_shape"
         lengths = datadir.read_map(file)
-        _same_utterances(file, lengths, datadir.read_map(data / "wav.scp"))
+        _same_utterances(file, lengths, datadir.read_map(folder / role / "wav.scp"))
         write_text(
             file, "".join(f"{key} {length},{len(job.vocabulary)}\n" for key, length in lengths.items())
         )
+
+
+def _write_kept(job: Experiment, data: Path, folder: Path) -> None:
+    """Writes the tables ``text`` and ``wav.scp`` of the utterances of ``data`` that there is something to learn of."""
+    texts = targets(data, job.target, job.form)
+    kept = [utterance for utterance in datadir.read(data) if utterance.id in texts]
+    write_text(folder / "text", "".join(f"{u.id} {texts[u.id]}\n" for u in kept))
+    write_text(folder / "wav.scp", "".join(f"{u.id} {u.wav}\n" for u in kept))
 
 
 def _refuse_broken_audio(data: Path, moments: Path) -> None:
@@ -149,9 +156,9 @@ def _data_arguments(job: Experiment, stats: Path) -> dict[str, Any]:
     arguments: dict[str, Any] = {"token_list": str(job.tokens / "tokens.txt"), "seed": job.seed}
     model = job.tokens / MODEL
     arguments |= {"token_type": "bpe", "bpemodel": str(model)} if model.exists() else {"token_type": "char"}
-    for role, data in job.sets().items():
+    for role in job.sets():
         arguments[f"{role}_data_path_and_name_and_type"] = [
-            f"{data / 'wav.scp'},speech,sound",
+            f"{stats / role / 'wav.scp'},speech,sound",
             f"{stats / role / 'text'},text,text",
         ]
     return arguments

@@ -1,8 +1,8 @@
 """MagicData: 755 h of Mandarin read into telephones by 1,080 people from all over China.
 
 What: 16 kHz; variety cmn; upstream's sets train, dev and test (51 : 1 : 2): commands, questions, messages. ``text`` is
-the transcript with its punctuation, ``text_cmn`` the same; FIL and SPK in it are noises, which the normal form leaves
-out. Two recordings are known to be bad and left out by name (the list is lhotse's).
+the transcript with its punctuation, ``text_cmn`` the same; FIL and SPK in it are noises, ``<FIL>`` and ``<SPK>`` here,
+which each text form leaves out. Two recordings are known to be bad and left out by name (the list is lhotse's).
 Overlap: upstream does not promise that no sentence of test is in train.
 Licence: CC BY-NC-ND 4.0.
 Where to get it: https://www.openslr.org/68, ``{train,dev,test}_set.tar.gz``, unpacked into one folder, the corpus root:
@@ -10,6 +10,7 @@ Where to get it: https://www.openslr.org/68, ``{train,dev,test}_set.tar.gz``, un
 Citation: Magic Data Technology Co., Ltd. 2019, MAGICDATA Mandarin Chinese read speech corpus, OpenSLR 68.
 """
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from fangyan.layouts import home, matched, recordings, table, utterance, weeded
 
 SETS = ("train", "dev", "test")
 COLUMNS = ("UtteranceID", "SpeakerID", "Transcription")
+NOISE = re.compile(r"(?<![A-Za-z<])(?:FIL|SPK)(?![A-Za-z>])")
 BAD = ("16_4013_20170819121429", "18_1565_20170712000170")
 
 
@@ -34,6 +36,6 @@ def _records(folder: Path) -> Iterator[Utterance | Dropped]:
     def spoken(key: str, text: str, wav: str) -> Utterance:
         return utterance(key, wav, text, speakers[key], "cmn", text_cmn=text)
 
-    texts = ((key, row["Transcription"]) for key, row in said)
+    texts = ((key, NOISE.sub(r"<\g<0>>", row["Transcription"])) for key, row in said)
     for record in matched(texts, recordings(folder), spoken):
         yield Dropped(record.id, "known to be bad") if record.id in BAD else record

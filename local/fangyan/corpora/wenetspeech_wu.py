@@ -24,8 +24,9 @@ from fangyan.clips import parts, recording_of, tables, trained
 from fangyan.datadir import Dropped, Utterance
 from fangyan.errors import DataError
 from fangyan.files import fingerprint
-from fangyan.layouts import has_han, listing, utterance, weeded
+from fangyan.layouts import listing, utterance, weeded
 from fangyan.streams import cell_recording, cell_text, rows
+from fangyan.text import has_words
 
 TRAIN, EVAL = "WenetSpeech-Wu", "WenetSpeech-Wu-Bench"
 VARIETY = "wuu"
@@ -65,7 +66,7 @@ def _records(table: Path) -> list[Utterance | Dropped]:
         )
     return [
         utterance(f"{key}-ast", wav, "", recording_of(key), VARIETY, text_cmn=label)
-        if has_han(label)
+        if has_words(label)
         else Dropped(f"{key}-ast", "no Mandarin wording", label)
         for key, label, wav in _clips(table)
     ]

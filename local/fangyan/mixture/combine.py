@@ -22,8 +22,9 @@ from fangyan import datadir
 from fangyan.datadir import Dropped, Utterance
 from fangyan.errors import DataError
 from fangyan.files import write_lines
-from fangyan.layouts import has_han, sentence_of
+from fangyan.layouts import sentence_of
 from fangyan.mixture.plan import Mixture, Part
+from fangyan.text import is_han
 
 Records = list[Utterance | Dropped]
 OPTIONAL = ("text", "text_cmn", "ipa")
@@ -92,7 +93,7 @@ def _read(item: Prepared, longest: float = float("inf")) -> Records:
             u,
             id=f"{corpus}-{u.id}",
             speaker=f"{corpus}-{u.speaker}",
-            sentence=u.sentence if has_han(u.sentence) else f"{corpus}:{u.sentence}",
+            sentence=u.sentence if any(map(is_han, u.sentence)) else f"{corpus}:{u.sentence}",
         )
         if u.duration <= longest
         else Dropped(f"{corpus}-{u.id}", f"longer than {longest:g} s", f"{u.duration:.1f}")
