@@ -109,8 +109,11 @@ def _collect_stats(job: Experiment, folder: Path) -> None:
     for role, data in job.sets().items():
         _write_kept(job, data, folder / role)
     raw = {"normalize": None, "normalize_conf": {}, "batch_type": "unsorted", "batch_size": 32}
-    shapes = {f"{role}_shape_file": [str(folder / role / "wav.scp")] for role in job.sets()}
-    arguments = _data_arguments(job, folder) | shapes | {"collect_stats": True, "output_dir": str(folder)}
+    kept = {role: folder / role for role in job.sets()}  # ESPnet reads tables of equal ids side by side here
+    shapes = {f"{role}_shape_file": [str(part / "wav.scp")] for role, part in kept.items()}
+    arguments = (
+        _data_arguments(job, folder, kept) | shapes | {"collect_stats": True, "output_dir": str(folder)}
+    )
     here = place(ngpu=None, num_nodes=1, environment={})
     with named(job.sets().values()):
         run(configs.compose(job.config) | raw, job.config, folder / "stats", arguments, here)
@@ -152,20 +155,20 @@ def _same_utterances(where: Path, found: Mapping, expected: Mapping) -> None:
         )
 
 
-def _data_arguments(job: Experiment, stats: Path) -> dict[str, Any]:
+def _data_arguments(job: Experiment, stats: Path, sets: Mapping[str, Path]) -> dict[str, Any]:
     arguments: dict[str, Any] = {"token_list": str(job.tokens / "tokens.txt"), "seed": job.seed}
     model = job.tokens / MODEL
     arguments |= {"token_type": "bpe", "bpemodel": str(model)} if model.exists() else {"token_type": "char"}
-    for role in job.sets():
+    for role, data in sets.items():
         arguments[f"{role}_data_path_and_name_and_type"] = [
-            f"{stats / role / 'wav.scp'},speech,sound",
+            f"{data / 'wav.scp'},speech,sound",
             f"{stats / role / 'text'},text,text",
         ]
     return arguments
 
 
 def _run_training(job: Experiment, settings: Mapping[str, Any], here: Place) -> None:
-    arguments = _data_arguments(job, job.stats) | {"output_dir": str(job.exp), "resume": True}
+    arguments = _data_arguments(job, job.stats, job.sets()) | {"output_dir": str(job.exp), "resume": True}
     for role in job.sets():
         arguments[f"{role}_shape_file"] = [str(job.stats / role / f"{x}_shape") for x in ("speech", "text")]
     if job.init:
