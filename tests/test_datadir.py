@@ -74,6 +74,16 @@ def test_malformed_files_are_named_with_line_and_rule(folder, case):
         datadir.read(folder)
 
 
+def test_speakers_that_sort_otherwise_than_their_utterances_are_refused(folder):
+    names = {"1_2": "1", "13_1": "13"}
+    rows = [replace(TWO[0], id=key, speaker=speaker) for key, speaker in names.items()]
+    message = r"utt2spk:2: .* by speaker too .*, got 1_2 of 1 after 13_1 of 13: import the directory"
+    with pytest.raises(DataError, match=message):
+        datadir.write(folder, rows)
+    with pytest.raises(DataError, match=message):
+        datadir.read(folder)
+
+
 @pytest.mark.parametrize("name", ["wav.scp", "utt2spk", "utt2dur", "utt2lang", "utt2sent", "spk2utt"])
 def test_a_missing_file_is_named(folder, name):
     (folder / name).unlink()

@@ -8,7 +8,8 @@ wording) and ``utt2ipa`` where the corpus has them. One line an utterance, ``id 
 import dataclasses
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from operator import attrgetter
 from pathlib import Path
 
@@ -235,6 +236,13 @@ def _check_speakers(path: Path, utterances: Sequence[Utterance]) -> None:
             rule = "an utterance id starts with its speaker id (Kaldi sorts by it)"
             raise DataError(
                 f"{path / 'utt2spk'}:{n}: {rule}, got {utterance.id} of speaker {utterance.speaker}"
+            )
+    for n, (a, b) in enumerate(pairwise(utterances), 2):
+        if a.speaker > b.speaker:
+            raise DataError(
+                f"{path / 'utt2spk'}:{n}: sorted by id, utterances are sorted by speaker too (Kaldi needs both), "
+                f"got {b.id} of {b.speaker} after {a.id} of {a.speaker}: import the directory with --corpus kaldi, "
+                "which puts speaker and - before such ids"
             )
     expected = _by_speaker(utterances)
     file = path / "spk2utt"

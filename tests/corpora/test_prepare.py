@@ -313,3 +313,11 @@ def test_a_full_disk_is_no_unreadable_recording(corpus, monkeypatch):
     monkeypatch.setattr(audio, "write", full)
     with pytest.raises(OSError, match="No space left"):
         corpus([record("s-a", "stereo.wav")])
+
+
+def test_speakers_and_ids_sort_alike_in_what_is_prepared(corpus, capsys):
+    soundfile.write("a.wav", np.zeros(1600), 16_000)
+    names = {"13_1": "13", "1_2": "1", "1_4": "1"}
+    home = corpus([replace(record(key, "a.wav"), speaker=speaker) for key, speaker in names.items()])
+    assert (home / "utt2spk").read_text() == "1-1_2 1\n1-1_4 1\n13_1 13\n"
+    assert "3 utterances, 0.00 h; 2 renamed (data/test/.changed.tsv)" in capsys.readouterr().out

@@ -32,7 +32,7 @@ from fangyan import audio, datadir
 from fangyan.datadir import Dropped, Utterance
 from fangyan.errors import DataError, UserError
 from fangyan.files import produce, read_table, version, versions, write_table
-from fangyan.layouts import distinct
+from fangyan.layouts import distinct, ordered
 
 CONVERTED = ".wav"
 """Beside the data directories: the folder of audio that was converted, by set. It may be removed with them."""
@@ -84,7 +84,7 @@ def prepare(
     corpus = load(name)
     groups = corpus.groups() if hasattr(corpus, "groups") else {}
     for name_of_set, records in corpus.splits(root, jobs, limit, **chosen).items():
-        records = _first_sentences(list(distinct(records)), limit)
+        records = ordered(_first_sentences(list(distinct(records)), limit))
         sets[name_of_set] = out / name_of_set
         inputs = {"corpus": name, "records": _identity(records, groups)}
         build = partial(_write_set, records, groups, out / CONVERTED / name_of_set, jobs)
