@@ -1,4 +1,6 @@
 from dataclasses import replace
+from functools import partial
+from unicodedata import normalize
 
 import pytest
 from hypothesis import given
@@ -56,7 +58,31 @@ MALFORMED = {
         r"utt2sent:3: .*the ids of .*wav\.scp, got c-3, which it lacks",
     ),
     "pipe": ("wav.scp", "a-1 sox a.wav -t wav - |\nb-2 b.wav\n", r"wav\.scp:1: .*got a pipe"),
-    "archive": ("wav.scp", "a-1 w.ark:17\nb-2 b.wav\n", r"wav\.scp:1: .*got an archive"),
+    "archive": ("wav.scp", "a-1 w.ark:17\nb-2 b.wav\n", r"wav\.scp:1: .*got a place in an archive"),
+    "range": (
+        "wav.scp",
+        "a-1 w.ark:17[0:9]\nb-2 b.wav\n",
+        r"wav\.scp:1: .*got a place in an archive .*_wav_scp",
+    ),
+    "pipes": ("wav.scp", "a-1 a.wav\nb-2 sox x | sox y\n", r"wav\.scp:2: .*got a pipe .*format_wav_scp"),
+    "standard input": ("wav.scp", "a-1 -\nb-2 b.wav\n", r"wav\.scp:1: .*got standard input"),
+    "home": ("wav.scp", "a-1 ~/a.wav\nb-2 b.wav\n", r"wav\.scp:1: .*only a shell knows ~"),
+    "home of another": ("wav.scp", "a-1 ~me/a.wav\nb-2 b.wav\n", r"wav\.scp:1: .*only a shell knows ~"),
+    "old mac": ("text", "a-1 食飯\rb-2 你好\r", r"text:1: lines end in LF, got CR \(import"),
+    "zero width": (
+        "text",
+        "a-1 食飯\nb-2\u200b 你好\n",
+        r"text:2: .* no invisible characters, got 'b-2\\\\u200b'",
+    ),
+    "control": ("text", "a-1 食飯\nb-2\x7f 你好\n", r"text:2: .* no invisible characters, got 'b-2\\\\x7f'"),
+    "no break": (
+        "text",
+        "a-1 食飯\nb\u00a0-2 你好\n",
+        r"text:2: .* no invisible characters, got 'b\\\\xa0-2'",
+    ),
+    "variety": ("utt2lang", "a-1 hak\nb-2 hak\ufeff\n", r"utt2lang:2: .* no invisible .* got 'hak\\\\ufeff'"),
+    "NUL": ("utt2lang", "a-1 hak\nb-2 hak\0\n", r"utt2lang:2: must be text, got a NUL"),
+    "group": ("lang2group", "hak\n", r"lang2group:1: a line is 'id value', got 'hak'"),
     "duration": ("utt2dur", "a-1 0.25\nb-2 long\n", r"utt2dur:2: a duration is .* got 'long'"),
     "no duration": ("utt2dur", "a-1 0\nb-2 1\n", r"utt2dur:1: a duration is .* got '0'"),
     "endless": ("utt2dur", "a-1 inf\nb-2 1\n", r"utt2dur:1: a duration is .* got 'inf'"),
@@ -117,10 +143,24 @@ def test_an_empty_set_tells_what_was_dropped(tmp_path):
         datadir.write(tmp_path, [], [Dropped(str(n), reason) for n, reason in enumerate(reasons)])
 
 
+def test_the_first_that_was_left_out_for_each_reason_is_told(tmp_path):
+    dropped = [Dropped(f"s-{n}", reason, "x.wav") for n, reason in enumerate("aabb")]
+    with pytest.raises(DataError, match=r"remain \(2 a, 2 b\); a: s-0 x\.wav; b: s-2 x\.wav$"):
+        datadir.write(tmp_path, [], dropped)
+
+
+def test_twins_are_refused(tmp_path):
+    twins = [replace(TWO[0], id=f"b-{key}") for key in ("\u00e9", "e\u0301")]
+    with pytest.raises(
+        DataError, match=r"wav\.scp:2: ids that look the same are the same, got 'b-\\xe9' beside"
+    ):
+        datadir.write(tmp_path, twins)
+
+
 def test_what_was_dropped_is_listed(tmp_path):
     dropped = [Dropped("c-3", "unreadable audio", "c.wav: no such file")]
-    datadir.write(tmp_path, TWO, dropped)
-    assert datadir.read_dropped(tmp_path) == dropped
+    datadir.write(tmp_path, TWO, [*dropped, Dropped("c-4\u200b", "why")])
+    assert datadir.read_dropped(tmp_path) == [*dropped, Dropped(r"c-4\u200b", "why")]
 
 
 def test_identity_follows_the_tables(folder):
@@ -131,7 +171,9 @@ def test_identity_follows_the_tables(folder):
     assert datadir.identity(folder) != before
 
 
-KEYS = st.text(st.characters(min_codepoint=33, exclude_categories=("Cs", "Zs", "Zl", "Zp", "Cc")), min_size=1)
+KEYS = st.text(
+    st.characters(min_codepoint=33, exclude_categories=("Cs", "Zs", "Zl", "Zp", "Cc", "Cf")), min_size=1
+).map(partial(normalize, "NFC"))
 
 
 @given(st.dictionaries(KEYS, KEYS, min_size=1, max_size=5))

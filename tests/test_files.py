@@ -198,3 +198,12 @@ def test_a_number_is_a_plain_decimal(text):
 def test_what_only_python_takes_for_a_number_is_none(text):
     with pytest.raises(ValueError, match="a number is a plain decimal"):
         files.number(text)
+
+
+def test_no_message_names_a_temporary_path(tmp_path):
+    def build(folder):
+        (folder / "x").touch()
+        raise DataError(f"{folder / 'x'}:3: a rule")
+
+    with pytest.raises(DataError, match=f"^{tmp_path}/out/x:3: a rule$"):
+        files.produce(tmp_path / "out", {}, build)

@@ -1,13 +1,10 @@
 """What corpora on disk have in common: small literal files."""
 
-import subprocess
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fangyan import datadir, layouts
+from fangyan import layouts
 from fangyan.datadir import Dropped, Utterance
 from fangyan.errors import DataError, UserError
 from fangyan.text import normalise
@@ -220,64 +217,3 @@ def test_train_is_apart_from_what_is_held_out():
 def test_words_that_differ_in_a_mark_are_different_sentences():
     assert layouts.sentence_of("chi̍t", "nan") != layouts.sentence_of("chit", "nan")
     assert layouts.sentence_of("tâi", "nan") == layouts.sentence_of("tâi", "nan")
-def of(speakers: dict[str, str]) -> list[Utterance]:
-    """Utterances by id with their speaker."""
-    return [
-        Utterance(wav="w", text="", variety="cmn", sentence="s", **layouts.named(*u))
-        for u in speakers.items()
-    ]
-
-
-@pytest.mark.parametrize(
-    ("speakers", "ids"),
-    [
-        ({"b-1": "b", "a-2": "a"}, ["b-1", "a-2"]),
-        ({"13_1": "13", "1_2": "1", "1_4": "1"}, ["13_1", "1-1_2", "1-1_4"]),
-        ({"13_1": "13", "2": "1"}, ["13_1", "1-2"]),
-        ({"spkA_x": "spkA", "spkAB_x": "spkAB"}, ["spkA-spkA_x", "spkAB_x"]),
-        ({"s1-x": "s1", "s1-2-a": "s1-2"}, ["s1!s1-x", "s1-2-a"]),
-        ({"s1-1": "s1", "s1-2-a": "s1-2"}, ["s1-1", "s1-2-a"]),
-        ({"s+x": "s", "s'a": "s'"}, ["s!s+x", "s'a"]),
-        ({"ab": "a", "a-a": "a-a", "a-ab": "a-a"}, ["a!ab", "a-a", "a-ab"]),
-        ({"a": "a", "a1": "a1", "a10": "a10"}, ["a", "a1", "a10"]),
-    ],
-)
-def test_ids_sort_as_their_speakers_do(speakers, ids):
-    records = layouts.ordered([*of(speakers), Dropped("x", "why")])
-    assert [r.id for r in records] == [*ids, "x"]
-    before = {dict(u.changes).get(layouts.RENAMED, u.id) for u in records[:-1]}
-    assert before == set(speakers)
-
-
-NAME = st.text("aA1-!_+", min_size=1, max_size=3)
-
-
-@given(st.dictionaries(NAME, NAME, min_size=1, max_size=8))
-def test_whatever_speakers_are_called_kaldi_takes_the_data_directory_or_it_is_refused(
-    tmp_path_factory, speakers
-):
-    folder = tmp_path_factory.mktemp("data")
-    records = [replace(u, duration=1.0) for u in layouts.ordered(of(speakers))]
-    try:
-        datadir.write(folder, records)
-    except DataError as error:
-        assert any(a != b and b.startswith(a) for a in speakers.values() for b in speakers.values()), error
-        return
-    assert datadir.read(folder) == sorted(records, key=lambda u: u.id)
-    check_as_kaldi(folder)
-
-
-def check_as_kaldi(folder):
-    """What utils/validate_data_dir.sh asks of ids and speakers, by sort(1) in the C locale."""
-
-    def by_sort(name: str, *options: str) -> list[str]:
-        command = ["sort", *options, str(folder / name)]
-        return subprocess.run(
-            command, env={"LC_ALL": "C"}, capture_output=True, text=True, check=True
-        ).stdout.splitlines()
-
-    utt2spk, spk2utt = ((folder / name).read_text().splitlines() for name in ("utt2spk", "spk2utt"))
-    assert by_sort("utt2spk", "-k1,1", "-u") == by_sort("utt2spk", "-k2") == utt2spk
-    assert by_sort("spk2utt", "-k1,1", "-u") == spk2utt
-    turned = [f"{u} {speaker}" for speaker, *of in map(str.split, spk2utt) for u in of]
-    assert turned == utt2spk

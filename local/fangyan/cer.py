@@ -141,4 +141,4 @@ def read_hypotheses(path: Path) -> dict[str, str]:
     """Utterance id -> text, as any Kaldi file in any order; unlike a transcript, a hypothesis may be empty."""
     if not path.exists():
         raise DataError(f"{path}: no such file: run the stage decode first")
-    return datadir.read_map(path, strict=False, valued=False)
+    return datadir.read_map(path, strict=False)

@@ -6,15 +6,16 @@ wording) and ``utt2ipa`` where the corpus has them. One line an utterance, ``id 
 """
 
 import dataclasses
-import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from operator import attrgetter
 from pathlib import Path
 
-from fangyan.errors import DataError
+from fangyan.errors import DataError, shown
 from fangyan.files import fingerprint, number, read_table, read_text, write_lines, write_table, write_text
+from fangyan.names import NOT_A_VALUE, is_id, is_name, plain_path
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,12 +58,10 @@ FILES = {
 }
 GROUPS = "lang2group"
 OPTIONAL = ("text", "text_cmn", "utt2ipa")
+OPTIONAL_FIELDS = tuple(FILES[name] for name in OPTIONAL)
 
-NOT_PLAIN = re.compile(r"^\||\|\Z|\.ark:\d+\Z")
-"""A pipe or a place in an archive, which Kaldi takes for audio."""
-NOT_A_VALUE = re.compile(r"[\t\n\r\ud800-\udfff]|^\s*\Z")
-"""More than a line, a tab (it ends an id), the name of a file that is not UTF-8, or nothing."""
-NOT_AN_ID = re.compile(r"[\s\ud800-\udfff]|^\Z")
+NAMES = ("utt2spk", "utt2lang", "utt2sent")
+"""Files whose values are names: equal ones are of one speaker, variety, sentence."""
 
 
 def read(path: Path) -> list[Utterance]:
@@ -74,13 +73,16 @@ def read(path: Path) -> list[Utterance]:
     for name, column in columns.items():
         check_ids(path / "wav.scp", ids, path / name, column)
     _check_durations(path / "utt2dur", columns["utt2dur"])
+    _check_twins(path / "wav.scp", ids)
+    for name in NAMES:
+        _check_names(path / name, columns[name].values())
+    read_groups(path)
     fields = [FILES[name] for name in columns]
     utterances = []
     lines = zip(*(column.values() for column in columns.values()), strict=True)
     for n, (key, values) in enumerate(zip(ids, lines, strict=True), 1):
         row = {"text": ""} | dict(zip(fields, values, strict=True))
-        if NOT_PLAIN.search(row["wav"]):
-            plain_path(f"{path / 'wav.scp'}:{n}", row["wav"])
+        plain_path(f"{path / 'wav.scp'}:{n}", row["wav"])
         utterances.append(Utterance(id=key, **row | {"duration": float(row["duration"])}))
     _check_speakers(path, utterances)
     return utterances
@@ -99,10 +101,15 @@ def write(
     """
     rows = sorted(utterances, key=lambda u: u.id)
     if not rows:
-        raise DataError(f"{path}: no utterances remain ({summary(dropped) or 'the corpus is empty'})")
+        raise DataError(
+            f"{path}: no utterances remain ({summary(dropped) or 'the corpus is empty'}){_firsts(dropped)}"
+        )
     for key, count in Counter(u.id for u in rows).items():
         if count > 1:
-            raise DataError(f"{path}: utterance ids are unique, got {key} {count} times")
+            raise DataError(f"{path}: utterance ids are unique, got {shown(key)} {count} times")
+    _check_twins(path / "wav.scp", (u.id for u in rows))
+    for name in NAMES:
+        _check_names(path / name, map(attrgetter(FILES[name]), rows))
     for name, field in FILES.items():
         values = map(attrgetter(field), rows)
         if name not in OPTIONAL or any(map(attrgetter(field), rows)):
@@ -110,7 +117,8 @@ def write(
             write_lines(file, (_line(file, u.id, value) for u, value in zip(rows, values, strict=True)))
     write_lines(path / "spk2utt", (f"{s} {' '.join(u)}\n" for s, u in sorted(_by_speaker(rows).items())))
     _check_speakers(path, rows)
-    write_table(path / ".dropped.tsv", [vars(d) for d in dropped], ("id", "reason", "detail"))
+    lost = [vars(d) | {"id": shown(d.id)} for d in dropped]
+    write_table(path / ".dropped.tsv", lost, ("id", "reason", "detail"))
     occurring = sorted({u.variety for u in rows} & set(groups or {}))
     if occurring:
         write_text(path / GROUPS, "".join(_line(path / GROUPS, code, groups[code]) for code in occurring))
@@ -136,58 +144,67 @@ def summary(dropped: Iterable[Dropped]) -> str:
     )
 
 
+def _firsts(dropped: Iterable[Dropped]) -> str:
+    """The first that was left out for each of the commonest reasons, with its detail."""
+    first: dict[str, Dropped] = {}
+    for one in dropped:
+        first.setdefault(one.reason, one)
+    some = (
+        f"; {one.reason}: {shown(one.id)} {shown(one.detail)}".rstrip() for one in list(first.values())[:3]
+    )
+    return "".join(some)
+
+
 def read_dropped(path: Path) -> list[Dropped]:
     """What was left out of a data directory (nothing where the list is missing)."""
     file = path / ".dropped.tsv"
     return [Dropped(**row) for row in read_table(file)] if file.exists() else []
 
 
-def read_map(path: Path, strict: bool = True, valued: bool = True) -> dict[str, str]:
-    """The ``id value`` lines of a Kaldi file in their order.
+def read_map(path: Path, strict: bool = True) -> dict[str, str]:
+    """The `entries` of a Kaldi file, id -> value, in their order."""
+    return {key: value for _, key, value in entries(path, strict)}
 
-    Duplicate ids raise `DataError`; if ``strict``, so do unsorted ids, empty lines, CR LF and, if ``valued``, lines
-    without a value, which are empty otherwise (a hypothesis may be).
+
+def entries(path: Path, strict: bool = True) -> Iterator[tuple[int, str, str]]:
+    """Line number, id and value of each ``id value`` line of a Kaldi file.
+
+    Duplicate ids raise `DataError`; if ``strict``, so do lines without a value, unsorted ids, empty lines, CR LF.
     """
-    column: dict[str, str] = {}
+    seen: set[str] = set()
     last = ""
-    lines = read_text(path, "a data directory needs it").split("\n")
+    text = read_text(path, "a data directory needs it")
+    if not strict and "\n" not in text:
+        text = text.replace("\r", "\n")  # the line ends of old Macs
+    lines = text.split("\n")
     for n, line in enumerate(lines if lines[-1] else lines[:-1], 1):
-        if strict and line.endswith("\r"):
-            raise DataError(
-                f"{path}:{n}: lines end in LF, got CR LF (import the directory with --corpus kaldi)"
-            )
         if not strict and not line.strip():
             continue
         key, _, value = line.strip().partition(" ") if "\t" not in line else line.strip().partition("\t")
-        if strict and (not key or (valued and not value.strip())):
-            raise DataError(f"{path}:{n}: a line is 'id value', got {line!r}")
-        if key in column:
-            raise DataError(f"{path}:{n}: ids are unique, got {key} again")
-        if strict and key < last:
-            raise DataError(
-                f"{path}:{n}: ids are sorted by code point (LC_ALL=C sort), got {key} after {last}"
-            )
-        column[key], last = value.strip(), key
-    return column
+        if key in seen:
+            raise DataError(f"{path}:{n}: ids are unique, got {shown(key)} again")
+        if strict:
+            _check_line(f"{path}:{n}", line, key, value, last)
+        seen.add(key)
+        last = key
+        yield n, key, value.strip()
 
 
-def plain_path(where: str, wav: str) -> None:
-    """Nothing, or a `DataError` where a wav.scp entry is a shell pipe or an archive offset instead of a plain path."""
-    if NOT_PLAIN.search(wav):
-        kind = "a pipe" if "|" in (wav[0], wav[-1]) else "an archive"
-        raise DataError(
-            f"{where}: wav.scp holds plain paths, got {kind} {wav!r}: write the audio to files first"
-        )
-
-
-def fits_a_line(path: str) -> bool:
-    """Whether wav.scp can hold the path of a file: UTF-8, one line, no spaces around it, no pipe, no archive."""
-    return path == path.strip() and not NOT_PLAIN.search(path) and not NOT_A_VALUE.search(path)
+def _check_line(where: str, line: str, key: str, value: str, last: str) -> None:
+    if "\r" in line:
+        end = "CR" if "\r" in line[:-1] else "CR LF"
+        raise DataError(f"{where}: lines end in LF, got {end} (import the directory with --corpus kaldi)")
+    if not key or not value.strip():
+        raise DataError(f"{where}: a line is 'id value', got {line!r}")
+    if not is_id(key):
+        raise DataError(f"{where}: an id has no invisible characters, got {shown(key)!r}: write it without")
+    if key < last:
+        raise DataError(f"{where}: ids are sorted by code point (LC_ALL=C sort), got {key} after {last}")
 
 
 def _line(path: Path, key: str, value: object) -> str:
     text = f"{value:.3f}" if isinstance(value, float) else str(value)
-    if NOT_AN_ID.search(key) or NOT_A_VALUE.search(text):
+    if not is_id(key) or NOT_A_VALUE.search(text):
         raise DataError(f"{path}: a line is 'id value' with a value for every id, got {key!r} {text!r}")
     return f"{key} {text}\n"
 
@@ -211,6 +228,22 @@ def place(path: Path, key: str) -> str:
         if line.split(maxsplit=1)[:1] == [key]:
             return f"{path}:{n}"
     return f"{path}"
+
+
+def _check_twins(path: Path, ids: Iterable[str]) -> None:
+    seen: dict[str, str] = {}
+    for n, key in enumerate(ids, 1):
+        other = seen.setdefault(key if key.isascii() else unicodedata.normalize("NFC", key), key)
+        if other != key:
+            raise DataError(f"{path}:{n}: ids that look the same are the same, got {key!a} beside {other!a}")
+
+
+def _check_names(path: Path, names: Iterable[str]) -> None:
+    for n, value in enumerate(names, 1):
+        if not is_name(value):
+            raise DataError(
+                f"{path}:{n}: a name has no invisible characters, got {shown(value)!r}: write it without"
+            )
 
 
 def _check_durations(path: Path, column: dict[str, str]) -> None:

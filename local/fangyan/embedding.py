@@ -13,12 +13,13 @@ import numpy as np
 
 from fangyan import audio
 from fangyan.corpora import kaldi
-from fangyan.datadir import NOT_AN_ID, Dropped, Utterance, summary
+from fangyan.datadir import Dropped, Utterance, summary
 from fangyan.dump.archive import entry
 from fangyan.dump.pipeline import BATCH_SECONDS, ENCODED_SECONDS, READERS, Fitting, ahead, batches
 from fangyan.encoders import Encoder, best_device, load_encoder
 from fangyan.errors import DataError, UserError
 from fangyan.files import atomic, write_lines
+from fangyan.names import is_id
 from fangyan.seqsim import seqsim
 from fangyan.similarity import SCORES, concatenate
 
@@ -168,7 +169,7 @@ def _ark(out: Path) -> Iterator[Callable[[str, np.ndarray], None]]:
     with atomic(out) as temporary, temporary.open("wb") as archive:
 
         def write(key: str, frames: np.ndarray) -> None:
-            if NOT_AN_ID.search(key):
+            if not is_id(key):
                 raise DataError(f"{key!r}: a key of an archive has no blanks: rename the file, or write .npz")
             lines.append(f"{key} {out}:{archive.tell() + len(f'{key} '.encode())}\n")
             archive.writelines(entry(key, frames))

@@ -37,6 +37,11 @@ class Stopped(UserError):
     code = 75
 
 
+def shown(name: str) -> str:
+    """A name as a message shows it: what cannot be seen in it is escaped as Python writes it."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
+
+
 def trouble(error: OSError) -> UserError | None:
     """What to tell the user of an error of the operating system; nothing where it could be a defect of ours."""
     if error.errno not in ADVICE:

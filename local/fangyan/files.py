@@ -17,7 +17,7 @@ from math import isfinite
 from os import SEEK_END
 from pathlib import Path
 
-from fangyan.errors import DataError
+from fangyan.errors import DataError, UserError
 
 ROOT = Path(__file__).resolve().parents[2]
 """The repository: ``conf/`` and ``egs2/`` lie here."""
@@ -44,7 +44,7 @@ def atomic(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}.partial{path.suffix}")
     try:
-        with naming(path):
+        with naming(path, temporary):
             yield temporary
             temporary.replace(path)
     finally:
@@ -52,12 +52,19 @@ def atomic(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def naming(path: Path) -> Iterator[None]:
-    """While it is open, an `OSError` that names no file (as of a full disk) names ``path``."""
+def naming(path: Path, temporary: Path | None = None) -> Iterator[None]:
+    """While it is open, an `OSError` that names no file (as of a full disk) names ``path``.
+
+    So does a `UserError` that names the ``temporary`` path: users do not know it.
+    """
     try:
         yield
     except OSError as error:
         error.filename = error.filename or f"{path}"
+        raise
+    except UserError as error:
+        if temporary:
+            error.args = (f"{error}".replace(f"{temporary}", f"{path}"),)
         raise
 
 
@@ -219,7 +226,7 @@ def produce(out: Path, inputs: Mapping[str, object], build: Callable[[Path], Non
     temporary = out.with_name(f".{out.name}.partial")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
-    with naming(out):
+    with naming(out, temporary):
         build(temporary)
     complete(temporary, out, inputs)
     return True

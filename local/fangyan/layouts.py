@@ -9,8 +9,6 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Se
 from csv import QUOTE_NONE
 from dataclasses import replace
 from functools import cache
-from itertools import pairwise
-from operator import attrgetter
 from pathlib import Path
 from typing import Any
 from unicodedata import combining
@@ -23,8 +21,6 @@ from fangyan.text import has_words, is_han, simplified, unmarked
 
 RENAMED = "renamed"
 """The change of an utterance whose id is not that of its corpus."""
-MARKS = ("-", "!")
-"""What parts a speaker from the rest of an id: the usual mark, and the one that sorts before all others."""
 
 
 def home(corpus: str, root: Path | None, inner: str, landmark: str) -> Path:
@@ -141,35 +137,6 @@ def distinct(records: Iterable[Utterance | Dropped]) -> Iterator[Utterance | Dro
                 record = Dropped(record.id, "duplicate id", record.text)
             keys.setdefault(record.id, key)
         yield record
-
-
-def ordered(records: Sequence[Utterance | Dropped]) -> list[Utterance | Dropped]:
-    """The records, renamed where sorting by id would not sort by speaker, as Kaldi needs it.
-
-    It does not where the name of a speaker begins that of another: ``1_2`` of 1 sorts after ``13_1`` of 13. Then ids of
-    the former begin with the speaker and a mark that sorts before what the other goes on with: ``1-1_2``.
-    """
-    for mark in ("", *MARKS):
-        found = _marked(records, mark) if mark else list(records)
-        kept = sorted((r for r in found if isinstance(r, Utterance)), key=attrgetter("id"))
-        if all(a.id < b.id and a.speaker <= b.speaker for a, b in pairwise(kept)):
-            return found
-    return list(records)  # which `datadir.write` refuses by name
-
-
-def _marked(records: Iterable[Utterance | Dropped], mark: str) -> list[Utterance | Dropped]:
-    """The records; ids of a speaker whose name begins another's begin with the speaker and ``mark``."""
-    speakers = sorted({record.speaker for record in records if isinstance(record, Utterance)})
-    first = {a for a, b in pairwise(speakers) if b.startswith(a)}
-
-    def marked(u: Utterance) -> Utterance:
-        if u.speaker not in first or u.id == u.speaker or u.id.startswith(u.speaker + mark):
-            return u
-        renamed = (RENAMED, dict(u.changes).get(RENAMED, u.id))
-        others = (change for change in u.changes if change[0] != RENAMED)
-        return replace(u, id=f"{u.speaker}{mark}{u.id}", changes=(*others, renamed))
-
-    return [marked(record) if isinstance(record, Utterance) else record for record in records]
 
 
 def utterance(

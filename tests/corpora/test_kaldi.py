@@ -29,6 +29,13 @@ def test_the_least_data_dir_is_enough_and_its_order_is_mended(tmp_path):
     }
 
 
+def test_line_ends_of_old_macs_are_mended(tmp_path):
+    folder = write(
+        tmp_path / "x", **{"wav.scp": "b-2 w/b.wav\ra-1 w/a.wav\r", "utt2lang": "a-1 hak\rb-2 yue"}
+    )
+    assert kaldi.splits(folder) == kaldi.splits(write(tmp_path / "y"))
+
+
 def test_several_folders_are_several_sets(tmp_path):
     write(tmp_path / "dev")
     write(tmp_path / "test")

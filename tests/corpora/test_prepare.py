@@ -321,3 +321,30 @@ def test_speakers_and_ids_sort_alike_in_what_is_prepared(corpus, capsys):
     home = corpus([replace(record(key, "a.wav"), speaker=speaker) for key, speaker in names.items()])
     assert (home / "utt2spk").read_text() == "1-1_2 1\n1-1_4 1\n13_1 13\n"
     assert "3 utterances, 0.00 h; 2 renamed (data/test/.changed.tsv)" in capsys.readouterr().out
+
+
+def test_what_cannot_be_written_down_is_left_out_and_the_rest_prepared(corpus):
+    soundfile.write("a.wav", np.zeros(1600), 16_000)
+    good = record("s-a", "a.wav")
+    bad = {"id": "s b", "speaker": "", "variety": "", "text": "", "sentence": "\n"}
+    home = corpus([good, *(replace(good, **{"id": f"s-{key}"} | {key: value}) for key, value in bad.items())])
+    assert [u.id for u in datadir.read(home)] == ["s-a"]
+    assert [d.reason for d in datadir.read_dropped(home)] == [
+        *("id with a blank or an invisible character", "no speaker", "no variety", "no text"),
+        "sentence with an invisible character",
+    ]
+
+
+def test_an_empty_table_is_told_with_where_it_lies(tmp_path):
+    (tmp_path / "m.csv").write_text("id,audio,variety,text\n")
+    with pytest.raises(
+        DataError, match=f"^{tmp_path}/m.csv: the set test of corpus manifest has no utterance"
+    ):
+        corpora.prepare("manifest", tmp_path / "m.csv", tmp_path / "data")
+
+
+def test_nothing_that_remains_is_told_with_the_first_reason(corpus):
+    with pytest.raises(
+        DataError, match=r"^data/test: no utterances remain .*; unreadable audio: s-a gone\.wav: not "
+    ):
+        corpus([record("s-a", "gone.wav"), record("s-b", "gone.wav")])

@@ -29,10 +29,12 @@ import numpy as np
 from tqdm import tqdm
 
 from fangyan import audio, datadir
+from fangyan.admission import ordered, writable
 from fangyan.datadir import Dropped, Utterance
 from fangyan.errors import DataError, UserError
 from fangyan.files import produce, read_table, version, versions, write_table
-from fangyan.layouts import distinct, ordered
+from fangyan.layouts import distinct
+from fangyan.names import fits_a_line
 
 CONVERTED = ".wav"
 """Beside the data directories: the folder of audio that was converted, by set. It may be removed with them."""
@@ -84,7 +86,11 @@ def prepare(
     corpus = load(name)
     groups = corpus.groups() if hasattr(corpus, "groups") else {}
     for name_of_set, records in corpus.splits(root, jobs, limit, **chosen).items():
-        records = ordered(_first_sentences(list(distinct(records)), limit))
+        if not records:
+            raise DataError(
+                f"{root}: the set {name_of_set} of corpus {name} has no utterance: is a table empty?"
+            )
+        records = ordered(_first_sentences(list(writable(list(distinct(records)))), limit))
         sets[name_of_set] = out / name_of_set
         inputs = {"corpus": name, "records": _identity(records, groups)}
         build = partial(_write_set, records, groups, out / CONVERTED / name_of_set, jobs)
@@ -177,7 +183,7 @@ def _cut(record: Utterance) -> Utterance:
 
 def _in_place(record: Utterance) -> Utterance | None:
     """The record with its duration, where its recording may be used as it is."""
-    if record.start == 0 and record.end is None and datadir.fits_a_line(record.wav):
+    if record.start == 0 and record.end is None and fits_a_line(record.wav):
         info = audio.probe(record.wav)
         if (info.rate, info.channels) == (audio.SAMPLE_RATE, 1):
             return replace(record, duration=info.duration)

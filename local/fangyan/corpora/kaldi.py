@@ -12,9 +12,11 @@ Where to get it: it is yours. Citation: none.
 from collections.abc import Mapping
 from pathlib import Path
 
-from fangyan.datadir import Dropped, Utterance, plain_path, read_map
+from fangyan import audio
+from fangyan.datadir import Dropped, Utterance, entries, read_map
 from fangyan.errors import DataError, UserError
-from fangyan.layouts import unmatched
+from fangyan.layouts import named, times, unmatched
+from fangyan.names import plain_path
 
 FIELDS = {
     "utt2lang": "variety",
@@ -26,8 +28,8 @@ FIELDS = {
 }
 NEEDED = ("utt2lang", "utt2sent")
 
-type Piece = tuple[str, float, float | None]
-"""File, start and end in seconds."""
+type Piece = tuple[str, dict[str, float | None]]
+"""A file, and the start and end of a segment of it (`layouts.times`)."""
 
 
 def splits(root: Path | None, jobs: int = 1, limit: int = 0) -> dict[str, list[Utterance | Dropped]]:
@@ -49,8 +51,9 @@ def utterances(folder: Path, complete: bool = True) -> list[Utterance | Dropped]
     that is there, and `NEEDED` tables are; else only ``wav.scp`` is needed, and a gap is empty.
     """
     recordings = read_map(folder / "wav.scp", strict=False)
-    for n, wav in enumerate(recordings.values(), 1):
+    for n, _, wav in entries(folder / "wav.scp", strict=False):
         plain_path(f"{folder / 'wav.scp'}:{n}", wav)
+    _check_channels(folder / "reco2file_and_channel", recordings)
     pieces, lost = _pieces(folder, recordings)
     tables = {
         name: read_map(folder / name, strict=False)
@@ -63,11 +66,26 @@ def utterances(folder: Path, complete: bool = True) -> list[Utterance | Dropped]
     return [*found, *lost, *unmatched(tables, known, where)]
 
 
+def _check_channels(table: Path, recordings: Mapping[str, str]) -> None:
+    """Nothing, or a `DataError` where recordings are channels of one file, which would be mixed."""
+    for n, key, value in entries(table, strict=False) if table.exists() else ():
+        try:
+            channels = audio.probe(recordings.get(key, "")).channels
+        except DataError:  # to be left out by name
+            continue
+        if channels > 1:
+            wav = recordings[key]
+            raise DataError(
+                f"{table}:{n}: a recording is a file of one channel here, got {value!r} of {channels} in {wav}: write "
+                "each channel to a file of its own (sox IN OUT remix 1), name these in wav.scp, remove this table"
+            )
+
+
 def _utterance(
     key: str, piece: Piece, tables: Mapping[str, Mapping[str, str]], complete: bool
 ) -> Utterance | Dropped:
     """The utterance with its values of all tables, or what it lacks."""
-    wav, start, end = piece
+    wav, span = piece
     if not wav:
         return Dropped(key, "no path in wav.scp")
     for name, column in tables.items() if complete else ():
@@ -75,30 +93,26 @@ def _utterance(
             empty = "empty transcript" if name == "text" else f"no value in {name}"
             return Dropped(key, empty if key in column else f"not in {name}", wav)
     values = {field: tables.get(name, {}).get(key, "") for name, field in FIELDS.items()}
-    speaker = values["speaker"] or key
-    name = key if key.startswith(speaker) else f"{speaker}-{key}"
-    return Utterance(id=name, wav=wav, start=start, end=end, **values | {"speaker": speaker})
+    return Utterance(wav=wav, **span, **values | named(key, values["speaker"] or key))
 
 
 def _pieces(folder: Path, recordings: Mapping[str, str]) -> tuple[dict[str, Piece], list[Dropped]]:
     """Utterance id -> its piece: whole recordings, or those of ``segments``; and what one has and the other lacks."""
     if not (folder / "segments").exists():
-        return {key: (wav, 0.0, None) for key, wav in recordings.items()}, []
+        return {key: (wav, {}) for key, wav in recordings.items()}, []
     pieces: dict[str, Piece] = {}
     lost: list[Dropped] = []
     used = set()
-    for n, (key, value) in enumerate(read_map(folder / "segments", strict=False).items(), 1):
-        where = f"{folder / 'segments'}:{n}"
-        try:
-            recording, start, end = value.split()
-            piece = (float(start), float(end))
-        except ValueError:
-            raise DataError(
-                f"{where}: a line is 'utterance recording start end', got {key} {value}"
-            ) from None
+    segments = folder / "segments"
+    for n, key, value in entries(segments, strict=False):
+        where = f"{segments}:{n}"
+        cells = value.split()
+        if len(cells) != 3:
+            raise DataError(f"{where}: a line is 'utterance recording start end', got {key} {value}")
+        recording, *of = cells
         used.add(recording)
         if recording in recordings:
-            pieces[key] = (recordings[recording], *piece)
+            pieces[key] = (recordings[recording], times(where, *of))
         else:
             lost.append(Dropped(key, "not in wav.scp", recording))
     unused = [
