@@ -1,7 +1,7 @@
 """One audio file: probe it, read it as 16 kHz mono, cut it, write it."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import BytesIO
 from math import gcd
 from pathlib import Path
@@ -19,6 +19,12 @@ OVERSHOOT = 0.5
 """Seconds that a segment may end after its file, being cut there, as in Kaldi: times are rounded and tools differ."""
 MIN_DURATION = 0.1
 """Seconds; what is shorter is no utterance (Kaldi's extract-segments leaves it out too)."""
+LOUD = 0.001
+"""The share of samples beyond full scale in a recording that is too loud: lossy formats overshoot here and there."""
+CANCELLED, DIFFERENT = 0.1, 0.5
+"""The level of the mean of all channels, and that of what it leaves of them, beside the level of the channels."""
+FLOATS = ("FLOAT", "DOUBLE")
+"""Subtypes whose samples may be anything."""
 RATES = range(1_000, 1_000_001)
 """Hz; a header that says another is damaged, and to believe it takes gigabytes."""
 UNREADABLE = (RuntimeError, OSError, ValueError, TypeError, AssertionError, MemoryError)
@@ -32,6 +38,8 @@ class Info:
     rate: int
     channels: int
     frames: int
+    subtype: str = field(default="", compare=False)  # as soundfile calls it: PCM_16, FLOAT
+    comment: str = field(default="", compare=False)
 
     @property
     def duration(self) -> float:
@@ -58,7 +66,7 @@ def probe(path: str | Path) -> Info:
         with soundfile.SoundFile(
             os.fsencode(path)
         ) as file:  # half the work of soundfile.info; bytes: any name
-            info = Info(file.samplerate, file.channels, file.frames)
+            info = Info(file.samplerate, file.channels, file.frames, file.subtype, file.comment)
     except UNREADABLE as error:
         raise DataError(f"{path}: not readable as audio ({_reason(path, error)})") from None
     if info.frames <= 0:
@@ -89,6 +97,12 @@ def span(path: str | Path, info: Info, start: float, end: float | None) -> tuple
 
 def read(path: str | Path, start: float = 0.0, end: float | None = None) -> np.ndarray:
     """The samples of a file in the `span` from ``start`` to ``end``: (N,) float32 in [-1, 1], mono, 16 kHz."""
+    samples, rate = read_channels(path, start, end)
+    return resample(samples.mean(axis=1), rate)
+
+
+def read_channels(path: str | Path, start: float = 0.0, end: float | None = None) -> tuple[np.ndarray, int]:
+    """The samples of a file in the `span` from ``start`` to ``end``, (N, channels) float32, and their rate."""
     import soundfile
 
     first, last = span(path, info := probe(path), start, end)
@@ -99,7 +113,28 @@ def read(path: str | Path, start: float = 0.0, end: float | None = None) -> np.n
         )
     except UNREADABLE as error:
         raise DataError(f"{path}: not readable as audio ({_reason(path, error)})") from None
-    return resample(samples[before:].mean(axis=1), rate)
+    return samples[before:], rate
+
+
+def losses(path: str | Path, samples: np.ndarray) -> list[tuple[str, str]]:
+    """What 16 bits of mono do not keep of (N, channels) samples: kinds with a figure each; most have none.
+
+    `DataError` with the ``path`` where samples are no numbers.
+    """
+    if not np.isfinite(samples).all():
+        raise DataError(f"{path}: samples are finite numbers, got others")
+    mono = samples.mean(axis=1)
+    found = []
+    if (abs(mono) > 1).mean() > LOUD:
+        found.append(("louder than full scale", f"peak {abs(mono).max():.3g}"))
+    level, of_mono, of_rest = (
+        float(np.sqrt(np.square(x).mean())) for x in (samples, mono, samples - mono[:, None])
+    )
+    if of_mono < CANCELLED * level:
+        found.append(("of channels that cancel each other", f"{samples.shape[1]} channels"))
+    elif of_rest > DIFFERENT * level:
+        found.append(("mixed from channels that differ", f"{samples.shape[1]} channels"))
+    return found
 
 
 def resample(samples: np.ndarray, rate: int) -> np.ndarray:
@@ -112,12 +147,15 @@ def resample(samples: np.ndarray, rate: int) -> np.ndarray:
     return np.ascontiguousarray(samples, dtype=np.float32)
 
 
-def write(path: Path, samples: np.ndarray, rate: int = SAMPLE_RATE) -> None:
+def write(path: Path, samples: np.ndarray, rate: int = SAMPLE_RATE, comment: str = "") -> None:
     """``samples`` (float in [-1, 1]) in ``path`` with 16 bits, whole or not at all; the suffix says the format."""
     import soundfile
 
     encoded = BytesIO()  # libsndfile does not tell why it could not write a file
-    soundfile.write(encoded, np.clip(samples, -1.0, 1.0), rate, subtype="PCM_16", format=path.suffix[1:])
+    with soundfile.SoundFile(encoded, "w", rate, 1, subtype="PCM_16", format=path.suffix[1:]) as file:
+        if comment:
+            file.comment = comment
+        file.write(np.clip(samples, -1.0, 1.0))
     with atomic(path) as temporary:
         temporary.write_bytes(encoded.getbuffer())
 

@@ -64,7 +64,7 @@ def naming(path: Path, temporary: Path | None = None) -> Iterator[None]:
         raise
     except UserError as error:
         if temporary:
-            error.args = (f"{error}".replace(f"{temporary}", f"{path}"),)
+            error.args = tuple(f"{arg}".replace(f"{temporary}", f"{path}") for arg in error.args)
         raise
 
 

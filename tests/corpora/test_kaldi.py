@@ -1,4 +1,6 @@
+import numpy as np
 import pytest
+import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -142,4 +144,17 @@ def test_what_is_needed_is_asked_for(tmp_path):
         kaldi.splits(tmp_path)
     (write(tmp_path / "x") / "utt2sent").unlink()
     with pytest.raises(DataError, match="utt2sent: no such file"):
+        kaldi.splits(tmp_path / "x")
+
+
+def test_channels_of_one_file_are_refused_and_files_of_one_are_not(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "w").mkdir()
+    soundfile.write("w/a.wav", np.zeros(1600), 8000)
+    table = {"reco2file_and_channel": "a-1 call A\nb-2 call B\n"}
+    assert len(kaldi.splits(write(tmp_path / "x", **table))["test"]) == 2
+    soundfile.write("w/b.wav", np.zeros((1600, 2)), 8000)
+    with pytest.raises(
+        DataError, match=r"_channel:2: .* got 'call B' of 2 in w/b\.wav: write each channel to a file"
+    ):
         kaldi.splits(tmp_path / "x")

@@ -34,6 +34,7 @@ NAMES = {
     "archive": "a.ark:17",
     "bytes": os.fsdecode(b"\xff.wav"),
 }
+NOISE = np.random.default_rng(0).normal(0, 0.1, 4800)
 AS_THEY_ARE = {"spaces", "quotes", "substitution", "commands", "glob", "option"}
 """What wav.scp can hold."""
 
@@ -94,7 +95,7 @@ def test_an_id_is_no_way_out_of_the_folder(corpus, tmp_path):
 @pytest.fixture
 def pieces(tmp_path):
     """Six segments of one stereo recording, and a counter of the segments that are read."""
-    soundfile.write(tmp_path / "long.wav", np.random.default_rng(0).normal(0, 0.1, (4800, 2)), 8000)
+    soundfile.write(tmp_path / "long.wav", np.repeat(NOISE[:, None], 2, axis=1), 8000)
     return [record(f"s-{n}", tmp_path / "long.wav", start=n / 10, end=n / 10 + 0.1) for n in range(6)]
 
 
@@ -102,7 +103,7 @@ def pieces(tmp_path):
 def cuts(monkeypatch):
     """The ids of the segments that were cut, as they are; ``kill``: after so many there is no more."""
     made = []
-    read = audio.read
+    read = audio.read_channels
 
     def counted(path, start=0.0, end=None):
         if len(made) == counted.kill:
@@ -112,7 +113,7 @@ def cuts(monkeypatch):
 
     counted.kill = None
     counted.made = made
-    monkeypatch.setattr(audio, "read", counted)
+    monkeypatch.setattr(audio, "read_channels", counted)
     return counted
 
 
@@ -307,7 +308,7 @@ def test_no_broken_file_stops_the_others(corpus, jobs):
 def test_a_full_disk_is_no_unreadable_recording(corpus, monkeypatch):
     soundfile.write("stereo.wav", np.zeros((3200, 2)), 16_000)
 
-    def full(*_):
+    def full(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(audio, "write", full)
@@ -348,3 +349,46 @@ def test_nothing_that_remains_is_told_with_the_first_reason(corpus):
         DataError, match=r"^data/test: no utterances remain .*; unreadable audio: s-a gone\.wav: not "
     ):
         corpus([record("s-a", "gone.wav"), record("s-b", "gone.wav")])
+
+
+LOUD, MIXED = "louder than full scale", "mixed from channels that differ"
+CANCELLED = "of channels that cancel each other"
+LEVELS = {
+    "quiet": (NOISE, 44_100, "PCM_16", []),
+    "full": (np.sign(NOISE), 44_100, "PCM_16", []),
+    "float": (NOISE, 16_000, "FLOAT", []),
+    "int16 range": (NOISE * 30_000, 44_100, "FLOAT", [LOUD]),
+    "int16 range in place": (NOISE * 30_000, 16_000, "FLOAT", [LOUD]),
+    "double": (NOISE * 30_000, 16_000, "DOUBLE", [LOUD]),
+    "equal channels": (np.stack([NOISE, NOISE], 1), 16_000, "PCM_16", []),
+    "nearly equal channels": (np.stack([NOISE, NOISE * 0.7], 1), 16_000, "PCM_16", []),
+    "two channels": (np.stack([NOISE, NOISE[::-1]], 1), 16_000, "PCM_16", [MIXED]),
+    "one channel of two": (np.stack([NOISE, NOISE * 0], 1), 16_000, "PCM_16", [MIXED]),
+    "antiphase": (np.stack([NOISE, -NOISE], 1), 16_000, "PCM_16", [CANCELLED]),
+    "silence": (np.zeros((4800, 2)), 16_000, "PCM_16", []),
+}
+
+
+def test_what_levels_and_channels_lose_is_counted_and_listed_even_after_a_kill(corpus, monkeypatch, capsys):
+    for name, (samples, rate, subtype, _) in LEVELS.items():
+        soundfile.write(f"{name}.wav", samples, rate, subtype=subtype)
+    records = [record(f"s-{n}", f"{name}.wav") for n, name in enumerate(LEVELS)]
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(datadir, "write", killed)
+        corpus(records)
+    rows = files.read_table(corpus(records) / corpora.CHANGES)
+    lost = [(f"s-{n}", change) for n, (*_, changes) in enumerate(LEVELS.values()) for change in changes]
+    assert [(row["id"], row["change"]) for row in rows] == lost
+    line = f"12 utterances, 0.00 h; 3 {LOUD}, 2 {MIXED}, 1 {CANCELLED} (data/test/.changed.tsv)"
+    assert line in capsys.readouterr().out
+
+
+def test_a_float_recording_of_no_numbers_is_left_out_though_it_would_be_used_in_place(corpus):
+    soundfile.write("good.wav", NOISE, 16_000)
+    soundfile.write("nan.wav", np.where(np.arange(4800) == 7, np.nan, NOISE), 16_000, subtype="FLOAT")
+    (gone,) = datadir.read_dropped(corpus([record("s-good", "good.wav"), record("s-nan", "nan.wav")]))
+    assert gone == Dropped("s-nan", "unreadable audio", "nan.wav: samples are finite numbers, got others")

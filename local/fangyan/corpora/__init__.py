@@ -12,6 +12,7 @@ parameters beyond these are the corpus's own options. Where varieties are finer 
 are, a function ``groups() -> dict[str, str]`` says which group each belongs to. `prepare` does the rest.
 """
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -25,7 +26,6 @@ from pathlib import Path
 from pkgutil import iter_modules
 from types import ModuleType
 
-import numpy as np
 from tqdm import tqdm
 
 from fangyan import audio, datadir
@@ -182,27 +182,30 @@ def _cut(record: Utterance) -> Utterance:
 
 
 def _in_place(record: Utterance) -> Utterance | None:
-    """The record with its duration, where its recording may be used as it is."""
+    """The record with its duration, where its recording may be used as it is: headers say so, but of floats."""
     if record.start == 0 and record.end is None and fits_a_line(record.wav):
         info = audio.probe(record.wav)
         if (info.rate, info.channels) == (audio.SAMPLE_RATE, 1):
-            return replace(record, duration=info.duration)
+            odd = info.subtype in audio.FLOATS
+            lost = audio.losses(record.wav, audio.read_channels(record.wav)[0]) if odd else ()
+            return replace(record, duration=info.duration, changes=(*record.changes, *lost))
     return None
 
 
 def _converted(record: Utterance, store: Path) -> Utterance:
     """The record with a FLAC file, 16 kHz mono, made unless ``store`` has it already.
 
-    Its name tells what it was made from, and it is there whole or not at all: what was converted before a kill, or
-    for other inputs, is used again, and never for another recording.
+    Its name tells what it was made from, its comment what was lost, and it is there whole or not at all: what was
+    converted before a kill, or for other inputs, is used again, and never for another recording.
     """
     made_from = (record.id, record.wav, *version(record.wav), record.start, record.end)
     origin = sha256(repr(made_from).encode()).hexdigest()
     readable = record.id.replace("/", "_")[:40]
     path = store / origin[:2] / f"{readable}.{origin[2:16]}.flac"
     if not path.exists():
-        samples = audio.read(record.wav, record.start, record.end)
-        if not np.isfinite(samples).all():
-            raise DataError(f"{record.wav}: samples are finite numbers, got others")
-        audio.write(path, samples)
-    return replace(record, wav=str(path), duration=audio.probe(path).duration, start=0.0, end=None)
+        samples, rate = audio.read_channels(record.wav, record.start, record.end)
+        lost = json.dumps(audio.losses(record.wav, samples))
+        audio.write(path, audio.resample(samples.mean(axis=1), rate), comment=lost)
+    made = audio.probe(path)
+    changes = (*record.changes, *map(tuple, json.loads(made.comment or "[]")))
+    return replace(record, wav=str(path), duration=made.duration, start=0.0, end=None, changes=changes)
