@@ -13,6 +13,13 @@ from fangyan.names import NOT_A_VALUE, is_id, is_name
 
 MARKS = ("-", "!")
 """What parts a speaker from the rest of an id: the usual mark, and the one that sorts before all others."""
+RULES = {
+    "id": (is_id, "a blank or an invisible character"),
+    "speaker": (is_id, "a blank or an invisible character"),
+    "variety": (is_name, "an invisible character"),
+    "sentence": (is_name, "an invisible character"),
+}
+"""Field -> whether it may have a value, and what is wrong with one that it may not have."""
 
 
 def writable(records: Sequence[Utterance | Dropped]) -> Iterator[Utterance | Dropped]:
@@ -33,23 +40,12 @@ def writable(records: Sequence[Utterance | Dropped]) -> Iterator[Utterance | Dro
 
 def _flaw(u: Utterance, filled: Iterable[str]) -> tuple[str, str] | None:
     """Why no line can be written of an utterance, and the value in question."""
-    rules = [(field, is_id) for field in ("id", "speaker")] + [
-        (field, is_name) for field in ("variety", "sentence")
-    ]
-    for field, allows in rules:
-        value = getattr(u, field)
-        if not value:
-            return f"no {field}", u.wav
-        if not allows(value):
-            return f"{field} with {'a blank or ' if allows is is_id else ''}an invisible character", shown(
-                value
-            )
+    for field, (allows, flaw) in RULES.items():
+        if not allows(value := getattr(u, field)):
+            return (f"{field} with {flaw}", shown(value)) if value else (f"no {field}", u.wav)
     for field in filled:
-        value = getattr(u, field)
-        if not value:
-            return f"no {field}", u.wav
-        if NOT_A_VALUE.search(value):
-            return f"{field} that is no line", shown(value)
+        if NOT_A_VALUE.search(value := getattr(u, field)):
+            return (f"{field} that is no line", shown(value)) if value else (f"no {field}", u.wav)
     return None
 
 
