@@ -68,7 +68,7 @@ MALFORMED = {
     "standard input": ("wav.scp", "a-1 -\nb-2 b.wav\n", r"wav\.scp:1: .*got standard input"),
     "home": ("wav.scp", "a-1 ~/a.wav\nb-2 b.wav\n", r"wav\.scp:1: .*only a shell knows ~"),
     "home of another": ("wav.scp", "a-1 ~me/a.wav\nb-2 b.wav\n", r"wav\.scp:1: .*only a shell knows ~"),
-    "old mac": ("text", "a-1 食飯\rb-2 你好\r", r"text:1: lines end in LF, got CR \(import"),
+    "old mac": ("text", "a-1 食飯\rb-2 你好\r", r"text:1: lines end in LF, got CR: import"),
     "zero width": (
         "text",
         "a-1 食飯\nb-2\u200b 你好\n",

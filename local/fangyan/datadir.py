@@ -58,6 +58,8 @@ FILES = {
 }
 GROUPS = "lang2group"
 OPTIONAL = ("text", "text_cmn", "utt2ipa")
+IMPORT = "import the directory with --corpus kaldi, which mends it or leaves out by name"
+"""What to do about a directory that others wrote, or changed."""
 OPTIONAL_FIELDS = tuple(FILES[name] for name in OPTIONAL)
 
 NAMES = ("utt2spk", "utt2lang", "utt2sent")
@@ -71,7 +73,7 @@ def read(path: Path) -> list[Utterance]:
     }
     ids = columns["wav.scp"]
     for name, column in columns.items():
-        check_ids(path / "wav.scp", ids, path / name, column)
+        check_ids(path / "wav.scp", ids, path / name, column, IMPORT)
     _check_durations(path / "utt2dur", columns["utt2dur"])
     _check_twins(path / "wav.scp", ids)
     for name in NAMES:
@@ -193,13 +195,15 @@ def entries(path: Path, strict: bool = True) -> Iterator[tuple[int, str, str]]:
 def _check_line(where: str, line: str, key: str, value: str, last: str) -> None:
     if "\r" in line:
         end = "CR" if "\r" in line[:-1] else "CR LF"
-        raise DataError(f"{where}: lines end in LF, got {end} (import the directory with --corpus kaldi)")
+        raise DataError(f"{where}: lines end in LF, got {end}: {IMPORT}")
     if not key or not value.strip():
         raise DataError(f"{where}: a line is 'id value', got {line!r}")
     if not is_id(key):
         raise DataError(f"{where}: an id has no invisible characters, got {shown(key)!r}: write it without")
     if key < last:
-        raise DataError(f"{where}: ids are sorted by code point (LC_ALL=C sort), got {key} after {last}")
+        raise DataError(
+            f"{where}: ids are sorted by code point (LC_ALL=C sort), got {key} after {last}: {IMPORT}"
+        )
 
 
 def _line(path: Path, key: str, value: object) -> str:
@@ -209,17 +213,18 @@ def _line(path: Path, key: str, value: object) -> str:
     return f"{key} {text}\n"
 
 
-def check_ids(reference: Path, ids: Mapping[str, str], path: Path, column: Mapping[str, str]) -> None:
+def check_ids(
+    reference: Path, ids: Mapping[str, str], path: Path, column: Mapping[str, str], advice: str = ""
+) -> None:
     """Nothing, or a `DataError` where a Kaldi file lacks an id of ``reference`` or has another; both as read."""
+    rule, end = f"every file has the ids of {reference}", advice and f": {advice}"
     for key in column:
         if key not in ids:
-            raise DataError(
-                f"{place(path, key)}: every file has the ids of {reference}, got {key}, which it lacks"
-            )
+            raise DataError(f"{place(path, key)}: {rule}, got {shown(key)}, which it lacks{end}")
     for key in ids:
         if key not in column:
             there = Path(place(reference, key)).name
-            raise DataError(f"{path}: every file has the ids of {reference}, got none for {key} ({there})")
+            raise DataError(f"{path}: {rule}, got none for {shown(key)} ({there}){end}")
 
 
 def place(path: Path, key: str) -> str:
@@ -274,8 +279,7 @@ def _check_speakers(path: Path, utterances: Sequence[Utterance]) -> None:
         if a.speaker > b.speaker:
             raise DataError(
                 f"{path / 'utt2spk'}:{n}: sorted by id, utterances are sorted by speaker too (Kaldi needs both), "
-                f"got {b.id} of {b.speaker} after {a.id} of {a.speaker}: import the directory with --corpus kaldi, "
-                "which puts speaker and - before such ids"
+                f"got {b.id} of {b.speaker} after {a.id} of {a.speaker}: {IMPORT}"
             )
     expected = _by_speaker(utterances)
     file = path / "spk2utt"
