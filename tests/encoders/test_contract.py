@@ -1,8 +1,13 @@
 """What every encoder promises, whichever family it is of: the protocol of `fangyan.encoders`."""
 
+import espnet_models
 import numpy as np
 import pytest
 
+from fangyan import audio, datadir
+from fangyan.datadir import Utterance
+from fangyan.dump import dump, read_features
+from fangyan.embedding import embed
 from fangyan.encoders import FAMILIES, identity, load_encoder
 from fangyan.errors import DataError
 
@@ -32,11 +37,18 @@ TRANSFORMERS = {
 """Tiny model -> its blocks, frames a second, and the norm where there is one."""
 
 
-@pytest.fixture(scope="module", params=[*(name for name in FAMILIES if name != "hf"), *TRANSFORMERS])
+SPECS = [*(name for name in FAMILIES if name != "hf"), *TRANSFORMERS, *espnet_models.TINY]
+
+
+@pytest.fixture(scope="module", params=SPECS)
 def spec(request):
-    """One SPEC of each family, and of each architecture of transformers."""
+    """One SPEC of each family, each architecture of transformers, and each class of ESPnet by its defaults."""
     if request.param in TRANSFORMERS:
         return f"hf:{request.getfixturevalue('tiny')(request.param)}"
+    if request.param in espnet_models.TINY:
+        folder = request.getfixturevalue("tmp_path_factory").mktemp("espnet") / "exp"
+        described = espnet_models.settings(request.param, espnet_models.TINY[request.param][0])
+        return f"espnet:{espnet_models.experiment(described, folder)}"
     trained = request.param in ("espnet", "random")
     return f"{request.param}:{request.getfixturevalue('job').exp}" if trained else request.param
 
@@ -62,6 +74,30 @@ def test_features_are_those_of_the_lone_utterance_in_any_batch(encoder, noise):
             for found in (batch[layer][n], turned[layer][-1 - n]):
                 assert (found.dtype, found.shape) == (np.float32, alone.shape)
                 assert np.allclose(found, alone, rtol=1e-4, atol=1e-4)
+
+
+@pytest.fixture(scope="module")
+def recorded(noise, tmp_path_factory):
+    """A data directory of noise of several lengths."""
+    folder, utterances = tmp_path_factory.mktemp("recorded"), []
+    for n, wave in enumerate(noise(*LENGTHS)):
+        audio.write(folder / f"{n}.wav", wave)
+        texts = {"text": "水", "speaker": f"u{n}", "variety": "cmn", "sentence": f"s{n}"}
+        utterances.append(Utterance(f"u{n}", str(folder / f"{n}.wav"), **texts, duration=len(wave) / 16_000))
+    datadir.write(folder / "data", utterances)
+    return folder / "data"
+
+
+def test_dump_and_embed_write_the_features_of_the_lone_recording(spec, encoder, recorded, tmp_path):
+    dump(spec, [recorded], tmp_path)
+    embed(spec, [recorded], tmp_path / "embedded.npz", encoder.layers[-1])
+    embedded = np.load(tmp_path / "embedded.npz")
+    dumped = {layer: read_features(tmp_path / "data", layer) for layer in encoder.layers}
+    for key, wav in datadir.read_map(recorded / "wav.scp").items():
+        alone = encoder(audio.read(wav))
+        for layer, features in alone.items():
+            assert np.allclose(dumped[layer][key], features, rtol=1e-4, atol=1e-4)
+        assert np.allclose(embedded[key], features, rtol=1e-4, atol=1e-4)
 
 
 def test_frames_follow_time_at_the_stated_rate(encoder, noise):

@@ -10,7 +10,7 @@ from fangyan.files import read_text, write_json
 
 SETTINGS, WEIGHTS = "config.json", "encoder.safetensors"
 FILES = (SETTINGS, WEIGHTS)
-PARTS = ("frontend.", "normalize.", "encoder.", "ctc.")
+PARTS = ("frontend.", "normalize.", "preencoder.", "encoder.", "postencoder.", "ctc.")
 """The parts of the model that features and CTC's characters come from, as its weights are named."""
 
 KEYS = ("input_size", "init", "frontend", "normalize", "preencoder", "encoder", "postencoder")

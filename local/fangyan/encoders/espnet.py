@@ -2,126 +2,158 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 
 import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
 
 from fangyan.audio import SAMPLE_RATE
 from fangyan.encoders import Encoder
+from fangyan.encoders.blocks import in_batches, watched
 from fangyan.encoders.espnet_model import files, read  # noqa: F401  (files: part of a family)
 from fangyan.errors import DataError, UserError
 
 ENDLESS = 2**32
 """More samples than any utterance has."""
 
+MASKED = {
+    "BranchformerEncoder",
+    "ConformerEncoder",
+    "EBranchformerEncoder",
+    "MultiConvConformerEncoder",
+    "PaddingFreeEncoder",
+    "TransformerEncoder",
+}
+"""Encoders that mask padding wherever frames meet, but before convolutions, where it is done here."""
+
+UNMASKED = {"LegacyRelPositionMultiHeadedAttention", "ConvolutionalPositionalEmbedding"}
+"""Parts they may have that do not: relative positions once counted from the end of the longest utterance."""
+
 
 class ESPnetEncoder(Encoder):
     """Any ESPnet ASR encoder made of ``embed``, ``encoders``, ``after_norm`` (E-Branchformer, Whisper, Conformer ...).
 
-    ESPnet itself lets batch padding leak into the last frames of an utterance: the frame mask of the subsampling is a
-    frame too long, convolutions along time see neighbouring padding, and the spectrum of the last window sees zeros
-    instead of a reflection. Here the front end runs per utterance, the mask follows the convolutions exactly, and
-    padding is zeroed before every convolution along time, which is what a lone utterance would see.
+    ESPnet itself lets batch padding leak into the last frames of an utterance: convolutions along time see neighbouring
+    padding, and the spectrum of the last window sees zeros instead of a reflection. Here the front end runs per
+    utterance, and padding is zeroed before every convolution along time, which is what a lone utterance would see.
+    Encoders in which that is not all (`MASKED`, `UNMASKED`) encode together only what is of equal length.
     """
 
     def __init__(self, model, device: str) -> None:
         self.model = model.to(device).eval()
         self.device = device
-        self.blocks = list(model.encoder.encoders)
-        names = [f"layer{n:02d}" for n in range(len(self.blocks) + 1)]
-        self.layers = (*names, *(["norm"] if hasattr(model.encoder, "after_norm") else []))
+        encoder = model.encoder
+        parts = {type(module).__name__ for module in encoder.modules()}
+        self.masked = type(encoder).__name__ in MASKED and not parts & UNMASKED
+        names = [f"layer{n:02d}" for n in range(len(encoder.encoders) + 1)]
+        normed = hasattr(encoder, "after_norm")
+        self.layers = (*names, *(["norm"] if normed else []))
+        self.blocks = [*encoder.encoders, *([encoder.after_norm] if normed else [])]
         self.frame_rate = frame_rate(model)
+        # Legacy relative positions are others once a longer utterance has made their table grow.
+        self.tables = [
+            (module, module.pe) for module in encoder.modules() if getattr(module, "reverse", False)
+        ]
 
     def encode(self, waves: Sequence[np.ndarray]) -> list[list[np.ndarray]]:
         """``[layer][utterance]`` -> (T, d) float32."""
-        import torch
-
-        shortest = min(map(len, waves))
-        if frame_count(self.model, shortest) < 1:
-            raise DataError(f"an utterance is too short for the subsampling: {shortest} samples")
         with torch.inference_mode():
-            features = [self._front_end(wave) for wave in waves]
-            lengths = torch.tensor([len(f) for f in features], device=self.device)
-            frames = after_subsampling(self.model.encoder, lengths)
-            batch = torch.nn.utils.rnn.pad_sequence(features, batch_first=True)
-            with self._without_padding(frames) as outputs:
-                self.model.encoder(batch, lengths)
-        return [
-            [output[n, :length].float().cpu().numpy() for n, length in enumerate(frames.tolist())]
-            for output in outputs
-        ]
+            return in_batches([self._front_end(wave) for wave in waves], self.masked, self._forward)
 
-    def _front_end(self, wave: np.ndarray):
-        import torch
-
+    def _front_end(self, wave: np.ndarray) -> Tensor:
+        """(t, d) features of what the encoder is given for one utterance."""
+        if frame_count(self.model, len(wave)) < 1:
+            raise DataError(f"an utterance is too short for the subsampling: {len(wave)} samples")
         speech = torch.from_numpy(wave).to(self.device)[None]
         features, lengths = self.model._extract_feats(speech, torch.tensor([len(wave)], device=self.device))
-        if self.model.normalize is not None:
-            features, lengths = self.model.normalize(features, lengths)
+        for stage in (self.model.normalize, self.model.preencoder):
+            if stage is not None:
+                features, lengths = stage(features, lengths)
         return features[0, : lengths[0]]
 
+    def _forward(self, inputs: Sequence[Tensor]) -> tuple[list[Tensor], Tensor]:
+        """Every layer of a batch, (B, T, d) each, and the frames of each utterance."""
+        encoder = self.model.encoder
+        lengths = torch.tensor([len(x) for x in inputs], device=self.device)
+        conditioned = {"ctc": self.model.ctc} if getattr(encoder, "interctc_use_conditioning", False) else {}
+        for module, table in self.tables:
+            module.pe = table
+        masking = self._masked_convolutions() if self.masked else nullcontext()
+        with watched(self.blocks) as outputs, masking:
+            _, frames, _ = encoder(pad_sequence(inputs, batch_first=True), lengths, **conditioned)
+        shape = (len(inputs), *outputs[-1].shape[1:])
+        in_turn = len(outputs) == len(self.layers) and all(x.shape == shape for x in outputs)
+        if not in_turn or frames.shape != lengths.shape:
+            raise UserError(
+                f"the blocks of {type(encoder).__name__} do not give each frame a vector, one by one"
+            )
+        return outputs, frames
+
     @contextmanager
-    def _without_padding(self, frames) -> Iterator[list]:
-        """Hooks that collect the output of every layer and keep padding out of all of them."""
-        import torch
+    def _masked_convolutions(self) -> Iterator[None]:
+        """Hooks that keep padding out of the convolutions along time in the blocks."""
+        masks: list[Tensor] = []
 
-        outputs: list = []
-        valid = torch.arange(int(frames.max()), device=self.device) < frames[:, None]  # (batch, T)
-
-        def tensor(output):  # blocks give a tensor, or it with its mask, or it with positions, and a mask
-            return tensor(output[0]) if isinstance(output, tuple) else output
-
-        def embed(module, args, output):
-            outputs.append(tensor(output)[:, : valid.shape[1]])
-            return output[0], valid[:, None]
-
-        def block(module, args, output):
-            outputs.append(tensor(output))
+        def block(module, args):
+            masks[:] = args[1:2]  # (B, 1, T), True in utterances
 
         def convolution(module, args):
-            return (args[0] * valid[:, None].to(args[0].dtype), *args[1:])
+            return (args[0].masked_fill(~masks[0], 0), *args[1:])
 
-        encoder = self.model.encoder
-        hooks = [encoder.embed.register_forward_hook(embed)]
-        hooks += [module.register_forward_hook(block) for module in self.blocks]
-        if "norm" in self.layers:
-            hooks.append(encoder.after_norm.register_forward_hook(block))
-        for module in encoder.encoders.modules():
-            if isinstance(module, torch.nn.Conv1d) and module.kernel_size[0] > 1:
+        hooks = [self.blocks[0].register_forward_pre_hook(block)]
+        for module in self.model.encoder.encoders.modules():
+            if isinstance(module, nn.Conv1d) and module.kernel_size[0] > 1:
                 hooks.append(module.register_forward_pre_hook(convolution))
         try:
-            yield outputs
+            yield
         finally:
             for hook in hooks:
                 hook.remove()
 
 
 def subsampling(encoder) -> list:
-    """The convolutions along time before the first block of an encoder."""
-    import torch
+    """The convolutions along time before the first block of an encoder; those that give positions keep its frames."""
+    if encoder.embed is None:
+        return []
+    positions = [m for m in encoder.embed.modules() if type(m).__name__ in UNMASKED]
+    kept = {part for module in positions for part in module.modules()}
+    convolutions = (m for m in encoder.embed.modules() if isinstance(m, nn.Conv1d | nn.Conv2d))
+    return [conv for conv in convolutions if conv not in kept]
 
-    return [m for m in encoder.embed.modules() if isinstance(m, torch.nn.Conv1d | torch.nn.Conv2d)]
 
-
-def after_subsampling(encoder, lengths):
-    """Frames after the subsampling of an encoder, for feature frames before it: a number or a tensor of numbers."""
+def after_subsampling(encoder, frames: int) -> int:
+    """Frames after the subsampling of an encoder, for feature frames before it."""
     for conv in subsampling(encoder):
         padding = 0 if isinstance(conv.padding, str) else conv.padding[0]
-        lengths = (lengths + 2 * padding - conv.kernel_size[0]) // conv.stride[0] + 1
-    return lengths
+        frames = (frames + 2 * padding - conv.kernel_size[0]) // conv.stride[0] + 1
+    return frames
 
 
 def frame_rate(model) -> float:
     """Frames a second of an ESPnet ASR model's encoder."""
     strides = [conv.stride[0] for conv in subsampling(model.encoder)]
-    return SAMPLE_RATE / model.frontend.hop_length / float(np.prod(strides))
+    return SAMPLE_RATE / _hop(model) / float(np.prod(strides))
 
 
 def frame_count(model, samples: int) -> int:
     """Frames of an ESPnet ASR model's encoder for a waveform of so many samples; below 1 where it is too short."""
-    centred = hasattr(model.frontend, "stft")  # ESPnet's own front end also has the frame around the very end
-    return after_subsampling(model.encoder, samples // model.frontend.hop_length + centred)
+    stft = getattr(
+        model.frontend, "stft", None
+    )  # ESPnet's own front end also has the frame around the very end
+    if stft is not None and samples <= stft.n_fft // 2:  # too few to be mirrored
+        return 0
+    return after_subsampling(model.encoder, samples // _hop(model) + (stft is not None))
+
+
+def _hop(model) -> int:
+    """Samples from one frame of the front end to the next."""
+    if not hasattr(model.frontend, "hop_length"):
+        name = type(model.frontend).__name__ if model.frontend else "none"
+        raise UserError(f"the front end must say its hop_length, as ESPnet's default one does, got {name}")
+    return model.frontend.hop_length
 
 
 def audible(model) -> range:
@@ -129,9 +161,9 @@ def audible(model) -> range:
     if getattr(model.encoder, "embed", None) is None or not hasattr(model.frontend, "hop_length"):
         return range(1, ENDLESS)
     frames, longest = partial(frame_count, model), getattr(model.encoder, "max_positions", ENDLESS)
-    mirrored = model.frontend.stft.n_fft // 2 if hasattr(model.frontend, "stft") else 0  # of what is longer
-    least = bisect_left(range(ENDLESS), 1, key=frames)
-    return range(max(least, mirrored + 1), bisect_right(range(ENDLESS), longest, key=frames))
+    return range(
+        bisect_left(range(ENDLESS), 1, key=frames), bisect_right(range(ENDLESS), longest, key=frames)
+    )
 
 
 def beyond(heard: range, samples: int) -> str:
@@ -150,4 +182,18 @@ def load(argument: str, device: str, trained: bool) -> ESPnetEncoder:
         )
     encoder = ESPnetEncoder(model, device)
     encoder.recommended = recommended
+    _try(encoder, argument)
     return encoder
+
+
+def _try(encoder: ESPnetEncoder, argument: str) -> None:
+    """Raises `UserError` for an encoder that ESPnet builds, but cannot run, or whose blocks are no layers."""
+    seconds = min(2.0, getattr(encoder.model.encoder, "max_positions", np.inf) / encoder.frame_rate)
+    noise = np.random.default_rng(0).normal(0, 0.01, int(seconds * SAMPLE_RATE)).astype(np.float32)
+    try:
+        encoder.encode([noise])
+    except Exception as error:  # of whatever kind: it comes from the depths of ESPnet
+        name, why = type(encoder.model.encoder).__name__, str(error).strip().partition("\n")[0]
+        raise UserError(
+            f"{argument}: its {name} does not encode speech: {why or type(error).__name__}"
+        ) from None

@@ -5,9 +5,7 @@ last block's output: Whisper, Speech2Text, Conformers, wav2vec 2.0 and its kin w
 ones). What some models have behind that (decoder, adapter, the upsampling of SEW, heads) is left out.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from itertools import groupby
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -16,6 +14,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from fangyan.audio import SAMPLE_RATE
 from fangyan.encoders import Encoder
+from fangyan.encoders.blocks import in_batches, watched, without_padding
 from fangyan.encoders.pretrained import files, read  # noqa: F401  (files: part of a family)
 from fangyan.errors import DataError, UserError
 
@@ -46,15 +45,9 @@ class TransformersEncoder(Encoder):
         """``[layer][utterance]`` -> (T, d) float32."""
         _check(waves)
         inputs = [self._input(wave) for wave in waves]
-        order = sorted(range(len(inputs)), key=lambda n: len(inputs[n]))
-        batches = [order] if self.masked else [list(b) for _, b in groupby(order, lambda n: len(inputs[n]))]
-        features: list[list] = [[None] * len(waves) for _ in self.layers]
-        for batch in batches:
-            outputs, frames = self._forward([inputs[n] for n in batch])
-            for of_layer, output in zip(features, outputs, strict=False):  # the last one may be no layer
-                for n, matrix in zip(batch, without_padding(output, frames), strict=True):
-                    of_layer[n] = matrix
-        return features
+        return in_batches(inputs, self.masked, self._forward)[
+            : len(self.layers)
+        ]  # the last output may be no layer
 
     def _input(self, wave: np.ndarray) -> Tensor:
         """(N,) samples or (t, bands) features, normalised over the utterance if the model's settings say so."""
@@ -71,27 +64,12 @@ class TransformersEncoder(Encoder):
         for front in self.model.children():
             if isinstance(front, OneByOne):
                 front.lengths = lengths.tolist()
-        with torch.inference_mode(), self._watched() as outputs:
+        with torch.inference_mode(), watched(self.blocks) as outputs:
             named = {self.model.main_input_name: batch.to(self.device)}
             outputs.append(self.model(**named, attention_mask=mask).last_hidden_state)
         if self.masked:
             return outputs, self.model._get_feat_extract_output_lengths(lengths)
         return outputs, torch.full_like(lengths, outputs[0].shape[1])
-
-    @contextmanager
-    def _watched(self) -> Iterator[list[Tensor]]:
-        """Hooks that collect what enters the first block and what each block gives."""
-        outputs: list[Tensor] = []
-        hooks = [self.blocks[0].register_forward_pre_hook(lambda block, args: outputs.append(args[0]))]
-        for block in self.blocks:
-            hooks.append(
-                block.register_forward_hook(lambda block, args, output: outputs.append(_first(output)))
-            )
-        try:
-            yield outputs
-        finally:
-            for hook in hooks:
-                hook.remove()
 
     def _measure(self) -> tuple[tuple[str, ...], float]:
         """The names of the layers and the frames a second, found out with one and eleven seconds of noise."""
@@ -154,12 +132,6 @@ def load(argument: str, device: str) -> Encoder:
     return TransformersEncoder(model, extractor, device)
 
 
-def without_padding(output: Tensor, frames: Tensor) -> list[np.ndarray]:
-    """(T, d) float32 of each utterance of a batch."""
-    matrices = output.float().cpu().numpy()
-    return [matrix[:length] for matrix, length in zip(matrices, frames.tolist(), strict=True)]
-
-
 def _stack(model: nn.Module) -> nn.ModuleList:
     """The blocks: the outermost list of modules that is called layers (or layer)."""
     for module in model.modules():
@@ -167,10 +139,6 @@ def _stack(model: nn.Module) -> nn.ModuleList:
             if isinstance(blocks := getattr(module, name, None), nn.ModuleList):
                 return blocks
     raise UserError(f"{type(model).__name__} is no stack of blocks that could be looked into")
-
-
-def _first(output):
-    return output[0] if isinstance(output, tuple) else output
 
 
 def _check(waves: Sequence[np.ndarray]) -> None:

@@ -1,0 +1,52 @@
+"""A stack of blocks looked into: what enters it, what each block gives, in batches whose padding changes nothing."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import groupby
+
+import numpy as np
+from torch import Tensor, nn
+
+type Forward = Callable[[Sequence[Tensor]], tuple[Sequence[Tensor], Tensor]]
+"""Inputs, (N,) or (N, d) each -> the outputs of every layer, (B, T, d) each, and the frames of each utterance."""
+
+
+def in_batches(inputs: Sequence[Tensor], masked: bool, forward: Forward) -> list[list[np.ndarray]]:
+    """``[layer][utterance]`` -> (T, d) float32, as ``forward`` gives them.
+
+    ``masked``: whether ``forward`` keeps padding out of every layer. If not, only inputs of equal length, which need
+    none, are in one batch.
+    """
+    order = sorted(range(len(inputs)), key=lambda n: len(inputs[n]))
+    batches = [order] if masked else [list(b) for _, b in groupby(order, lambda n: len(inputs[n]))]
+    found: dict[int, tuple[np.ndarray, ...]] = {}
+    for batch in batches:
+        outputs, frames = forward([inputs[n] for n in batch])
+        layers = [without_padding(output, frames) for output in outputs]
+        found |= dict(zip(batch, zip(*layers, strict=True), strict=True))
+    return [list(layer) for layer in zip(*(found[n] for n in range(len(inputs))), strict=True)]
+
+
+@contextmanager
+def watched(blocks: Sequence[nn.Module]) -> Iterator[list[Tensor]]:
+    """A list that grows while the model runs: what enters the first block, then what each block gives."""
+    outputs: list[Tensor] = []
+    hooks = [blocks[0].register_forward_pre_hook(lambda block, args: outputs.append(first(args[0])))]
+    for block in blocks:
+        hooks.append(block.register_forward_hook(lambda block, args, output: outputs.append(first(output))))
+    try:
+        yield outputs
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def first(output) -> Tensor:
+    """The tensor itself, or the first of what comes with positions, masks, weights."""
+    return first(output[0]) if isinstance(output, tuple) else output
+
+
+def without_padding(output: Tensor, frames: Tensor) -> list[np.ndarray]:
+    """(T, d) float32 of each utterance of a batch (B, T', d)."""
+    matrices = output.float().cpu().numpy()
+    return [matrix[:length] for matrix, length in zip(matrices, frames.tolist(), strict=True)]

@@ -1,0 +1,150 @@
+"""Tiny ESPnet ASR models with random weights, of every encoder class and option that ESPnet knows."""
+
+import re
+from importlib.util import find_spec
+from itertools import product
+from pathlib import Path
+
+FRONT_END = {"n_fft": 512, "win_length": 400, "hop_length": 160, "n_mels": 80}
+STACK = {"output_size": 16, "attention_heads": 2, "num_blocks": 2}
+BRANCHES = STACK | {"cgmlp_linear_units": 16, "cgmlp_conv_kernel": 5}
+LINEAR = STACK | {"linear_units": 16}
+MULTI = {"cgmlp_linear_units": 32, "multicgmlp_kernel_sizes": "3,5", "multicgmlp_merge_conv_kernel": 5}
+POSITIONWISE = [{"positionwise_layer_type": name} for name in ("conv1d", "conv1d-linear")]
+ABSOLUTE = {"pos_enc_layer_type": "abs_pos", "selfattention_layer_type": "selfattn"}
+
+TINY = {
+    "conformer": (
+        LINEAR | {"cnn_module_kernel": 5},
+        [
+            *({"positionwise_conv_kernel_size": 5, "macaron_style": True} | kind for kind in POSITIONWISE),
+            {"rel_pos_type": "latest", "zero_triu": True},
+            {"use_cnn_module": False, "normalize_before": False},
+            ABSOLUTE | {"qk_norm": True},
+            ABSOLUTE | {"use_sdpa": True},
+        ],
+    ),
+    "transformer": (
+        LINEAR,
+        [
+            *({"positionwise_conv_kernel_size": 5} | kind for kind in POSITIONWISE),
+            {"input_layer": None, "normalize_before": False},
+            {"qk_norm": True},
+            {"use_sdpa": True},
+        ],
+    ),
+    "branchformer": (
+        BRANCHES,
+        [
+            *({"merge_method": name} for name in ("concat", "learned_ave", "fixed_ave")),
+            {"use_attn": False},
+            {"use_cgmlp": False},
+        ],
+    ),
+    "e_branchformer": (
+        BRANCHES | {"linear_units": 16},
+        [
+            {"use_ffn": True, "macaron_ffn": True},
+            {"use_linear_after_conv": True, "merge_conv_kernel": 7},
+            {"zero_triu": True},
+        ],
+    ),
+    "multiconv_conformer": (
+        LINEAR | MULTI,
+        [{"multicgmlp_type": name} for name in ("sum", "weighted_sum", "concat", "concat_fusion")],
+    ),
+}
+"""Class of encoder that can be looked into -> values of its configuration, and further ones of which each counts."""
+
+REFUSED = {
+    "contextual_block_conformer": ({"input_layer": "conv2d"}, "do not give each frame a vector"),
+    "contextual_block_transformer": ({"input_layer": "conv2d"}, "do not give each frame a vector"),
+    "transformer_multispkr": ({}, "do not give each frame a vector"),
+    "rnn": ({"num_layers": 1, "hidden_size": 8}, "no embed and encoders"),
+    "vgg_rnn": ({"num_layers": 1, "hidden_size": 8}, "no embed and encoders"),
+    "beats": ({"beats_config": {"encoder_layers": 1}}, "no embed and encoders"),
+    "torchaudiohubert": ({"encoder_num_layers": 1}, "no embed and encoders"),
+}
+"""Class of encoder that is not -> values of its configuration, and what is said."""
+
+FOREIGN = ("avhubert", "hubert", "hubert_pretrain", "longformer", "wav2vec2", "whisper")
+"""Those that ESPnet cannot build without packages it does not install."""
+
+
+def settings(encoder: str, values: dict, **others) -> dict:
+    """What a config.yaml of ESPnet says of a model without a decoder."""
+    return {
+        "input_size": None,
+        "init": None,
+        "token_list": ["<blank>", "<unk>", "a", "<sos/eos>"],
+        "frontend": "default",
+        "frontend_conf": FRONT_END,
+        "specaug": None,
+        "normalize": "utterance_mvn",
+        "normalize_conf": {"norm_vars": True},
+        "encoder": encoder,
+        "encoder_conf": values,
+        "decoder": None,
+        "ctc_conf": {},
+        "model": "espnet",
+        "model_conf": {"ctc_weight": 1.0},
+        **others,
+    }
+
+
+def configurations(encoder: str) -> list[dict]:
+    """Values of ``encoder_conf``: every input layer, every combination of positions and attention, the further ones.
+
+    Some combinations are such as ESPnet refuses. The names are read from the source of its class.
+    """
+    base, others = TINY[encoder]
+    attention = "attention_layer_type" if "branchformer" in encoder else "selfattention_layer_type"
+    inputs = [{"input_layer": name} for name in options(encoder, "input_layer") if name not in NO_SPEECH]
+    kinds = [options(encoder, name) for name in ("pos_enc_layer_type", attention, "rel_pos_type")]
+    if kinds[1]:
+        names = ("pos_enc_layer_type", attention, "rel_pos_type")
+        positions = [dict(zip(names, values, strict=True)) for values in product(*kinds)]
+    else:
+        positions = [{"pos_enc_layer_type": name} for name in kinds[0]]
+    return [base | more for more in (*inputs, *positions, *others)]
+
+
+NO_SPEECH = ("embed", "wav2vec")
+"""Input layers for tokens, and for features as wide as the blocks."""
+
+
+def options(encoder: str, name: str) -> list[str]:
+    """The strings that ESPnet's source of an encoder compares the parameter ``name`` with."""
+    home = Path(find_spec("espnet2").submodule_search_locations[0]) / "asr" / "encoder"
+    source = (home / f"{encoder.replace('conv_conformer', 'convformer')}_encoder.py").read_text(
+        encoding="utf-8"
+    )
+    return sorted(set(re.findall(rf'\b{name} == "([\w-]+)"', source)))
+
+
+def random_model(described: dict):
+    """The model, with weights far from what ESPnet starts from: there, biases of 0 hide mistakes."""
+    import torch
+
+    from fangyan.encoders.espnet_model import build
+
+    model = build(described, None)
+    with torch.random.fork_rng(), torch.no_grad():
+        torch.manual_seed(1)
+        for weight in model.parameters():
+            weight.add_(0.1 * torch.randn_like(weight))
+        for norm in model.modules():
+            if isinstance(norm, torch.nn.BatchNorm1d):
+                norm.running_mean.normal_()
+    return model
+
+
+def experiment(described: dict, folder: Path) -> Path:
+    """A folder with a trained model, as ESPnet leaves it: ``config.yaml`` and the averaged checkpoint."""
+    import torch
+    import yaml
+
+    folder.mkdir(parents=True)
+    (folder / "config.yaml").write_text(yaml.safe_dump(described))
+    torch.save(random_model(described).state_dict(), folder / "valid.acc.ave.pth")
+    return folder
