@@ -82,6 +82,12 @@ def tiny(tmp_path_factory):
     return lambda name: home / name if (home / name).exists() else build(name, home / name)
 
 
+@pytest.fixture(scope="session")
+def all_tiny() -> tuple[str, ...]:
+    """The names in `TINY`."""
+    return tuple(TINY)
+
+
 @pytest.fixture
 def copy(tiny, tmp_path):
     """A function: name in `TINY` -> a copy of the folder of its model that may be changed."""

@@ -1,9 +1,10 @@
 """ESPnet ASR models as files: an experiment, a packed model, its encoder alone; and what they describe, built."""
 
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr
-from io import StringIO
+from io import TextIOBase
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -163,11 +164,31 @@ def asr_task() -> type:
 
     Its import takes a quarter of a minute and talks of optional packages, which is muted.
     """
-    with redirect_stderr(StringIO()):
+    with _muted():
         from espnet2.tasks.asr import ASRTask
 
         import fangyan.encoders.espnet_whisper  # noqa: F401
     return ASRTask
+
+
+@contextmanager
+def _muted() -> Iterator[None]:
+    """Nothing is heard on stderr inside; the loggers that modules imported inside made of it are heard afterwards."""
+    stream = _Mutable()
+    try:
+        with redirect_stderr(stream):
+            yield
+    finally:
+        stream.muted = False
+
+
+class _Mutable(TextIOBase):
+    """stderr, whatever that is at the time, unless ``muted``."""
+
+    muted = True
+
+    def write(self, text: str) -> int:
+        return len(text) if self.muted else sys.stderr.write(text)
 
 
 def build(settings: dict, statistics: Path | None):

@@ -63,10 +63,13 @@ def _weights(folder: Path) -> list[Path]:
 def _architecture(folder: Path) -> tuple:
     """The configuration and the class of the encoder."""
     import torch
-    from transformers import AutoConfig, AutoModel
+    from transformers import MODEL_MAPPING, AutoConfig, AutoModel
 
     try:
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+        MODEL_MAPPING.get(
+            type(config), None
+        )  # imports its module: what that makes for itself must not be on meta
         for extra in ("add_adapter", "use_intermediate_ffn_before_adapter"):
             if getattr(config, extra, False):
                 setattr(config, extra, False)
