@@ -117,3 +117,14 @@ def test_unreadable_files_are_named_with_the_reason(tmp_path):
 def test_loud_samples_are_clipped_not_wrapped(tmp_path):
     audio.write(tmp_path / "a.wav", np.array([2.0, -2.0]))
     assert audio.read(tmp_path / "a.wav").tolist() == pytest.approx([1.0, -1.0], abs=1e-4)
+
+
+@pytest.mark.parametrize("rate", [16_000, 44_100])
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_samples_that_are_no_numbers_are_refused(tmp_path, rate, bad):
+    samples = np.stack([sine(rate), sine(rate)], axis=1).astype(np.float32)
+    samples[rate * 3 // 4, 1] = bad
+    soundfile.write(tmp_path / "a.wav", samples, rate, subtype="FLOAT")
+    with pytest.raises(DataError, match=r"a\.wav: samples are finite numbers, got others"):
+        audio.read(tmp_path / "a.wav")
+    assert np.isfinite(audio.read(tmp_path / "a.wav", 0.0, 0.5)).all()

@@ -1,6 +1,8 @@
 """`fangyan.embedding`: what is heard of files, folders and data directories, and the forms it is written in."""
 
 import os
+from itertools import chain
+from pathlib import Path
 
 import kaldiio
 import numpy as np
@@ -194,3 +196,42 @@ def test_what_a_data_directory_lacks_is_told(tmp_path, capsys):
     (tmp_path / "text").write_text("u 你\nv 我\nw 他\n")
     assert [u.id for u in distinct([tmp_path])] == ["u"]
     assert capsys.readouterr().err == f"{tmp_path}: left out: 2 not in wav.scp: the first is v\n"
+
+
+def test_samples_that_are_no_numbers_are_named_by_their_file_and_left_out_one_by_one(sung, tmp_path):
+    bad, good = tmp_path / "bad.wav", datadir.read(sung["test"])[0].wav
+    soundfile.write(bad, np.float32([0.1, np.nan] * 8_000), 16_000, subtype="FLOAT")
+    for run in (
+        lambda: embed("fbank", [bad, Path(good)], tmp_path / "out.npz"),
+        lambda: compare("fbank", Path(good), bad),
+    ):
+        with pytest.raises(DataError, match=r"bad\.wav: samples are finite numbers, got others"):
+            run()
+    assert not (tmp_path / "out.npz").exists()
+    found = dict(
+        chain.from_iterable(encoded(AtLayer(load_encoder("fbank")), distinct([bad, Path(good)]), ""))
+    )
+    assert {type(frames) for frames in found.values()} == {np.ndarray, DataError}
+
+
+class Silent(Encoder):
+    """Divides by the loudness, as some do."""
+
+    layers, frame_rate = ("layer00",), 1.0
+
+    def encode(self, waves):
+        return [[np.full((2, 1), 1 / np.float32(abs(wave).max())) for wave in waves]]
+
+
+def test_features_that_are_no_numbers_are_named_by_their_file(sung, tmp_path, monkeypatch):
+    silent, good = tmp_path / "silent.wav", Path(datadir.read(sung["test"])[0].wav)
+    audio.write(silent, np.zeros(16_000))
+    monkeypatch.setattr("fangyan.embedding.load_encoder", lambda spec: Silent())
+    with np.errstate(divide="ignore"):
+        with pytest.raises(DataError, match=r"silent\.wav: utterance .*: features are finite numbers"):
+            compare("silent", good, silent)
+        found = dict(chain.from_iterable(encoded(AtLayer(Silent()), distinct([silent, good]), "")))
+    assert {u.wav: isinstance(x, DataError) for u, x in found.items()} == {
+        str(silent): True,
+        str(good): False,
+    }

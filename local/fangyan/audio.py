@@ -102,7 +102,10 @@ def read(path: str | Path, start: float = 0.0, end: float | None = None) -> np.n
 
 
 def read_channels(path: str | Path, start: float = 0.0, end: float | None = None) -> tuple[np.ndarray, int]:
-    """The samples of a file in the `span` from ``start`` to ``end``, (N, channels) float32, and their rate."""
+    """The samples of a file in the `span` from ``start`` to ``end``, (N, channels) float32, and their rate.
+
+    `DataError` that names the file where it cannot be read so, or its samples are not all numbers.
+    """
     import soundfile
 
     first, last = span(path, info := probe(path), start, end)
@@ -113,16 +116,13 @@ def read_channels(path: str | Path, start: float = 0.0, end: float | None = None
         )
     except UNREADABLE as error:
         raise DataError(f"{path}: not readable as audio ({_reason(path, error)})") from None
+    if not np.isfinite(samples[before:]).all():
+        raise DataError(f"{path}: samples are finite numbers, got others")
     return samples[before:], rate
 
 
-def losses(path: str | Path, samples: np.ndarray) -> list[tuple[str, str]]:
-    """What 16 bits of mono do not keep of (N, channels) samples: kinds with a figure each; most have none.
-
-    `DataError` with the ``path`` where samples are no numbers.
-    """
-    if not np.isfinite(samples).all():
-        raise DataError(f"{path}: samples are finite numbers, got others")
+def losses(samples: np.ndarray) -> list[tuple[str, str]]:
+    """What 16 bits of mono do not keep of (N, channels) samples: kinds with a figure each; most have none."""
     mono = samples.mean(axis=1)
     found = []
     if (abs(mono) > 1).mean() > LOUD:

@@ -149,7 +149,8 @@ def _features(encoder: Encoder, spoken: Sequence[tuple[str, str, str]]) -> dict[
     found: dict[str, dict[tuple, np.ndarray]] = {layer: {} for layer in encoder.layers}
     with tqdm(total=len(spoken), desc="words", unit="word", disable=None) as bar:
         for some in batched(spoken, BATCH):
-            for layer, features in zip(found, encoder.encode([_speak(*word) for word in some]), strict=True):
+            features_of_layers = encoder.encode_finite([_speak(*word) for word in some])
+            for layer, features in zip(found, features_of_layers, strict=True):
                 found[layer] |= dict(zip(some, features, strict=True))
             bar.update(len(some))
     return found

@@ -143,6 +143,6 @@ def test_audio_with_samples_that_are_no_numbers_is_named_before_training(job, su
     soundfile.write(broken, np.array([0.1, np.nan] * 4_000, np.float32), 16_000, subtype="FLOAT")
     datadir.write(tmp_path / "dev", [*utterances[:4], replace(utterances[4], wav=str(broken))])
     with pytest.raises(
-        DataError, match=rf"dev/wav.scp:5: samples are finite numbers, got others in {utterances[4].id}"
+        DataError, match=rf"dev/wav.scp:5: .*: samples are finite numbers, got others .*{utterances[4].id}"
     ):
         collect_stats(replace(job, dev=tmp_path / "dev", exp=tmp_path / "exp"))

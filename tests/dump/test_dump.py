@@ -9,6 +9,7 @@ from pathlib import Path
 import kaldiio
 import numpy as np
 import pytest
+import soundfile
 from click.testing import CliRunner
 
 from fangyan import audio, datadir, dump
@@ -282,3 +283,48 @@ def test_a_set_in_which_an_utterance_is_twice_or_lacking_is_never_finished(sung,
     with pytest.raises(DataError, match=r"exactly once, got \S+ [02] times"):
         job.finish([archive])
     assert not job.home.exists()
+
+
+class Silent(Encoder):
+    """Divides by the loudness, as some do."""
+
+    layers, frame_rate = ("layer00",), 1.0
+
+    def encode(self, waves):
+        return [[np.full((2, 1), 1 / np.float32(abs(wave).max())) for wave in waves]]
+
+
+@pytest.fixture
+def disturbed(singer, tmp_path):
+    """A function: samples -> a data directory of which one recording holds them instead."""
+
+    def write(samples) -> tuple[Path, datadir.Utterance]:
+        data = singer(tmp_path, "odd")
+        utterance = datadir.read(data)[5]
+        soundfile.write(utterance.wav, np.full(9_600, samples, np.float32), 16_000, subtype="FLOAT")
+        return data, utterance
+
+    return write
+
+
+def test_features_that_are_no_numbers_are_not_written_and_the_utterance_is_named(
+    disturbed, tmp_path, monkeypatch
+):
+    data, utterance = disturbed(0.0)
+    monkeypatch.setattr(dump, "load_encoder", lambda spec: Silent())
+    with (
+        np.errstate(divide="ignore"),
+        pytest.raises(
+            DataError, match=f"{utterance.wav}: utterance {utterance.id}, .* s: features are finite"
+        ),
+    ):
+        dump.dump("fbank", [data], tmp_path / "feats")
+    assert not (tmp_path / "feats/odd/layer00").exists()
+
+
+def test_samples_that_are_no_numbers_are_not_encoded_and_the_recording_is_named(disturbed, tmp_path):
+    data, utterance = disturbed(np.nan)
+    message = f"{utterance.wav}: samples are finite numbers, got others .utterance {utterance.id}"
+    with pytest.raises(DataError, match=message):
+        dump.dump("fbank", [data], tmp_path / "feats")
+    assert not (tmp_path / "feats/odd/fbank").exists()

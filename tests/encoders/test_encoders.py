@@ -1,7 +1,8 @@
+import numpy as np
 import pytest
 
-from fangyan.encoders import identity, load_encoder
-from fangyan.errors import UserError
+from fangyan.encoders import Encoder, identity, load_encoder
+from fangyan.errors import DataError, UserError
 
 
 @pytest.mark.parametrize("spec", ["", "whisper", "fbankk", "/some/path"])
@@ -97,3 +98,17 @@ def test_a_family_that_does_not_load_is_named(install, entry):
     install(entry)
     with pytest.raises(UserError, match="encoder 'loud' of loud-speech does not load: .*absent"):
         load_encoder("loud")
+
+
+class Overflow(Encoder):
+    layers, frame_rate = ("layer00", "layer01"), 1.0
+
+    def encode(self, waves):
+        return [[np.ones((2, 1), np.float32) / scale for _ in waves] for scale in (1, 0)]
+
+
+def test_features_that_are_no_numbers_leave_no_encoder(noise):
+    with np.errstate(divide="ignore"):
+        for call in (lambda waves: Overflow()(waves[0]), Overflow().encode_finite):
+            with pytest.raises(DataError, match="features are finite numbers, got others .* layer01"):
+                call(noise(16_000, 9_001))

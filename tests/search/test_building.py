@@ -5,6 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
+import soundfile
 
 from fangyan import audio, datadir
 from fangyan.embedding import frames_of
@@ -96,20 +97,23 @@ def test_what_cannot_be_heard_is_listed_and_the_rest_is_added(tmp_path):
     (sounds / "empty.wav").write_bytes(b"")
     (sounds / "text.flac").write_text("no audio")
     (sounds / "gone.wav").symlink_to(tmp_path / "nowhere")
+    soundfile.write(sounds / "nan.wav", np.full(8_000, np.nan, np.float32), 16_000, subtype="FLOAT")
     added = add(tmp_path / "index", [sounds], "fbank")
-    assert added.new == 1 and len(added.left_out) == 4
+    assert added.new == 1 and len(added.left_out) == 5
     rows = {row["id"].rpartition("/")[2]: row for row in read_table(tmp_path / "index" / "left_out.tsv")}
     assert {name: row["reason"] for name, row in rows.items()} == {
         "empty.wav": "not encoded",
         "gone.wav": "unreadable audio",
+        "nan.wav": "not encoded",
         "short.wav": "not encoded",
         "text.flac": "not encoded",
     }
     assert "(empty file)" in rows["empty.wav"]["detail"]
     assert "at least 400 samples" in rows["short.wav"]["detail"]
+    assert "samples are finite numbers" in rows["nan.wav"]["detail"]
     assert "No such file" in rows["gone.wav"]["detail"]
     audio.write(sounds / "empty.wav", np.sin(np.arange(9000) / 9).astype(np.float32))
-    assert (added := add(tmp_path / "index", [sounds])).new == 1 and len(added.left_out) == 3
+    assert (added := add(tmp_path / "index", [sounds])).new == 1 and len(added.left_out) == 4
 
 
 @pytest.mark.parametrize("write", range(1, 9))

@@ -142,8 +142,10 @@ def _refuse_broken_audio(data: Path, moments: Path) -> None:
     if not moments.exists() or np.isfinite(np.load(moments)["sum_square"]).all():
         return
     for n, (key, wav) in enumerate(datadir.read_map(data / "wav.scp").items(), 1):
-        if not np.isfinite(audio.read(wav)).all():
-            raise DataError(f"{data / 'wav.scp'}:{n}: samples are finite numbers, got others in {key}")
+        try:
+            audio.read(wav)
+        except DataError as error:
+            raise DataError(f"{data / 'wav.scp'}:{n}: {error} (utterance {key})") from None
     raise DataError(f"{moments}: the features of {data} are not all finite numbers, though its samples are")
 
 

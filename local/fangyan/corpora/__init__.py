@@ -187,7 +187,7 @@ def _in_place(record: Utterance) -> Utterance | None:
         info = audio.probe(record.wav)
         if (info.rate, info.channels) == (audio.SAMPLE_RATE, 1):
             odd = info.subtype in audio.FLOATS
-            lost = audio.losses(record.wav, audio.read_channels(record.wav)[0]) if odd else ()
+            lost = audio.losses(audio.read_channels(record.wav)[0]) if odd else ()
             return replace(record, duration=info.duration, changes=(*record.changes, *lost))
     return None
 
@@ -204,7 +204,7 @@ def _converted(record: Utterance, store: Path) -> Utterance:
     path = store / origin[:2] / f"{readable}.{origin[2:16]}.flac"
     if not path.exists():
         samples, rate = audio.read_channels(record.wav, record.start, record.end)
-        lost = json.dumps(audio.losses(record.wav, samples))
+        lost = json.dumps(audio.losses(samples))
         audio.write(path, audio.resample(samples.mean(axis=1), rate), comment=lost)
     made = audio.probe(path)
     changes = (*record.changes, *map(tuple, json.loads(made.comment or "[]")))

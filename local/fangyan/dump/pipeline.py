@@ -113,7 +113,7 @@ class Fitting:
         import torch
 
         with torch.autocast("cuda", torch.bfloat16, enabled=torch.cuda.is_available()):
-            return self.encoder.encode(waves)
+            return self.encoder.encode_finite(waves)
 
     def _joined(self, pieces: Sequence[list[Utterance]], waves: Mapping[str, np.ndarray]) -> Features:
         parts = [self.encode(piece, waves) for piece in pieces]

@@ -32,7 +32,7 @@ from typing import Any
 
 import numpy as np
 
-from fangyan.errors import UserError
+from fangyan.errors import DataError, UserError
 from fangyan.files import fingerprint
 
 
@@ -54,9 +54,19 @@ class Encoder(ABC):
         T depends on the utterance alone: padding is removed and does not change the features.
         """
 
+    def encode_finite(self, waves: Sequence[np.ndarray]) -> list[list[np.ndarray]]:
+        """What `encode` gives; `DataError` where that are not all finite numbers."""
+        found = self.encode(waves)
+        for layer, features in zip(self.layers, found, strict=True):
+            if not all(np.isfinite(matrix).all() for matrix in features):
+                raise DataError(f"features are finite numbers, got others of this encoder at {layer}")
+        return found
+
     def __call__(self, wave: np.ndarray) -> dict[str, np.ndarray]:
-        """Layer name -> (T, d) float32 of one waveform."""
-        return {layer: features[0] for layer, features in zip(self.layers, self.encode([wave]), strict=True)}
+        """Layer name -> (T, d) float32 of one waveform, all finite."""
+        return {
+            name: features[0] for name, features in zip(self.layers, self.encode_finite([wave]), strict=True)
+        }
 
 
 FAMILIES = {

@@ -55,7 +55,12 @@ class Listener:
     def hear(self, utterance: Utterance) -> Heard:
         """The utterance at the layer, without characters where it is too short for them."""
         text = normalise(getattr(utterance, self.wording), self.form) if self.wording else ""
-        return self.place(utterance.id, self.encoder(audio.read(utterance.wav)), text)
+        wave = audio.read(utterance.wav)
+        try:
+            features = self.encoder(wave)
+        except DataError as error:
+            raise DataError(f"{utterance.wav}: utterance {utterance.id}: {error}") from None
+        return self.place(utterance.id, features, text)
 
     def place(self, key: str, features: dict[str, np.ndarray], text: str) -> Heard:
         """The utterance ``key`` at the layer, by its features of every layer, and where its characters ``text`` are."""
