@@ -126,9 +126,9 @@ def random_model(described: dict):
     """The model, with weights far from what ESPnet starts from: there, biases of 0 hide mistakes."""
     import torch
 
-    from fangyan.encoders.espnet_model import build
+    from fangyan.encoders.espnet_build import build
 
-    model = build(described, None)
+    model = build(described, Path("config.yaml"))
     with torch.random.fork_rng(), torch.no_grad():
         torch.manual_seed(1)
         for weight in model.parameters():

@@ -13,7 +13,8 @@ from fangyan.asr import decode
 from fangyan.asr.decoding import exit_layers, leaving_after
 from fangyan.datadir import Utterance, read_map
 from fangyan.encoders import load_encoder
-from fangyan.encoders.espnet_model import build, locate
+from fangyan.encoders.espnet_build import build
+from fangyan.encoders.espnet_model import locate
 from fangyan.errors import DataError, UserError
 from fangyan.files import read_table
 from fangyan.journal import NAME
@@ -107,7 +108,8 @@ def variant(job, **encoder_conf):
     config, _, statistics = locate(job.exp)
     settings = yaml.safe_load(config.read_text())
     settings["encoder_conf"] |= encoder_conf
-    model = build(settings, statistics).eval()
+    settings["normalize_conf"] = {"stats_file": str(statistics)}
+    model = build(settings, config).eval()
     noise = torch.from_numpy(np.random.default_rng(0).normal(0, 0.1, (1, 16_000)).astype(np.float32))
     return model, {"speech": noise, "speech_lengths": torch.tensor([16_000])}
 

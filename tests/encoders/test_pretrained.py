@@ -160,3 +160,26 @@ def test_a_download_is_known_by_the_names_of_its_content(tiny, cached, noise):
     link.unlink()
     link.symlink_to(weights.rename(blobs / "another"))
     assert identity("hf:user/tiny") != before
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "values", "message"),
+    [
+        ("hubert", "config.json", {"num_attention_heads": 0}, "no model of the installed transformers"),
+        ("hubert", "config.json", {"hidden_act": "nope"}, "no model of the installed transformers .'nope'"),
+        ("hubert", "config.json", {"hidden_size": -1}, "no model of the installed transformers"),
+        (
+            "hubert",
+            "config.json",
+            {"num_hidden_layers": 0},
+            "HubertModel and its feature extractor do not encode",
+        ),
+        ("w2v-bert", "preprocessor_config.json", {"num_mel_bins": 40}, "do not encode speech"),
+    ],
+)
+def test_values_that_nothing_can_be_made_of_are_refused(copy, name, file, values, message):
+    folder = copy(name)
+    (folder / file).write_text(json.dumps(json.loads((folder / file).read_text()) | values))
+    with pytest.raises(UserError, match=message) as refused:
+        load_encoder(f"hf:{folder}", "cpu")
+    assert str(folder) in str(refused.value)

@@ -5,7 +5,6 @@ import shlex
 from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr
-from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -13,7 +12,7 @@ import yaml
 
 from fangyan import config as configs
 from fangyan.asr.ranks import Place, any_rank
-from fangyan.encoders.espnet_model import asr_task
+from fangyan.encoders.espnet_build import asr_task, parameters
 from fangyan.errors import DataError
 from fangyan.files import naming, write_text
 
@@ -115,11 +114,3 @@ def sketch(config: Path, tokens: Sequence[str], device: str = "meta"):
     arguments = vars(parser.parse_args([])) | {"normalize": None, "normalize_conf": {}, "init": None}
     with torch.device(device):
         return task.build_model(Namespace(**arguments))
-
-
-def parameters(function: type) -> dict[str, None] | None:
-    """The keyword names a class takes, or None where it takes any."""
-    taken = signature(function).parameters.values()
-    if any(p.kind is Parameter.VAR_KEYWORD for p in taken):
-        return None
-    return {p.name: None for p in taken}

@@ -65,7 +65,10 @@ def read_settings(folder: Path) -> dict[str, Any]:
 
 def recommended(folder: Path) -> str:
     """The layer at which those who packed the encoder compare utterances; empty where they do not say."""
-    return json.loads(read_text(folder / SETTINGS)).get("layer", "") if here(folder) else ""
+    layer = json.loads(read_text(folder / SETTINGS)).get("layer", "") if here(folder) else ""
+    if not isinstance(layer, str):
+        raise DataError(f"{folder / SETTINGS}: layer is the name of one, got {layer!r}")
+    return layer
 
 
 def read_weights(folder: Path) -> dict[str, Any]:

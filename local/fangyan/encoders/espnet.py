@@ -180,20 +180,22 @@ def load(argument: str, device: str, trained: bool) -> ESPnetEncoder:
         raise UserError(
             f"{argument}: the encoder {type(model.encoder).__name__} has no embed and encoders to look into"
         )
-    encoder = ESPnetEncoder(model, device)
+    encoder = _try(model, device, argument)
     encoder.recommended = recommended
-    _try(encoder, argument)
     return encoder
 
 
-def _try(encoder: ESPnetEncoder, argument: str) -> None:
-    """Raises `UserError` for an encoder that ESPnet builds, but cannot run, or whose blocks are no layers."""
-    seconds = min(2.0, getattr(encoder.model.encoder, "max_positions", np.inf) / encoder.frame_rate)
-    noise = np.random.default_rng(0).normal(0, 0.01, int(seconds * SAMPLE_RATE)).astype(np.float32)
+def _try(model, device: str, argument: str) -> ESPnetEncoder:
+    """The encoder; `UserError` for one that ESPnet builds, but cannot run, or whose blocks are no layers."""
     try:
-        encoder.encode([noise])
+        encoder = ESPnetEncoder(model, device)
+        seconds = min(2.0, getattr(model.encoder, "max_positions", np.inf) / encoder.frame_rate)
+        encoder.encode(
+            [np.random.default_rng(0).normal(0, 0.01, int(seconds * SAMPLE_RATE)).astype(np.float32)]
+        )
+        return encoder
     except Exception as error:  # of whatever kind: it comes from the depths of ESPnet
-        name, why = type(encoder.model.encoder).__name__, str(error).strip().partition("\n")[0]
+        name, why = type(model.encoder).__name__, str(error).strip().partition("\n")[0]
         raise UserError(
             f"{argument}: its {name} does not encode speech: {why or type(error).__name__}"
         ) from None

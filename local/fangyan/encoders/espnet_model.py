@@ -1,16 +1,15 @@
-"""ESPnet ASR models as files: an experiment, a packed model, its encoder alone; and what they describe, built."""
+"""ESPnet ASR models as files: an experiment, a packed model, its encoder alone."""
 
 import re
-import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, redirect_stderr
-from io import TextIOBase
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from fangyan.encoders import bare, hub
-from fangyan.errors import DataError, UserError
+from fangyan.encoders.espnet_build import asr_task, build  # noqa: F401  (asr_task: where others look for it)
+from fangyan.errors import DataError, UserError, trouble
 from fangyan.files import read_text, unpack, write_json
 
 PACKED = (bare.FILES, ("*.yaml", "*.pth", "*feats_stats.npz", "*bpe.model"))
@@ -90,17 +89,24 @@ def for_recognition(folder: Path) -> Iterator[tuple[Path, Path]]:
 def _criterion(config: Path) -> str:
     """What the best epochs of an experiment are chosen by, as ESPnet names the file of their average: ``valid.acc``."""
     settings = _yaml(config) if config.exists() else {}
-    role, value, *_ = settings.get("best_model_criterion", [("valid", "acc", "max")])[0]
-    return f"{role}.{value}"
+    match settings.get("best_model_criterion", [("valid", "acc", "max")]):
+        case [[str(role), str(value), *_], *_]:
+            return f"{role}.{value}"
+        case other:
+            rule = "best_model_criterion is a list of [valid, acc, max] and the like"
+            raise DataError(f"{config}: {rule}, got {other!r}")
 
 
 def _yaml(path: Path) -> dict:
     import yaml
 
     try:
-        return yaml.safe_load(read_text(path)) or {}
-    except yaml.YAMLError as error:
+        found = yaml.safe_load(read_text(path)) or {}
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date without such a day
         raise DataError(f"{path}: must be YAML of plain values, {' '.join(str(error).split())}") from None
+    if not isinstance(found, dict):
+        raise DataError(f"{path}: must be a mapping of names to values, got {str(found)[:80]!r}")
+    return found
 
 
 def files(argument: str) -> list[Path]:
@@ -138,7 +144,7 @@ def _path(argument: str, whole: bool = False) -> Path:
 
 def _from_whole(folder: Path, trained: bool):
     config, checkpoint, statistics = locate(folder)
-    model = build(_yaml(config), statistics)
+    model = build(_with_statistics(_yaml(config), statistics), config)
     if trained:
         load_weights(model, checkpoint)
     return model
@@ -150,7 +156,7 @@ def _from_bare(folder: Path, trained: bool):
         moments = Path(temporary) / "feats_stats.npz" if "normalize.mean" in found else None
         if moments:
             bare.write_moments(found, moments)
-        model = build(bare.read_settings(folder), moments)
+        model = build(_with_statistics(bare.read_settings(folder), moments), folder / bare.SETTINGS)
     may_lack = ("ctc.",) if trained else ("ctc.", "encoder.")
     if not trained:
         found = {key: value for key, value in found.items() if not key.startswith(may_lack)}
@@ -159,54 +165,11 @@ def _from_bare(folder: Path, trained: bool):
     return model
 
 
-def asr_task() -> type:
-    """ESPnet's ASR task with Whisper among its encoders.
-
-    Its import takes a quarter of a minute and talks of optional packages, which is muted.
-    """
-    with _muted():
-        from espnet2.tasks.asr import ASRTask
-
-        import fangyan.encoders.espnet_whisper  # noqa: F401
-    return ASRTask
-
-
-@contextmanager
-def _muted() -> Iterator[None]:
-    """Nothing is heard on stderr inside; the loggers that modules imported inside made of it are heard afterwards."""
-    stream = _Mutable()
-    try:
-        with redirect_stderr(stream):
-            yield
-    finally:
-        stream.muted = False
-
-
-class _Mutable(TextIOBase):
-    """stderr, whatever that is at the time, unless ``muted``."""
-
-    muted = True
-
-    def write(self, text: str) -> int:
-        return len(text) if self.muted else sys.stderr.write(text)
-
-
-def build(settings: dict, statistics: Path | None):
-    """The ESPnet ASR model that the settings of a config.yaml describe, with random weights of seed 0."""
-    from argparse import Namespace
-
-    import torch
-
-    settings = _with_statistics(settings, statistics)
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        return asr_task().build_model(Namespace(**settings))
-
-
 def _with_statistics(settings: dict, statistics: Path | None) -> dict:
-    if statistics is None or settings.get("normalize") != "global_mvn":
+    options = settings.get("normalize_conf") or {}
+    if statistics is None or settings.get("normalize") != "global_mvn" or not isinstance(options, dict):
         return dict(settings)
-    return settings | {"normalize_conf": settings.get("normalize_conf", {}) | {"stats_file": str(statistics)}}
+    return settings | {"normalize_conf": options | {"stats_file": str(statistics)}}
 
 
 def load_weights(model, checkpoint: Path) -> None:
@@ -216,16 +179,16 @@ def load_weights(model, checkpoint: Path) -> None:
 
 def read_weights(checkpoint: Path) -> dict:
     """The tensors of a checkpoint by name; `DataError` for anything else in it, of which nothing is run."""
-    import pickle
-
     import torch
 
     try:
         found = torch.load(checkpoint, map_location="cpu", weights_only=True)
-        if not all(isinstance(value, torch.Tensor) for value in found.values()):
-            raise ValueError("it holds more than tensors")
+        if not all(isinstance(k, str) and isinstance(v, torch.Tensor) for k, v in found.items()):
+            raise ValueError("it holds more than tensors by name")
         return found
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, AttributeError) as error:
+    except Exception as error:  # of whatever kind: any bytes may stand there
+        if isinstance(error, OSError) and trouble(error):
+            raise
         why = str(error).strip().partition("\n")[0] or "it ends early"
         raise DataError(f"{checkpoint}: not a whole checkpoint of plain tensors ({why})") from None
 

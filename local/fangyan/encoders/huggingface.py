@@ -129,7 +129,15 @@ def load(argument: str, device: str) -> Encoder:
     model, extractor = read(argument)
     if model.config.model_type == "whisper":
         return Whisper(model, device)
-    return TransformersEncoder(model, extractor, device)
+    try:
+        return TransformersEncoder(model, extractor, device)
+    except UserError:
+        raise
+    except Exception as error:  # of whatever kind: they are tried together for the first time
+        why = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise UserError(
+            f"hf:{argument}: its {type(model).__name__} and its feature extractor do not encode speech: {why}"
+        ) from None
 
 
 def _stack(model: nn.Module) -> nn.ModuleList:

@@ -6,7 +6,6 @@ Nothing but data is loaded: neither code that comes with a model nor pickled obj
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from pickle import UnpicklingError
 
 from fangyan.audio import SAMPLE_RATE
 from fangyan.encoders import hub
@@ -75,7 +74,7 @@ def _architecture(folder: Path) -> tuple:
                 setattr(config, extra, False)
         with torch.device("meta"):  # shapes without numbers: nothing is allocated
             model = AutoModel.from_config(config, trust_remote_code=False)
-    except (OSError, ValueError) as error:
+    except Exception as error:  # of whatever kind: any values may stand in the configuration
         raise UserError(f"{folder}: no model of the installed transformers ({_line(error)})") from None
     if config.is_encoder_decoder:
         model = model.get_encoder()
@@ -87,7 +86,6 @@ def _architecture(folder: Path) -> tuple:
 def _load(kind: type, config, folder: Path):
     """An encoder of class ``kind`` with the weights of ``folder``, which may be those of more than the encoder."""
     import torch
-    from safetensors import SafetensorError
 
     try:
         model, report = kind.from_pretrained(
@@ -98,7 +96,7 @@ def _load(kind: type, config, folder: Path):
             key_mapping={r"^(model\.)?encoder\.": ""} if config.is_encoder_decoder else None,
             output_loading_info=True,
         )
-    except (OSError, RuntimeError, ValueError, UnpicklingError, SafetensorError) as error:
+    except Exception as error:  # of whatever kind: any bytes may stand there
         raise DataError(f"{folder}: not the weights of a {kind.__name__} ({_line(error)})") from None
     missing = sorted(key for key in report["missing_keys"] if not key.endswith(UNUSED))
     if missing:
@@ -113,7 +111,7 @@ def _extractor(folder: Path):
 
     try:
         extractor = AutoFeatureExtractor.from_pretrained(folder, trust_remote_code=False)
-    except (OSError, ValueError) as error:
+    except Exception as error:  # of whatever kind, as above
         raise UserError(
             f"{folder}: no feature extractor there, add its {SETTINGS[1]} ({_line(error)})"
         ) from None
@@ -125,7 +123,7 @@ def _extractor(folder: Path):
 
 
 def _line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0]
+    return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
 @contextmanager
