@@ -64,7 +64,8 @@ def test_nothing_is_said_where_all_fit(job, tmp_path, capsys):
 
 def test_too_short_to_encode_is_refused(job, tmp_path):
     with pytest.raises(
-        DataError, match=r"wav.scp:1: this encoder hears 0.06 s or more at once, got 0.05 s for cmn"
+        DataError,
+        match=r"wav.scp:1: this encoder hears 960 samples .0.06 s. or more at once, got 800 .0.05 s. for cmn",
     ):
         check_lengths(changed(job, tmp_path, 800, "我"))
 
@@ -76,14 +77,16 @@ def test_what_can_be_heard_is_counted_in_samples(job):
     assert heard.start == 960 and 3600 * 16_000 in heard
     for samples, fits in ((959, False), (960, True)):
         assert (frame_count(model, samples) >= 1) is fits
-    assert beyond(heard, 480) == "this encoder hears 0.06 s or more at once, got 0.03 s"
+    assert beyond(heard, 480) == "this encoder hears 960 samples (0.06 s) or more at once, got 480 (0.03 s)"
 
 
 def test_whisper_hears_half_a_minute():
     encoder = PaddingFreeEncoder(8, output_size=16, num_blocks=1, attention_heads=2, linear_units=32)
     heard = audible(SimpleNamespace(encoder=encoder, frontend=LogMel(8)))
     assert 30 * 16_000 in heard and 31 * 16_000 not in heard and heard.start == 160
-    assert beyond(heard, 31 * 16_000) == "this encoder hears 0.01 s to 30.01 s at once, got 31 s"
+    assert beyond(heard, 31 * 16_000) == (
+        "this encoder hears 160 samples (0.01 s) to 480159 samples (30.01 s) at once, got 496000 (31 s)"
+    )
 
 
 def test_an_encoder_that_does_not_tell_hears_all():

@@ -170,6 +170,7 @@ def test_too_long_an_utterance_is_refused_before_training(whisper, sung, tmp_pat
     impatient = replace(whisper, config=config, exp=tmp_path / "exp", init="")
     collect_stats(impatient)
     with pytest.raises(
-        DataError, match=r"wav.scp:2: this encoder hears 0.02 s to 0.6 s at once, got 0.660 s for \S+s01"
+        DataError,
+        match=r"wav.scp:2: this encoder hears 1 to 30 frames .0.6 s. at once, got 33 .0.660 s. for \S+s01",
     ):
         train(impatient)

@@ -83,9 +83,10 @@ def test_a_trained_model_sees_characters(job, sung):
 @pytest.mark.parametrize(
     ("seconds", "level", "message"),
     [
-        (31, 0.1, r"the recording lasts 31.00 s: give one sentence, 0.1 to 30 s"),
+        (31, 0.1, r"the recording lasts 31.0000 s: give one sentence, 0.1 to 30 s"),
         (1, 0.0, "the recording is silent: is the microphone on"),
-        (0.01, 0.1, "the recording lasts 0.01 s"),
+        (1_599 / 16_000, 0.1, "the recording lasts 0.0999 s: give one sentence, 0.1 to"),
+        (0.01, 0.1, "the recording lasts 0.0100 s"),
     ],
 )
 def test_what_is_no_sentence_is_refused(library, tmp_path, seconds, level, message):

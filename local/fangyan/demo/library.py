@@ -77,7 +77,7 @@ class Library:
         seconds = len(wave) / audio.SAMPLE_RATE
         if not SHORTEST <= seconds <= LONGEST:
             raise DataError(
-                f"the recording lasts {seconds:.2f} s: give one sentence, {SHORTEST} to {LONGEST} s"
+                f"the recording lasts {seconds:.4f} s: give one sentence, {SHORTEST} to {LONGEST} s"
             )
         if measure(wave)["level"] < SILENCE:
             raise DataError("the recording is silent: is the microphone on, and the right one chosen?")

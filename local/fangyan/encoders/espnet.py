@@ -168,9 +168,9 @@ def audible(model) -> range:
 
 def beyond(heard: range, samples: int) -> str:
     """What to tell of a wave of so many samples, which is not within what is `audible`."""
-    least, most = (f"{n / SAMPLE_RATE:.4g} s" for n in (heard.start, heard.stop - 1))
+    least, most = (f"{n} samples ({n / SAMPLE_RATE:.4g} s)" for n in (heard.start, heard.stop - 1))
     span = f"{least} or more" if heard.stop >= ENDLESS else f"{least} to {most}"
-    return f"this encoder hears {span} at once, got {samples / SAMPLE_RATE:.4g} s"
+    return f"this encoder hears {span} at once, got {samples} ({samples / SAMPLE_RATE:.4g} s)"
 
 
 def load(argument: str, device: str, trained: bool) -> ESPnetEncoder:
