@@ -235,7 +235,10 @@ def test_what_the_encoder_cannot_hear_has_an_empty_hypothesis_and_is_named(job, 
         f"utterance b-nan, 0.500 s: {wav}/b-nan.wav: samples are finite numbers, got others: its hypothesis is empty"
         in said
     )
-    assert f"utterance c-short, 0.500 s: {wav}/c-short.wav: this encoder hears 960 samples (0.06 s) or more at once" in said
+    assert (
+        f"utterance c-short, 0.500 s: {wav}/c-short.wav: this encoder hears 960 samples (0.06 s) or more at once"
+        in said
+    )
     assert f"utterance e-cut, 0.500 s: {wav}/e-cut.wav: not readable as audio" in said
     assert f"{home}: 3 of 5 utterances could not be heard" in said and "a-good" not in said
     text = cer.read_hypotheses(home / "text")

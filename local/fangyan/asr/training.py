@@ -1,6 +1,6 @@
 """Statistics and hybrid CTC/attention training, resumable after a kill at any moment."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -119,12 +119,9 @@ def _collect_stats(job: Experiment, folder: Path) -> None:
         run(configs.compose(job.config) | raw, job.config, folder / "stats", arguments, here)
     for role, data in job.sets().items():
         _refuse_broken_audio(data, folder / role / "feats_stats.npz")
-        file = folder / role / "text_shape"
-        lengths = datadir.read_map(file)
-        _same_utterances(file, lengths, datadir.read_map(folder / role / "wav.scp"))
-        write_text(
-            file, "".join(f"{key} {length},{len(job.vocabulary)}\n" for key, length in lengths.items())
-        )
+        ids = list(datadir.read_map(folder / role / "wav.scp"))
+        _put_in_order(folder / role / "speech_shape", ids)
+        _put_in_order(folder / role / "text_shape", ids, f",{len(job.vocabulary)}")
 
 
 def _write_kept(job: Experiment, data: Path, folder: Path) -> None:
@@ -149,12 +146,18 @@ def _refuse_broken_audio(data: Path, moments: Path) -> None:
     raise DataError(f"{moments}: the features of {data} are not all finite numbers, though its samples are")
 
 
-def _same_utterances(where: Path, found: Mapping, expected: Mapping) -> None:
-    missing = sorted(set(expected) - set(found))
+def _put_in_order(file: Path, ids: Sequence[str], ending: str = "") -> None:
+    """Writes the lengths of ``file`` again, one for each of ``ids`` in their order, with an ``ending`` to each.
+
+    ESPnet deals the utterances to its workers in turn, and writes what it gets from them as it comes.
+    """
+    lengths = datadir.read_map(file, strict=False)
+    missing = [key for key in ids if key not in lengths]
     if missing:
         raise DataError(
-            f"{where}: a length for every utterance, got none for {missing[0]} and {len(missing) - 1} more"
+            f"{file}: a length for every utterance, got none for {missing[0]} and {len(missing) - 1} more"
         )
+    write_text(file, "".join(f"{key} {lengths[key]}{ending}\n" for key in ids))
 
 
 def _data_arguments(job: Experiment, stats: Path, sets: Mapping[str, Path]) -> dict[str, Any]:
