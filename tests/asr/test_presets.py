@@ -36,9 +36,9 @@ def shrunk(preset, folder):
 
 @pytest.fixture(scope="module")
 def few(singer, tmp_path_factory):
-    """An experiment on four utterances, without its configuration and folder."""
+    """An experiment on nine utterances, more than there are workers, without its configuration and folder."""
     folder = tmp_path_factory.mktemp("few")
-    data = {name: singer(folder, name, ("我吃饭", "你看书"), ("cmn", "yue")) for name in ("train", "dev")}
+    data = {name: singer(folder, name, ("我吃饭", "你看书", "我喝水")) for name in ("train", "dev")}
     write_tokens(data["train"], "text_cmn", folder / "tokens")
     return Experiment(folder, data["train"], data["dev"], folder / "tokens", "text_cmn", 1, folder)
 
@@ -46,8 +46,9 @@ def few(singer, tmp_path_factory):
 @pytest.mark.parametrize("preset", PRESETS, ids=lambda path: str(path.relative_to(ROOT).with_suffix("")))
 def test_a_preset_has_statistics_trains_a_step_and_gives_features(preset, few, tmp_path):
     job = replace(few, config=shrunk(preset, tmp_path), exp=tmp_path / "exp" / "a")
+    assert compose(job.config)["num_workers"] == compose(preset)["num_workers"]
     collect_stats(job)
-    ids = [utterance.id for utterance in datadir.read(job.train)]
+    ids = list(datadir.read_map(job.train / "wav.scp"))
     for name in ("speech_shape", "text_shape"):
         assert list(datadir.read_map(job.stats / "train" / name)) == ids
     train(job)

@@ -7,6 +7,7 @@ import time
 from dataclasses import replace
 from itertools import count
 
+import numpy as np
 import pytest
 import torch
 import yaml
@@ -55,6 +56,20 @@ def test_what_the_form_keeps_nothing_of_is_left_out_of_the_statistics_and_so_of_
     assert f"1 of {len(texts)} utterances are left out, for the text form keeps" in capsys.readouterr().err
     for name in ("text", "wav.scp", "speech_shape", "text_shape"):
         assert sorted(datadir.read_map(part.stats / "train" / name, strict=False)) == others
+
+
+@pytest.mark.parametrize("workers", [0, 5])
+def test_statistics_are_those_of_any_number_of_workers(job, tmp_path, workers):
+    config = tmp_path / "workers.yaml"
+    config.write_text(f"include: {job.config}\nnum_workers: {workers}\n")
+    other = replace(job, config=config, exp=tmp_path / "exp")
+    collect_stats(other)
+    for role in ("train", "valid"):
+        for name in ("text", "speech_shape", "text_shape"):
+            assert (other.stats / role / name).read_text() == (job.stats / role / name).read_text()
+        one, many = (np.load(exp / role / "feats_stats.npz") for exp in (job.stats, other.stats))
+        for name in ("count", "sum", "sum_square"):  # the last window of an utterance depends on its batch
+            assert one[name] == pytest.approx(many[name], rel=0.01), name
 
 
 def test_training_learns_tells_and_remembers(job):
