@@ -43,6 +43,12 @@ def test_merging_leaves_its_arguments_alone():
         ({"over": "a: [1"}, r"over\.yaml:\d: not readable as YAML"),
         ({"over": "- 1"}, r"over\.yaml:1: a configuration is a mapping"),
         ({"over": "include: gone.yaml"}, r"gone\.yaml: no such file"),
+        ({"over": "include: ."}, "no such file"),
+        ({"over": "include: 3"}, r"over\.yaml: include is a path or a list of paths, got 3"),
+        ({"over": "include: [3]"}, r"include is a path or a list of paths, got \[3\]"),
+        ({"over": "include:"}, "include is a path or a list of paths, got None"),
+        ({"over": "a: 1\n3: 1"}, r"over\.yaml: a key is a word, got 3"),
+        ({"over": "null: 1"}, "a key is a word, got None"),
         ({"over": "a: !!python/object/apply:os.system [true]"}, "not readable as YAML"),
     ],
 )
@@ -55,6 +61,8 @@ def test_bad_files_are_named(tmp_path, files, message):
 def test_unknown_keys_are_refused_at_any_depth_with_the_nearest_known():
     known = {"encoder": None, "encoder_conf": {"num_blocks": None, "attention_heads": None}, "free": None}
     check_keys({"encoder": "x", "encoder_conf": {"num_blocks": 3}, "free": {"anything": 1}}, known, "c.yaml")
+    with pytest.raises(DataError, match=r"c\.yaml: encoder_conf: unknown key 3: known are "):
+        check_keys({"encoder_conf": {3: 1}}, known, "c.yaml")
     with pytest.raises(DataError, match=r"c\.yaml: unknown key 'encodr': did you mean 'encoder'\?"):
         check_keys({"encodr": 1}, known, "c.yaml")
     with pytest.raises(

@@ -36,9 +36,12 @@ def compose(path: Path, including: tuple[Path, ...] = ()) -> dict[str, Any]:
             f"{path}:1: include goes round in a circle: {' -> '.join(p.name for p in (*including, path))}"
         )
     own = _load(path)
-    bases = own.pop("include", [])
+    named = own.pop("include", [])
+    bases = named if isinstance(named, list) else [named]
+    if not all(isinstance(base, str) for base in bases):
+        raise DataError(f"{path}: include is a path or a list of paths, got {named!r}")
     composed: dict[str, Any] = {}
-    for base in [bases] if isinstance(bases, str) else bases:
+    for base in bases:
         composed = merge(composed, compose(path.parent / base, (*including, path)))
     return merge(composed, own)
 
@@ -64,7 +67,7 @@ def check_keys(config: Mapping[str, Any], known: Mapping[str, Any], where: str) 
     """
     for key, value in config.items():
         if key not in known:
-            near = get_close_matches(key, known, 1, 0.5)
+            near = get_close_matches(str(key), known, 1, 0.5)
             hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(known))}"
             raise DataError(f"{where}: unknown key {key!r}: {hint}")
         if isinstance(value, Mapping) and isinstance(known[key], Mapping):
@@ -82,4 +85,7 @@ def _load(path: Path) -> dict[str, Any]:
         raise DataError(f"{path}:{line}: not readable as YAML: {getattr(error, 'problem', error)}") from None
     if not isinstance(content or {}, dict):
         raise DataError(f"{path}:1: a configuration is a mapping of names to values, got {content!r}")
+    for key in content or {}:
+        if not isinstance(key, str):
+            raise DataError(f"{path}: a key is a word, got {key!r}")
     return content or {}

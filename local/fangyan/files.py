@@ -88,7 +88,7 @@ def read_text(path: Path, why: str = "") -> str:
     """The UTF-8 text of ``path`` without a byte order mark; `DataError` where it is missing, not UTF-8 or not text."""
     try:
         text = path.read_bytes().decode("utf-8-sig")  # bytes: line ends stay as they are
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError):
         raise DataError(f"{path}: no such file{': ' + why if why else ''}") from None
     except UnicodeDecodeError:
         raise not_utf8(path) from None

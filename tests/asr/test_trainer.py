@@ -10,7 +10,7 @@ import torch
 from fangyan import datadir
 from fangyan.asr import collect_stats, train
 from fangyan.asr.task import training_task
-from fangyan.errors import DataError
+from fangyan.errors import DataError, UserError
 
 
 @pytest.fixture(scope="module")
@@ -67,10 +67,10 @@ def test_a_scheduler_that_levels_the_rates_is_refused(trainer):
 
     optimizer = torch.optim.Adam(trainer.rate_groups(toy(), 8.0, 0.5))
     WarmupLR(optimizer, warmup_steps=10)
-    trainer._check_rates([optimizer])
+    trainer.check_rates([optimizer])
     PiecewiseLinearWarmupLR(optimizer, [0, 10], [0.0, 1.0])
     with pytest.raises(DataError, match="gives all layers one rate"):
-        trainer._check_rates([optimizer])
+        trainer.check_rates([optimizer])
 
 
 def test_more_layers_than_there_are_cannot_be_frozen(trainer):
@@ -146,3 +146,37 @@ def test_audio_with_samples_that_are_no_numbers_is_named_before_training(job, su
         DataError, match=rf"dev/wav.scp:5: .*: samples are finite numbers, got others .*{utterances[4].id}"
     ):
         collect_stats(replace(job, dev=tmp_path / "dev", exp=tmp_path / "exp"))
+
+
+def reported(*values):
+    """ESPnet's record of one validated number an epoch."""
+    from espnet2.train.reporter import Reporter
+
+    reporter = Reporter(len(values))
+    reporter.stats = {epoch: {"valid": {"acc": value}} for epoch, value in enumerate(values, 1)}
+    return reporter
+
+
+@pytest.mark.parametrize(
+    ("values", "highest", "lowest"),
+    [
+        ((0.1, 0.3, 0.2), [2, 3, 1], [1, 3, 2]),
+        ((np.nan, 0.3, 0.2), [2, 3, 1], [3, 2, 1]),
+        ((0.3, np.nan, np.nan, 0.4, np.nan, 0.1), [4, 1, 6, 2, 3, 5], [6, 1, 4, 2, 3, 5]),
+        ((np.nan, -np.inf, np.inf), [3, 2, 1], [2, 3, 1]),
+        ((0.5, 0.5, np.nan, 0.5), [1, 2, 4, 3], [1, 2, 4, 3]),
+    ],
+)
+def test_an_epoch_whose_criterion_is_not_a_number_is_never_the_best(trainer, values, highest, lowest):
+    assert reported(*values).sort_epochs("valid", "acc", "max") == highest
+    assert reported(*values).sort_epochs("valid", "acc", "min") == lowest
+
+
+def test_early_stopping_waits_from_the_best_number(trainer):
+    assert not reported(0.1, 0.2, np.nan).check_early_stopping(1, "valid", "acc", "max")
+    assert reported(0.1, 0.2, np.nan, np.nan).check_early_stopping(1, "valid", "acc", "max")
+
+
+def test_without_any_number_no_epoch_is_the_best(trainer):
+    with pytest.raises(UserError, match="valid acc was not a number in any epoch"):
+        reported(np.nan, np.nan).get_best_epoch("valid", "acc", "max")

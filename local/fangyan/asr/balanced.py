@@ -47,9 +47,11 @@ class BalancedIterFactory(AbsIterFactory):
         expected = self.pool.expected(self.args.upsampling_factor, self.args.dataset_scaling_factor)
         fewest = max(world, self.args.min_batch_size)
         made = batches(drawn(expected, random), self.sizes, self.options.batch_bins, fewest, random)
-        if len(made[0]) < world:
+        largest = len(made[0]) if made else 0
+        if largest < world:
             raise UserError(
-                f"an epoch of {len(made[0])} utterances leaves nothing to some of {world} GPUs: take fewer"
+                f"a batch of {largest} utterances leaves nothing to some of {world} GPUs: take fewer, or longer epochs "
+                "(dataset_scaling_factor)"
             )
         return SequenceIterFactory(
             dataset=self.dataset,

@@ -6,42 +6,46 @@ from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
+from traceback import extract_tb, walk_tb
 from typing import Any, TextIO
 
 import yaml
 
 from fangyan import config as configs
 from fangyan.asr.ranks import Place, any_rank
+from fangyan.asr.values import check_values
 from fangyan.encoders.espnet_build import asr_task, parameters
-from fangyan.errors import DataError
+from fangyan.errors import DataError, UserError, trouble
 from fangyan.files import naming, write_text
 
 
-def run(
-    settings: Mapping[str, Any], source: Path, stem: Path, arguments: Mapping[str, Any], here: Place
-) -> None:
+def run(settings: Mapping[str, Any], stem: Path, arguments: Mapping[str, Any], here: Place) -> None:
     """ESPnet's ASR task has run with ``settings`` and ``arguments``; settings and messages are in ``stem``.{yaml,log}.
 
-    ``source`` is the file that the user wrote the settings in, for error messages. The exact command line is logged.
-    The first of several ranks writes; of the others only errors are heard.
+    The exact command line is logged. The first of several ranks writes; of the others only errors are heard.
     """
     config, log = stem.with_suffix(".yaml"), stem.with_suffix(".log")
-    command = ["--config", str(config)]
-    for key, value in (here.arguments() | dict(arguments)).items():
-        for item in value if isinstance(value, list) else [value]:
-            command += [f"--{key}", str(item).lower() if isinstance(item, bool) else str(item)]
+    words = command(config, here.arguments() | dict(arguments))
     if here.first:
-        configs.check_keys(settings, known_keys(settings), str(source))
         write_text(config, yaml.safe_dump(dict(settings), allow_unicode=True))
     any_rank(False)  # the others wait for the file
     if not here.first:
-        training_task().main(cmd=command)
+        training_task().main(cmd=words)
         return
-    line = shlex.join(["python", "-m", training_task().__module__, *command])
+    line = shlex.join(["python", "-m", training_task().__module__, *words])
     print(f"{line}\n# messages: {log}", flush=True)
     with logging_to(log) as stream, redirect_stderr(stream):
         logging.info(line)
-        training_task().main(cmd=command)
+        training_task().main(cmd=words)
+
+
+def command(config: Path, arguments: Mapping[str, Any]) -> list[str]:
+    """The words of ESPnet's command line: a configuration, and what is said beyond it."""
+    words = ["--config", str(config)]
+    for key, value in arguments.items():
+        for item in value if isinstance(value, list) else [value]:
+            words += [f"--{key}", str(item).lower() if isinstance(item, bool) else str(item)]
+    return words
 
 
 class Log(logging.FileHandler):
@@ -81,22 +85,75 @@ def training_task() -> type:
     return Task
 
 
+def check(settings: Mapping[str, Any], source: Path) -> None:
+    """`DataError` for a key that nobody knows, a class that ESPnet lacks, or a value that its options do not take.
+
+    ``source`` is the file that the user wrote the settings in.
+    """
+    with blaming({}, source):
+        known = known_keys(settings)
+    configs.check_keys(settings, known, str(source))
+    check_values(settings, training_task().get_parser()._actions, str(source))
+
+
 def known_keys(settings: Mapping[str, Any]) -> dict[str, Any]:
     """What ESPnet's ASR task understands with the classes ``settings`` choose, as `config.check_keys` wants it."""
+    known: dict[str, Any] = {action.dest: None for action in training_task().get_parser()._actions}
+    return known | {f"{name}_conf": parameters(chosen) for name, chosen in classes(settings).items()}
+
+
+def classes(settings: Mapping[str, Any]) -> dict[str, type]:
+    """The classes that ``settings`` choose, by ESPnet's name of their part: encoder, decoder, optim, ..."""
     task = training_task()
     from espnet2.tasks.abs_task import optim_classes, scheduler_classes
 
     parser = task.get_parser()
-    known: dict[str, Any] = {action.dest: None for action in parser._actions}
-    chosen = {choice.name: choice.classes for choice in task.class_choices_list}
-    chosen |= {"optim": optim_classes, "scheduler": scheduler_classes}
-    for name, classes in chosen.items():
+    known = {choice.name: choice.classes for choice in task.class_choices_list}
+    known |= {"optim": optim_classes, "scheduler": scheduler_classes}
+    chosen = {}
+    for name, of_it in known.items():
         value = settings.get(name, parser.get_default(name))
-        if value is not None and value not in classes:
-            raise DataError(f"unknown {name} {value!r}: known are {', '.join(sorted(classes))}")
-        if value is not None:
-            known[f"{name}_conf"] = parameters(classes[value])
-    return known
+        if value is None:
+            continue
+        if not isinstance(value, str) or value not in of_it:
+            raise DataError(f"unknown {name} {value!r}: known are {', '.join(sorted(of_it))}")
+        chosen[name] = of_it[value]
+    return chosen
+
+
+@contextmanager
+def blaming(settings: Mapping[str, Any], source: Path) -> Iterator[None]:
+    """While it is open, what goes wrong is the fault of ``settings``: told in one sentence with their file and key."""
+    try:
+        yield
+    except UserError as error:
+        raise type(error)(f"{source}: {error}") from None
+    except (Exception, SystemExit) as error:
+        if isinstance(error, OSError) and trouble(error):
+            raise
+        part, name = _guilty(error, classes(settings))
+        place = f"{part}_conf ({name}): " if part else ""
+        raise DataError(
+            f"{source}: {place}ESPnet refuses this: {type(error).__name__}: {_why(error)}"
+        ) from error
+
+
+def _guilty(error: BaseException, parts: Mapping[str, type]) -> tuple[str, str]:
+    """The part whose object the error comes from or whose class it names, and that class; empty where there is none."""
+    owners = [frame.f_locals.get("self") for frame, _ in walk_tb(error.__traceback__)]
+    found = [part for owner in owners for part, of_it in parts.items() if isinstance(owner, of_it)]
+    named = [part for part, of_it in parts.items() if f"{of_it.__name__}." in str(error)]
+    part = next(reversed(found + named), "")
+    return part, parts[part].__name__ if part else ""
+
+
+def _why(error: BaseException) -> str:
+    """What an error says in one line; of one of a worker process its last line, and of a bare one where it stands."""
+    if isinstance(error, SystemExit):
+        return "it ends without having trained"
+    lines = str(error).strip().splitlines()
+    said = lines[-1:] if "Traceback" in str(error) else lines
+    return " ".join(" ".join(said or [extract_tb(error.__traceback__)[-1].line or ""]).split())[:400]
 
 
 def sketch(config: Path, tokens: Sequence[str], device: str = "meta"):
@@ -107,10 +164,10 @@ def sketch(config: Path, tokens: Sequence[str], device: str = "meta"):
     import torch
 
     settings = configs.compose(config)
-    configs.check_keys(settings, known_keys(settings), str(config))
+    check(settings, config)
     task = training_task()
     parser = task.get_parser()
     parser.set_defaults(**settings, token_list=list(tokens))
     arguments = vars(parser.parse_args([])) | {"normalize": None, "normalize_conf": {}, "init": None}
-    with torch.device(device):
+    with torch.device(device), blaming(settings, config):
         return task.build_model(Namespace(**arguments))

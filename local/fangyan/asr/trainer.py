@@ -11,6 +11,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from math import isnan
 from pathlib import Path
 
 import torch
@@ -19,6 +20,7 @@ from espnet2.tasks.abs_task import IteratorOptions, optim_classes
 from espnet2.tasks.asr import ASRTask
 from espnet2.train import trainer as espnet_trainer
 from espnet2.train.distributed_utils import DistributedOption
+from espnet2.train.reporter import Reporter
 
 import fangyan.encoders.espnet_whisper  # noqa: F401  (registers Whisper)
 from fangyan.asr.balanced import BalancedIterFactory
@@ -36,12 +38,26 @@ def _join_once(option: DistributedOption, join=DistributedOption.init_torch_dist
 DistributedOption.init_torch_distributed = _join_once
 
 
+def _numbers_first(reporter: Reporter, key: str, key2: str, mode: str, sort=Reporter.sort_epochs_and_values):
+    """Epochs and their values, the best first; of those whose value is not a number, none is better than another."""
+    rows = sort(reporter, key, key2, mode)
+    sign = {"min": 1, "max": -1}[mode]
+    if all(isnan(value) for _, value in rows):
+        raise UserError(
+            f"{key} {key2} was not a number in any epoch, so none is the best: name another criterion"
+        )
+    return sorted(rows, key=lambda row: (isnan(row[1]), 0 if isnan(row[1]) else sign * row[1]))
+
+
+Reporter.sort_epochs_and_values = _numbers_first  # ESPnet's order is arbitrary where a value is not a number
+
+
 class Trainer(ASRTask.trainer):
     """ESPnet's trainer with whole checkpoints; it mends what a kill between two writes of an epoch's end left out."""
 
     @classmethod
     def run(cls, *, optimizers, trainer_options, **others):
-        _check_rates(optimizers)
+        check_rates(optimizers)
         with whole_checkpoints(Path(trainer_options.output_dir), trainer_options.max_epoch):
             super().run(optimizers=optimizers, trainer_options=trainer_options, **others)
 
@@ -102,6 +118,18 @@ class Task(ASRTask):
         return model
 
     @classmethod
+    def build_iter_factory(
+        cls, args: Namespace, distributed_option: DistributedOption, mode: str, kwargs: dict | None = None
+    ) -> AbsIterFactory:
+        try:
+            return super().build_iter_factory(args, distributed_option, mode, kwargs)
+        except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
+            raise UserError(
+                f"no batches can be made of the {mode} data with iterator_type: {args.iterator_type}, batch_type: "
+                f"{args.batch_type} ({error})"
+            ) from error
+
+    @classmethod
     def build_sequence_iter_factory(
         cls, args: Namespace, iter_options: IteratorOptions, mode: str
     ) -> AbsIterFactory:
@@ -157,7 +185,7 @@ def _below(encoder: torch.nn.Module, layers: int) -> list[torch.nn.Module]:
     return [encoder.embed, *blocks[:layers]] if layers else []
 
 
-def _check_rates(optimizers: Sequence[torch.optim.Optimizer]) -> None:
+def check_rates(optimizers: Sequence[torch.optim.Optimizer]) -> None:
     """`DataError` where a scheduler gives all parameter groups one rate, though layer_decay asked for several."""
     for optimizer in optimizers:
         wanted = {group.get("initial_lr", group["lr"]) for group in optimizer.param_groups}

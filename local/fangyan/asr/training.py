@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from fangyan import audio, datadir, provenance
@@ -16,12 +17,14 @@ from fangyan.asr.ranks import Place, any_rank, place, together
 from fangyan.asr.recordings import named
 from fangyan.asr.sampling import WEIGHTS as CORPUS_WEIGHTS
 from fangyan.asr.stopping import on_request
-from fangyan.asr.task import run
+from fangyan.asr.task import check, run
 from fangyan.encoders.espnet_model import locate
 from fangyan.errors import DataError, UserError
 from fangyan.files import DONE, fingerprint, is_done, produce, read_table, write_json, write_text
 from fangyan.origins import origins
 
+RAW = {"normalize": None, "normalize_conf": {}}
+"""As statistics are of the features before they are normalised."""
 LENGTHENING = ("max_epoch", "patience")
 """Keys that may change between two runs of one experiment."""
 
@@ -41,7 +44,7 @@ def train(job: Experiment, here: Place | None = None) -> bool:
     here = here or place(ngpu=None, num_nodes=1)
     settings = configs.compose(job.config)
     with on_request(), together(here):
-        inputs = _begin(job, settings) if here.first else None
+        inputs = _begin(job, settings, here) if here.first else None
         if not any_rank(inputs is not None):
             return False
         _run_training(job, settings, here)
@@ -51,7 +54,7 @@ def train(job: Experiment, here: Place | None = None) -> bool:
     return True
 
 
-def _begin(job: Experiment, settings: Mapping[str, Any]) -> dict[str, Any] | None:
+def _begin(job: Experiment, settings: Mapping[str, Any], here: Place) -> dict[str, Any] | None:
     """What the finished experiment is recognised by, all being ready for training; None where it is finished."""
     if not (job.stats / DONE).exists():
         raise UserError(f"{job.stats}: no statistics there; run the stage stats first")
@@ -67,6 +70,7 @@ def _begin(job: Experiment, settings: Mapping[str, Any]) -> dict[str, Any] | Non
             f"{job.exp}: started with other data, settings, seed or initial weights: "
             "choose another --tag or remove the folder"
         )
+    _rehearse(job, settings, here)
     check_lengths(job)
     write_json(started / DONE, inputs)
     return finished
@@ -106,17 +110,18 @@ def _stats_inputs(job: Experiment) -> dict[str, Any]:
 
 
 def _collect_stats(job: Experiment, folder: Path) -> None:
+    settings, here = configs.compose(job.config), place(ngpu=None, num_nodes=1, environment={})
+    alike = {"batch_type": "unsorted", "batch_size": 32, "valid_batch_size": 32}
+    _rehearse(job, settings, here, RAW)
     for role, data in job.sets().items():
         _write_kept(job, data, folder / role)
-    raw = {"normalize": None, "normalize_conf": {}, "batch_type": "unsorted", "batch_size": 32}
     kept = {role: folder / role for role in job.sets()}  # ESPnet reads tables of equal ids side by side here
     shapes = {f"{role}_shape_file": [str(part / "wav.scp")] for role, part in kept.items()}
     arguments = (
         _data_arguments(job, folder, kept) | shapes | {"collect_stats": True, "output_dir": str(folder)}
     )
-    here = place(ngpu=None, num_nodes=1, environment={})
     with named(job.sets().values()):
-        run(configs.compose(job.config) | raw, job.config, folder / "stats", arguments, here)
+        run(settings | RAW | alike, folder / "stats", arguments, here)
     for role, data in job.sets().items():
         _refuse_broken_audio(data, folder / role / "feats_stats.npz")
         ids = list(datadir.read_map(folder / role / "wav.scp"))
@@ -172,7 +177,7 @@ def _data_arguments(job: Experiment, stats: Path, sets: Mapping[str, Path]) -> d
     return arguments
 
 
-def _run_training(job: Experiment, settings: Mapping[str, Any], here: Place) -> None:
+def _training_arguments(job: Experiment, settings: Mapping[str, Any]) -> dict[str, Any]:
     arguments = _data_arguments(job, job.stats, job.sets()) | {"output_dir": str(job.exp), "resume": True}
     for role in job.sets():
         arguments[f"{role}_shape_file"] = [str(job.stats / role / f"{x}_shape") for x in ("speech", "text")]
@@ -180,8 +185,25 @@ def _run_training(job: Experiment, settings: Mapping[str, Any], here: Place) -> 
         arguments["init_param"] = f"{job.exp / 'init' / WEIGHTS}:encoder:encoder"
     if settings.get("normalize") == "global_mvn":
         arguments["normalize_conf"] = f"stats_file={job.stats / 'train' / 'feats_stats.npz'}"
+    return arguments
+
+
+def _run_training(job: Experiment, settings: Mapping[str, Any], here: Place) -> None:
     with named(job.sets().values()):
-        run(settings, job.config, job.exp / "train", arguments, here)
+        run(settings, job.exp / "train", _training_arguments(job, settings), here)
+
+
+def _rehearse(
+    job: Experiment,
+    settings: Mapping[str, Any],
+    here: Place,
+    instead: Mapping[str, Any] = MappingProxyType({}),
+) -> None:
+    """`DataError` for settings that would not do, with ``instead`` of some where there are no statistics."""
+    check(settings, job.config)
+    from fangyan.asr.rehearsal import rehearse
+
+    rehearse(job, {**settings, **instead}, here, _training_arguments)
 
 
 def _summary(job: Experiment, here: Place) -> dict[str, Any]:

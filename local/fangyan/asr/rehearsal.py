@@ -1,0 +1,184 @@
+"""A configuration that is tried whole on a few noises before the work begins; importing it imports ESPnet.
+
+Whatever ESPnet would stumble over after hours, or at the very end, it stumbles over here: it trains and validates one
+batch by the same code, chooses and averages its only epoch, and gives the features of each layer. Nothing is kept.
+"""
+
+from argparse import Namespace
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import replace
+from math import isfinite
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import torch
+import yaml
+from espnet2.tasks.asr import ASRTask
+
+from fangyan import audio, datadir
+from fangyan.asr.experiment import Experiment
+from fangyan.asr.ranks import Place
+from fangyan.asr.task import blaming, command, logging_to
+from fangyan.asr.trainer import Task, check_rates
+from fangyan.datadir import Utterance
+from fangyan.encoders.espnet import ESPnetEncoder
+from fangyan.errors import DataError
+from fangyan.files import write_text
+
+SAMPLES = audio.SAMPLE_RATE // 2
+VARIETIES = ("cmn", "cmn", "yue", "yue")
+"""Of the utterances; a category sampler wants two of each."""
+ONCE = {"max_epoch": 1, "accum_grad": 1, "min_batch_size": 1, "drop_last_iter": False}
+ONCE |= {"dataset_scaling_factor": 1.0, "use_wandb": False}
+"""Instead of what a configuration says of how much and how long, which is checked as numbers."""
+CRITERIA = {
+    "best_model_criterion": [["valid", "loss", "min"]],
+    "early_stopping_criterion": ["valid", "loss", "min"],
+    "val_scheduler_criterion": ["valid", "loss"],
+}
+"""Criteria that there always are; those that a configuration names are checked when all is measured."""
+
+
+def rehearse(
+    job: Experiment,
+    settings: Mapping[str, Any],
+    here: Place,
+    arguments: Callable[[Experiment, Mapping[str, Any]], dict[str, Any]],
+) -> None:
+    """`DataError` with file and key of a setting with which ``job`` would not train, or not to an end that is of use.
+
+    ``arguments``: those of ESPnet for an experiment and its settings. This process alone does it, not as one of ranks.
+    """
+    _check_trainer(settings, job.config)
+    once = dict(settings) | ONCE | CRITERIA
+    if settings.get("num_iters_per_epoch"):
+        once["num_iters_per_epoch"] = 1
+    with TemporaryDirectory(prefix="rehearsal-") as folder, blaming(settings, job.config):
+        small = _small(job, Path(folder))
+        found = _train(once, here, small.exp, arguments(small, once))
+        _check_criteria(settings, found)
+        if found.saved["1epoch.pth"].keys() != found.names:
+            raise DataError("save_strategy: all: the weights of the whole model are needed")
+        _check_layers(found.model)
+    vars(found).clear()  # the task has it in its class, which is not collected at once
+
+
+class Found(Namespace):
+    """What a rehearsal leaves: ``model``, the ``names`` of its weights, and what it ``saved`` by file."""
+
+
+def _train(settings: Mapping[str, Any], here: Place, exp: Path, arguments: Mapping[str, Any]) -> Found:
+    """What one epoch of ESPnet leaves."""
+    found = Found(saved={}, model=None)
+
+    class Once(Task):
+        """The task that trains here with ESPnet's own trainer, whose checkpoints are caught."""
+
+        class trainer(ASRTask.trainer):
+            @classmethod
+            def run(cls, *, optimizers, **others):
+                check_rates(optimizers)
+                with _catching(found.saved):
+                    super().run(optimizers=optimizers, **others)
+
+        @classmethod
+        def build_model(cls, args: Namespace):
+            found.model = super().build_model(args)
+            found.names = found.model.state_dict().keys()
+            return found.model
+
+    alone = Place(gpu=here.gpu).arguments() | dict(arguments) | {"output_dir": str(exp)}
+    write_text(exp / "once.yaml", yaml.safe_dump(dict(settings), allow_unicode=True))
+    with logging_to(exp / "once.log") as log, redirect_stderr(log), redirect_stdout(log):
+        Once.main(cmd=command(exp / "once.yaml", alone))
+    return found
+
+
+@contextmanager
+def _catching(saved: dict[str, Any]) -> Iterator[None]:
+    """While it is open, torch.save writes nothing: what it was given is in ``saved``."""
+    save = torch.save
+    torch.save = lambda value, path, *_, **__: saved.update({Path(path).name: value})
+    try:
+        yield
+    finally:
+        torch.save = save
+
+
+def _check_trainer(settings: Mapping[str, Any], source: Path) -> None:
+    """`DataError` for what is not tried: a service on the network, and another trainer than the one here."""
+    from espnet2.tasks import abs_task
+
+    if settings.get("use_wandb") and abs_task.wandb is None:
+        raise DataError(f"{source}: use_wandb: wandb is not installed: pip install wandb, or leave it out")
+    if settings.get("use_deepspeed"):
+        raise DataError(f"{source}: use_deepspeed: the trainer here goes without it: leave it out")
+
+
+def _check_criteria(settings: Mapping[str, Any], found: Found) -> None:
+    """`DataError` for a criterion that this configuration does not measure, or measures as not a number."""
+    saved = found.saved.get("checkpoint.pth")
+    measured = _measured(saved["reporter"]["stats"][1]) if saved else []
+    if not measured:
+        raise DataError("nothing is trained with these settings: dry_run, no_forward_run and the like")
+    for key in CRITERIA:
+        stated = settings.get(key, Task.get_parser().get_default(key))
+        for role, name, *mode in stated if key == "best_model_criterion" else [stated]:
+            if f"{role} {name}" not in measured:
+                raise DataError(
+                    f"{key}: {role} {name} is not among what this configuration measures: {', '.join(measured)}"
+                )
+            if mode and mode[0] not in ("min", "max"):
+                raise DataError(f"{key}: the best {name} is its min or its max, got {mode[0]!r}")
+
+
+def _check_layers(model: torch.nn.Module) -> None:
+    """`DataError` for an encoder that has no blocks, one upon the other, to take features from."""
+    if not all(hasattr(model.encoder, part) for part in ("embed", "encoders")):
+        name = type(model.encoder).__name__
+        raise DataError(f"encoder: {name} has no blocks whose features can be taken: choose another encoder")
+    ESPnetEncoder(model, "cpu").encode([_noise(0)])
+
+
+def _measured(stats: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Role and name of each number that was measured, but the seconds and counts."""
+    return [
+        f"{role} {name}"
+        for role in ("train", "valid")
+        for name, value in stats[role].items()
+        if isinstance(value, float) and isfinite(value) and not name.endswith("time")
+    ]
+
+
+def _small(job: Experiment, folder: Path) -> Experiment:
+    """An experiment like ``job`` on noises, with its statistics."""
+    small = replace(job, train=folder / "train", dev=folder / "dev", exp=folder / "exp", init="")
+    for role, data in small.sets().items():
+        rows = []
+        for n, variety in enumerate(VARIETIES):
+            wav = data / f"{n}.wav"
+            audio.write(wav, _noise(n))
+            rows.append(
+                Utterance(
+                    f"noise-{n}", str(wav), "我", "noise", variety, f"s{n}", SAMPLES / audio.SAMPLE_RATE
+                )
+            )
+        datadir.write(data, rows)
+        home = small.stats / role
+        for name, value in (
+            ("text", "我"),
+            ("speech_shape", f"{SAMPLES}"),
+            ("text_shape", f"1,{len(job.vocabulary)}"),
+        ):
+            write_text(home / name, "".join(f"{row.id} {value}\n" for row in rows))
+    moments = job.stats / "train" / "feats_stats.npz"
+    if moments.exists():
+        (small.stats / "train" / "feats_stats.npz").symlink_to(moments.absolute())
+    return small
+
+
+def _noise(seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).normal(0, 0.1, SAMPLES).astype(np.float32)
