@@ -1,4 +1,4 @@
-"""Two ranks for the tests: this process twice, so that nothing has to be imported again."""
+"""A smaller corpus, and two ranks: this process twice, so that nothing has to be imported again."""
 
 import multiprocessing
 import os
@@ -7,9 +7,19 @@ from collections.abc import Callable
 
 import pytest
 
+from fangyan.asr import Experiment, write_tokens
 from fangyan.asr.launch import _free_port
 from fangyan.asr.ranks import Place
 from fangyan.errors import UserError
+
+
+@pytest.fixture(scope="session")
+def few(singer, tmp_path_factory):
+    """An experiment on nine utterances, more than there are workers, without its configuration and folder."""
+    folder = tmp_path_factory.mktemp("few")
+    data = {name: singer(folder, name, ("我吃饭", "你看书", "我喝水")) for name in ("train", "dev")}
+    write_tokens(data["train"], "text_cmn", folder / "tokens")
+    return Experiment(folder, data["train"], data["dev"], folder / "tokens", "text_cmn", 1, folder)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from fangyan import datadir
-from fangyan.asr import Experiment, collect_stats, train, write_tokens
+from fangyan.asr import collect_stats, train
 from fangyan.config import compose
 from fangyan.dump import dump, layers, read_features
 from fangyan.files import ROOT, read_table
@@ -32,15 +32,6 @@ def shrunk(preset, folder):
     path = folder / preset.name
     path.write_text(yaml.safe_dump(overlay))
     return path
-
-
-@pytest.fixture(scope="module")
-def few(singer, tmp_path_factory):
-    """An experiment on nine utterances, more than there are workers, without its configuration and folder."""
-    folder = tmp_path_factory.mktemp("few")
-    data = {name: singer(folder, name, ("我吃饭", "你看书", "我喝水")) for name in ("train", "dev")}
-    write_tokens(data["train"], "text_cmn", folder / "tokens")
-    return Experiment(folder, data["train"], data["dev"], folder / "tokens", "text_cmn", 1, folder)
 
 
 @pytest.mark.parametrize("preset", PRESETS, ids=lambda path: str(path.relative_to(ROOT).with_suffix("")))

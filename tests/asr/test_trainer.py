@@ -127,7 +127,8 @@ def test_a_loss_that_is_not_finite_names_the_utterances(trainer):
 
 def test_training_that_diverges_stops_with_the_utterances(job, tmp_path):
     config = tmp_path / "wild.yaml"
-    config.write_text(f"include: {job.config}\noptim_conf: {{lr: 1.0e+30}}\n")
+    rates = "{warmup_steps_list: [0, 2, 3], warmup_lr_list: [0.0, 0.0, 1.0e+30]}"  # not from the first step
+    config.write_text(f"include: {job.config}\nscheduler: piecewiselinearwarmuplr\nscheduler_conf: {rates}\n")
     wild = replace(job, config=config, exp=tmp_path / "exp")
     collect_stats(wild)
     with pytest.raises(
