@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from difflib import get_close_matches
+from os.path import isfile
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from fangyan.errors import DataError
-from fangyan.files import read_text
+from fangyan.files import fingerprint, read_text
 
 
 class _Loader(yaml.SafeLoader):
@@ -72,6 +73,25 @@ def check_keys(config: Mapping[str, Any], known: Mapping[str, Any], where: str) 
             raise DataError(f"{where}: unknown key {key!r}: {hint}")
         if isinstance(value, Mapping) and isinstance(known[key], Mapping):
             check_keys(value, known[key], f"{where}: {key}")
+
+
+def flat(settings: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    """The values of a configuration by their keys, dotted where nested: ``{"optim_conf.lr": 0.005}``."""
+    values: dict[str, Any] = {}
+    for key, value in settings.items():
+        deeper = isinstance(value, Mapping) and value
+        values |= flat(value, f"{above}{key}.") if deeper else {f"{above}{key}": value}
+    return values
+
+
+def contents(settings: Mapping[str, Any]) -> dict[str, str]:
+    """Dotted key -> fingerprint of the files that a value names, each up to a colon as in ``FILE:encoder:encoder``."""
+    named = {}
+    for key, value in flat(settings).items():
+        words = [str(word).partition(":")[0] for word in (value if isinstance(value, list) else [value])]
+        if found := [Path(word) for word in words if isfile(word)]:
+            named[key] = fingerprint(*found)
+    return named
 
 
 def _load(path: Path) -> dict[str, Any]:

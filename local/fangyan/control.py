@@ -159,7 +159,8 @@ def control(
     if not 0 <= quantile <= 1:
         raise UserError(f"a quantile is a number from 0 to 1, got {quantile}")
     write = partial(_write, score=chosen, quantile=quantile)
-    return each_set(feats, sets, out, {"score": score, "quantile": quantile}, write, layers)
+    settings = {"score": score, "quantile": quantile, "readings": pronunciation.identity()}
+    return each_set(feats, sets, out, settings, write, layers)
 
 
 def _write(

@@ -14,7 +14,16 @@ from operator import attrgetter
 from pathlib import Path
 
 from fangyan.errors import DataError, shown
-from fangyan.files import fingerprint, number, read_table, read_text, write_lines, write_table, write_text
+from fangyan.files import (
+    fingerprint,
+    number,
+    read_table,
+    read_text,
+    versions,
+    write_lines,
+    write_table,
+    write_text,
+)
 from fangyan.names import NOT_A_VALUE, is_id, is_name, plain_path
 
 
@@ -132,11 +141,19 @@ def read_groups(path: Path) -> dict[str, str]:
 
 
 def identity(path: Path) -> str:
-    """A fingerprint of the tables of a data directory (of the audio only its paths and durations)."""
-    tables = [path / name for name in (*FILES, GROUPS) if (path / name).exists()]
-    if not tables:
+    """A fingerprint of a data directory with its audio: its tables, size and time of each recording.
+
+    For work that hears the recordings: one that was replaced in place is told, though no table changed.
+    """
+    return fingerprint(tables(path), versions(read_map(path / "wav.scp").values()))
+
+
+def tables(path: Path) -> str:
+    """A fingerprint of the tables of a data directory, for work that reads nothing else of it."""
+    found = [path / name for name in (*FILES, GROUPS) if (path / name).exists()]
+    if not found:
         raise DataError(f"{path}: no data directory there; run the stage data first")
-    return fingerprint([table.name for table in tables], *tables)
+    return fingerprint([table.name for table in found], *found)
 
 
 def summary(dropped: Iterable[Dropped]) -> str:

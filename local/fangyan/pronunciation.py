@@ -19,11 +19,13 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
 from unicodedata import category
 
 from fangyan import synthesis
 from fangyan.datadir import Utterance
 from fangyan.errors import UserError
+from fangyan.files import fingerprint
 from fangyan.text import is_han, simplified
 
 UNREAD = "□"
@@ -35,6 +37,7 @@ NARROW = dict.fromkeys(map(ord, "ː\u032f\u0311"))
 SOURCES = ("variety", "source", "utterances")
 DATA, NONE = "utt2ipa", "none"
 """Sources that are no dictionary."""
+PACKAGES = ("pypinyin", "pinyin-to-ipa", "ToJyutping", "espeakng-loader", "panphon")
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,18 @@ def ipa(text: str, variety: str) -> str:
     """
     spoken = list(ROUTES[variety].read(text)) if variety in ROUTES else []
     return " ".join(spoken) if set(spoken) - {UNREAD} else ""
+
+
+def identity() -> str:
+    """A fingerprint of what readings come from: versions of the dictionaries and of panphon, our table of phones."""
+    return fingerprint({name: _version(name) for name in PACKAGES}, synthesis.PHONES)
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:  # espeak-ng is optional
+        return NONE
 
 
 def complete(utterances: Iterable[Utterance]) -> tuple[list[Utterance], list[dict]]:

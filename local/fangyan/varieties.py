@@ -5,6 +5,8 @@ from functools import cache
 
 from fangyan.files import ROOT, read_table
 
+TABLE = ROOT / "conf" / "varieties.tsv"
+
 
 @dataclass(frozen=True)
 class Variety:
@@ -21,7 +23,7 @@ class Variety:
 @cache
 def varieties() -> dict[str, Variety]:
     """The known varieties by code, in the order of the table."""
-    return {row["code"]: Variety(**row) for row in read_table(ROOT / "conf" / "varieties.tsv")}
+    return {row["code"]: Variety(**row) for row in read_table(TABLE)}
 
 
 def group_of(code: str) -> str:

@@ -65,15 +65,6 @@ def test_the_settings_that_come_along_are_good():
         assert decode_conf.read(path)["beam_size"] >= 1
 
 
-def test_language_models_are_known_by_their_content(tmp_path):
-    (tmp_path / "lm").write_text("a")
-    settings = {"ngram_file": str(tmp_path / "lm")}
-    before = decode_conf.files_identity(settings)
-    (tmp_path / "lm").write_text("b")
-    assert before and decode_conf.files_identity(settings) != before
-    assert decode_conf.files_identity({"beam_size": 2}) == {}
-
-
 @pytest.mark.parametrize(
     ("settings", "model", "message"),
     [

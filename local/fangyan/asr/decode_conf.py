@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 from fangyan import config as configs
 from fangyan.errors import DataError
-from fangyan.files import fingerprint
 
 
 class Rule(NamedTuple):
@@ -86,12 +85,6 @@ def read(path: Path) -> dict[str, Any]:
         if settings.get(key) and not settings.get(other):
             raise DataError(f"{path}: {key} does nothing without {other}: give both or none")
     return settings
-
-
-def files_identity(settings: Mapping[str, Any]) -> dict[str, str]:
-    """A fingerprint of the language models that settings name; nothing where they name none."""
-    named = [Path(settings[key]) for key in FILES if settings.get(key)]
-    return {"language_models": fingerprint(*named)} if named else {}
 
 
 def check_device(settings: Mapping[str, Any], where: str) -> None:

@@ -9,6 +9,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+from fangyan import config as configs
 from fangyan import datadir, shards
 from fangyan.asr import decode_conf
 from fangyan.asr.experiment import remarks
@@ -16,7 +17,7 @@ from fangyan.asr.hypotheses import LOG, Hypotheses, describe, finish, unheard_be
 from fangyan.asr.recogniser import Recogniser
 from fangyan.asr.task import logging_to
 from fangyan.datadir import Utterance
-from fangyan.encoders.espnet_model import locate, opened
+from fangyan.encoders.espnet_model import locate, opened, recognition_files
 from fangyan.errors import UserError
 from fangyan.files import fingerprint, is_done, read_text
 from fangyan.shards import WHOLE, Part, Resumable
@@ -46,8 +47,7 @@ def _decode_sets(
 ) -> list[Path]:
     settings = decode_conf.read(config)
     recogniser = cache(partial(_recogniser, exp, settings, str(config), exits))  # only if there is work
-    model = {"model": fingerprint(*locate(exp)[:2]), "settings": settings}
-    model |= decode_conf.files_identity(settings)
+    model = {"model": fingerprint(*recognition_files(exp)), "settings": settings | configs.contents(settings)}
     worked = []
     for data in sets:
         inputs = model | {"data": datadir.identity(data)}

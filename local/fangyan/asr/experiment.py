@@ -127,5 +127,5 @@ def _characters(texts: Sequence[str]) -> list[str]:
 
 
 def stamped(form: NormalForm) -> dict[str, str]:
-    """What a form adds to the inputs that finished work is recognised by: nothing where it is the default."""
-    return {} if form == DEFAULT else {"form": repr(form)}
+    """What a form adds to the inputs that finished work is recognised by: what it says, and its tables."""
+    return {"form": repr(form), "form_tables": fingerprint(*form.tables)}

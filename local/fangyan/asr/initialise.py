@@ -7,6 +7,7 @@ from typing import Any
 from fangyan.asr.task import sketch
 from fangyan.encoders import espnet_model
 from fangyan.errors import DataError, UserError
+from fangyan.files import fingerprint, versions
 
 WEIGHTS = "encoder.pth"
 
@@ -34,6 +35,13 @@ def write_weights(source: str, config: Path, out: Path) -> None:
     names = {key.replace(".base_layer", ""): key for key in expected if ".lora_" not in key}
     _refuse_misfits(source, {name: expected[key] for name, key in names.items()}, weights)
     torch.save({f"encoder.{names[name]}": value for name, value in weights.items()}, out / WEIGHTS)
+
+
+def content_of(source: str) -> dict[str, str]:
+    """What ``source`` has in it now, for a stamp; nothing for an id of the Hub, whose weights are taken once."""
+    home = Path(source.removeprefix("espnet:"))
+    files = sorted(path for path in home.rglob("*") if path.is_file()) if home.is_dir() else [home]
+    return {"content": fingerprint(versions(files))} if home.exists() else {}
 
 
 def _of_experiment(argument: str) -> dict[str, Any]:

@@ -10,11 +10,12 @@ from fangyan import audio, datadir, provenance
 from fangyan import config as configs
 from fangyan.asr.checkpoints import newest_whole
 from fangyan.asr.experiment import Experiment, stamped, targets
-from fangyan.asr.initialise import WEIGHTS, write_weights
+from fangyan.asr.initialise import WEIGHTS, content_of, write_weights
 from fangyan.asr.lengths import check_lengths
 from fangyan.asr.pieces import MODEL
 from fangyan.asr.ranks import Place, any_rank, place, together
 from fangyan.asr.recordings import named
+from fangyan.asr.sampling import CORPORA
 from fangyan.asr.sampling import WEIGHTS as CORPUS_WEIGHTS
 from fangyan.asr.stopping import on_request
 from fangyan.asr.task import check, run
@@ -25,6 +26,9 @@ from fangyan.origins import origins
 
 RAW = {"normalize": None, "normalize_conf": {}}
 """As statistics are of the features before they are normalised."""
+BEFORE_THE_MODEL = ("frontend", "preprocessor", "use_preprocessor", "speech_volume_normalize", "input_size")
+BEFORE_THE_MODEL += ("cleaner", "g2p", "non_linguistic_symbols")
+"""How the keys begin that decide what statistics are of."""
 LENGTHENING = ("max_epoch", "patience")
 """Keys that may change between two runs of one experiment."""
 
@@ -58,6 +62,10 @@ def _begin(job: Experiment, settings: Mapping[str, Any], here: Place) -> dict[st
     """What the finished experiment is recognised by, all being ready for training; None where it is finished."""
     if not (job.stats / DONE).exists():
         raise UserError(f"{job.stats}: no statistics there; run the stage stats first")
+    if not is_done(job.stats, _stats_inputs(job)):
+        raise UserError(
+            f"{job.stats}: statistics of other data, tokens or front end than are there now: run the stage stats again"
+        )
     lasting = {key: value for key, value in settings.items() if key not in LENGTHENING}
     inputs = {"config": fingerprint(lasting), "seed": job.seed, "stats": fingerprint(job.stats / DONE)}
     inputs |= _start(job, settings) | _weighted(job, settings)
@@ -82,7 +90,8 @@ def _start(job: Experiment, settings: Mapping[str, Any]) -> dict[str, str]:
         return {}
     home = job.exp / "init"
     shape = {key: value for key, value in settings.items() if key.startswith(("encoder", "frontend"))}
-    produce(home, {"source": job.init, "shape": shape}, partial(write_weights, job.init, job.config))
+    inputs = {"source": job.init, "shape": shape} | content_of(job.init)
+    produce(home, inputs, partial(write_weights, job.init, job.config))
     return {"init": fingerprint(home / WEIGHTS)}
 
 
@@ -96,17 +105,18 @@ def _weighted(job: Experiment, settings: Mapping[str, Any]) -> dict[str, str]:
             f"{weights}: corpora that weigh differently need `iterator_type: category` and `batch_type: catpow` in "
             f"{job.config}"
         )
-    return {"weights": fingerprint(weights)}
+    return {"weights": fingerprint(weights, *filter(Path.exists, [job.train / CORPORA]))}
 
 
 def _stats_inputs(job: Experiment) -> dict[str, Any]:
     settings = configs.compose(job.config)
-    frontend = {key: value for key, value in settings.items() if key.startswith("frontend")}
+    early = {key: value for key, value in settings.items() if key.startswith(BEFORE_THE_MODEL)}
     tokens = fingerprint(
         *(job.tokens / name for name in ("tokens.txt", MODEL) if (job.tokens / name).exists())
     )
     data = {role: datadir.identity(path) for role, path in job.sets().items()}
-    return {"tokens": tokens, "frontend": frontend, "target": job.target} | stamped(job.form) | data
+    read = {"tokens": tokens, "settings": early | configs.contents(early), "target": job.target}
+    return read | stamped(job.form) | data
 
 
 def _collect_stats(job: Experiment, folder: Path) -> None:

@@ -50,6 +50,9 @@ def space(spec: str, data: Path, out: Path, layer: str = "", permission: str = "
         "layer": layer,
         "permission": permission,
         "code": fingerprint(code, *_code()),
+        "corpora": [corpus.name for corpus in corpora],
+        "requirements": [*requirements(), gradio_version()],
+        "training": explain.trained(spec),
     }
     _new_or_ours(out)
     return produce(out, inputs, partial(_build, spec, data, layer, corpora, permission))

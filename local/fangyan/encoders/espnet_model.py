@@ -86,6 +86,14 @@ def for_recognition(folder: Path) -> Iterator[tuple[Path, Path]]:
         yield Path(temporary) / "config.yaml", checkpoint
 
 
+def recognition_files(folder: Path) -> list[Path]:
+    """The files whose content decides what the model writes: configuration, checkpoint, sentencepieces if any."""
+    config, checkpoint, _ = locate(folder)
+    home = folder if (folder / "meta.yaml").exists() else Path()  # as in `for_recognition`
+    pieces = _yaml(config).get("bpemodel")
+    return [config, checkpoint, *([home / pieces] if pieces and (home / pieces).exists() else [])]
+
+
 def _criterion(config: Path) -> str:
     """What the best epochs of an experiment are chosen by, as ESPnet names the file of their average: ``valid.acc``."""
     settings = _yaml(config) if config.exists() else {}

@@ -22,13 +22,13 @@ from pathlib import Path
 import numpy as np
 
 from fangyan import alignment, audio, datadir
-from fangyan.asr.experiment import TARGETS
+from fangyan.asr.experiment import TARGETS, stamped
 from fangyan.datadir import Utterance
 from fangyan.encoders import Encoder, identity, load_encoder
 from fangyan.errors import DataError, UserError
 from fangyan.explain.comparison import Comparison, Heard, characters, compare
 from fangyan.explain.telling import telling
-from fangyan.files import produce, write_table
+from fangyan.files import fingerprint, produce, versions, write_table
 from fangyan.report.records import records
 from fangyan.report.results import Pair, choose
 from fangyan.retrieval import each_set
@@ -98,6 +98,7 @@ def explain(
     pair = [utterances[query], utterances[target]]
     wording = writes(spec, wording)
     inputs = {"encoder": identity(spec), "layer": layer, "wording": wording, "pair": [vars(u) for u in pair]}
+    inputs |= {"recordings": fingerprint(versions(u.wav for u in pair))} | stamped(form(spec))
 
     def build(folder: Path) -> None:
         listener(load_encoder(spec), layer, wording, form(spec)).explain(*pair, folder)
@@ -123,13 +124,13 @@ def explain_telling(
     if count < 1:
         raise UserError(f"--count {count}: a whole number above 0")
     wording = writes(spec, wording)
-    settings = {"encoder": identity(spec), "wording": wording, "count": count}
+    settings = {"encoder": identity(spec), "wording": wording, "count": count} | stamped(form(spec))
     encoder = cache(partial(load_encoder, spec))  # loaded once, and only if there is work
 
     def write(of_set: Path, data: Path, layers: Sequence[str], folder: Path) -> None:
         _explain_telling(listener(encoder(), layers[-1], wording, form(spec)), of_set, data, count, folder)
 
-    return each_set(feats, sets, out, settings, write, [layer] if layer else [])
+    return each_set(feats, sets, out, settings, write, [layer] if layer else [], datadir.identity)
 
 
 def writes(spec: str, wording: str = "") -> str:

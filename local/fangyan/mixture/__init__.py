@@ -73,7 +73,7 @@ def _prepare(mixture: Mixture, folders: dict[str, Path | None], out: Path, jobs:
 def _produce(
     mixture: Mixture, sets: Mapping[str, Sequence[Prepared]], without: Sequence[Dropped], out: Path
 ) -> dict[str, Path]:
-    prepared = {str(item.home): datadir.identity(item.home) for of in sets.values() for item in of}
+    prepared = {str(item.home): datadir.tables(item.home) for of in sets.values() for item in of}
     inputs = {"mixture": repr(mixture), "without": [corpus.id for corpus in without], "prepared": prepared}
     made = cache(lambda: combined(mixture, sets, without))  # once, and only if there is work
     homes = {goal: out / goal for goal in sets}

@@ -65,8 +65,10 @@ def retrieve(
     chosen, settings = choose(score, normalise), {"score": score, "normalise": normalise}
     written = []
     for of_set, data, scored, inputs in _each(feats, sets, layers):
-        build, join = partial(_score, of_set, data, scored, chosen), partial(_join, data, scored)
-        if shards.produce(out / data.name, inputs | settings, part, build, join):
+        groups = {"groups": tables.groups_of(data)}
+        build = partial(_score, of_set, data, scored, chosen)
+        join = partial(_join, data, scored)
+        if shards.produce(out / data.name, inputs | groups | settings, part, build, join):
             written.append(out / data.name)
     return written
 
@@ -78,27 +80,32 @@ def each_set(
     settings: Mapping[str, object],
     write: Callable[[Path, Path, Sequence[str], Path], None],
     layers: Sequence[str] = (),
+    identify: Callable[[Path], str] = datadir.tables,
 ) -> list[Path]:
     """The folders ``out/<set>`` that had to be written, by ``write(features of the set, its data, layers, folder)``.
 
-    Finished means: the same features, data directory, layers (as of `retrieve`) and ``settings``.
+    Finished means: the same features, data directory, layers (as of `retrieve`) and ``settings``. ``identify`` is
+    `datadir.identity` for work that hears the recordings as well.
     """
     written = []
-    for of_set, data, scored, inputs in _each(feats, sets, layers):
+    for of_set, data, scored, inputs in _each(feats, sets, layers, identify):
         if produce(out / data.name, inputs | dict(settings), partial(write, of_set, data, scored)):
             written.append(out / data.name)
     return written
 
 
 def _each(
-    feats: Path, sets: Sequence[Path], layers: Sequence[str]
+    feats: Path,
+    sets: Sequence[Path],
+    layers: Sequence[str],
+    identify: Callable[[Path], str] = datadir.tables,
 ) -> Iterator[tuple[Path, Path, list[str], dict]]:
     """Of each set the features, the data directory, the layers to score, and what decides the result."""
     for data in sets:
         of_set = feats / data.name
         scored = _to_score(of_set, layers)
         read = sorted({name for layer in scored for name in layer.split("+")})
-        inputs = {"feats": dump.identity_of(of_set, read), "data": datadir.identity(data), "layers": scored}
+        inputs = {"feats": dump.identity_of(of_set, read), "data": identify(data), "layers": scored}
         yield of_set, data, scored, inputs
 
 
@@ -162,7 +169,7 @@ def _join(data: Path, layers: Sequence[str], folders: Sequence[Path], folder: Pa
     if lost := _ties(rows):
         print(f"{data}: {lost}", file=sys.stderr)
     write_table(folder / ".skipped.tsv", skipped, ("source", "target", "sentences"))
-    tables.write(rows, folders, datadir.read_groups(data), folder)
+    tables.write(rows, folders, tables.groups_of(data), folder)
 
 
 def _ties(rows: Sequence[Mapping]) -> str:

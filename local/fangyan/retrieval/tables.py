@@ -9,6 +9,7 @@ from operator import itemgetter
 from pathlib import Path
 from statistics import fmean
 
+from fangyan import datadir
 from fangyan.datadir import Utterance
 from fangyan.files import write_lines, write_table
 from fangyan.retrieval.ranking import Metrics, Ranking, measure
@@ -67,11 +68,17 @@ def write(rows: Sequence[dict], shares: Sequence[Path], groups: Mapping[str, str
     write_table(folder / "pairs.tsv", rows, PAIRS)
 
 
+def groups_of(data: Path) -> dict[str, str]:
+    """Variety -> group: the data directory's own, or that of the table of varieties."""
+    codes = sorted(set(datadir.read_map(data / "utt2lang").values()))
+    return {code: group_of(code) for code in codes} | datadir.read_groups(data)
+
+
 def _groups(rows: Iterable[dict], groups: Mapping[str, str]) -> list[dict]:
-    """The mean over the pairs of each two groups (the data directory's own, or those of the table of varieties)."""
+    """The mean over the pairs of each two groups."""
     cells: dict[tuple[str, str, str], list[dict]] = {}
     for row in rows:
-        ends = (groups.get(row[end]) or group_of(row[end]) for end in ("source", "target"))
+        ends = (groups[row[end]] for end in ("source", "target"))
         cells.setdefault((row["layer"], *ends), []).append(row)
     layers = list(dict.fromkeys(layer for layer, *_ in cells))
     return [

@@ -13,7 +13,7 @@ from fangyan.datadir import Dropped, Utterance
 from fangyan.embedding import AtLayer, encoded, recordings
 from fangyan.encoders import identity, load_encoder
 from fangyan.errors import DataError, UserError
-from fangyan.files import write_table
+from fangyan.files import version, write_table
 from fangyan.search.index import NOTHING, SETTINGS, Entry, Index, Settings, create, sole_writer
 from fangyan.seqsim import checked, unit
 
@@ -123,9 +123,8 @@ def _units(key: str, frames: np.ndarray | DataError) -> np.ndarray:
 
 def _entry(utterance: Utterance) -> Entry:
     wav = os.path.realpath(utterance.wav)
-    file = os.stat(wav)
     return Entry(
         *(utterance.id, wav, utterance.start, utterance.end),
         *(utterance.variety, utterance.text, utterance.text_cmn),
-        *(file.st_size, file.st_mtime_ns),
+        *version(wav),
     )

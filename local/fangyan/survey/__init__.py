@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from fangyan import datadir
+from fangyan import datadir, varieties
 from fangyan.errors import UserError
-from fangyan.files import produce, write_table
+from fangyan.files import fingerprint, produce, write_table
 from fangyan.report import page
 from fangyan.survey import columns, sections
 from fangyan.survey.sound import listen
@@ -20,7 +20,9 @@ def survey(folders: Sequence[Path], out: Path, hear: bool = False, jobs: int = 1
     """
     if len({path.resolve() for path in folders}) < len(folders):
         raise UserError(f"each data directory once, got {' '.join(map(str, folders))}")
-    inputs = {"sets": {str(path): datadir.identity(path) for path in folders}, "hear": hear}
+    identify = datadir.identity if hear else datadir.tables
+    inputs = {"sets": {str(path): identify(path) for path in folders}, "hear": hear}
+    inputs["varieties"] = fingerprint(varieties.TABLE)
 
     def build(folder: Path) -> None:
         sets = columns.read(folders)

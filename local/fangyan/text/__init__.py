@@ -13,12 +13,13 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 from fangyan.errors import UserError
 from fangyan.text.characters import HAN, LATIN, plain, ranges, zeros
 from fangyan.text.characters import is_han as is_han
 from fangyan.text.numerals import spoken
-from fangyan.text.script import converter
+from fangyan.text.script import VARIANTS, WORDS, converter
 from fangyan.text.script import simplified as simplified
 
 TRUTH = {"false": False, "true": True}
@@ -56,6 +57,11 @@ class NormalForm:
                 raise UserError(f"a text form is NAME=VALUE words out of {known}; got {word!r}")
             chosen[name] = CHOICES[name][value]
         return cls(**chosen)
+
+    @property
+    def tables(self) -> list[Path]:
+        """The files of ``conf/`` that it depends on."""
+        return [WORDS] * (self.script != "kept") + [VARIANTS] * self.variants
 
 
 DEFAULT = NormalForm()

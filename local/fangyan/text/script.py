@@ -37,6 +37,9 @@ from functools import cache
 
 from fangyan.files import ROOT, read_table
 
+WORDS, VARIANTS = (ROOT / "conf" / name for name in ("script.tsv", "variants.tsv"))
+"""What goes before OpenCC; characters that stand for others."""
+
 BEYOND = re.compile("[^\u0000-\u33ff\u4e00-\uffff]")
 """What lies outside the basic block: extension A, and all beyond the basic plane."""
 
@@ -52,13 +55,13 @@ def converter(script: str, variants: bool = False) -> Callable[[str], str]:
     convert = CONVERSIONS[script]()
     if not variants:
         return convert
-    rows = read_table(ROOT / "conf" / "variants.tsv")
+    rows = read_table(VARIANTS)
     table = str.maketrans({convert(row["variant"]): convert(row["standard"]) for row in rows})
     return lambda text: convert(text).translate(table)
 
 
 def _to_simplified() -> Callable[[str], str]:
-    rows = read_table(ROOT / "conf" / "script.tsv")
+    rows = read_table(WORDS)
     words = {row["written"]: row["simplified"] for row in rows}
     pattern = re.compile(f"({'|'.join(sorted(words, key=len, reverse=True))})")
     convert = _opencc("t2s")
