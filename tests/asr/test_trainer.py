@@ -1,4 +1,5 @@
 import pickle
+import shutil
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -9,8 +10,9 @@ import torch
 
 from fangyan import datadir
 from fangyan.asr import collect_stats, train
-from fangyan.asr.task import training_task
+from fangyan.asr.task import sketch, training_task
 from fangyan.errors import DataError, UserError
+from fangyan.files import read_table
 
 
 @pytest.fixture(scope="module")
@@ -181,3 +183,54 @@ def test_early_stopping_waits_from_the_best_number(trainer):
 def test_without_any_number_no_epoch_is_the_best(trainer):
     with pytest.raises(UserError, match="valid acc was not a number in any epoch"):
         reported(np.nan, np.nan).get_best_epoch("valid", "acc", "max")
+
+
+LOSSES = {
+    "hybrid": "",
+    "CTC only": "model_conf: {ctc_weight: 1.0}",
+    "decoder only": "model_conf: {ctc_weight: 0.0}",
+    "intermediate CTC": "model_conf: {ctc_weight: 0.3, interctc_weight: 0.5}\n"
+    "encoder_conf: {interctc_layer_idx: [1], interctc_use_conditioning: false}",
+}
+
+
+@pytest.mark.parametrize("overlay", LOSSES.values(), ids=list(LOSSES))
+def test_what_becomes_of_the_loss_leaves_what_is_told_of_it(micro_config, tmp_path, overlay):
+    config = tmp_path / "model.yaml"
+    config.write_text(f"include: {micro_config}\n{overlay}\n")
+    model = sketch(config, ["<blank>", "<unk>", "我", "你", "<sos/eos>"], "cpu")
+    loss, told, _ = model(
+        speech=torch.randn(2, 16000),
+        speech_lengths=torch.tensor([16000, 12000]),
+        text=torch.tensor([[2, 3], [3, 2]]),
+        text_lengths=torch.tensor([2, 2]),
+    )
+    before = {name: value.item() for name, value in told.items() if value is not None}
+    assert before["loss"] == loss.item() > 0
+    loss /= 4
+    assert {name: value.item() for name, value in told.items() if value is not None} == before
+
+
+def told_of_first_epoch(exp):
+    """The loss of history.tsv, and what loss_ctc and loss_att make of it."""
+    parts = torch.load(exp / "checkpoint.pth", weights_only=False)["reporter"]["stats"][1]["train"]
+    told = float(read_table(exp / "history.tsv")[0]["train_loss"])
+    return told, 0.3 * parts["loss_ctc"] + 0.7 * parts["loss_att"]
+
+
+@pytest.mark.parametrize("accum_grad", [1, 2, 4])
+def test_the_loss_of_an_epoch_is_that_of_its_utterances_whatever_is_accumulated(
+    job, tmp_path, forked, accum_grad
+):
+    config = tmp_path / "accumulating.yaml"
+    config.write_text(f"include: {job.config}\nmax_epoch: 1\naccum_grad: {accum_grad}\n")
+    alone, both = (replace(job, config=config, exp=tmp_path / name) for name in ("alone", "both"))
+    for one in (alone, both):
+        shutil.copytree(job.stats, one.stats)
+    train(alone)
+    told, expected = told_of_first_epoch(alone.exp)
+    assert told == pytest.approx(expected, rel=1e-4)
+    if accum_grad == 4:
+        assert forked(lambda here: train(both, here)) == [0, 0]
+        told, expected = told_of_first_epoch(both.exp)
+        assert told == pytest.approx(expected, rel=1e-4)

@@ -13,6 +13,14 @@ from fangyan.files import atomic, write_table
 
 NEWEST, PREVIOUS = "checkpoint.pth", "checkpoint.previous.pth"
 HISTORY = ("epoch", "train_loss", "train_acc", "valid_loss", "valid_acc", "valid_cer_ctc", "seconds")
+"""What is told of an epoch. Each number is the mean over batches weighted by their utterances, of all ranks.
+
+``loss``: what is minimised, of a batch the mean over its utterances (with ``length_normalized_loss`` the decoder's part
+is that over its tokens), whatever ``accum_grad``; in training with noise and dropout, while weights still change, on
+the development set by the weights at the end. ``acc``: the share of a batch's tokens that the decoder finds, given
+those before. ``cer_ctc``: errors over characters of a batch by the best path of CTC, on the development set alone.
+These two are not quite what they would be over all tokens at once. ``seconds``: of the clock, without plots and files.
+"""
 
 
 @contextmanager
@@ -72,6 +80,13 @@ def newest_whole(exp: Path) -> bool:
             f"{' and '.join(map(str, found))}: no checkpoint that can be read; remove them to train from the beginning"
         )
     return False
+
+
+def epochs_told(exp: Path) -> dict[int, dict[str, dict[str, Any]]]:
+    """What the newest checkpoint knows of each epoch: epoch -> train, valid -> name -> number."""
+    from espnet2.torch_utils.safe_torch_load import safe_torch_load
+
+    return safe_torch_load(exp / NEWEST, map_location="cpu")["reporter"]["stats"]
 
 
 def _damage(path: Path) -> str:

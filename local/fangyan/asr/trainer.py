@@ -115,6 +115,7 @@ class Task(ASRTask):
             part.requires_grad_(False)
         data = (args.valid_data_path_and_name_and_type, args.train_data_path_and_name_and_type)
         model.register_forward_hook(partial(_refuse_what_is_not_finite, data), with_kwargs=True)
+        model.register_forward_hook(_part_loss_from_statistics)
         return model
 
     @classmethod
@@ -208,6 +209,16 @@ def _refuse_what_is_not_finite(data: Sequence, model, args: tuple, batch: dict, 
         f"{data[model.training][0][0]}: the loss is {loss.item()} for {why} {' '.join(broken or batch['utt_id'])}; "
         "if these are sound, the learning rate is too high"
     )
+
+
+def _part_loss_from_statistics(model, args: tuple, output: tuple) -> tuple:
+    """A forward hook: the same loss as a tensor of its own.
+
+    What the model reports shares its memory, which ESPnet then divides by accum_grad: the loss of an epoch would be so
+    much smaller than that of the development set, but for several ranks, which report copies.
+    """
+    loss, *reported = output
+    return loss.clone(), *reported
 
 
 if __name__ == "__main__":
