@@ -137,7 +137,7 @@ def test_weights_want_a_configuration_that_draws(job, micro_config):
             UserError, match="corpus2weight: corpora that weigh differently need `iterator_type"
         ):
             train(replace(job, config=micro_config))
-        with pytest.raises(UserError, match="started with other data"):
+        with pytest.raises(UserError, match=r"was started otherwise \(other weights of corpora\)"):
             train(job)
     finally:
         file.unlink()

@@ -87,7 +87,7 @@ def test_training_learns_tells_and_remembers(job):
 
 def test_other_settings_in_the_same_folder_are_refused(job, tmp_path):
     with pytest.raises(
-        UserError, match="started with other data, settings, seed or initial weights: choose another --tag"
+        UserError, match=r"was started otherwise \(seed: 1 -> 2\): choose another --tag or remove the folder"
     ):
         train(replace(job, seed=2))
 

@@ -15,6 +15,7 @@ from fangyan.asr.lengths import check_lengths
 from fangyan.asr.pieces import MODEL
 from fangyan.asr.ranks import Place, any_rank, place, together
 from fangyan.asr.recordings import named
+from fangyan.asr.resuming import STARTED, check_unchanged, felt
 from fangyan.asr.sampling import CORPORA
 from fangyan.asr.sampling import WEIGHTS as CORPUS_WEIGHTS
 from fangyan.asr.stopping import on_request
@@ -29,8 +30,6 @@ RAW = {"normalize": None, "normalize_conf": {}}
 BEFORE_THE_MODEL = ("frontend", "preprocessor", "use_preprocessor", "speech_volume_normalize", "input_size")
 BEFORE_THE_MODEL += ("cleaner", "g2p", "non_linguistic_symbols")
 """How the keys begin that decide what statistics are of."""
-LENGTHENING = ("max_epoch", "patience")
-"""Keys that may change between two runs of one experiment."""
 
 
 def collect_stats(job: Experiment) -> bool:
@@ -42,7 +41,7 @@ def train(job: Experiment, here: Place | None = None) -> bool:
     """Whether anything had to be trained: afterwards ``exp`` holds the averaged model, history and provenance.
 
     A killed run goes on after its last whole epoch with the same random numbers; an experiment folder that was started
-    from other data or weights, another configuration or seed is refused (a longer ``max_epoch`` is none).
+    from other data, weights, settings or another seed is refused, with what differs (`asr.resuming` says what may).
     ``here``: which of several ranks this process is; they split each batch. Raises `Stopped` on SIGUSR1.
     """
     here = here or place(ngpu=None, num_nodes=1)
@@ -66,21 +65,15 @@ def _begin(job: Experiment, settings: Mapping[str, Any], here: Place) -> dict[st
         raise UserError(
             f"{job.stats}: statistics of other data, tokens or front end than are there now: run the stage stats again"
         )
-    lasting = {key: value for key, value in settings.items() if key not in LENGTHENING}
-    inputs = {"config": fingerprint(lasting), "seed": job.seed, "stats": fingerprint(job.stats / DONE)}
-    inputs |= _start(job, settings) | _weighted(job, settings)
-    finished = inputs | {key: settings.get(key) for key in LENGTHENING}
+    finished = {"settings": felt(settings), "seed": job.seed} | _materials(job)
+    finished |= _start(job, settings) | _weighted(job, settings)
     if is_done(job.exp, finished):
         return None
-    started = job.exp / ".started"
-    if newest_whole(job.exp) and not is_done(started, inputs):
-        raise UserError(
-            f"{job.exp}: started with other data, settings, seed or initial weights: "
-            "choose another --tag or remove the folder"
-        )
     _rehearse(job, settings, here)
+    if newest_whole(job.exp):
+        check_unchanged(job.exp, finished)
     check_lengths(job)
-    write_json(started / DONE, inputs)
+    write_json(job.exp / STARTED / DONE, finished)
     return finished
 
 
@@ -111,12 +104,16 @@ def _weighted(job: Experiment, settings: Mapping[str, Any]) -> dict[str, str]:
 def _stats_inputs(job: Experiment) -> dict[str, Any]:
     settings = configs.compose(job.config)
     early = {key: value for key, value in settings.items() if key.startswith(BEFORE_THE_MODEL)}
+    return {"settings": early | configs.contents(early)} | _materials(job)
+
+
+def _materials(job: Experiment) -> dict[str, Any]:
+    """What is learnt from and written down, for a stamp."""
     tokens = fingerprint(
         *(job.tokens / name for name in ("tokens.txt", MODEL) if (job.tokens / name).exists())
     )
     data = {role: datadir.identity(path) for role, path in job.sets().items()}
-    read = {"tokens": tokens, "settings": early | configs.contents(early), "target": job.target}
-    return read | stamped(job.form) | data
+    return {"tokens": tokens, "target": job.target} | stamped(job.form) | data
 
 
 def _collect_stats(job: Experiment, folder: Path) -> None:
