@@ -1,7 +1,7 @@
 import pytest
 import yaml
 
-from fangyan.config import check_keys, compose, merge
+from fangyan.config import check_keys, compose, flat, merge
 from fangyan.errors import DataError
 from fangyan.files import ROOT
 
@@ -82,3 +82,8 @@ def test_every_configuration_of_the_repository_composes(path):
     overlay = yaml.safe_load(path.read_text())
     if "include" in overlay:
         assert len(path.read_text().splitlines()) <= 20
+
+
+def test_values_by_dotted_keys():
+    nested = {"a": 1, "b_conf": {"c": [1, 2], "d_conf": {"e": None}}, "f_conf": {}}
+    assert flat(nested) == {"a": 1, "b_conf.c": [1, 2], "b_conf.d_conf.e": None, "f_conf": {}}

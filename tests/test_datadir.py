@@ -1,3 +1,4 @@
+import os
 from dataclasses import replace
 from functools import partial
 from unicodedata import normalize
@@ -182,3 +183,18 @@ def test_any_ids_and_texts_come_back(tmp_path_factory, texts):
     utterances = [Utterance(key, "w.wav", text, key, "cmn", "s", 1.0) for key, text in texts.items()]
     datadir.write(folder, utterances)
     assert {u.id: u.text for u in datadir.read(folder)} == texts
+
+
+def test_identity_tells_replaced_recordings_and_tables_tells_columns_alone(tmp_path):
+    wav = tmp_path / "a.wav"
+    wav.write_bytes(b"1234")
+    datadir.write(tmp_path / "data", [Utterance("a", str(wav), "你", "a", "cmn", "s", 1.0)])
+    data = tmp_path / "data"
+    tables, identities = {datadir.tables(data)}, [datadir.identity(data)]
+    os.utime(wav, ns=(0, 0))
+    identities.append(datadir.identity(data))
+    wav.unlink()
+    identities.append(datadir.identity(data))
+    assert tables == {datadir.tables(data)} and len(set(identities)) == 3
+    (data / "utt2ipa").write_text("a ni\n")
+    assert datadir.tables(data) not in tables and datadir.identity(data) not in identities

@@ -1,4 +1,5 @@
 import json
+import os
 import stat
 import zipfile
 from pathlib import Path
@@ -207,3 +208,17 @@ def test_no_message_names_a_temporary_path(tmp_path):
 
     with pytest.raises(DataError, match=f"^{tmp_path}/out/x:3: a rule$"):
         files.produce(tmp_path / "out", {}, build)
+
+
+def test_a_version_is_size_and_time_and_none_where_there_is_no_file(tmp_path):
+    file, twin = tmp_path / "a.wav", tmp_path / "b.wav"
+    for path in (file, twin):
+        path.write_bytes(b"1234")
+        os.utime(path, ns=(0, 5))
+    assert files.version(file) == (4, 5)
+    assert files.versions([file, tmp_path / "no.wav", str(twin), "nul\0"]) == [(4, 5), None, (4, 5), None]
+    assert files.versions([file, twin] * 1500) == [(4, 5)] * 3000  # in order, though asked side by side
+    os.utime(file, ns=(0, 6))
+    assert files.version(file) == (4, 6)
+    with pytest.raises(FileNotFoundError):
+        files.version(tmp_path / "no.wav")

@@ -17,6 +17,7 @@ from fangyan.encoders.espnet_model import recognition_files
 from fangyan.errors import UserError
 from fangyan.files import DONE
 from fangyan.search import add
+from fangyan.shards import Part
 from fangyan.survey import survey
 
 
@@ -157,6 +158,22 @@ def test_a_recording_that_was_missing_is_looked_for_again(world, capsys):
     shutil.move(world / "elsewhere.wav", world.wav)
     assert import_it(world)
     assert "9 utterances, 0.00 h\n" in capsys.readouterr().out
+
+
+def test_shares_of_a_recording_before_and_after_a_change_are_not_joined(world):
+    def share(words, merge=0):
+        return dump.dump("fbank", [world.data], world / "shares", Part.parse(words, merge))
+
+    share("1/2")
+    turn_round(world)
+    share("2/2")
+    with pytest.raises(
+        UserError, match="shard 1/2 has 0 of its 1 batches: run the same with --shard 1/2 again"
+    ):
+        share("1/1", merge=2)
+    share("1/2")
+    assert share("1/1", merge=2)
+    assert not dump.dump("fbank", [world.data], world / "shares")
 
 
 def test_training_wants_the_statistics_of_what_is_there_now(world):

@@ -34,7 +34,8 @@ BEFORE_THE_MODEL += ("cleaner", "g2p", "non_linguistic_symbols")
 
 def collect_stats(job: Experiment) -> bool:
     """Whether ``exp/stats`` had to be written: targets, lengths, and mean and variance of the features."""
-    return produce(job.stats, _stats_inputs(job), partial(_collect_stats, job))
+    inputs = _stats_inputs(configs.compose(job.config), _materials(job))
+    return produce(job.stats, inputs, partial(_collect_stats, job))
 
 
 def train(job: Experiment, here: Place | None = None) -> bool:
@@ -61,11 +62,12 @@ def _begin(job: Experiment, settings: Mapping[str, Any], here: Place) -> dict[st
     """What the finished experiment is recognised by, all being ready for training; None where it is finished."""
     if not (job.stats / DONE).exists():
         raise UserError(f"{job.stats}: no statistics there; run the stage stats first")
-    if not is_done(job.stats, _stats_inputs(job)):
+    materials = _materials(job)
+    if not is_done(job.stats, _stats_inputs(settings, materials)):
         raise UserError(
             f"{job.stats}: statistics of other data, tokens or front end than are there now: run the stage stats again"
         )
-    finished = {"settings": felt(settings), "seed": job.seed} | _materials(job)
+    finished = {"settings": felt(settings), "seed": job.seed} | materials
     finished |= _start(job, settings) | _weighted(job, settings)
     if is_done(job.exp, finished):
         return None
@@ -101,10 +103,9 @@ def _weighted(job: Experiment, settings: Mapping[str, Any]) -> dict[str, str]:
     return {"weights": fingerprint(weights, *filter(Path.exists, [job.train / CORPORA]))}
 
 
-def _stats_inputs(job: Experiment) -> dict[str, Any]:
-    settings = configs.compose(job.config)
+def _stats_inputs(settings: Mapping[str, Any], materials: Mapping[str, Any]) -> dict[str, Any]:
     early = {key: value for key, value in settings.items() if key.startswith(BEFORE_THE_MODEL)}
-    return {"settings": early | configs.contents(early)} | _materials(job)
+    return {"settings": early | configs.contents(early), **materials}
 
 
 def _materials(job: Experiment) -> dict[str, Any]:
