@@ -1,14 +1,18 @@
 import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import torch
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fangyan.asr import train
 from fangyan.asr.checkpoints import NEWEST
-from fangyan.asr.resuming import STARTED, check_unchanged, felt
+from fangyan.asr.resuming import STARTED, _lost, _ranked, check_unchanged, felt
 from fangyan.errors import UserError
 from fangyan.files import DONE, read_table, write_json
 
@@ -180,3 +184,33 @@ def test_a_refused_change_leaves_everything_as_it_was(changed):
     with pytest.raises(UserError, match=r"was started otherwise \(batch_size: 4 -> 2\)"):
         train(other)
     assert {path: path.stat().st_mtime_ns for path in other.exp.glob("*.*")} == before
+
+
+numbers = st.lists(st.integers(0, 5), min_size=6, max_size=6)
+choices = st.tuples(st.sampled_from([("acc", "max"), ("loss", "min")]), st.integers(1, 4))
+
+
+def keep(folder, told, choice):
+    """What ESPnet does with the weights at the end of an epoch."""
+    (name, mode), most = choice
+    (folder / f"{max(told)}epoch.pth").touch()
+    for epoch in set(told) - {max(told)} - set(_ranked(told, "valid", name, mode)[:most]):
+        (folder / f"{epoch}epoch.pth").unlink(missing_ok=True)
+
+
+@given(numbers, numbers, st.integers(1, 6), choices, choices)
+def test_a_choice_that_is_let_through_ends_with_the_epochs_that_it_would_have_had_from_the_beginning(
+    accs, losses, until, old, new
+):
+    told = {n: {"valid": {"acc": a, "loss": b}} for n, (a, b) in enumerate(zip(accs, losses, strict=True), 1)}
+    (name, mode), most = new
+    settings = {"best_model_criterion": [["valid", name, mode]], "keep_nbest_models": most}
+    with TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        for epoch in range(1, 7):
+            so_far = {n: told[n] for n in range(1, epoch + 1)}
+            keep(folder, so_far, old if epoch <= until else new)
+            if epoch == until and list(_lost(folder, so_far, settings)):
+                return
+        wanted = _ranked(told, "valid", name, mode)[:most]
+        assert all((folder / f"{epoch}epoch.pth").exists() for epoch in wanted)
