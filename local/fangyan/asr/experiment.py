@@ -1,6 +1,5 @@
 """What a training run depends on, and what its model is to write down."""
 
-import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -60,7 +59,7 @@ class Experiment:
 
 
 def targets(data: Path, target: str, form: NormalForm = DEFAULT) -> dict[str, str]:
-    """Utterance id -> normalised ``target`` wording, where anything of it remains; a line on stderr counts the others.
+    """Utterance id -> normalised ``target`` wording, where anything of it remains (`remarks` tells of the others).
 
     They are no fault of the data: ``OK`` is a transcript, which only some forms keep. `DataError` where all are such.
     """
@@ -69,18 +68,11 @@ def targets(data: Path, target: str, form: NormalForm = DEFAULT) -> dict[str, st
     file = data / target
     texts = datadir.read_map(file)
     normal = {key: normalise(text, form) for key, text in texts.items()}
-    empty = [key for key, text in normal.items() if not text]
-    if len(empty) == len(normal):
+    kept = {key: text for key, text in normal.items() if text}
+    if not kept:
         lost = "; ".join(removals(texts, form)) or "they have no words"
         raise DataError(f"{file}: the text form keeps nothing of any transcript: {lost}")
-    if empty:
-        example = f"such as {empty[0]} ({texts[empty[0]]})"
-        print(
-            f"{file}: {len(empty)} of {len(texts)} utterances are left out, for the text form keeps nothing of their "
-            f"transcripts, {example}",
-            file=sys.stderr,
-        )
-    return {key: text for key, text in normal.items() if text}
+    return kept
 
 
 def wordless(texts: Mapping[str, str], form: NormalForm = DEFAULT) -> list[str]:
@@ -100,7 +92,7 @@ def remarks(file: Path, form: NormalForm = DEFAULT) -> list[str]:
         lines.insert(
             0,
             f"{datadir.place(file, empty[0])}: of {len(empty)} of {len(texts)} transcripts the normal form leaves "
-            f"nothing, the first is {empty[0]} ({texts[empty[0]]}): they have no character error rate",
+            f"nothing, the first is {empty[0]} ({texts[empty[0]]}): they are neither learnt nor scored",
         )
     return lines
 

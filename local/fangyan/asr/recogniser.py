@@ -13,7 +13,8 @@ from fangyan.asr.hypotheses import Hypothesis, recording
 from fangyan.datadir import Utterance
 from fangyan.encoders import best_device
 from fangyan.encoders.espnet import audible, beyond
-from fangyan.encoders.espnet_model import SPECIAL, asr_task, for_recognition
+from fangyan.encoders.espnet_build import asr_task
+from fangyan.encoders.espnet_model import SPECIAL, for_recognition
 from fangyan.errors import DataError, UserError, out_of_memory
 
 

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from fangyan.encoders import bare, hub
-from fangyan.encoders.espnet_build import asr_task, build  # noqa: F401  (asr_task: where others look for it)
+from fangyan.encoders.espnet_build import build
 from fangyan.errors import DataError, UserError, trouble
 from fangyan.files import read_text, unpack, write_json
 

@@ -71,9 +71,11 @@ def tokens(data: Path, target: str, vocabulary: int, text_form: str, out: Path) 
 @experiment()
 def stats(job) -> None:
     """Lengths, mean and variance of the training features."""
-    from fangyan.asr import collect_stats
+    from fangyan.asr import collect_stats, experiment
 
     say(collect_stats(job), job.stats)
+    for data in job.sets().values():
+        warn(experiment.remarks(data / job.target, job.form))
 
 
 @experiment(
