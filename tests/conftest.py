@@ -5,10 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 
 from fangyan import audio, datadir
 from fangyan.datadir import Utterance
 from fangyan.files import ROOT
+
+settings.register_profile("busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy machine")
 
 PITCH = {"我": 220, "你": 330, "吃": 440, "饭": 550, "看": 660, "书": 770, "水": 880, "喝": 990}
 SENTENCES = ("我吃饭", "你吃饭", "我看书", "你看书", "我喝水", "你喝水", "看我吃", "喝你水")

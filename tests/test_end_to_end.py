@@ -90,7 +90,7 @@ def test_every_stage_leaves_what_it_promises(finished):
 def test_the_tables_have_the_promised_columns_and_rows(finished):
     rows = read_table(finished / "retrieval/test/pairs.tsv")
     assert list(rows[0]) == (
-        "layer source target n recall_at_1 recall_at_5 recall_at_10 mrr median_rank chance".split()
+        "layer source target n recall_at_1 recall_at_5 recall_at_10 mrr median_rank chance ties".split()
     )
     assert len(rows) == 4 * 6
     assert {(row["n"], row["chance"]) for row in rows} == {("8", "0.125")}

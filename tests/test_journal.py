@@ -39,12 +39,12 @@ def test_a_line_of_inputs_and_one_of_each_record(whole, tmp_path):
 def test_whatever_a_crash_leaves_behind_it_ends_as_if_nothing_had_been(whole, tmp_path_factory, data):
     folder = tmp_path_factory.mktemp("crash")
     end = data.draw(st.integers(0, len(whole)))
-    (folder / NAME).write_bytes(whole[:end] + data.draw(st.sampled_from([b"", b"\0" * 40, b'"x', b"}\n"])))
+    (folder / NAME).write_bytes(whole[:end] + data.draw(st.sampled_from([b"", b"\0" * 40, b'"x', b"}{\n"])))
     before = (folder / NAME).read_bytes()
     journal = Journal(folder, INPUTS)
     assert (folder / NAME).read_bytes() == before
     assert len(journal) == max(whole[:end].count(b"\n") - 1, 0)
-    fill(journal)
+    fill(journal).claim()
     assert (folder / NAME).read_bytes() == whole
 
 

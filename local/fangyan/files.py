@@ -16,6 +16,7 @@ from itertools import batched, chain
 from math import isfinite
 from os import SEEK_END
 from pathlib import Path
+from typing import Any
 
 from fangyan.errors import DataError, UserError
 
@@ -209,10 +210,15 @@ def _version_or_none(path: str | Path) -> tuple[int, int] | None:
 
 def is_done(out: Path, inputs: Mapping[str, object]) -> bool:
     """Whether ``out`` was finished from exactly these ``inputs``."""
+    return stamp(out) == json.loads(json.dumps(dict(inputs)))  # tuples are lists there
+
+
+def stamp(out: Path) -> dict[str, Any] | None:
+    """The inputs that ``out`` was finished from; None where it was not."""
     try:
-        return json.loads((out / DONE).read_text()) == dict(inputs)
+        return json.loads((out / DONE).read_text())
     except (OSError, ValueError):
-        return False
+        return None
 
 
 def produce(out: Path, inputs: Mapping[str, object], build: Callable[[Path], None]) -> bool:

@@ -1,15 +1,13 @@
-import json
 from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
 
-from fangyan import datadir
+from fangyan import datadir, text
 from fangyan.__main__ import cli
 from fangyan.asr.experiment import Experiment, remarks, targets, write_tokens
 from fangyan.datadir import Utterance
 from fangyan.errors import DataError, UserError
-from fangyan.files import DONE
 from fangyan.text import NormalForm
 
 
@@ -68,10 +66,13 @@ def test_tokens_tell_what_the_form_leaves_out_of_how_many(data, tmp_path):
     assert told == [f"{tmp_path / 'tokens'}: written"]
 
 
-def test_token_lists_of_the_default_form_stay_finished_without_a_word_on_it(data, tmp_path):
-    write_tokens(data, "text", tmp_path / "tokens")
-    stamp = json.loads((tmp_path / "tokens" / DONE).read_text())
-    assert set(stamp) == {"text", "target"}
+def test_token_lists_are_of_a_form_and_its_tables(data, tmp_path, monkeypatch):
+    assert write_tokens(data, "text", tmp_path / "tokens")
+    assert not write_tokens(data, "text", tmp_path / "tokens")
+    table = tmp_path / "script.tsv"
+    table.write_text(text.WORDS.read_text() + "# one more\n")
+    monkeypatch.setattr(text, "WORDS", table)
+    assert write_tokens(data, "text", tmp_path / "tokens")
 
 
 def test_sentencepieces_are_listed_in_place_of_characters(data, tmp_path):

@@ -171,6 +171,7 @@ def test_too_long_an_utterance_is_refused_before_training(whisper, sung, tmp_pat
     collect_stats(impatient)
     with pytest.raises(
         DataError,
-        match=r"wav.scp:2: this encoder hears 1 to 30 frames .0.6 s. at once, got 33 .0.660 s. for \S+s01",
+        match=r"wav.scp:2: this encoder hears 160 samples .0.01 s. to 9759 samples .0.6099 s. at once, "
+        r"got 10560 .0.66 s. for \S+s01",
     ):
         train(impatient)

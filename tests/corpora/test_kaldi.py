@@ -48,19 +48,21 @@ def test_texts_and_speakers_are_used_and_the_id_starts_with_the_speaker(tmp_path
     folder = write(tmp_path / "x", **{"text": "a-1 食飯\nb-2 食飯\n", "utt2spk": "a-1 kim\nb-2 b\n"})
     found = {u.id: (u.text, u.speaker) for u in kaldi.splits(folder)["test"]}
     assert found == {"kim-a-1": ("食飯", "kim"), "b-2": ("食飯", "b")}
+    renamed = {u.id: u.changes for u in kaldi.splits(folder)["test"]}
+    assert renamed == {"kim-a-1": (("renamed", "a-1"),), "b-2": ()}
 
 
 def test_segments_cut_recordings(tmp_path):
     folder = write(
         tmp_path / "x",
         **{
-            "segments": "u1 a-1 0.5 2\nu2 b-2 0 1.25\n",
-            "utt2lang": "u1 hak\nu2 yue\n",
-            "utt2sent": "u1 s\nu2 s\n",
+            "segments": "u1 a-1 0.5 2\nu2 b-2 0 1.25\nu3 b-2 1 -1\n",
+            "utt2lang": "u1 hak\nu2 yue\nu3 yue\n",
+            "utt2sent": "u1 s\nu2 s\nu3 s\n",
         },
     )
     found = {u.id: (u.wav, u.start, u.end) for u in kaldi.splits(folder)["test"]}
-    assert found == {"u1": ("w/a.wav", 0.5, 2.0), "u2": ("w/b.wav", 0.0, 1.25)}
+    assert found == {"u1": ("w/a.wav", 0.5, 2.0), "u2": ("w/b.wav", 0.0, 1.25), "u3": ("w/b.wav", 1, None)}
 
 
 @pytest.mark.parametrize(
@@ -68,7 +70,9 @@ def test_segments_cut_recordings(tmp_path):
     [
         ({"wav.scp": "a-1 sox x |\nb-2 b.wav\n"}, r"wav\.scp:1: .*got a pipe"),
         ({"wav.scp": "a-1 a.wav\na-1 b.wav\n"}, r"wav\.scp:2: ids are unique"),
-        ({"segments": "u1 a-1 0 end\n"}, r"segments:1: a line is 'utterance recording start end'"),
+        ({"segments": "\n\nu1 a-1 0 end\n"}, r"segments:3: start and end are seconds, got 0 and end"),
+        ({"segments": "u1 a-1 nan 1\n"}, r"segments:1: start and end are seconds, got nan and 1"),
+        ({"wav.scp": "\n\na-1 a.wav\nb-2 sox x |\n"}, r"wav\.scp:4: .*got a pipe"),
         ({"segments": "u1 a-1 0\n"}, r"segments:1: a line is 'utterance recording start end'"),
     ],
 )

@@ -37,11 +37,11 @@ def write_weights(source: str, config: Path, out: Path) -> None:
     torch.save({f"encoder.{names[name]}": value for name, value in weights.items()}, out / WEIGHTS)
 
 
-def content_of(source: str) -> dict[str, str]:
-    """What ``source`` has in it now, for a stamp; nothing for an id of the Hub, whose weights are taken once."""
+def content_of(source: str) -> str:
+    """What ``source`` has in it now, for a stamp; nothing for an id of the Hub, or where it is there no more."""
     home = Path(source.removeprefix("espnet:"))
     files = sorted(path for path in home.rglob("*") if path.is_file()) if home.is_dir() else [home]
-    return {"content": fingerprint(versions(files))} if home.exists() else {}
+    return fingerprint(versions(files)) if home.exists() else ""
 
 
 def _of_experiment(argument: str) -> dict[str, Any]:
