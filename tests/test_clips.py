@@ -47,6 +47,16 @@ def ids(records) -> list[str]:
     return [r.id for r in records if isinstance(r, Utterance)]
 
 
+def test_audio_that_no_table_names_is_left_out_by_name(folder):
+    root, write = folder
+    files = write({}, {"key": "whole_0_1", "timestamp": "0_1"})
+    (root / "whole.wav").touch()
+    assert reasons(trained(files, root, "yue", [])["train"]) == {
+        "r4_0_1": "missing recording",
+        "r1_0_1": "no transcript",
+    }
+
+
 def test_dev_is_each_so_many_th_recording_and_train_is_apart_from_it(folder, monkeypatch):
     root, write = folder
     sets = trained(write(), root, "yue", [])

@@ -137,6 +137,13 @@ def test_a_quote_that_is_not_closed_is_told_at_the_line_of_its_row(tmp_path, tex
         list(rows(path))
 
 
+def test_a_quote_that_is_not_closed_is_told_where_lines_end_in_cr(tmp_path):
+    text = 'id,text\nk0,a\nk1,"b\nk2,c"\n'.replace("\n", "\r")
+    (tmp_path / "m.csv").write_bytes(text.encode())
+    with pytest.raises(DataError, match=r"m\.csv:3: a quote is not closed: a cell holds the row after it"):
+        list(rows(tmp_path / "m.csv"))
+
+
 def test_a_quoted_cell_may_have_lines_quotes_and_separators(tmp_path):
     cells = ["k1", "u1.wav", "cmn", '他说："再见"\n,天气']
     path = written(tmp_path / "m.csv", HEAD + ",".join('"' + cell.replace('"', '""') + '"' for cell in cells))

@@ -12,7 +12,7 @@ from pathlib import Path
 from fangyan.datadir import Dropped, Utterance
 from fangyan.errors import DataError, UserError
 from fangyan.files import number
-from fangyan.layouts import divided, listing, recordings, times, utterance, weeded
+from fangyan.layouts import divided, listing, recordings, times, untold, utterance, weeded
 from fangyan.streams import READERS, Row, cell_text, rows
 
 NAMES = {
@@ -62,11 +62,13 @@ def trained(
 
     Each 200th recording in code point order is dev, the first one at least; train has no recording and no sentence of
     dev or ``held_out``, and clips surer than ``confidence`` alone. ``translated``: those with Mandarin wording alone.
+    Audio that no table names is left out by name, of train.
     """
     surest = _number(confidence)
     wavs = recordings(folder, AUDIO)
     listed = chain.from_iterable(map(rows, files))
     records = weeded(_clip(where, row, wavs, variety, surest, translated) for where, row in listed)
+    records += untold(wavs, {name for record in records for name in (record.id, recording_of(record.id))})
     chosen = set(sorted({r.speaker for r in records if isinstance(r, Utterance)})[::HELD_OUT])
     return divided(records, chosen, held_out)
 

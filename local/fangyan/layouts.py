@@ -196,9 +196,12 @@ def matched(
     for key, text in said:
         keys.add(key)
         yield make(key, text, wavs[key]) if key in wavs else Dropped(key, "missing recording")
-    for key, wav in wavs.items():
-        if key not in keys:
-            yield Dropped(key, "no transcript", wav)
+    yield from untold(wavs, keys)
+
+
+def untold(wavs: Mapping[str, str], keys: Container[str]) -> Iterator[Dropped]:
+    """The recordings, key -> path, that are not of the ``keys`` of any transcript: left out by name."""
+    return (Dropped(key, "no transcript", wav) for key, wav in wavs.items() if key not in keys)
 
 
 def unmatched(tables: Mapping[str, Iterable[str]], known: Container[str], reason: str) -> Iterator[Dropped]:

@@ -9,7 +9,7 @@ from itertools import starmap, zip_longest
 from pathlib import Path
 from typing import Any
 
-from fangyan.errors import DataError
+from fangyan.errors import DataError, shown
 from fangyan.files import atomic, is_cut, not_utf8, utf16
 
 Row = dict[str, Any]
@@ -122,7 +122,7 @@ def _row(where: str, value: object) -> tuple[str, Row]:
         raise DataError(f"{where}: expected an object, got {str(value)[:60]!r}")
     for name, cell in value.items():
         if isinstance(cell, str) and "\0" in cell:
-            raise DataError(f"{where}: a table is text, got a NUL byte in {name}")
+            raise DataError(f"{where}: a table is text, got a NUL byte in {shown(name)} (is it UTF-16?)")
     return where, {name: None if cell != cell else cell for name, cell in value.items()}
 
 
@@ -184,7 +184,7 @@ def _check_header(where: str, names: list[str], needed: Sequence[str], separator
         raise DataError(f"{where}: columns are parted by {separator!r}, got {other!r} in {names[0][:60]!r}")
     if again := _repeated(names):
         raise DataError(f"{where}: column names are unique, got {again!r} again")
-    if "\n" in "".join(names):
+    if any(end in name for name in names for end in "\r\n"):
         raise DataError(f"{where}: a quote is not closed: the header holds the rows after it")
     if missing := [name for name in needed if name not in names]:
         raise DataError(
@@ -195,7 +195,7 @@ def _check_header(where: str, names: list[str], needed: Sequence[str], separator
 
 def _holds_rows(cell: str, separator: str, columns: int) -> bool:
     """Whether a quoted cell has an end of line in it and as many separators as a row."""
-    return "\n" in cell and cell.count(separator) >= columns - 1
+    return any(end in cell for end in "\r\n") and cell.count(separator) >= columns - 1
 
 
 def _parquet(path: Path) -> Iterator[tuple[str, Row]]:

@@ -4,7 +4,8 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fangyan.corpora import kaldi
+from fangyan import datadir
+from fangyan.corpora import kaldi, prepare
 from fangyan.datadir import Dropped, Utterance
 from fangyan.errors import DataError, UserError
 
@@ -13,6 +14,8 @@ FILES = {
     "utt2lang": "a-1 hak\nb-2 yue\n",
     "utt2sent": "a-1 s1\nb-2 s1\n",
 }
+
+NOISE = np.random.default_rng(0).normal(0, 0.1, 4800)
 
 
 def write(folder, **changes):
@@ -50,6 +53,27 @@ def test_texts_and_speakers_are_used_and_the_id_starts_with_the_speaker(tmp_path
     assert found == {"kim-a-1": ("食飯", "kim"), "b-2": ("食飯", "b")}
     renamed = {u.id: u.changes for u in kaldi.splits(folder)["test"]}
     assert renamed == {"kim-a-1": (("renamed", "a-1"),), "b-2": ()}
+
+
+def test_groups_of_the_varieties_are_kept(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "w").mkdir()
+    for name in "ab":
+        soundfile.write(f"w/{name}.wav", NOISE, 16_000)
+    folder = write(tmp_path / "x", lang2group="yue Yue\r\n\nhak Kejia\nwuu Wu\n")
+    data = prepare("kaldi", folder, tmp_path / "out")["test"]
+    assert datadir.read_groups(data) == {"hak": "Kejia", "yue": "Yue"}
+    (folder / "lang2group").write_text("yue Yue\nhak Hakka\n")
+    assert datadir.read_groups(prepare("kaldi", folder, tmp_path / "out")["test"])["hak"] == "Hakka"
+
+
+def test_a_variety_is_of_one_group_in_all_sets(tmp_path):
+    write(tmp_path / "a", lang2group="yue Yue\nhak Kejia\n")
+    write(tmp_path / "b", lang2group="yue Yue\nhak Hakka\n")
+    with pytest.raises(
+        DataError, match="b/lang2group:2: a variety has one group, got 'Hakka' and 'Kejia' of hak"
+    ):
+        kaldi.groups(tmp_path)
 
 
 def test_segments_cut_recordings(tmp_path):

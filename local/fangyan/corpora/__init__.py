@@ -9,7 +9,7 @@ which lists the recordings of each set as they lie under ``root``, at any rate a
 segments of them, without opening the audio; ``root`` is None where the user named no folder. ``limit`` says how many
 sentences of each set are wanted (0: all): a module that generates audio need not generate more. Keyword-only
 parameters beyond these are the corpus's own options. Where varieties are finer than ``conf/varieties.tsv``, as sites
-are, a function ``groups() -> dict[str, str]`` says which group each belongs to. `prepare` does the rest.
+are, a function ``groups(root) -> dict[str, str]`` says which group each belongs to. `prepare` does the rest.
 """
 
 import json
@@ -84,7 +84,7 @@ def prepare(
     """
     sets = {}
     corpus = load(name)
-    groups = corpus.groups() if hasattr(corpus, "groups") else {}
+    groups = corpus.groups(root) if hasattr(corpus, "groups") else {}
     for name_of_set, records in corpus.splits(root, jobs, limit, **chosen).items():
         if not records:
             raise DataError(

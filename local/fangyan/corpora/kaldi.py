@@ -2,9 +2,9 @@
 
 What: ``root`` is one data directory (it becomes the set ``test``) or a folder of several (each becomes a set of its
 name). ``wav.scp`` (plain paths), ``utt2lang`` (varieties) and ``utt2sent`` (utterances of one sentence are translations
-of each other) are needed; ``text``, ``text_cmn``, ``utt2ipa``, ``utt2spk`` and ``segments`` are used where they exist.
-Order, CR LF and empty lines are mended; an id that one table has and another lacks is left out by name. Relative paths
-are meant from the working directory, as in Kaldi.
+of each other) are needed; ``text``, ``text_cmn``, ``utt2ipa``, ``utt2spk``, ``segments`` and ``lang2group`` (groups of
+varieties) are used where they exist. Order, CR LF and empty lines are mended; an id that one table has and another
+lacks is left out by name. Relative paths are meant from the working directory, as in Kaldi.
 Licence: that of the recordings; they are read in place and only converted where they are not 16 kHz mono.
 Where to get it: it is yours. Citation: none.
 """
@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from fangyan import audio
-from fangyan.datadir import Dropped, Utterance, entries, read_map
-from fangyan.errors import DataError, UserError
+from fangyan.datadir import GROUPS, Dropped, Utterance, entries, read_map
+from fangyan.errors import DataError, UserError, shown
 from fangyan.layouts import named, times, unmatched
 from fangyan.names import plain_path
 
@@ -34,14 +34,30 @@ type Piece = tuple[str, dict[str, float | None]]
 
 def splits(root: Path | None, jobs: int = 1, limit: int = 0) -> dict[str, list[Utterance | Dropped]]:
     """The utterances of each data directory under ``root`` by set name."""
+    return {name: utterances(folder) for name, folder in _folders(root).items()}
+
+
+def groups(root: Path | None) -> dict[str, str]:
+    """Variety -> its group, where data directories under ``root`` say so in ``lang2group``; all say the same."""
+    said: dict[str, str] = {}
+    for table in (folder / GROUPS for folder in _folders(root).values()):
+        for n, variety, group in entries(table, strict=False) if table.exists() else ():
+            if not group or said.setdefault(variety, group) != group:
+                both = f"{group!r} and {said.get(variety, '')!r}"
+                raise DataError(f"{table}:{n}: a variety has one group, got {both} of {shown(variety)}")
+    return said
+
+
+def _folders(root: Path | None) -> dict[str, Path]:
+    """The data directories under ``root`` by set name."""
     if root is None:
         raise UserError("corpus kaldi: say where the data directory lies with --corpus_dir DIR")
     if (root / "wav.scp").exists():
-        return {"test": utterances(root)}
+        return {"test": root}
     folders = sorted(file.parent for file in root.glob("*/wav.scp"))
     if not folders:
         raise DataError(f"{root}: expected wav.scp in it or in its subfolders, found none")
-    return {folder.name: utterances(folder) for folder in folders}
+    return {folder.name: folder for folder in folders}
 
 
 def utterances(folder: Path, complete: bool = True) -> list[Utterance | Dropped]:

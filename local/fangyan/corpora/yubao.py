@@ -71,7 +71,7 @@ def splits(
     return {"test": [*chain.from_iterable(records.values()), *_unsaid(records)]}
 
 
-def groups() -> dict[str, str]:
+def groups(_: Path | None = None) -> dict[str, str]:
     """The group of each site by its id: the eight of the benchmark."""
     return {key: place.group for place in sites() for key in place.ids}
 
