@@ -1,4 +1,3 @@
-import json
 import os
 import stat
 import zipfile
@@ -93,7 +92,26 @@ def test_produce_builds_once_and_again_when_an_input_changed(tmp_path):
     assert (out / "x").read_text() == "1"
     assert files.produce(out, {"seed": 2}, build)
     assert (out / "x").read_text() == "2"
-    assert json.loads((out / files.DONE).read_text()) == {"seed": 2}
+    assert files.made_from(out) == {"seed": 2}
+
+
+@pytest.mark.parametrize("gone", ["x", "layer/y", ".z.tsv"])
+def test_finished_work_of_which_a_file_is_gone_is_done_again(tmp_path, gone):
+    def build(folder: Path) -> None:
+        (folder / "layer").mkdir()
+        for name in ("x", "layer/y", ".z.tsv"):
+            (folder / name).touch()
+
+    out = tmp_path / "out"
+    assert files.produce(out, {}, build) and not files.produce(out, {}, build)
+    (out / gone).unlink()
+    assert not files.is_done(out, {}) and files.made_from(out) is None
+    assert files.produce(out, {}, build) and not files.produce(out, {}, build)
+
+
+def test_a_stamp_that_lists_no_files_stays_good(tmp_path):
+    files.write_json(tmp_path / files.DONE, {"seed": 1})
+    assert files.is_done(tmp_path, {"seed": 1}) and not files.is_done(tmp_path, {"seed": 2})
 
 
 def test_produce_never_trusts_what_a_killed_build_left(tmp_path):

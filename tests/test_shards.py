@@ -1,9 +1,8 @@
-import json
 from functools import partial
 
 import pytest
 
-from fangyan import shards
+from fangyan import files, shards
 from fangyan.errors import DataError, UserError
 from fangyan.shards import WHOLE, Part
 
@@ -62,7 +61,7 @@ def test_a_share_that_is_missing_or_stale_is_named(tmp_path):
         produce(out, Part(0, 2))
     assert not out.exists()
     produce(out, Part(2, 2))
-    assert produce(out, Part(0, 2)) and json.loads((out / ".done").read_text()) == {"letters": LETTERS}
+    assert produce(out, Part(0, 2)) and files.made_from(out) == {"letters": LETTERS}
 
 
 @pytest.mark.parametrize("shard", ["", "2", "0/3", "4/3", "1/0", "-1/3", "a/b", "1/2/3", "½/1", "²/3"])

@@ -5,7 +5,6 @@ is a character in it counts as one: a Latin letter, the space between two Latin 
 leaves nothing (``OK``, ``100``, ``(Applause)``) has no rate: it is left out with its hypothesis, counted and listed.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from pathlib import Path
 from fangyan import datadir
 from fangyan.asr.experiment import remarks, wordless
 from fangyan.errors import DataError
-from fangyan.files import DONE, is_done, read_text, write_table
+from fangyan.files import is_done, made_from, write_table
 from fangyan.text import DEFAULT, NormalForm, normalise, removals
 
 COLUMNS = ("variety", "sentences", "characters", "errors", "cer", "left_out")
@@ -76,7 +75,8 @@ def score_exits(exits: Path, whole: Path, data: Path, target: str, form: NormalF
     folders = {path.parent.name: path.parent for path in sorted(exits.glob("[!.]*/text"))}
     if not folders:
         raise DataError(f"{exits}: no <layer>/text there; run decode with --exit_layer first")
-    decoded = json.loads(read_text(whole / DONE, "run the stage decode first"))
+    if (decoded := made_from(whole)) is None:
+        raise DataError(f"{whole}: not decoded, or not all of it is there: run the stage decode first")
     for layer, folder in folders.items():
         if not is_done(folder, decoded | {"layer": layer}):
             raise DataError(

@@ -24,6 +24,8 @@ ROOT = Path(__file__).resolve().parents[2]
 """The repository: ``conf/`` and ``egs2/`` lie here."""
 
 DONE = ".done"
+OUTPUTS = "outputs"
+"""What `DONE` calls the files that were finished with it."""
 AT_ONCE = 16
 """Files that are asked for their version at a time: a network file system takes a millisecond for each."""
 EXPANSION = 100
@@ -209,23 +211,26 @@ def _version_or_none(path: str | Path) -> tuple[int, int] | None:
 
 
 def is_done(out: Path, inputs: Mapping[str, object]) -> bool:
-    """Whether ``out`` was finished from exactly these ``inputs``."""
-    return stamp(out) == json.loads(json.dumps(dict(inputs)))  # tuples are lists there
+    """Whether ``out`` was finished from exactly these ``inputs``, and has all that was written then."""
+    return made_from(out) == json.loads(json.dumps(dict(inputs)))  # tuples are lists there
 
 
-def stamp(out: Path) -> dict[str, Any] | None:
-    """The inputs that ``out`` was finished from; None where it was not."""
+def made_from(out: Path) -> dict[str, Any] | None:
+    """The inputs that ``out`` was finished from; None where it was not, or a file of it is gone since."""
     try:
-        return json.loads((out / DONE).read_text())
-    except (OSError, ValueError):
+        stamp = json.loads((out / DONE).read_text())
+        made = stamp.pop(OUTPUTS, ())
+    except (OSError, ValueError, AttributeError):
         return None
+    return stamp if all((out / name).exists() for name in made) else None
 
 
 def produce(out: Path, inputs: Mapping[str, object], build: Callable[[Path], None]) -> bool:
     """Whether folder ``out`` had to be built: True after ``build(temporary folder)``, False if it was finished.
 
-    Finished means: ``out/.done`` holds the same ``inputs`` (JSON values, best fingerprints). The temporary folder
-    is renamed onto ``out`` last, so that a half-written one is never trusted.
+    Finished means: ``out/.done`` holds the same ``inputs`` (JSON values, best fingerprints), and the files
+    that it lists are there. The temporary folder is renamed onto ``out`` last, so that a half-written one is never
+    trusted.
     """
     if is_done(out, inputs):
         return False
@@ -240,7 +245,8 @@ def produce(out: Path, inputs: Mapping[str, object], build: Callable[[Path], Non
 
 def complete(temporary: Path, out: Path, inputs: Mapping[str, object]) -> None:
     """Nothing; the folder ``temporary`` is in the place of ``out``, finished from ``inputs``."""
-    write_json(temporary / DONE, dict(inputs))
+    made = sorted(f"{file.relative_to(temporary)}" for file in temporary.rglob("*") if file.is_file())
+    write_json(temporary / DONE, {**inputs, OUTPUTS: [name for name in made if name != DONE]})
     shutil.rmtree(out, ignore_errors=True)
     temporary.replace(out)
 

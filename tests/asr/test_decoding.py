@@ -16,7 +16,7 @@ from fangyan.encoders import load_encoder
 from fangyan.encoders.espnet_build import build
 from fangyan.encoders.espnet_model import locate
 from fangyan.errors import DataError, UserError
-from fangyan.files import read_table
+from fangyan.files import made_from, read_table
 from fangyan.journal import NAME
 from fangyan.shards import Part
 
@@ -197,7 +197,7 @@ def test_a_killed_process_is_gone_on_with_after_its_last_utterance(
     home = out / folder
     share = home.with_name(f".{home.name}.shards") / "1_of_1"
     share.mkdir(parents=True)
-    inputs = json.loads((whole / ".done").read_text())
+    inputs = made_from(whole)
     keys = list(read_map(sung["test"] / "text"))
     lines = [json.dumps(inputs, sort_keys=True)]
     lines += [json.dumps({"id": key, "text": "记得", "unheard": "", "recording": ""}) for key in keys[:20]]

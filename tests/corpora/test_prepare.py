@@ -145,6 +145,15 @@ def test_a_kill_while_a_file_is_written_leaves_none(corpus, pieces, monkeypatch)
     assert len(datadir.read(corpus(pieces))) == 6
 
 
+def test_converted_audio_that_is_gone_is_made_again(corpus, pieces, cuts):
+    data = corpus(pieces)
+    wavs = list(datadir.read_map(data / "wav.scp").values())
+    Path(wavs[0]).unlink()
+    cuts.made.clear()
+    assert corpus(pieces) == data and Path(wavs[0]).exists() and cuts.made == ["s-0"]
+    assert list(datadir.read_map(data / "wav.scp").values()) == wavs
+
+
 def test_more_utterances_and_other_wording_convert_only_what_is_new(corpus, pieces, cuts):
     corpus(pieces[:4])
     corpus([replace(piece, text="新") for piece in pieces])

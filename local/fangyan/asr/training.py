@@ -22,7 +22,7 @@ from fangyan.asr.stopping import on_request
 from fangyan.asr.task import check, run
 from fangyan.encoders.espnet_model import locate
 from fangyan.errors import DataError, UserError
-from fangyan.files import DONE, fingerprint, is_done, produce, read_table, stamp, write_json, write_text
+from fangyan.files import DONE, fingerprint, is_done, made_from, produce, read_table, write_json, write_text
 from fangyan.origins import origins
 
 RAW = {"normalize": None, "normalize_conf": {}}
@@ -85,7 +85,7 @@ def _start(job: Experiment, settings: Mapping[str, Any]) -> dict[str, str]:
         return {}
     home = job.exp / "init"
     shape = {key: value for key, value in settings.items() if key.startswith(("encoder", "frontend"))}
-    taken = (stamp(home) or {}).get("content", "")  # from a place that may be gone by now
+    taken = (made_from(home) or {}).get("content", "")  # from a place that may be gone by now
     inputs = {"source": job.init, "shape": shape, "content": content_of(job.init) or taken}
     produce(home, inputs, partial(write_weights, job.init, job.config))
     return {"init": fingerprint(home / WEIGHTS)}

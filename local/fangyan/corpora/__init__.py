@@ -32,7 +32,7 @@ from fangyan import audio, datadir
 from fangyan.admission import ordered, writable
 from fangyan.datadir import Dropped, Utterance
 from fangyan.errors import DataError, UserError
-from fangyan.files import produce, read_table, version, versions, write_table
+from fangyan.files import DONE, produce, read_table, version, versions, write_table
 from fangyan.layouts import distinct
 from fangyan.names import fits_a_line
 
@@ -93,10 +93,21 @@ def prepare(
         records = ordered(_first_sentences(list(writable(list(distinct(records)))), limit))
         sets[name_of_set] = out / name_of_set
         inputs = {"corpus": name, "records": _identity(records, groups)}
-        build = partial(_write_set, records, groups, out / CONVERTED / name_of_set, jobs)
+        store = out / CONVERTED / name_of_set
+        build = partial(_write_set, records, groups, store, jobs)
+        if _lacks(sets[name_of_set], store):
+            (sets[name_of_set] / DONE).unlink()
         produce(sets[name_of_set], inputs, build)
         print(_summary(sets[name_of_set]), flush=True)
     return sets
+
+
+def _lacks(home: Path, store: Path) -> bool:
+    """Whether a finished data directory names converted audio that is no more in ``store``."""
+    if not all((home / name).exists() for name in (DONE, "wav.scp")):
+        return False
+    wavs = datadir.read_map(home / "wav.scp").values()
+    return None in versions(wav for wav in wavs if store in Path(wav).parents)
 
 
 def _identity(records: Iterable[Utterance | Dropped], groups: Mapping[str, str]) -> str:
