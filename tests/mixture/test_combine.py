@@ -239,3 +239,21 @@ def test_two_parts_with_the_same_recordings_are_refused(shelf, tmp_path):
     shelf.add(A, "train", said("x", "训")).add(again, "train", said("x", "训"))
     with pytest.raises(DataError, match="utterance ids are unique, got aishell-x 2 times"):
         write(tmp_path / "out", shelf.combined()["train"], shelf.sets["train"])
+
+
+def test_parts_of_a_corpus_whose_speakers_begin_one_another_are_marked(shelf, tmp_path):
+    again = Part("again", A.corpus)
+    shelf.add(A, "train", said("1_2", "训", speaker="1")).add(
+        again, "train", said("13_1", "练", speaker="13")
+    )
+    write(tmp_path / "out", shelf.combined()["train"], shelf.sets["train"])
+    assert [u.speaker for u in datadir.read(tmp_path / "out")] == ["aishell-1", "aishell-13"]
+    assert (tmp_path / "out/utt2corpus").read_text() == "aishell-1-aishell-1_2 a\naishell-13_1 again\n"
+
+
+def test_groups_that_two_parts_put_a_variety_in_are_told(shelf, tmp_path):
+    for part, group in ((A, "north"), (B, "south")):
+        shelf.add(part, "train", said("x", group, "site1"))
+        (shelf.folder / part.name / "train/lang2group").write_text(f"site1 {group}\n")
+    with pytest.raises(DataError, match=r"b/train/lang2group: .* got 'south' of site1, 'north' in .*a/train"):
+        write(tmp_path / "out", shelf.combined()["train"], shelf.sets["train"])

@@ -1,7 +1,8 @@
 """Prepared sets of several corpora as one: whose utterances they are, what is held out, what is too much.
 
 - Ids of utterances and speakers begin with the corpus, ``aishell-BAC009S0002W0122``; where they collide all the same
-  (two parts with the same recordings) the mixture is refused.
+  (two parts with the same recordings) the mixture is refused. Ids are marked after the speaker where the speakers of
+  two parts of a corpus begin one another (`admission.ordered`).
 - A sentence id with a Han character is a wording (`layouts.sentence_of`) and stays, so that corpora share sentences;
   any other is a number of its corpus alone, ``fleurs:17``.
 - Train has no sentence of dev and of the test sets, and no speaker of the test sets; dev has no sentence of these. Two
@@ -19,6 +20,7 @@ from itertools import chain
 from pathlib import Path
 
 from fangyan import datadir
+from fangyan.admission import ordered
 from fangyan.datadir import Dropped, Utterance
 from fangyan.errors import DataError
 from fangyan.files import write_lines
@@ -74,15 +76,30 @@ def combined(
 
 def write(folder: Path, by_part: Mapping[str, Records], of: Sequence[Prepared]) -> None:
     """Nothing; ``folder`` is a data directory of all records, with utt2corpus; of train also what the parts weigh."""
-    records = list(chain.from_iterable(by_part.values()))
-    groups = {variety: group for item in of for variety, group in datadir.read_groups(item.home).items()}
+    records = ordered(list(chain.from_iterable(by_part.values())))
     dropped = [record for record in records if isinstance(record, Dropped)]
-    datadir.write(folder, _uniform(_utterances([records])), dropped, groups)
-    parts = sorted((u.id, part) for part, records in by_part.items() for u in _utterances([records]))
+    datadir.write(folder, _uniform(_utterances([records])), dropped, _groups(of))
+    names = [part for part, records in by_part.items() for _ in records]
+    both = zip(records, names, strict=True)
+    parts = sorted((record.id, part) for record, part in both if isinstance(record, Utterance))
     write_lines(folder / "utt2corpus", (f"{key} {part}\n" for key, part in parts))
     weights = {item.part.name: item.part.weight for item in of}
     if "train" in {item.set for item in of} and len(set(weights.values())) > 1:
         write_lines(folder / "corpus2weight", (f"{part} {weights[part]}\n" for part in sorted(weights)))
+
+
+def _groups(of: Iterable[Prepared]) -> dict[str, str]:
+    """Variety -> its group, of all sets; `DataError` where two differ."""
+    said: dict[str, tuple[str, Prepared]] = {}
+    for item in of:
+        for variety, group in datadir.read_groups(item.home).items():
+            other, first = said.setdefault(variety, (group, item))
+            if other != group:
+                raise DataError(
+                    f"{item.home / datadir.GROUPS}: a variety has one group, got {group!r} of {variety}, "
+                    f"{other!r} in {first.home}"
+                )
+    return {variety: group for variety, (group, _) in said.items()}
 
 
 def _read(item: Prepared, longest: float = float("inf")) -> Records:
