@@ -11,6 +11,7 @@ from pathlib import Path
 
 from fangyan import datadir
 from fangyan.asr.experiment import remarks, wordless
+from fangyan.entries import check_ids, place
 from fangyan.errors import DataError
 from fangyan.files import is_done, made_from, write_table
 from fangyan.text import DEFAULT, NormalForm, normalise, removals
@@ -34,7 +35,7 @@ class References:
         """Those of ``data/target``; `DataError` where ``utt2lang`` has other ids, or where nothing can be scored."""
         file, languages = data / target, data / "utt2lang"
         texts, varieties = datadir.read_map(file), datadir.read_map(languages)
-        datadir.check_ids(languages, varieties, file, texts)
+        check_ids(languages, varieties, file, texts)
         unscored = wordless(texts, form)
         if len(unscored) == len(texts):
             first = f", the first: {texts[unscored[0]]!r}" if unscored else ""
@@ -58,7 +59,7 @@ def score(decoded: Path, data: Path, target: str, form: NormalForm = DEFAULT) ->
     rows = error_rates(decoded, references, form)
     write_table(decoded / "cer.tsv", rows, COLUMNS)
     unscored = [
-        {"id": key, "place": datadir.place(references.file, key), "reference": references.texts[key]}
+        {"id": key, "place": place(references.file, key), "reference": references.texts[key]}
         for key in sorted(references.unscored)
     ]
     (decoded / UNSCORED).unlink(missing_ok=True)
@@ -106,7 +107,7 @@ def error_rates(decoded: Path, references: References, form: NormalForm = DEFAUL
     `DataError` where ``decoded/text`` has not exactly the utterances of the references.
     """
     hypotheses = read_hypotheses(decoded / "text")
-    datadir.check_ids(references.file, references.texts, decoded / "text", hypotheses)
+    check_ids(references.file, references.texts, decoded / "text", hypotheses)
     rows = []
     for name in [*sorted(set(references.varieties.values())), "all"]:
         keys = references.of(name)

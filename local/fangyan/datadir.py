@@ -8,23 +8,15 @@ wording) and ``utt2ipa`` where the corpus has them. One line an utterance, ``id 
 import dataclasses
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from operator import attrgetter
 from pathlib import Path
 
+from fangyan.entries import IMPORT, check_ids, line, read_map
 from fangyan.errors import DataError, shown
-from fangyan.files import (
-    fingerprint,
-    number,
-    read_table,
-    read_text,
-    versions,
-    write_lines,
-    write_table,
-    write_text,
-)
-from fangyan.names import NOT_A_VALUE, is_id, is_name, plain_path
+from fangyan.files import fingerprint, number, read_table, versions, write_lines, write_table, write_text
+from fangyan.names import is_name, plain_path
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,9 +58,10 @@ FILES = {
     "utt2ipa": "ipa",
 }
 GROUPS = "lang2group"
+CHANGES = ".changed.tsv"
+"""What was done to the utterances of a data directory, renamed ones with the id that they came with."""
+CHANGE = ("id", "change", "detail")
 OPTIONAL = ("text", "text_cmn", "utt2ipa")
-IMPORT = "import the directory with --corpus kaldi, which mends it or leaves out by name"
-"""What to do about a directory that others wrote, or changed."""
 OPTIONAL_FIELDS = tuple(FILES[name] for name in OPTIONAL)
 
 NAMES = ("utt2spk", "utt2lang", "utt2sent")
@@ -105,7 +98,7 @@ def write(
     dropped: Sequence[Dropped] = (),
     groups: Mapping[str, str] | None = None,
 ) -> None:
-    """A data directory of ``utterances`` (any order) with what was left out in ``.dropped.tsv``.
+    """A data directory of ``utterances`` (any order) with what was left out in ``.dropped.tsv``, changed in `CHANGES`.
 
     ``groups``: variety -> group, where these are the corpus's own; those of varieties that occur are written.
     Raises `DataError` for duplicate ids, ids that do not start with the speaker, and half-filled optional fields.
@@ -125,14 +118,17 @@ def write(
         values = map(attrgetter(field), rows)
         if name not in OPTIONAL or any(map(attrgetter(field), rows)):
             file = path / name
-            write_lines(file, (_line(file, u.id, value) for u, value in zip(rows, values, strict=True)))
+            write_lines(file, (line(file, u.id, value) for u, value in zip(rows, values, strict=True)))
     write_lines(path / "spk2utt", (f"{s} {' '.join(u)}\n" for s, u in sorted(_by_speaker(rows).items())))
     _check_speakers(path, rows)
     lost = [vars(d) | {"id": shown(d.id)} for d in dropped]
     write_table(path / ".dropped.tsv", lost, ("id", "reason", "detail"))
+    changes = [dict(zip(CHANGE, (u.id, *change), strict=True)) for u in rows for change in u.changes]
+    if changes:
+        write_table(path / CHANGES, changes, CHANGE)
     occurring = sorted({u.variety for u in rows} & set(groups or {}))
     if occurring:
-        write_text(path / GROUPS, "".join(_line(path / GROUPS, code, groups[code]) for code in occurring))
+        write_text(path / GROUPS, "".join(line(path / GROUPS, code, groups[code]) for code in occurring))
 
 
 def read_groups(path: Path) -> dict[str, str]:
@@ -174,82 +170,19 @@ def _firsts(dropped: Iterable[Dropped]) -> str:
     return "".join(some)
 
 
+def remarks(path: Path) -> str:
+    """What a summary of a data directory goes on with: ``; left out: 3 too short; 1 renamed (FILE)``."""
+    dropped = summary(read_dropped(path))
+    changes = read_table(path / CHANGES) if (path / CHANGES).exists() else []
+    counts = Counter(row["change"] for row in changes).most_common()
+    changed = f"; {', '.join(f'{n} {change}' for change, n in counts)} ({path / CHANGES})" if counts else ""
+    return (f"; left out: {dropped}" if dropped else "") + changed
+
+
 def read_dropped(path: Path) -> list[Dropped]:
     """What was left out of a data directory (nothing where the list is missing)."""
     file = path / ".dropped.tsv"
     return [Dropped(**row) for row in read_table(file)] if file.exists() else []
-
-
-def read_map(path: Path, strict: bool = True) -> dict[str, str]:
-    """The `entries` of a Kaldi file, id -> value, in their order."""
-    return {key: value for _, key, value in entries(path, strict)}
-
-
-def entries(path: Path, strict: bool = True) -> Iterator[tuple[int, str, str]]:
-    """Line number, id and value of each ``id value`` line of a Kaldi file.
-
-    Duplicate ids raise `DataError`; if ``strict``, so do lines without a value, unsorted ids, empty lines, CR LF.
-    """
-    seen: set[str] = set()
-    last = ""
-    text = read_text(path, "a data directory needs it")
-    if not strict and "\n" not in text:
-        text = text.replace("\r", "\n")  # the line ends of old Macs
-    lines = text.split("\n")
-    for n, line in enumerate(lines if lines[-1] else lines[:-1], 1):
-        if not strict and not line.strip():
-            continue
-        key, _, value = line.strip().partition(" ") if "\t" not in line else line.strip().partition("\t")
-        if key in seen:
-            raise DataError(f"{path}:{n}: ids are unique, got {shown(key)} again")
-        if strict:
-            _check_line(f"{path}:{n}", line, key, value, last)
-        seen.add(key)
-        last = key
-        yield n, key, value.strip()
-
-
-def _check_line(where: str, line: str, key: str, value: str, last: str) -> None:
-    if "\r" in line:
-        end = "CR" if "\r" in line[:-1] else "CR LF"
-        raise DataError(f"{where}: lines end in LF, got {end}: {IMPORT}")
-    if not key or not value.strip():
-        raise DataError(f"{where}: a line is 'id value', got {line!r}")
-    if not is_id(key):
-        raise DataError(f"{where}: an id has no invisible characters, got {shown(key)!r}: write it without")
-    if key < last:
-        raise DataError(
-            f"{where}: ids are sorted by code point (LC_ALL=C sort), got {key} after {last}: {IMPORT}"
-        )
-
-
-def _line(path: Path, key: str, value: object) -> str:
-    text = f"{value:.3f}" if isinstance(value, float) else str(value)
-    if not is_id(key) or NOT_A_VALUE.search(text):
-        raise DataError(f"{path}: a line is 'id value' with a value for every id, got {key!r} {text!r}")
-    return f"{key} {text}\n"
-
-
-def check_ids(
-    reference: Path, ids: Mapping[str, str], path: Path, column: Mapping[str, str], advice: str = ""
-) -> None:
-    """Nothing, or a `DataError` where a Kaldi file lacks an id of ``reference`` or has another; both as read."""
-    rule, end = f"every file has the ids of {reference}", advice and f": {advice}"
-    for key in column:
-        if key not in ids:
-            raise DataError(f"{place(path, key)}: {rule}, got {shown(key)}, which it lacks{end}")
-    for key in ids:
-        if key not in column:
-            there = Path(place(reference, key)).name
-            raise DataError(f"{path}: {rule}, got none for {shown(key)} ({there}){end}")
-
-
-def place(path: Path, key: str) -> str:
-    """``file:line`` of an id in a Kaldi file."""
-    for n, line in enumerate(read_text(path).split("\n"), 1):
-        if line.split(maxsplit=1)[:1] == [key]:
-            return f"{path}:{n}"
-    return f"{path}"
 
 
 def _check_twins(path: Path, ids: Iterable[str]) -> None:

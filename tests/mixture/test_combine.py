@@ -248,6 +248,7 @@ def test_parts_of_a_corpus_whose_speakers_begin_one_another_are_marked(shelf, tm
     )
     write(tmp_path / "out", shelf.combined()["train"], shelf.sets["train"])
     assert [u.speaker for u in datadir.read(tmp_path / "out")] == ["aishell-1", "aishell-13"]
+    assert datadir.remarks(tmp_path / "out") == f"; 1 renamed ({tmp_path}/out/.changed.tsv)"
     assert (tmp_path / "out/utt2corpus").read_text() == "aishell-1-aishell-1_2 a\naishell-13_1 again\n"
 
 

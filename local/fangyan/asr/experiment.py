@@ -7,6 +7,7 @@ from pathlib import Path
 
 from fangyan import datadir
 from fangyan.asr import pieces
+from fangyan.entries import place
 from fangyan.errors import DataError, UserError
 from fangyan.files import fingerprint, produce, read_text, write_text
 from fangyan.text import DEFAULT, NormalForm, normalise, removals
@@ -91,7 +92,7 @@ def remarks(file: Path, form: NormalForm = DEFAULT) -> list[str]:
     if empty:
         lines.insert(
             0,
-            f"{datadir.place(file, empty[0])}: of {len(empty)} of {len(texts)} transcripts the normal form leaves "
+            f"{place(file, empty[0])}: of {len(empty)} of {len(texts)} transcripts the normal form leaves "
             f"nothing, the first is {empty[0]} ({texts[empty[0]]}): they are neither learnt nor scored",
         )
     return lines

@@ -13,7 +13,6 @@ are, a function ``groups(root) -> dict[str, str]`` says which group each belongs
 """
 
 import json
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
@@ -32,14 +31,12 @@ from fangyan import audio, datadir
 from fangyan.admission import ordered, writable
 from fangyan.datadir import Dropped, Utterance
 from fangyan.errors import DataError, UserError
-from fangyan.files import DONE, produce, read_table, version, versions, write_table
+from fangyan.files import DONE, produce, version, versions
 from fangyan.layouts import distinct
 from fangyan.names import fits_a_line
 
 CONVERTED = ".wav"
 """Beside the data directories: the folder of audio that was converted, by set. It may be removed with them."""
-CHANGES = ".changed.tsv"
-"""In a data directory: what was done to the utterances that it has, renamed ones with the id that they came with."""
 
 
 def names() -> list[str]:
@@ -80,7 +77,7 @@ def prepare(
 
     ``root``: where the corpus lies; ``jobs``: processes; ``limit``: only the first so many sentences of a set (0: all);
     ``chosen``: the corpus's own `options`. What was left out is listed in ``.dropped.tsv``, what was changed in
-    `CHANGES`.
+    ``.changed.tsv``.
     """
     sets = {}
     corpus = load(name)
@@ -126,14 +123,8 @@ def _identity(records: Iterable[Utterance | Dropped], groups: Mapping[str, str])
 def _summary(home: Path) -> str:
     """``data/train: 812 utterances, 0.93 h; left out: 3 unreadable audio``."""
     durations = datadir.read_map(home / "utt2dur").values()
-    dropped = datadir.summary(datadir.read_dropped(home))
-    left_out = f"; left out: {dropped}" if dropped else ""
-    changes = read_table(home / CHANGES) if (home / CHANGES).exists() else []
-    counts = Counter(row["change"] for row in changes).most_common()
-    changed = f"; {', '.join(f'{n} {change}' for change, n in counts)} ({home / CHANGES})" if counts else ""
-    return (
-        f"{home}: {len(durations)} utterances, {sum(map(float, durations)) / 3600:.2f} h{left_out}{changed}"
-    )
+    hours = sum(map(float, durations)) / 3600
+    return f"{home}: {len(durations)} utterances, {hours:.2f} h{datadir.remarks(home)}"
 
 
 def _first_sentences(records: Sequence[Utterance | Dropped], limit: int) -> list[Utterance | Dropped]:
@@ -151,10 +142,6 @@ def _write_set(
     ready = parallel(partial(_ready, store=store), records, jobs, desc=f"data {store.name}")
     utterances = [record for record in ready if isinstance(record, Utterance)]
     datadir.write(folder, utterances, [record for record in ready if isinstance(record, Dropped)], groups)
-    columns = ("id", "change", "detail")
-    rows = [dict(zip(columns, (u.id, *change), strict=True)) for u in utterances for change in u.changes]
-    if rows:
-        write_table(folder / CHANGES, rows, columns)
 
 
 def parallel(task: Callable, items: Sequence, jobs: int, desc: str) -> list:

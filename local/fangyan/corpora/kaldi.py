@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from fangyan import audio
-from fangyan.datadir import GROUPS, Dropped, Utterance, entries, read_map
+from fangyan.datadir import GROUPS, Dropped, Utterance
+from fangyan.entries import entries, read_map
 from fangyan.errors import DataError, UserError, shown
 from fangyan.layouts import named, times, unmatched
 from fangyan.names import plain_path

@@ -18,6 +18,7 @@ from shutil import rmtree
 
 from fangyan import corpora, datadir
 from fangyan.datadir import Dropped
+from fangyan.entries import check_ids
 from fangyan.errors import UserError
 from fangyan.files import DONE, produce
 from fangyan.mixture.combine import Prepared, combined, write
@@ -90,14 +91,12 @@ def _varieties(home: Path) -> set[str]:
 def _summary(home: Path) -> str:
     """``data/train: 2,812 utterances, cmn 1.93 h, yue 0.40 h; left out: 3 beyond the hours of its corpus``."""
     durations, varieties = (datadir.read_map(home / name) for name in ("utt2dur", "utt2lang"))
-    datadir.check_ids(home / "utt2dur", durations, home / "utt2lang", varieties)
+    check_ids(home / "utt2dur", durations, home / "utt2lang", varieties)
     hours: dict[str, float] = {}
     for key, variety in varieties.items():
         hours[variety] = hours.get(variety, 0.0) + float(durations[key]) / 3600
-    dropped = datadir.summary(datadir.read_dropped(home))
     by_variety = ", ".join(f"{variety} {hours[variety]:.2f} h" for variety in sorted(hours))
-    left_out = f"; left out: {dropped}" if dropped else ""
-    return f"{home}: {len(durations):,} utterances, {by_variety}{left_out}"
+    return f"{home}: {len(durations):,} utterances, {by_variety}{datadir.remarks(home)}"
 
 
 def _remove_others(out: Path, goals: set[str]) -> None:
