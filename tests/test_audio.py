@@ -1,3 +1,4 @@
+import os
 import pickle
 
 import numpy as np
@@ -128,3 +129,37 @@ def test_samples_that_are_no_numbers_are_refused(tmp_path, rate, bad):
     with pytest.raises(DataError, match=r"a\.wav: samples are finite numbers, got others"):
         audio.read(tmp_path / "a.wav")
     assert np.isfinite(audio.read(tmp_path / "a.wav", 0.0, 0.5)).all()
+
+
+@pytest.mark.parametrize(
+    ("form", "endian"),
+    [("WAV", "LITTLE"), ("WAV", "BIG"), ("WAVEX", "FILE"), ("RF64", "FILE"), ("AIFF", "FILE"), ("AU", "BIG")],
+)
+@pytest.mark.parametrize("subtype", ["PCM_16", "ULAW", "FLOAT"])
+def test_seconds_that_a_cut_file_lacks_are_told(tmp_path, form, endian, subtype):
+    file = tmp_path / "a"
+    soundfile.write(file, sine(16_000, 2.0), 16_000, format=form, subtype=subtype, endian=endian)
+    assert audio.missing(file, audio.probe(file)) == 0
+    os.truncate(file, file.stat().st_size * 3 // 4)
+    info = audio.probe(file)
+    assert (
+        audio.missing(file, info)
+        == pytest.approx(2.0 - info.duration, abs=1e-3)
+        == pytest.approx(0.5, abs=0.01)
+    )
+
+
+@pytest.mark.parametrize("size", [0xFFFFFFFF, 0x7FFFF000, 0x7FFFFFFF, 0x80000000, 31_998, 32_036])
+def test_a_size_that_a_pipe_left_open_or_a_few_bytes_too_many_are_no_cut(tmp_path, size):
+    file = tmp_path / "a.wav"
+    soundfile.write(file, sine(16_000), 16_000)
+    content = bytearray(file.read_bytes())
+    content[40:44] = size.to_bytes(4, "little")
+    file.write_bytes(content)
+    assert audio.missing(file, audio.probe(file)) == 0
+
+
+@pytest.mark.parametrize("name", ["a.flac", "a.ogg", "a.mp3", "a.w64"])
+def test_formats_whose_decoders_tell_of_a_cut_are_theirs_to_judge(tmp_path, name):
+    soundfile.write(tmp_path / name, sine(16_000), 16_000)
+    assert audio.missing(tmp_path / name, audio.probe(tmp_path / name)) == 0

@@ -173,6 +173,7 @@ def test_another_recording_or_segment_is_never_taken_for_the_old_one(corpus, pie
 def test_each_file_is_opened_once_and_memory_is_bounded(corpus, monkeypatch):
     opened = []
     monkeypatch.setattr(audio, "probe", lambda wav: opened.append(wav) or audio.Info(16_000, 1, 8000))
+    monkeypatch.setattr(audio, "missing", lambda wav, info: 0.0)
     text = "我们今天去学校吃饭然后回家看书"
     count = 3000
     tracemalloc.start()
@@ -394,6 +395,19 @@ def test_what_levels_and_channels_lose_is_counted_and_listed_even_after_a_kill(c
     assert [(row["id"], row["change"]) for row in rows] == sorted(lost)
     line = f"12 utterances, 0.00 h; 3 {LOUD}, 2 {MIXED}, 1 {CANCELLED} (data/test/.changed.tsv)"
     assert line in capsys.readouterr().out
+
+
+def test_recordings_that_were_cut_are_counted_whether_converted_or_not(corpus, tmp_path, capsys):
+    for rate in (16_000, 8_000):
+        soundfile.write(f"{rate}.wav", np.tile(NOISE, rate * 2 // 4800 + 1)[: rate * 2], rate)
+        os.truncate(f"{rate}.wav", 44 + rate * 2)
+    home = corpus([record("s-a", "16000.wav"), record("s-b", "8000.wav"), record("s-c", "8000.wav", end=1.0)])
+    rows = files.read_table(home / datadir.CHANGES)
+    assert [(row["id"], row["detail"]) for row in rows] == [
+        ("s-a", "1.000 s are missing"),
+        ("s-b", "1.000 s are missing"),
+    ]
+    assert "2 of files that end before their header says" in capsys.readouterr().out
 
 
 def test_a_float_recording_of_no_numbers_is_left_out_though_it_would_be_used_in_place(corpus):

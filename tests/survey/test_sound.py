@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 
@@ -55,3 +57,11 @@ def test_every_utterance_is_listened_to_once(data, tmp_path, jobs, monkeypatch):
     assert "not readable as audio" in broken["error"] and "no such file" in gone["error"]
     monkeypatch.setattr(sound, "parallel", None)
     assert listen(data, tmp_path / "sound", jobs) == [good, broken, gone]
+
+
+def test_what_a_cut_file_lacks_is_measured(write, tmp_path, said):
+    audio.write(tmp_path / "a.wav", np.full(2 * RATE, 0.5))
+    os.truncate(tmp_path / "a.wav", 44 + 2 * RATE)
+    data = write("test", said("a-1", 4, 1.0, wav=str(tmp_path / "a.wav")))
+    (row,) = listen(data, tmp_path / "sound", 1)
+    assert (row["seconds"], row["missing"], row["error"]) == (1.0, 1.0, "")

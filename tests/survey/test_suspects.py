@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from fangyan.survey import columns
 from fangyan.survey.suspects import bounds, suspects
 
-SOUND = {"error": "", "seconds": 2.0, "level": -20.0, "silent": 0.1, "clipped": 0.0}
+SOUND = {"error": "", "seconds": 2.0, "level": -20.0, "silent": 0.1, "clipped": 0.0, "missing": 0.0}
 
 
 @pytest.fixture
@@ -63,6 +63,7 @@ def test_a_set_without_text_is_no_suspect(write, said):
         ({"silent": 0.9, "level": -100.0}, ["silence"]),
         ({"level": -50.0}, ["low level"]),
         ({"seconds": 1.9}, ["other duration"]),
+        ({"missing": 1.0}, ["cut short"]),
         ({"seconds": 1.0, "clipped": 0.5, "level": -46.0}, ["other duration", "clipping", "low level"]),
         ({"error": "x.wav: no such file", "seconds": 0.0}, ["unreadable audio"]),
     ],

@@ -158,7 +158,9 @@ def _ready(record: Utterance | Dropped, store: Path) -> Utterance | Dropped:
     if isinstance(record, Dropped):
         return record
     try:
-        ready = _in_place(record) or _converted(_cut(record), store)
+        info = audio.probe(record.wav)
+        record = _cut(record, info)
+        ready = _in_place(record, info) or _converted(record, store)
     except audio.SegmentError as error:
         return Dropped(record.id, error.reason, str(error))
     except DataError as error:
@@ -168,9 +170,11 @@ def _ready(record: Utterance | Dropped, store: Path) -> Utterance | Dropped:
     return ready
 
 
-def _cut(record: Utterance) -> Utterance:
-    """The record, that of a segment which ends after its recording ending with it: a change."""
-    info = audio.probe(record.wav)
+def _cut(record: Utterance, info: audio.Info) -> Utterance:
+    """The record; its change where its recording ends before what its header or its segment says."""
+    if record.end is None and (lost := audio.missing(record.wav, info)):
+        change = ("of files that end before their header says", f"{lost:.3f} s are missing")
+        return replace(record, changes=(*record.changes, change))
     _, last = audio.span(record.wav, info, record.start, record.end)
     if record.end is None or last == round(record.end * info.rate):
         return record
@@ -179,15 +183,13 @@ def _cut(record: Utterance) -> Utterance:
     return replace(record, end=None, changes=(*record.changes, change))
 
 
-def _in_place(record: Utterance) -> Utterance | None:
+def _in_place(record: Utterance, info: audio.Info) -> Utterance | None:
     """The record with its duration, where its recording may be used as it is: headers say so, but of floats."""
-    if record.start == 0 and record.end is None and fits_a_line(record.wav):
-        info = audio.probe(record.wav)
-        if (info.rate, info.channels) == (audio.SAMPLE_RATE, 1):
-            odd = info.subtype in audio.FLOATS
-            lost = audio.losses(audio.read_channels(record.wav)[0]) if odd else ()
-            return replace(record, duration=info.duration, changes=(*record.changes, *lost))
-    return None
+    fits = record.start == 0 and record.end is None and fits_a_line(record.wav)
+    if not fits or (info.rate, info.channels) != (audio.SAMPLE_RATE, 1):
+        return None
+    lost = audio.losses(audio.read_channels(record.wav)[0]) if info.subtype in audio.FLOATS else ()
+    return replace(record, duration=info.duration, changes=(*record.changes, *lost))
 
 
 def _converted(record: Utterance, store: Path) -> Utterance:

@@ -4,6 +4,7 @@ Conventions, all on samples of 16 kHz mono in [-1, 1]
 - Frames of 20 ms; the level of a frame is 20 log10 of its root mean square in dBFS, at least -100.
 - ``level``: that which a frame in twenty exceeds, the loud parts of speech.
 - ``silent``: the share of frames below -60 dBFS. ``clipped``: the share of samples at full scale.
+- ``missing``: seconds that the header of the file promises and the file has not.
 """
 
 from pathlib import Path
@@ -15,7 +16,7 @@ from fangyan.corpora import parallel
 from fangyan.errors import DataError
 from fangyan.files import produce, read_table, write_table
 
-COLUMNS = ("id", "seconds", "level", "silent", "clipped", "error")
+COLUMNS = ("id", "seconds", "level", "silent", "clipped", "missing", "error")
 FRAME = 320
 """Samples: 20 ms."""
 FLOOR = -100.0
@@ -33,7 +34,11 @@ def listen(data: Path, out: Path, jobs: int) -> list[dict]:
         rows = parallel(_row, list(datadir.read_map(data / "wav.scp").items()), jobs, f"listen {data.name}")
         write_table(folder / "sound.tsv", rows, COLUMNS)
 
-    produce(out, {"data": datadir.identity(data), "measures": [FRAME, FLOOR, SILENCE, FULL_SCALE]}, build)
+    produce(
+        out,
+        {"data": datadir.identity(data), "measures": [FRAME, FLOOR, SILENCE, FULL_SCALE, *COLUMNS]},
+        build,
+    )
     rows = read_table(out / "sound.tsv")
     return [row | {name: float(row[name]) for name in COLUMNS[1:-1]} for row in rows]
 
@@ -41,7 +46,8 @@ def listen(data: Path, out: Path, jobs: int) -> list[dict]:
 def _row(recording: tuple[str, str]) -> dict:
     key, wav = recording
     try:
-        return {"id": key, "error": ""} | measure(audio.read(wav))
+        missing = audio.missing(wav, audio.probe(wav))
+        return {"id": key, "missing": missing, "error": ""} | measure(audio.read(wav))
     except DataError as error:
         return dict.fromkeys(COLUMNS, 0.0) | {"id": key, "error": str(error)}
 

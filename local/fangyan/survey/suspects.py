@@ -90,6 +90,8 @@ def _of_sound(sound: Mapping, seconds: float) -> Iterator[Reason]:
         return
     if abs(sound["seconds"] - seconds) > LATE:
         yield "other duration", sound["seconds"], f"{seconds:.3f} s as in utt2dur"
+    if sound["missing"]:
+        yield "cut short", sound["missing"], "no second missing of what the header of the file promises"
     if sound["clipped"] > CLIPPED:
         yield "clipping", sound["clipped"], f"at most {CLIPPED:g} of the samples at full scale"
     if sound["silent"] > SILENT:
