@@ -38,6 +38,14 @@ def test_what_no_line_can_hold_is_left_out_by_name(case):
     assert list(writable([*fine, bad])) == [*fine, Dropped(bad.id, *why)]
 
 
+def test_varieties_and_sentences_that_look_the_same_are_the_same():
+    twins = [
+        replace(GOOD, variety="\u00e9", sentence="\u00e9"),
+        replace(GOOD, id="s-2", variety="e\u0301", sentence="e\u0301"),
+    ]
+    assert [(u.variety, u.sentence) for u in writable(twins)] == [(one, one)] * 2
+
+
 ANY = st.text(max_size=4)
 
 

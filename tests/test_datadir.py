@@ -58,6 +58,11 @@ MALFORMED = {
         "a-1 s1\nb-2 s2\nc-3 s3\n",
         r"utt2sent:3: .*the ids of .*wav\.scp, got c-3, which it lacks",
     ),
+    "twin varieties": (
+        "utt2lang",
+        "a-1 \u00e9\nb-2 e\u0301\n",
+        r"utt2lang:2: names that look the same are the same, got 'e\\u0301' beside '\\xe9': import",
+    ),
     "pipe": ("wav.scp", "a-1 sox a.wav -t wav - |\nb-2 b.wav\n", r"wav\.scp:1: .*got a pipe"),
     "archive": ("wav.scp", "a-1 w.ark:17\nb-2 b.wav\n", r"wav\.scp:1: .*got a place in an archive"),
     "range": (
@@ -153,7 +158,7 @@ def test_the_first_that_was_left_out_for_each_reason_is_told(tmp_path):
 def test_twins_are_refused(tmp_path):
     twins = [replace(TWO[0], id=f"b-{key}") for key in ("\u00e9", "e\u0301")]
     with pytest.raises(
-        DataError, match=r"wav\.scp:2: ids that look the same are the same, got 'b-\\xe9' beside"
+        DataError, match=r"wav\.scp:2: names that look the same are the same, got 'b-\\xe9' beside"
     ):
         datadir.write(tmp_path, twins)
 

@@ -23,7 +23,11 @@ RULES = {
 
 
 def writable(records: Sequence[Utterance | Dropped]) -> Iterator[Utterance | Dropped]:
-    """The records, those left out of which no line can be written, or whose id looks like that of another."""
+    """The records, those left out of which no line can be written, or whose id looks like that of another.
+
+    Varieties and sentences that look the same are the same: their names are composed (NFC).
+    """
+    records = [_composed(record) if isinstance(record, Utterance) else record for record in records]
     kept = [record for record in records if isinstance(record, Utterance)]
     filled = [field for field in OPTIONAL_FIELDS if any(map(attrgetter(field), kept))]
     seen: dict[str, str] = {}
@@ -36,6 +40,11 @@ def writable(records: Sequence[Utterance | Dropped]) -> Iterator[Utterance | Dro
         if other != record.id:
             flaw = "id that looks like another", f"{record.id!a} beside {other!a}"
         yield Dropped(record.id, *flaw) if flaw else record
+
+
+def _composed(u: Utterance) -> Utterance:
+    names = {field: unicodedata.normalize("NFC", getattr(u, field)) for field in ("variety", "sentence")}
+    return replace(u, **names) if any(getattr(u, field) != name for field, name in names.items()) else u
 
 
 def _flaw(u: Utterance, filled: Iterable[str]) -> tuple[str, str] | None:

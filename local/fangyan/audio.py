@@ -23,6 +23,8 @@ MIN_DURATION = 0.1
 """Seconds; what is shorter is no utterance (Kaldi's extract-segments leaves it out too)."""
 LOUD = 0.001
 """The share of samples beyond full scale in a recording that is too loud: lossy formats overshoot here and there."""
+FAR = 10.0
+"""A peak that no lossy format makes of speech: one such sample is too loud."""
 CANCELLED, DIFFERENT = 0.1, 0.5
 """The level of the mean of all channels, and that of what it leaves of them, beside the level of the channels."""
 FLOATS = ("FLOAT", "DOUBLE")
@@ -166,10 +168,12 @@ def losses(samples: np.ndarray) -> list[tuple[str, str]]:
     """What 16 bits of mono do not keep of (N, channels) samples: kinds with a figure each; most have none."""
     mono = samples.mean(axis=1)
     found = []
-    if (abs(mono) > 1).mean() > LOUD:
-        found.append(("louder than full scale", f"peak {abs(mono).max():.3g}"))
+    peak = abs(mono).max()
+    if (abs(mono) > 1).mean() > LOUD or peak > FAR:
+        found.append(("louder than full scale", f"peak {peak:.3g}"))
     level, of_mono, of_rest = (
-        float(np.sqrt(np.square(x).mean())) for x in (samples, mono, samples - mono[:, None])
+        float(np.sqrt(np.square(x, dtype=np.float64).mean()))
+        for x in (samples, mono, samples - mono[:, None])
     )
     if of_mono < CANCELLED * level:
         found.append(("of channels that cancel each other", f"{samples.shape[1]} channels"))

@@ -64,7 +64,9 @@ CHANGE = ("id", "change", "detail")
 OPTIONAL = ("text", "text_cmn", "utt2ipa")
 OPTIONAL_FIELDS = tuple(FILES[name] for name in OPTIONAL)
 
-NAMES = ("utt2spk", "utt2lang", "utt2sent")
+GROUPING = ("utt2lang", "utt2sent")
+"""Files by whose values results are grouped."""
+NAMES = ("utt2spk", *GROUPING)
 """Files whose values are names: equal ones are of one speaker, variety, sentence."""
 
 
@@ -80,6 +82,8 @@ def read(path: Path) -> list[Utterance]:
     _check_twins(path / "wav.scp", ids)
     for name in NAMES:
         _check_names(path / name, columns[name].values())
+    for name in GROUPING:
+        _check_twins(path / name, columns[name].values())
     read_groups(path)
     fields = [FILES[name] for name in columns]
     utterances = []
@@ -114,6 +118,8 @@ def write(
     _check_twins(path / "wav.scp", (u.id for u in rows))
     for name in NAMES:
         _check_names(path / name, map(attrgetter(FILES[name]), rows))
+    for name in GROUPING:
+        _check_twins(path / name, map(attrgetter(FILES[name]), rows))
     for name, field in FILES.items():
         values = map(attrgetter(field), rows)
         if name not in OPTIONAL or any(map(attrgetter(field), rows)):
@@ -185,12 +191,14 @@ def read_dropped(path: Path) -> list[Dropped]:
     return [Dropped(**row) for row in read_table(file)] if file.exists() else []
 
 
-def _check_twins(path: Path, ids: Iterable[str]) -> None:
+def _check_twins(path: Path, names: Iterable[str]) -> None:
     seen: dict[str, str] = {}
-    for n, key in enumerate(ids, 1):
-        other = seen.setdefault(key if key.isascii() else unicodedata.normalize("NFC", key), key)
-        if other != key:
-            raise DataError(f"{path}:{n}: ids that look the same are the same, got {key!a} beside {other!a}")
+    for n, name in enumerate(names, 1):
+        other = seen.setdefault(name if name.isascii() else unicodedata.normalize("NFC", name), name)
+        if other != name:
+            raise DataError(
+                f"{path}:{n}: names that look the same are the same, got {name!a} beside {other!a}: {IMPORT}"
+            )
 
 
 def _check_names(path: Path, names: Iterable[str]) -> None:

@@ -169,6 +169,13 @@ def test_a_cell_of_several_values_is_named(tmp_path, row, message):
         manifest.splits(tmp_path)
 
 
+def test_a_row_that_says_it_has_no_recording_is_left_out(tmp_path):
+    rows = [{"id": "a", "audio": None}, {"id": "b", "audio": "b.wav"}]
+    (tmp_path / "a.json").write_text(json.dumps([row | {"variety": "yue", "text": "好"} for row in rows]))
+    lost, kept = manifest.splits(tmp_path)["a"]
+    assert lost == Dropped("a", "missing recording", "好") and kept.id == "b"
+
+
 def test_where_a_column_is_missing_those_that_are_there_are_listed(tmp_path):
     (tmp_path / "a.csv").write_text("Audio,variety,text\na.wav,yue,好\n")
     with pytest.raises(

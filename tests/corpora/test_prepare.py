@@ -370,6 +370,8 @@ LEVELS = {
     "int16 range": (NOISE * 30_000, 44_100, "FLOAT", [LOUD]),
     "int16 range in place": (NOISE * 30_000, 16_000, "FLOAT", [LOUD]),
     "double": (NOISE * 30_000, 16_000, "DOUBLE", [LOUD]),
+    "one sample far beyond": (np.append(NOISE, 1e30), 16_000, "FLOAT", [LOUD]),
+    "overshoot of one sample": (np.append(NOISE, 1.5), 16_000, "FLOAT", []),
     "equal channels": (np.stack([NOISE, NOISE], 1), 16_000, "PCM_16", []),
     "nearly equal channels": (np.stack([NOISE, NOISE * 0.7], 1), 16_000, "PCM_16", []),
     "two channels": (np.stack([NOISE, NOISE[::-1]], 1), 16_000, "PCM_16", [MIXED]),
@@ -393,7 +395,7 @@ def test_what_levels_and_channels_lose_is_counted_and_listed_even_after_a_kill(c
     rows = files.read_table(corpus(records) / datadir.CHANGES)
     lost = [(f"s-{n}", change) for n, (*_, changes) in enumerate(LEVELS.values()) for change in changes]
     assert [(row["id"], row["change"]) for row in rows] == sorted(lost)
-    line = f"12 utterances, 0.00 h; 3 {LOUD}, 2 {MIXED}, 1 {CANCELLED} (data/test/.changed.tsv)"
+    line = f"14 utterances, 0.00 h; 4 {LOUD}, 2 {MIXED}, 1 {CANCELLED} (data/test/.changed.tsv)"
     assert line in capsys.readouterr().out
 
 

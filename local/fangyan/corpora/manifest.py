@@ -58,7 +58,8 @@ def _records(path: Path, name: str) -> list[Utterance | Dropped]:
 
 def _utterance(where: str, row: Row, folder: Path, store: Path, name: str) -> Utterance | Dropped:
     cells = {column: cell_text(where, row, column) for column in COLUMNS}
-    missing = [column for column in NEEDED if not (row.get(column) if column == "audio" else cells[column])]
+    there = cells | {"audio": row.get("audio", "") != ""}  # None: the row says that it has no recording
+    missing = [column for column in NEEDED if not there[column]]
     if missing:
         columns = "" if missing[0] in row else f" (the columns are {' '.join(row)[:90]})"
         raise DataError(
