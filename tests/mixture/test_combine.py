@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from fangyan import datadir
 from fangyan.datadir import Dropped, Utterance
 from fangyan.errors import DataError
-from fangyan.mixture.combine import Prepared, combined, write
+from fangyan.mixture.combine import Prepared, by_goal, combined, write
 from fangyan.mixture.plan import Mixture, Part
 
 A, B = Part("a", "aishell"), Part("b", "mdcc")
@@ -258,3 +258,15 @@ def test_groups_that_two_parts_put_a_variety_in_are_told(shelf, tmp_path):
         (shelf.folder / part.name / "train/lang2group").write_text(f"site1 {group}\n")
     with pytest.raises(DataError, match=r"b/train/lang2group: .* got 'south' of site1, 'north' in .*a/train"):
         write(tmp_path / "out", shelf.combined()["train"], shelf.sets["train"])
+
+
+def test_two_sets_that_would_become_one_test_set_are_refused(tmp_path):
+    clash = [Prepared(A, "test_b", tmp_path / "1"), Prepared(Part("a_b", "mdcc"), "test", tmp_path / "2")]
+    with pytest.raises(
+        DataError, match="1 and .*2: a test set of a mixture is of one part, got both as test_a_b"
+    ):
+        by_goal(clash)
+    assert list(by_goal([clash[0], Prepared(B, "train", tmp_path), Prepared(A, "train", tmp_path)])) == [
+        "test_a_b",
+        "train",
+    ]

@@ -21,7 +21,7 @@ from fangyan.datadir import Dropped
 from fangyan.entries import check_ids
 from fangyan.errors import UserError
 from fangyan.files import DONE, produce
-from fangyan.mixture.combine import Prepared, combined, write
+from fangyan.mixture.combine import Prepared, by_goal, combined, write
 from fangyan.mixture.plan import Mixture, find, read
 
 __all__ = ["mix"]
@@ -38,9 +38,7 @@ def mix(file: Path, roots: Path, out: Path, jobs: int = 1) -> dict[str, Path]:
     without = [
         Dropped(name, "missing corpus", f"null in {roots}") for name, root in folders.items() if not root
     ]
-    sets: dict[str, list[Prepared]] = {}
-    for item in _prepare(mixture, folders, out, jobs):
-        sets.setdefault(item.goal, []).append(item)
+    sets = by_goal(_prepare(mixture, folders, out, jobs))
     for goal in ("train", "dev"):
         if goal not in sets:
             raise UserError(

@@ -53,6 +53,20 @@ class Prepared:
         return "_".join(filter(None, ("test", self.part.name, rest)))
 
 
+def by_goal(prepared: Iterable[Prepared]) -> dict[str, list[Prepared]]:
+    """Set of the mixture -> the sets that go into it; `DataError` where two become one test set."""
+    sets: dict[str, list[Prepared]] = {}
+    for item in prepared:
+        others = sets.setdefault(item.goal, [])
+        if others and item.goal not in ("train", "dev"):
+            both = f"{others[0].home} and {item.home}"
+            raise DataError(
+                f"{both}: a test set of a mixture is of one part, got both as {item.goal}: rename a part"
+            )
+        others.append(item)
+    return sets
+
+
 def combined(
     mixture: Mixture, sets: Mapping[str, Sequence[Prepared]], without: Sequence[Dropped]
 ) -> dict[str, dict[str, Records]]:
