@@ -109,6 +109,12 @@ def test_finished_work_of_which_a_file_is_gone_is_done_again(tmp_path, gone):
     assert files.produce(out, {}, build) and not files.produce(out, {}, build)
 
 
+def test_inputs_are_compared_as_they_are_written(tmp_path):
+    inputs = {"layers": ("a", "b"), "of": {1: ()}}
+    assert files.produce(tmp_path / "out", inputs, lambda folder: None)
+    assert not files.produce(tmp_path / "out", inputs, lambda folder: None)
+
+
 def test_a_stamp_that_lists_no_files_stays_good(tmp_path):
     files.write_json(tmp_path / files.DONE, {"seed": 1})
     assert files.is_done(tmp_path, {"seed": 1}) and not files.is_done(tmp_path, {"seed": 2})

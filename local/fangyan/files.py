@@ -212,7 +212,7 @@ def _version_or_none(path: str | Path) -> tuple[int, int] | None:
 
 def is_done(out: Path, inputs: Mapping[str, object]) -> bool:
     """Whether ``out`` was finished from exactly these ``inputs``, and has all that was written then."""
-    return made_from(out) == json.loads(json.dumps(dict(inputs)))  # tuples are lists there
+    return made_from(out) == json.loads(json.dumps(dict(inputs)))  # as they are written: a tuple is a list
 
 
 def made_from(out: Path) -> dict[str, Any] | None:
