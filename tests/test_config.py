@@ -50,12 +50,30 @@ def test_merging_leaves_its_arguments_alone():
         ({"over": "a: 1\n3: 1"}, r"over\.yaml: a key is a word, got 3"),
         ({"over": "null: 1"}, "a key is a word, got None"),
         ({"over": "a: !!python/object/apply:os.system [true]"}, "not readable as YAML"),
+        ({"over": "b: 1\na: !!int x"}, r"over\.yaml:2: not readable as YAML: no int \(invalid literal"),
+        ({"over": "a: !!bool x"}, r"over\.yaml:1: not readable as YAML: no bool"),
+        ({"over": f"a: {'9' * 5000}"}, r"over\.yaml:1: not readable as YAML: no int"),
+        ({"over": "a: !!binary eA=="}, "not readable as YAML"),
+        ({"over": "a: !!set {x, y}"}, "not readable as YAML"),
+        ({"over": "a: !!map x"}, "not readable as YAML"),
+        ({"over": "a:\n  ? [x]\n  : 3"}, r"over\.yaml:2: not readable as YAML: a key is one word"),
+        ({"over": "a: &x {b: *x}"}, r"over\.yaml:1: not readable as YAML: .*recursive"),
+        ({"over": "a: &x [*x]"}, r"over\.yaml:1: not readable as YAML: .*recursive"),
+        ({"over": f"a: {'[' * 3000}"}, "not readable as YAML"),
+        ({"over": 'a: "\\UFFFFFFFF"'}, "not readable as YAML"),
     ],
 )
 def test_bad_files_are_named(tmp_path, files, message):
     write(tmp_path, **files)
     with pytest.raises(DataError, match=message):
         compose(tmp_path / "over.yaml")
+
+
+def test_a_date_is_a_word_and_a_block_may_be_used_again(tmp_path):
+    write(tmp_path, dates="a: 2020-01-02\nb: 2020-13-45\nc: {2020-01-02: 1}")
+    assert compose(tmp_path / "dates.yaml") == {"a": "2020-01-02", "b": "2020-13-45", "c": {"2020-01-02": 1}}
+    write(tmp_path, again="a: &a {x: 1}\nb:\n  <<: *a\n  y: 2\nc: [*a, *a]")
+    assert compose(tmp_path / "again.yaml") == {"a": {"x": 1}, "b": {"x": 1, "y": 2}, "c": [{"x": 1}] * 2}
 
 
 def test_unknown_keys_are_refused_at_any_depth_with_the_nearest_known():

@@ -7,22 +7,49 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from yaml.constructor import ConstructorError
 
 from fangyan.errors import DataError
 from fangyan.files import fingerprint, read_text
 
 
+KINDS = ("null", "bool", "int", "float", "str", "seq", "map")
+"""What a value may be, as YAML names it: what JSON has, in which finished work is recognised. A date is a word."""
+_TAG = "tag:yaml.org,2002:"
+
+
 class _Loader(yaml.SafeLoader):
-    """Safe YAML in which a key stands once."""
+    """Safe YAML of those kinds, in which a key stands once and nothing contains itself."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep=True)  # at once, by which a circle is noticed
+        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+            raise ConstructorError(
+                None, None, f"no {node.tag.removeprefix(_TAG)} ({error})", node.start_mark
+            ) from None
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
         seen = set()
-        for key, _ in node.value:
+        for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
+            if not isinstance(key, yaml.ScalarNode):
+                raise ConstructorError(None, None, "a key is one word", key.start_mark)
             if key.value in seen:
                 where = f"{key.start_mark.name}:{key.start_mark.line + 1}"
                 raise DataError(f"{where}: a key stands once in a mapping, got {key.value!r} again")
             seen.add(key.value)
         return super().construct_mapping(node, deep)
+
+
+_Loader.yaml_constructors = {
+    tag: make
+    for tag, make in _Loader.yaml_constructors.items()
+    if tag is None or tag.removeprefix(_TAG) in KINDS
+}
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in rules if tag.removeprefix(_TAG) in (*KINDS, "merge")]
+    for first, rules in _Loader.yaml_implicit_resolvers.items()
+}
 
 
 def compose(path: Path, including: tuple[Path, ...] = ()) -> dict[str, Any]:
@@ -102,7 +129,10 @@ def _load(path: Path) -> dict[str, Any]:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else 1
-        raise DataError(f"{path}:{line}: not readable as YAML: {getattr(error, 'problem', error)}") from None
+        why = " ".join(str(getattr(error, "problem", error)).split())
+        raise DataError(f"{path}:{line}: not readable as YAML: {why}") from None
+    except (RecursionError, OverflowError) as error:
+        raise DataError(f"{path}: not readable as YAML: {error}") from None
     if not isinstance(content or {}, dict):
         raise DataError(f"{path}:1: a configuration is a mapping of names to values, got {content!r}")
     for key in content or {}:
