@@ -12,7 +12,6 @@ from yaml.constructor import ConstructorError
 from fangyan.errors import DataError
 from fangyan.files import fingerprint, read_text
 
-
 KINDS = ("null", "bool", "int", "float", "str", "seq", "map")
 """What a value may be, as YAML names it: what JSON has, in which finished work is recognised. A date is a word."""
 _TAG = "tag:yaml.org,2002:"

@@ -64,6 +64,14 @@ def other(job, tmp_path):
         ("batch_type: folded", "batch_type: folded .*fold_lengths"),
         ("iterator_type: category", "category2utt"),
         ("use_preprocessor: false", '"text" is still'),
+        (
+            "seed: 3\ntoken_type: word\nngpu: 2",
+            r"without effect .*: seed \(--seed says it\), token_type \(--tokens .*, ngpu \(",
+        ),
+        (
+            "encoder_conf: {num_blocks: 4, interctc_layer_idx: [4]}",
+            r"encoder_conf \(EBranchformerEncoder\): ",
+        ),
     ],
 )
 def test_a_setting_with_which_training_would_fail_is_told_with_file_and_key(other, settings, message):
@@ -83,6 +91,12 @@ def test_training_tells_it_too_before_its_first_epoch(job, other):
     assert not (bad.exp / "checkpoint.pth").exists()
 
 
+def test_initial_weights_are_named_once(other):
+    bad = replace(other("init_param: [some.pth]"), init="openai/whisper-tiny")
+    with pytest.raises(DataError, match=r"other\.yaml: init_param and --init both name initial weights"):
+        collect_stats(bad)
+
+
 def test_a_rehearsal_leaves_nothing_behind(job, monkeypatch):
     from fangyan.asr import trainer
 
@@ -99,6 +113,23 @@ def test_a_rehearsal_leaves_nothing_behind(job, monkeypatch):
         gc.enable()
     assert sorted(job.exp.rglob("*")) == before
     assert torch.save is save
+
+
+def test_a_rehearsal_trains_few_blocks_of_a_deep_model_with_all_that_its_settings_name(other, monkeypatch):
+    from fangyan.asr import rehearsal
+
+    deep = "encoder_conf: {num_blocks: 9, interctc_layer_idx: [4], layer_drop_rate: 0.1}\nfreeze_layers: 7"
+    job = other(
+        f"{deep}\ndecoder_conf: {{num_blocks: 5}}\nmodel_conf: {{interctc_weight: 0.3}}\nlayer_decay: 0.9"
+    )
+    depths = []
+    check = rehearsal._check_layers
+    seen = lambda model: (
+        depths.append((len(model.encoder.encoders), len(model.decoder.decoders))) or check(model)
+    )
+    monkeypatch.setattr(rehearsal, "_check_layers", seen)
+    _rehearse(job, compose(job.config), Place(), {"normalize": None, "normalize_conf": {}})
+    assert depths == [(4, 4)]
 
 
 SMALL = {

@@ -2,6 +2,7 @@
 
 Whatever ESPnet would stumble over after hours, or at the very end, it stumbles over here: it trains and validates one
 batch by the same code, chooses and averages its only epoch, and gives the features of each layer. Nothing is kept.
+The model is built whole, but only its lowest blocks work, so that it takes little more memory than its weights.
 """
 
 from argparse import Namespace
@@ -34,6 +35,8 @@ VARIETIES = ("cmn", "cmn", "yue", "yue")
 ONCE = {"max_epoch": 1, "accum_grad": 1, "min_batch_size": 1, "drop_last_iter": False}
 ONCE |= {"dataset_scaling_factor": 1.0, "use_wandb": False}
 """Instead of what a configuration says of how much and how long, which is checked as numbers."""
+DEPTH = 2
+"""So many blocks at least of those built are trained."""
 CRITERIA = {
     "best_model_criterion": [["valid", "loss", "min"]],
     "early_stopping_criterion": ["valid", "loss", "min"],
@@ -79,22 +82,29 @@ def _train(settings: Mapping[str, Any], here: Place, exp: Path, arguments: Mappi
 
         class trainer(ASRTask.trainer):
             @classmethod
-            def run(cls, *, optimizers, **others):
+            def run(cls, *, model, optimizers, **others):
                 check_rates(optimizers)
+                _make_shallow(model)
+                found.model, found.names = model, model.state_dict().keys()
                 with _catching(found.saved):
-                    super().run(optimizers=optimizers, **others)
-
-        @classmethod
-        def build_model(cls, args: Namespace):
-            found.model = super().build_model(args)
-            found.names = found.model.state_dict().keys()
-            return found.model
+                    super().run(model=model, optimizers=optimizers, **others)
 
     alone = Place(gpu=here.gpu).arguments() | dict(arguments) | {"output_dir": str(exp)}
     write_text(exp / "once.yaml", yaml.safe_dump(dict(settings), allow_unicode=True))
     with logging_to(exp / "once.log") as log, redirect_stderr(log), redirect_stdout(log):
         Once.main(cmd=command(exp / "once.yaml", alone))
     return found
+
+
+def _make_shallow(model: torch.nn.Module) -> None:
+    """Nothing; of encoder and decoder the lowest blocks remain, up to the last with a loss of its own.
+
+    The others are alike. What belongs to all, as their numbers and rates, was checked when they were built.
+    """
+    named = getattr(model.encoder, "interctc_layer_idx", None) or []
+    for blocks in (getattr(model.encoder, "encoders", None), getattr(model.decoder, "decoders", None)):
+        if isinstance(blocks, torch.nn.ModuleList | torch.nn.Sequential):
+            del blocks[max([DEPTH, *named]) :]
 
 
 @contextmanager

@@ -18,6 +18,21 @@ from fangyan.encoders.espnet_build import asr_task, parameters
 from fangyan.errors import DataError, UserError, trouble
 from fangyan.files import naming, write_text
 
+SAID_ELSEWHERE = {
+    "seed": "--seed",
+    "output_dir": "--exp",
+    "ngpu": "--ngpu",
+    **dict.fromkeys(("token_list", "token_type", "bpemodel"), "--tokens"),
+    **dict.fromkeys(("train_data_path_and_name_and_type", "train_shape_file"), "--train"),
+    **dict.fromkeys(("valid_data_path_and_name_and_type", "valid_shape_file"), "--dev"),
+    **dict.fromkeys(("collect_stats", "resume"), "the stage"),
+    **dict.fromkeys(("local_rank", "multiprocessing_distributed"), "--ngpu and --num_nodes"),
+    **dict.fromkeys(("dist_backend", "dist_init_method", "dist_launcher"), "--ngpu and --num_nodes"),
+    **dict.fromkeys(("dist_world_size", "dist_rank"), "--ngpu and --num_nodes"),
+    **dict.fromkeys(("dist_master_addr", "dist_master_port"), "--ngpu and --num_nodes"),
+}
+"""Options of ESPnet that a configuration would state in vain -> what states them."""
+
 
 def run(settings: Mapping[str, Any], stem: Path, arguments: Mapping[str, Any], here: Place) -> None:
     """ESPnet's ASR task has run with ``settings`` and ``arguments``; settings and messages are in ``stem``.{yaml,log}.
@@ -86,13 +101,15 @@ def training_task() -> type:
 
 
 def check(settings: Mapping[str, Any], source: Path) -> None:
-    """`DataError` for a key that nobody knows, a class that ESPnet lacks, or a value that its options do not take.
+    """`DataError` for a key that nobody knows or heeds, a class that ESPnet lacks, a value that it does not take.
 
     ``source`` is the file that the user wrote the settings in.
     """
     with blaming({}, source):
         known = known_keys(settings)
     configs.check_keys(settings, known, str(source))
+    if vain := [f"{key} ({SAID_ELSEWHERE[key]} says it)" for key in settings if key in SAID_ELSEWHERE]:
+        raise DataError(f"{source}: without effect in a configuration, leave it out: {', '.join(vain)}")
     check_values(settings, training_task().get_parser()._actions, str(source))
 
 

@@ -210,6 +210,8 @@ def _rehearse(
 ) -> None:
     """`DataError` for settings that would not do, with ``instead`` of some where there are no statistics."""
     check(settings, job.config)
+    if job.init and settings.get("init_param"):
+        raise DataError(f"{job.config}: init_param and --init both name initial weights: leave one out")
     from fangyan.asr.rehearsal import rehearse
 
     rehearse(job, {**settings, **instead}, here, _training_arguments)
