@@ -120,6 +120,12 @@ def test_a_stamp_that_lists_no_files_stays_good(tmp_path):
     assert files.is_done(tmp_path, {"seed": 1}) and not files.is_done(tmp_path, {"seed": 2})
 
 
+@pytest.mark.parametrize("content", ["", "[]", "3", "{}", '{"seed": 1}', '{"seed": 2, "outputs": 3}'])
+def test_a_stamp_of_other_work_or_none_counts_for_nothing(tmp_path, content):
+    (tmp_path / files.DONE).write_text(content)
+    assert not files.is_done(tmp_path, {"seed": 2})
+
+
 def test_produce_never_trusts_what_a_killed_build_left(tmp_path):
     out = tmp_path / "out"
 

@@ -181,7 +181,7 @@ def test_training_wants_the_statistics_of_what_is_there_now(world):
     asr.collect_stats(job)
     turn_round(world)
     with pytest.raises(
-        UserError, match="statistics of other data, tokens or front end .* run the stage stats again"
+        UserError, match="not whole, or of other data, tokens or front end .* run stage stats again"
     ):
         asr.train(job)
 

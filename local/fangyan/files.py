@@ -218,11 +218,16 @@ def is_done(out: Path, inputs: Mapping[str, object]) -> bool:
 def made_from(out: Path) -> dict[str, Any] | None:
     """The inputs that ``out`` was finished from; None where it was not, or a file of it is gone since."""
     try:
-        stamp = json.loads((out / DONE).read_text())
-        made = stamp.pop(OUTPUTS, ())
-    except (OSError, ValueError, AttributeError):
+        found = json.loads((out / DONE).read_text())
+        whole = all((out / name).exists() for name in found.pop(OUTPUTS, ()))
+    except (OSError, ValueError, AttributeError, TypeError):
         return None
-    return stamp if all((out / name).exists() for name in made) else None
+    return found if whole else None
+
+
+def stamp(out: Path, inputs: Mapping[str, object], made: Iterable[Path]) -> None:
+    """Nothing; ``out`` is finished from ``inputs``, as long as the files ``made`` in it are there."""
+    write_json(out / DONE, {**inputs, OUTPUTS: sorted(path.relative_to(out).as_posix() for path in made)})
 
 
 def produce(out: Path, inputs: Mapping[str, object], build: Callable[[Path], None]) -> bool:
@@ -245,8 +250,7 @@ def produce(out: Path, inputs: Mapping[str, object], build: Callable[[Path], Non
 
 def complete(temporary: Path, out: Path, inputs: Mapping[str, object]) -> None:
     """Nothing; the folder ``temporary`` is in the place of ``out``, finished from ``inputs``."""
-    made = sorted(f"{file.relative_to(temporary)}" for file in temporary.rglob("*") if file.is_file())
-    write_json(temporary / DONE, {**inputs, OUTPUTS: [name for name in made if name != DONE]})
+    stamp(temporary, inputs, (path for path in temporary.rglob("*") if path.is_file() and path.name != DONE))
     shutil.rmtree(out, ignore_errors=True)
     temporary.replace(out)
 

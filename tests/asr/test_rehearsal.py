@@ -33,7 +33,18 @@ def other(job, tmp_path):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ("model_conf: {ctc_weight: 1.0}", "best_model_criterion: valid acc is not among .*: .*valid cer_ctc"),
+        (
+            "model_conf: {ctc_weight: 1.0}",
+            r"best_model_criterion: valid acc is not among .*: .*valid cer_ctc.*; write best_model_criterion: "
+            r"\[\[valid, loss, min\]\], say$",
+        ),
+        (
+            "freeze_param: [encoder.encoders.1, encodr]",
+            "freeze_param: no parameter of the model is below 'encodr'",
+        ),
+        ("frontend_conf: {fs: 8k}", "frontend_conf: fs is 16000, the rate of all audio here, got '8k'"),
+        ("model_conf: {interctc_weight: 0.3}", "interctc_weight does nothing without encoder_conf: interctc"),
+        ("model_conf: {lsm_weight: .inf}", "rehearsal/train/wav.scp: the loss is nan for a batch of noise-0"),
         ("best_model_criterion: [[valid, los, min]]", "valid los is not among .* valid loss"),
         ("best_model_criterion: [[valid, acc, max], [dev, acc, max]]", "dev acc is not among"),
         ("best_model_criterion: [[train, cer_ctc, min]]", "train cer_ctc is not among"),
@@ -124,9 +135,11 @@ def test_a_rehearsal_trains_few_blocks_of_a_deep_model_with_all_that_its_setting
     )
     depths = []
     check = rehearsal._check_layers
-    seen = lambda model: (
-        depths.append((len(model.encoder.encoders), len(model.decoder.decoders))) or check(model)
-    )
+
+    def seen(model):
+        depths.append((len(model.encoder.encoders), len(model.decoder.decoders)))
+        check(model)
+
     monkeypatch.setattr(rehearsal, "_check_layers", seen)
     _rehearse(job, compose(job.config), Place(), {"normalize": None, "normalize_conf": {}})
     assert depths == [(4, 4)]

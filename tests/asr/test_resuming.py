@@ -161,6 +161,16 @@ def test_a_finished_training_stays_so_and_an_unfinished_one_goes_on_with_what_we
         train(changed(overlay))
 
 
+@pytest.mark.parametrize("name", ["valid.acc.ave.pth", "config.yaml", "history.tsv", "train.json"])
+def test_a_finished_training_whose_files_are_gone_makes_them_again(changed, name):
+    same = changed("")
+    assert not train(same)
+    before = (same.exp / name).read_bytes()
+    (same.exp / name).resolve().unlink()
+    assert train(same) and not train(same)
+    assert name == "config.yaml" or (same.exp / name).read_bytes() == before
+
+
 def test_other_epochs_of_a_finished_training_are_chosen_again(changed):
     other = changed("best_model_criterion: [[valid, loss, min], [valid, acc, max]]\nkeep_nbest_models: 2")
     exp = other.exp

@@ -11,7 +11,7 @@ from typing import Any
 from fangyan.errors import DataError
 from fangyan.files import atomic, write_table
 
-NEWEST, PREVIOUS = "checkpoint.pth", "checkpoint.previous.pth"
+NEWEST, PREVIOUS, TOLD = "checkpoint.pth", "checkpoint.previous.pth", "history.tsv"
 HISTORY = ("epoch", "train_loss", "train_acc", "valid_loss", "valid_acc", "valid_cer_ctc", "seconds")
 """What is told of an epoch. Each number is the mean over batches weighted by their utterances, of all ranks.
 
@@ -89,6 +89,13 @@ def epochs_told(exp: Path) -> dict[int, dict[str, dict[str, Any]]]:
     return safe_torch_load(exp / NEWEST, map_location="cpu")["reporter"]["stats"]
 
 
+def write_history(exp: Path, stats: Mapping[int, Mapping]) -> list[dict[str, Any]]:
+    """The rows of history.tsv, written: one for each epoch of what a checkpoint knows."""
+    rows = [_epoch_row(epoch, by_role) for epoch, by_role in sorted(stats.items())]
+    write_table(exp / TOLD, rows, HISTORY)
+    return rows
+
+
 def _damage(path: Path) -> str:
     try:
         with zipfile.ZipFile(path) as archive:  # as torch.save writes; torch.load does not look at checksums
@@ -105,8 +112,7 @@ def _to_disk(path: Path) -> None:
 
 def _tell(exp: Path, stats: Mapping[int, Mapping], max_epoch: int) -> None:
     """Writes history.tsv and prints one line about the last epoch."""
-    rows = [_epoch_row(epoch, by_role) for epoch, by_role in sorted(stats.items())]
-    write_table(exp / "history.tsv", rows, HISTORY)
+    rows = write_history(exp, stats)
     row = rows[-1]
     left = (max_epoch - row["epoch"]) * sum(r["seconds"] for r in rows) / len(rows) / 60
     numbers = "  ".join(f"{name} {row[name]:.3f}" for name in HISTORY[1:-1] if row[name] != "")

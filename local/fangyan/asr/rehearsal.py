@@ -18,6 +18,7 @@ import numpy as np
 import torch
 import yaml
 from espnet2.tasks.asr import ASRTask
+from humanfriendly import parse_size
 
 from fangyan import audio, datadir
 from fangyan.asr.experiment import Experiment
@@ -27,7 +28,7 @@ from fangyan.asr.trainer import Task, check_rates
 from fangyan.datadir import Utterance
 from fangyan.encoders.espnet import ESPnetEncoder
 from fangyan.errors import DataError
-from fangyan.files import write_text
+from fangyan.files import naming, write_text
 
 SAMPLES = audio.SAMPLE_RATE // 2
 VARIETIES = ("cmn", "cmn", "yue", "yue")
@@ -59,10 +60,15 @@ def rehearse(
     once = dict(settings) | ONCE | CRITERIA
     if settings.get("num_iters_per_epoch"):
         once["num_iters_per_epoch"] = 1
-    with TemporaryDirectory(prefix="rehearsal-") as folder, blaming(settings, job.config):
+    with (
+        TemporaryDirectory(prefix="rehearsal-") as folder,
+        naming(Path("rehearsal"), Path(folder)),
+        blaming(settings, job.config),
+    ):
         small = _small(job, Path(folder))
         found = _train(once, here, small.exp, arguments(small, once))
         _check_criteria(settings, found)
+        _check_effect(settings, found)
         if found.saved["1epoch.pth"].keys() != found.names:
             raise DataError("save_strategy: all: the weights of the whole model are needed")
         _check_layers(found.model)
@@ -138,11 +144,26 @@ def _check_criteria(settings: Mapping[str, Any], found: Found) -> None:
         stated = settings.get(key, Task.get_parser().get_default(key))
         for role, name, *mode in stated if key == "best_model_criterion" else [stated]:
             if f"{role} {name}" not in measured:
+                sure = yaml.safe_dump(CRITERIA[key], default_flow_style=True).strip()
                 raise DataError(
-                    f"{key}: {role} {name} is not among what this configuration measures: {', '.join(measured)}"
+                    f"{key}: {role} {name} is not among what this configuration measures: {', '.join(measured)}; "
+                    f"write {key}: {sure}, say"
                 )
             if mode and mode[0] not in ("min", "max"):
                 raise DataError(f"{key}: the best {name} is its min or its max, got {mode[0]!r}")
+
+
+def _check_effect(settings: Mapping[str, Any], found: Found) -> None:
+    """`DataError` for a setting that would do nothing, or other than it says, in silence."""
+    rate = (settings.get("frontend_conf") or {}).get("fs", audio.SAMPLE_RATE)
+    if parse_size(f"{rate}") != audio.SAMPLE_RATE:
+        raise DataError(f"frontend_conf: fs is {audio.SAMPLE_RATE}, the rate of all audio here, got {rate!r}")
+    for part in settings.get("freeze_param") or ():
+        if not any(f"{name}.".startswith(f"{part}.") for name in found.names):
+            raise DataError(f"freeze_param: no parameter of the model is below {part!r}")
+    named = getattr(found.model.encoder, "interctc_layer_idx", None)
+    if getattr(found.model, "interctc_weight", 0) and not named:
+        raise DataError("model_conf: interctc_weight does nothing without encoder_conf: interctc_layer_idx")
 
 
 def _check_layers(model: torch.nn.Module) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from fangyan import audio, datadir, provenance
 from fangyan import config as configs
-from fangyan.asr.checkpoints import newest_whole
+from fangyan.asr.checkpoints import TOLD, epochs_told, newest_whole, write_history
 from fangyan.asr.experiment import Experiment, stamped, targets
 from fangyan.asr.initialise import WEIGHTS, content_of, write_weights
 from fangyan.asr.lengths import check_lengths
@@ -22,7 +22,17 @@ from fangyan.asr.stopping import on_request
 from fangyan.asr.task import check, run
 from fangyan.encoders.espnet_model import locate
 from fangyan.errors import DataError, UserError
-from fangyan.files import DONE, fingerprint, is_done, made_from, produce, read_table, write_json, write_text
+from fangyan.files import (
+    DONE,
+    fingerprint,
+    is_done,
+    made_from,
+    produce,
+    read_table,
+    stamp,
+    write_json,
+    write_text,
+)
 from fangyan.origins import origins
 
 RAW = {"normalize": None, "normalize_conf": {}}
@@ -53,8 +63,10 @@ def train(job: Experiment, here: Place | None = None) -> bool:
             return False
         _run_training(job, settings, here)
         if inputs is not None:
+            if not (job.exp / TOLD).exists():
+                write_history(job.exp, epochs_told(job.exp))
             write_json(job.exp / "train.json", _summary(job, here))
-            write_json(job.exp / DONE, inputs)
+            stamp(job.exp, inputs, _made(job.exp))
     return True
 
 
@@ -65,7 +77,7 @@ def _begin(job: Experiment, settings: Mapping[str, Any], here: Place) -> dict[st
     materials = _materials(job)
     if not is_done(job.stats, _stats_inputs(settings, materials)):
         raise UserError(
-            f"{job.stats}: statistics of other data, tokens or front end than are there now: run the stage stats again"
+            f"{job.stats}: statistics not whole, or of other data, tokens or front end than now: run stage stats again"
         )
     finished = {"settings": felt(settings), "seed": job.seed} | materials
     finished |= _start(job, settings) | _weighted(job, settings)
@@ -77,6 +89,12 @@ def _begin(job: Experiment, settings: Mapping[str, Any], here: Place) -> dict[st
     check_lengths(job)
     write_json(job.exp / STARTED / DONE, finished)
     return finished
+
+
+def _made(exp: Path) -> list[Path]:
+    """The files that make a finished experiment."""
+    config, weights, _ = locate(exp)
+    return [config, weights, exp / TOLD, exp / "train.json"]
 
 
 def _start(job: Experiment, settings: Mapping[str, Any]) -> dict[str, str]:
@@ -229,7 +247,7 @@ def _summary(job: Experiment, here: Place) -> dict[str, Any]:
         "train_set": job.train.name,
         "dev_set": job.dev.name,
         "parameters": sum(w.numel() for w in weights.values() if w.is_floating_point()),
-        "seconds": sum(float(row["seconds"]) for row in read_table(job.exp / "history.tsv")),
+        "seconds": sum(float(row["seconds"]) for row in read_table(job.exp / TOLD)),
         "ranks": here.world,
         "threads": torch.get_num_threads(),
         "machine": provenance.machine(),
