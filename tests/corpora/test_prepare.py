@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import sys
 import tracemalloc
 from dataclasses import replace
@@ -225,6 +226,14 @@ def test_a_recording_that_was_left_out_is_looked_at_again_once_it_is_mended(corp
     Path("a.wav").unlink()
     assert [u.id for u in datadir.read(corpus(records))] == ["s-b"]
     assert "1 utterances, 0.00 h; left out: 1 unreadable audio" in capsys.readouterr().out.splitlines()[-1]
+
+
+@pytest.mark.parametrize("gone", ["data/.wav", "data/test/wav.scp", "data/test/utt2lang"])
+def test_what_was_made_and_is_gone_is_made_again_and_counts_as_the_same(corpus, pieces, gone):
+    home = corpus(pieces)
+    before = datadir.identity(home)
+    shutil.rmtree(gone) if Path(gone).is_dir() else Path(gone).unlink()
+    assert datadir.identity(corpus(pieces)) == before
 
 
 def test_what_has_not_changed_is_not_looked_at_again(corpus, monkeypatch):

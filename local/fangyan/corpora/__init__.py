@@ -13,6 +13,7 @@ are, a function ``groups(root) -> dict[str, str]`` says which group each belongs
 """
 
 import json
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
@@ -198,7 +199,8 @@ def _converted(record: Utterance, store: Path) -> Utterance:
     Its name tells what it was made from, its comment what was lost, and it is there whole or not at all: what was
     converted before a kill, or for other inputs, is used again, and never for another recording.
     """
-    made_from = (record.id, record.wav, *version(record.wav), record.start, record.end)
+    size, changed = version(record.wav)
+    made_from = (record.id, record.wav, size, changed, record.start, record.end)
     origin = sha256(repr(made_from).encode()).hexdigest()
     readable = record.id.replace("/", "_")[:40]
     path = store / origin[:2] / f"{readable}.{origin[2:16]}.flac"
@@ -206,6 +208,7 @@ def _converted(record: Utterance, store: Path) -> Utterance:
         samples, rate = audio.read_channels(record.wav, record.start, record.end)
         lost = json.dumps(audio.losses(samples))
         audio.write(path, audio.resample(samples.mean(axis=1), rate), comment=lost)
+        os.utime(path, ns=(changed, changed))  # made again, it counts as the same recording
     made = audio.probe(path)
     changes = (*record.changes, *map(tuple, json.loads(made.comment or "[]")))
     return replace(record, wav=str(path), duration=made.duration, start=0.0, end=None, changes=changes)
