@@ -42,6 +42,9 @@ def other(job, tmp_path):
             "freeze_param: [encoder.encoders.1, encodr]",
             "freeze_param: no parameter of the model is below 'encodr'",
         ),
+        ("freeze_param: encoder", "freeze_param: a list is needed, got 'encoder'"),
+        ("init_param: some.pth", "init_param: a list is needed, got 'some.pth'"),
+        ("encoder_conf: {num_blocks: 0}", "EBranchformerEncoder has no embed and encoders"),
         ("frontend_conf: {fs: 8k}", "frontend_conf: fs is 16000, the rate of all audio here, got '8k'"),
         ("model_conf: {interctc_weight: 0.3}", "interctc_weight does nothing without encoder_conf: interctc"),
         ("model_conf: {lsm_weight: .inf}", "rehearsal/train/wav.scp: the loss is nan for a batch of noise-0"),
@@ -134,13 +137,13 @@ def test_a_rehearsal_trains_few_blocks_of_a_deep_model_with_all_that_its_setting
         f"{deep}\ndecoder_conf: {{num_blocks: 5}}\nmodel_conf: {{interctc_weight: 0.3}}\nlayer_decay: 0.9"
     )
     depths = []
-    check = rehearsal._check_layers
+    check = rehearsal.tried
 
-    def seen(model):
+    def seen(model, *others):
         depths.append((len(model.encoder.encoders), len(model.decoder.decoders)))
-        check(model)
+        check(model, *others)
 
-    monkeypatch.setattr(rehearsal, "_check_layers", seen)
+    monkeypatch.setattr(rehearsal, "tried", seen)
     _rehearse(job, compose(job.config), Place(), {"normalize": None, "normalize_conf": {}})
     assert depths == [(4, 4)]
 
@@ -162,7 +165,6 @@ SMALL |= {
 SMALL |= {"encoder_ff_interm_features": 32, "beats_config": {"encoder_layers": 1, "encoder_embed_dim": 32}}
 SHORT = {"max_epoch": 1, "num_iters_per_epoch": 1}
 TRAIN = {"conformer", "transformer", "branchformer", "e_branchformer", "multiconv_conformer", "hf_whisper"}
-TRAIN |= {"contextual_block_transformer", "contextual_block_conformer"}
 DECODE = {"transformer", "rnn", "lightweight_conv", "lightweight_conv2d", "dynamic_conv", "dynamic_conv2d"}
 
 

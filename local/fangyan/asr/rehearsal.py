@@ -26,7 +26,7 @@ from fangyan.asr.ranks import Place
 from fangyan.asr.task import blaming, command, logging_to
 from fangyan.asr.trainer import Task, check_rates
 from fangyan.datadir import Utterance
-from fangyan.encoders.espnet import ESPnetEncoder
+from fangyan.encoders.espnet import tried
 from fangyan.errors import DataError
 from fangyan.files import naming, write_text
 
@@ -71,7 +71,7 @@ def rehearse(
         _check_effect(settings, found)
         if found.saved["1epoch.pth"].keys() != found.names:
             raise DataError("save_strategy: all: the weights of the whole model are needed")
-        _check_layers(found.model)
+        tried(found.model, "cpu", "encoder")
     vars(found).clear()  # the task has it in its class, which is not collected at once
 
 
@@ -164,14 +164,6 @@ def _check_effect(settings: Mapping[str, Any], found: Found) -> None:
     named = getattr(found.model.encoder, "interctc_layer_idx", None)
     if getattr(found.model, "interctc_weight", 0) and not named:
         raise DataError("model_conf: interctc_weight does nothing without encoder_conf: interctc_layer_idx")
-
-
-def _check_layers(model: torch.nn.Module) -> None:
-    """`DataError` for an encoder that has no blocks, one upon the other, to take features from."""
-    if not all(hasattr(model.encoder, part) for part in ("embed", "encoders")):
-        name = type(model.encoder).__name__
-        raise DataError(f"encoder: {name} has no blocks whose features can be taken: choose another encoder")
-    ESPnetEncoder(model, "cpu").encode([_noise(0)])
 
 
 def _measured(stats: Mapping[str, Mapping[str, Any]]) -> list[str]:

@@ -80,7 +80,8 @@ def _started(exp: Path) -> dict[str, Any]:
         return stamp | {SETTINGS: dict(stamp[SETTINGS])}
     except (OSError, ValueError, KeyError, TypeError):
         raise UserError(
-            f"{exp}: started by an earlier version, which did not write down what to compare: {ADVICE}"
+            f"{exp}: started by an earlier version, which did not write down what to compare: {ADVICE}; "
+            "a model that is finished there is used as it is by the later stages (--stage decode)"
         ) from None
 
 

@@ -52,6 +52,8 @@ def _check(action: Action, value: Any, where: str) -> None:
     many = action.nargs not in (None, "?", 0) or type(action).__name__ == "_AppendAction"
     if many and value == []:
         raise DataError(f"{where}: at least one is needed, got []")
+    if many and isinstance(value, str) and action.type is str:  # ESPnet would take its letters for a list
+        raise DataError(f"{where}: a list is needed, got {value!r}")
     for item in value if many and isinstance(value, list) else [value]:
         _check_item(action, item, where)
 

@@ -176,17 +176,17 @@ def beyond(heard: range, samples: int) -> str:
 def load(argument: str, device: str, trained: bool) -> ESPnetEncoder:
     """The encoder of an experiment, a packed model or a Hub id; with untrained weights (seed 0) unless ``trained``."""
     model, recommended = read(argument, trained)
-    if not all(hasattr(model.encoder, part) for part in ("embed", "encoders")):
-        raise UserError(
-            f"{argument}: the encoder {type(model.encoder).__name__} has no embed and encoders to look into"
-        )
-    encoder = _try(model, device, argument)
+    encoder = tried(model, device, argument)
     encoder.recommended = recommended
     return encoder
 
 
-def _try(model, device: str, argument: str) -> ESPnetEncoder:
-    """The encoder; `UserError` for one that ESPnet builds, but cannot run, or whose blocks are no layers."""
+def tried(model, device: str, argument: str) -> ESPnetEncoder:
+    """The encoder; `UserError` for one without blocks, or whose blocks ESPnet cannot run, or which are no layers."""
+    if not hasattr(model.encoder, "embed") or not getattr(model.encoder, "encoders", None):
+        raise UserError(
+            f"{argument}: the encoder {type(model.encoder).__name__} has no embed and encoders to look into"
+        )
     try:
         encoder = ESPnetEncoder(model, device)
         seconds = min(2.0, getattr(model.encoder, "max_positions", np.inf) / encoder.frame_rate)
