@@ -58,6 +58,7 @@ def test_other_characters_are_not(char):
         ("我\u200b们\ufeff好\u202e\U000e0100", "我们好"),
         ("第\u200d3\ufe0f0个", "第30个"),
         ("ｔâ\u00adi", "tâi"),
+        ("siⁿ sin SIᴺ", "sinn sin SInn"),
         ("你\u00a0好\u3000吗", "你 好 吗"),
         ("①⒉½❶", " 1  2.  1⁄2  1 "),
         ("10² 10⁻³", "10^2 10^−3"),

@@ -46,7 +46,7 @@ def plain(text: str) -> str:
     """
     if text.isascii():
         return text
-    text = SUPERSCRIPT.sub(r"^\g<0>", INVISIBLE.sub("", text).translate(UNITS))
+    text = SUPERSCRIPT.sub(r"^\g<0>", INVISIBLE.sub("", text).translate(UNITS | NASAL))
     text = unicodedata.normalize("NFKC", ENCLOSED.sub(_number, text)).translate(ALIKE)
     return ZEROS.sub(_zeros, REPEATED.sub(lambda match: match[1] * len(match[0]), text))
 
@@ -78,6 +78,8 @@ INVISIBLE = re.compile(
 SUPERSCRIPT = re.compile("[⁺⁻]?[⁰¹²³⁴-⁹]+")
 UNITS = dict(zip(range(0x339F, 0x33A7), "mm² cm² m² km² mm³ cm³ m³ km³".split(), strict=True))
 """㎟ to ㎦, the exponent of which NFKC makes a digit like any other."""
+NASAL = dict.fromkeys(map(ord, "ⁿᴺ"), "nn")
+"""The raised n of Pe̍h-ōe-jī, as Tâi-lô spells it: siⁿ is another word than sin, which NFKC would make of it."""
 ENCLOSED = re.compile("[¼-¾⅐-⅟↉①-⒛⓪-⓿❶-➓㉑-㉟㊱-㋋㍘-㍰㏠-㏾🄀-🄊]")
 """Numbers in one character: fractions, in circles, with a full stop, months, hours, days."""
 NUMERALS = "〇一二三四五六七八九零"

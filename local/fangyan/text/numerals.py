@@ -1,9 +1,9 @@
 """Digits as they are read out in Han: 3.5 三点五, 50% 百分之五十, 2018年 二零一八年.
 
 The rules stand in `RULES` in their order, after which no digit is left. One by one are read decimals, what starts with
-0, years (1001 to 2099 before 年, but 2000), telephone numbers with hyphens, versions (1.2.3), and integers of 8 digits
-or more, unless all but the first three are 0. A hyphen is minus at the start, after a space or punctuation, and before
-degrees and shares (气温-5度), but never after a digit or a Latin letter (3-5, A-5).
+0, years (1001 to 2099 before 年, but 2000), telephone numbers with hyphens or in fours, versions (1.2.3), and integers
+of 8 digits or more, unless all but the first three are 0. A hyphen is minus at the start, after a space or punctuation,
+and before degrees and shares (气温-5度), but never after a digit, a Latin letter, degrees or shares (3-5, A-5, 2%-3%).
 
 What only the speaker knows stays open: 2 as 两, a range or a result (3-5 is 三 and 五), years in two digits or without
 年, whether 1500年 is a year, 3:15 as a result (三点十五分), 5/3 as a date (三分之五), units. Han is simplified.
@@ -105,7 +105,7 @@ RULES: tuple[tuple[re.Pattern[str], Read], ...] = tuple(
     (re.compile(pattern, re.ASCII), read)
     for pattern, read in (
         # 3~5, 5%~10%, 2018~2019年
-        (r"(?<=[\d%‰])\s?~\s?(?=[-−]?\d)", lambda match: "到"),
+        (r"(?<=[\d%‰])\s?[~〜∼]\s?(?=[-−]?\d)", lambda match: "到"),
         # 2018-05-03, 2018/5/3, 2018.5.3
         (rf"(?<![\d/.-])(\d{{4}})([-/.]){MONTH}\2{DAY}(?![\d/-])", _date),
         # 10:30, 10:30:15; other colons between numbers are of a ratio
@@ -116,8 +116,8 @@ RULES: tuple[tuple[re.Pattern[str], Read], ...] = tuple(
             rf"(?<!\d)(?<!\d[.,])(?:0\d{{3}}|{YEAR})(?=\s*年|\s*[-–—/至到、,和与及或]\s*{YEAR}\s*年)",
             lambda match: _each(match[0]),
         ),
-        # 010-12345678, 138-0013-8000, 138 0013 8000
-        (r"(?<![\d.,-])(?:\d{3,4}(?:-\d{3,4})*-\d{4,8}|\d{3} \d{4} \d{4})(?![\d.,-])", _telephone),
+        # 010-12345678, 138-0013-8000, 0912-345-678, +886-2-2345-6789, 138 0013 8000, 2345 6789
+        (r"(?<![\d.,-])(?:\d{1,4}(?:-\d{1,4})*-\d{3,8}|(?:\d{3} )?\d{4} \d{4})(?![\d.,-])", _telephone),
         # 3/4, 4 1/2 (4½); not 3/4/5
         (
             r"(?:(?<![\d/.])(\d{1,3})\s+)?(?<![\d/.])(\d{1,3})[/⁄](?!1?(?!\d))([1-9]\d{0,3})(?![\d/]|\.\d)",
@@ -129,7 +129,7 @@ RULES: tuple[tuple[re.Pattern[str], Read], ...] = tuple(
         (r"(?<=[A-Za-z])\^[−-]?\+?\d+", lambda match: " "),
         # -5 where nothing stands before it, 气温-5度, 从-5; neither 3-5 nor A-5
         (
-            rf"(?:(?<!\S)(?<!\d\s)|(?<=[(,:;=<>~。、“「『从從是为為到至约約达達]))[-−–](?=\d)|(?<![A-Za-z\d])[-−–](?={NUMBER}\s?[度°%‰])",
+            rf"(?:(?<!\S)(?<!\d\s)|(?<=[(,:;=<>~。、“「『从從是为為到至约約达達]))[-−–](?=\d)|(?<![A-Za-z\d%‰‱°度])[-−–](?={NUMBER}\s?[度°%‰])",
             lambda match: "负",
         ),
         (rf"({NUMBER})\s?([%‰‱])", lambda match: _share(match[2], match[1])),
