@@ -101,6 +101,19 @@ def read_text(path: Path, why: str = "") -> str:
     return text
 
 
+def read_json(path: Path, why: str = "") -> dict[str, Any]:
+    """The JSON object that a file holds; `DataError` as `read_text`, and with the line where it is none."""
+    try:
+        value = json.loads(read_text(path, why))
+    except json.JSONDecodeError as error:
+        raise DataError(f"{path}:{error.lineno}: must be JSON, got {error.msg}") from None
+    except RecursionError:
+        raise DataError(f"{path}: must be JSON, got brackets within brackets without end") from None
+    if not isinstance(value, dict):
+        raise DataError(f"{path}:1: must be a JSON object, got a {type(value).__name__}")
+    return value
+
+
 def number(text: str) -> float:
     """The number that a plain decimal says (``1.5``, ``1e-3``); `ValueError` for anything else, nan and inf too."""
     if not NUMBER.fullmatch(text) or not isfinite(value := float(text)):

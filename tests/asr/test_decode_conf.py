@@ -8,10 +8,7 @@ from fangyan.errors import DataError
 from fangyan.files import ROOT
 
 NOT_SETTINGS = {
-    *("asr_train_config", "asr_model_file", "enh_s2t_task", "multi_asr", "streaming", "time_sync"),
-    *("partial_ar", "threshold_probability", "max_seq_len", "max_mask_parallel", "token_type", "bpemodel"),
-    *("hugging_face_decoder", "hugging_face_decoder_conf", "lid_prompt", "lang_prompt_token"),
-    *("nlp_prompt_token", "prompt_token_file"),
+    *("asr_train_config", "asr_model_file"),
 }
 
 
@@ -46,6 +43,7 @@ def test_every_setting_of_espnet_is_honoured_or_none_on_purpose():
         *("device: gpu", "device: 0", "device: 'cuda:'", "dtype: int8", "dtype: 32"),
         *("lm_file: nowhere.pth", "lm_train_config: .", "lm_file: 3", "ngram_file: nowhere", "ngram_file:"),
         *("ngram_scorer: half", "transducer_conf: tsd", "quantize_modules: Linear", "quantize_dtype: int8"),
+        *("multi_asr: true", "enh_s2t_task: true", "token_type: 3", "hugging_face_decoder_conf: 3"),
     ],
 )
 def test_a_value_that_cannot_be_honoured_is_refused_by_file_and_key(text, tmp_path):
@@ -57,6 +55,10 @@ def test_a_value_that_cannot_be_honoured_is_refused_by_file_and_key(text, tmp_pa
 def test_what_does_nothing_alone_is_refused(tmp_path):
     with pytest.raises(DataError, match=r"c\.yaml: lm_weight does nothing without lm_file"):
         decode_conf.read(written(tmp_path, "lm_weight: 0.5"))
+    with pytest.raises(
+        DataError, match=r"c\.yaml: hugging_face_decoder_conf does nothing without hugging_face_"
+    ):
+        decode_conf.read(written(tmp_path, "hugging_face_decoder_conf: {num_beams: 2}"))
     assert decode_conf.read(written(tmp_path, "lm_weight: 0")) == {"lm_weight": 0}
 
 

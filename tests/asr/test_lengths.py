@@ -7,7 +7,8 @@ import torch
 
 from fangyan.asr.lengths import check_lengths, ctc_frames
 from fangyan.encoders import load_encoder
-from fangyan.encoders.espnet import audible, beyond, frame_count
+from fangyan.encoders.bounds import beyond
+from fangyan.encoders.espnet import audible, frame_count
 from fangyan.encoders.espnet_whisper import PaddingFreeEncoder
 from fangyan.encoders.whisper import LogMel
 from fangyan.errors import DataError
@@ -91,3 +92,5 @@ def test_whisper_hears_half_a_minute():
 
 def test_an_encoder_that_does_not_tell_hears_all():
     assert 1 in audible(SimpleNamespace(encoder=object(), frontend=object()))
+    stft = SimpleNamespace(hop_length=160, stft=SimpleNamespace(n_fft=512))
+    assert audible(SimpleNamespace(encoder=object(), frontend=stft)).start == 257  # fewer cannot be mirrored

@@ -3,7 +3,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from fangyan import audio, datadir
 from fangyan.asr.recogniser import Recogniser
+from fangyan.datadir import Utterance
 from fangyan.encoders.espnet_model import SPECIAL
 from fangyan.errors import DataError, UserError
 
@@ -60,3 +62,24 @@ def test_an_error_of_one_utterance_names_it():
     with pytest.raises(KeyError) as caught:
         Finding(KeyError("x")).text(np.zeros(16_000), "a-1")
     assert caught.value.__notes__ == ["while utterance a-1 was recognised"]
+
+
+def test_what_is_too_short_for_an_encoder_that_does_not_tell_is_not_heard(tmp_path):
+    from espnet2.legacy.nets.pytorch_backend.transformer.subsampling import TooShortUttError
+
+    audio.write(tmp_path / "a.wav", np.zeros(300, np.float32))
+    recognise = Finding(TooShortUttError("short", 1, 7))
+    recognise._audible = range(1, 2**32)
+    found = recognise(Utterance("a-1", str(tmp_path / "a.wav"), "", "a", "cmn", "s"))
+    assert (found.text, found.unheard) == (
+        "",
+        f"{tmp_path}/a.wav: too short for this encoder, got 300 samples",
+    )
+
+
+def test_further_ways_of_searching_are_those_of_espnet(job, sung):
+    song = audio.read(datadir.read(sung["test"])[0].wav)
+    more = {"token_type": "char", "streaming": False, "multi_asr": False, "hugging_face_decoder": True}
+    assert "<" not in Recogniser(job.exp, {"beam_size": 2, "device": "cpu"} | more, "c.yaml").text(song, "a")
+    with pytest.raises(UserError, match="token_type: ESPnet cannot decode with these settings"):
+        Recogniser(job.exp, {"beam_size": 2, "device": "cpu", "token_type": "no such"}, "c.yaml")

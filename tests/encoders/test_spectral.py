@@ -38,7 +38,7 @@ def test_digital_silence_gives_finite_features():
 
 
 def test_too_short_and_superfluous_arguments_are_refused():
-    with pytest.raises(DataError, match="at least 400 samples"):
+    with pytest.raises(DataError, match="hears 400 samples"):
         load_encoder("fbank")(np.zeros(399, np.float32))
     with pytest.raises(UserError, match="takes no argument"):
         load_encoder("fbank:80")

@@ -109,7 +109,7 @@ def test_what_cannot_be_heard_is_listed_and_the_rest_is_added(tmp_path):
         "text.flac": "not encoded",
     }
     assert "(empty file)" in rows["empty.wav"]["detail"]
-    assert "at least 400 samples" in rows["short.wav"]["detail"]
+    assert "hears 400 samples (0.025 s) or more at once" in rows["short.wav"]["detail"]
     assert "samples are finite numbers" in rows["nan.wav"]["detail"]
     assert "No such file" in rows["gone.wav"]["detail"]
     audio.write(sounds / "empty.wav", np.sin(np.arange(9000) / 9).astype(np.float32))

@@ -29,6 +29,9 @@ NUMBER = Rule(_number, "a number")
 SWITCH = Rule(lambda value: type(value) is bool, "true or false")
 FILE = Rule(lambda value: isinstance(value, str) and Path(value).is_file(), "a file that is there")
 MAPPING = Rule(lambda value: isinstance(value, Mapping), "a mapping of names to values")
+NAME = Rule(lambda value: isinstance(value, str) and bool(value), "a name")
+WEIGHT = Rule(lambda value: _number(value) and 0 <= value <= 1, "a number from 0 to 1")
+ONE_SPEAKER = Rule(lambda value: value is False, "false, as one speaker's words are written")
 COUNT = Rule(lambda value: _whole(value, 1), "a whole number above 0")
 LENGTH = Rule(
     lambda value: _number(value) and (value >= 0 or value == int(value)),
@@ -39,7 +42,7 @@ DTYPES = ("float16", "bfloat16", "float32", "float64")
 FILES = ("lm_train_config", "lm_file", "ngram_file")
 RULES = {
     "beam_size": COUNT,
-    "ctc_weight": Rule(lambda value: _number(value) and 0 <= value <= 1, "a number from 0 to 1"),
+    "ctc_weight": WEIGHT,
     "maxlenratio": LENGTH,
     "minlenratio": LENGTH,
     "penalty": NUMBER,
@@ -61,8 +64,19 @@ RULES = {
         "a list of names of torch.nn",
     ),
     "quantize_dtype": Rule(lambda value: value in ("qint8", "float16"), "qint8 or float16"),
+    **dict.fromkeys(("token_type", "lang_prompt_token", "nlp_prompt_token", "bpemodel"), NAME),
+    "prompt_token_file": FILE,
+    **dict.fromkeys(("lid_prompt", "hugging_face_decoder", "streaming", "time_sync", "partial_ar"), SWITCH),
+    "hugging_face_decoder_conf": MAPPING,
+    "threshold_probability": WEIGHT,
+    "max_seq_len": COUNT,
+    "max_mask_parallel": Rule(lambda value: _whole(value, -1), "a whole number from -1"),
+    **dict.fromkeys(
+        ("multi_asr", "enh_s2t_task"),
+        Rule(lambda value: value is False, "false, as one speaker's words are written"),
+    ),
 }
-"""Key -> its rule. What is not here is none of a search for one speaker's words, or nothing that models here know."""
+"""Key -> its rule."""
 NEEDS = {
     "lm_train_config": "lm_file",
     "lm_file": "lm_train_config",
@@ -70,6 +84,8 @@ NEEDS = {
     "quantize_lm": "lm_file",
     "ngram_weight": "ngram_file",
     "ngram_scorer": "ngram_file",
+    "hugging_face_decoder_conf": "hugging_face_decoder",
+    **dict.fromkeys(("threshold_probability", "max_seq_len", "max_mask_parallel"), "partial_ar"),
 }
 """Keys that do nothing without another."""
 

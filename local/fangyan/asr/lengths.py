@@ -8,7 +8,8 @@ from typing import Any
 from fangyan import datadir
 from fangyan.asr.experiment import Experiment
 from fangyan.asr.task import sketch
-from fangyan.encoders.espnet import audible, beyond, frame_count
+from fangyan.encoders.bounds import beyond
+from fangyan.encoders.espnet import audible, frame_count
 from fangyan.errors import DataError
 from fangyan.files import write_table
 

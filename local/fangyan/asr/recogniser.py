@@ -11,8 +11,8 @@ from fangyan import audio
 from fangyan.asr import decode_conf
 from fangyan.asr.hypotheses import Hypothesis, recording
 from fangyan.datadir import Utterance
-from fangyan.encoders import best_device
-from fangyan.encoders.espnet import audible, beyond
+from fangyan.encoders import best_device, bounds
+from fangyan.encoders.espnet import audible
 from fangyan.encoders.espnet_build import asr_task
 from fangyan.encoders.espnet_model import SPECIAL, for_recognition
 from fangyan.errors import DataError, UserError, out_of_memory
@@ -44,14 +44,21 @@ class Recogniser:
 
     def __call__(self, utterance: Utterance) -> Hypothesis:
         """What is recognised of an utterance; `DataError` where its recording is not there."""
+        from espnet2.legacy.nets.pytorch_backend.transformer.subsampling import TooShortUttError
+
         if not Path(utterance.wav).exists():
             raise DataError(f"{utterance.wav}: no such file, the recording of utterance {utterance.id}")
         try:
             wave = audio.read(utterance.wav)
             self._check(wave, utterance)
         except DataError as error:
-            return Hypothesis(utterance.id, unheard=str(error), recording=recording(utterance.wav))
-        return Hypothesis(utterance.id, self.text(wave, utterance.id))
+            return _unheard(utterance, str(error))
+        try:
+            return Hypothesis(utterance.id, self.text(wave, utterance.id))
+        except TooShortUttError:  # of an encoder that does not tell beforehand
+            return _unheard(
+                utterance, f"{utterance.wav}: too short for this encoder, got {len(wave)} samples"
+            )
 
     def text(self, wave: np.ndarray, name: str) -> str:
         """The best hypothesis of a wave, its words parted by one space; ``name``: of the utterance, for errors."""
@@ -77,7 +84,7 @@ class Recogniser:
         if not np.isfinite(wave).all():
             raise DataError(f"{utterance.wav}: samples are finite numbers, got others")
         if len(wave) not in self._audible:
-            raise DataError(f"{utterance.wav}: {beyond(self._audible, len(wave))}")
+            raise DataError(f"{utterance.wav}: {bounds.beyond(self._audible, len(wave))}")
 
     def _try(self) -> None:
         """Recognises a second of noise: what does not fit together shows before hours of work."""
@@ -86,6 +93,10 @@ class Recogniser:
         best = self._best(noise)
         if best and not np.isfinite(float(best[3].score)):
             raise ValueError("the score of a hypothesis is not a finite number")
+
+
+def _unheard(utterance: Utterance, why: str) -> Hypothesis:
+    return Hypothesis(utterance.id, unheard=why, recording=recording(utterance.wav))
 
 
 def _tried(what: str, work: Callable, *arguments: Any, **settings: Any) -> Any:

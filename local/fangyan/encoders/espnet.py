@@ -11,13 +11,11 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from fangyan.audio import SAMPLE_RATE
-from fangyan.encoders import Encoder
+from fangyan.encoders import Encoder, bounds
 from fangyan.encoders.blocks import in_batches, watched
+from fangyan.encoders.bounds import ENDLESS
 from fangyan.encoders.espnet_model import files, read  # noqa: F401  (files: part of a family)
-from fangyan.errors import DataError, UserError
-
-ENDLESS = 2**32
-"""More samples than any utterance has."""
+from fangyan.errors import UserError
 
 MASKED = {
     "BranchformerEncoder",
@@ -52,7 +50,7 @@ class ESPnetEncoder(Encoder):
         normed = hasattr(encoder, "after_norm")
         self.layers = (*names, *(["norm"] if normed else []))
         self.blocks = [*encoder.encoders, *([encoder.after_norm] if normed else [])]
-        self.frame_rate = frame_rate(model)
+        self.frame_rate, self.heard = frame_rate(model), audible(model)
         # Legacy relative positions are others once a longer utterance has made their table grow.
         self.tables = [
             (module, module.pe) for module in encoder.modules() if getattr(module, "reverse", False)
@@ -60,13 +58,12 @@ class ESPnetEncoder(Encoder):
 
     def encode(self, waves: Sequence[np.ndarray]) -> list[list[np.ndarray]]:
         """``[layer][utterance]`` -> (T, d) float32."""
+        bounds.check(self.heard, waves)
         with torch.inference_mode():
             return in_batches([self._front_end(wave) for wave in waves], self.masked, self._forward)
 
     def _front_end(self, wave: np.ndarray) -> Tensor:
         """(t, d) features of what the encoder is given for one utterance."""
-        if frame_count(self.model, len(wave)) < 1:
-            raise DataError(f"an utterance is too short for the subsampling: {len(wave)} samples")
         speech = torch.from_numpy(wave).to(self.device)[None]
         features, lengths = self.model._extract_feats(speech, torch.tensor([len(wave)], device=self.device))
         for stage in (self.model.normalize, self.model.preencoder):
@@ -116,7 +113,7 @@ class ESPnetEncoder(Encoder):
 
 def subsampling(encoder) -> list:
     """The convolutions along time before the first block of an encoder; those that give positions keep its frames."""
-    if encoder.embed is None:
+    if getattr(encoder, "embed", None) is None:
         return []
     positions = [m for m in encoder.embed.modules() if type(m).__name__ in UNMASKED]
     kept = {part for module in positions for part in module.modules()}
@@ -157,20 +154,13 @@ def _hop(model) -> int:
 
 
 def audible(model) -> range:
-    """The numbers of samples that the encoder of an ESPnet ASR model hears at once; any where it does not tell."""
-    if getattr(model.encoder, "embed", None) is None or not hasattr(model.frontend, "hop_length"):
+    """The numbers of samples that the encoder of an ESPnet ASR model hears at once, as far as it tells."""
+    if not hasattr(model.frontend, "hop_length"):
         return range(1, ENDLESS)
     frames, longest = partial(frame_count, model), getattr(model.encoder, "max_positions", ENDLESS)
     return range(
         bisect_left(range(ENDLESS), 1, key=frames), bisect_right(range(ENDLESS), longest, key=frames)
     )
-
-
-def beyond(heard: range, samples: int) -> str:
-    """What to tell of a wave of so many samples, which is not within what is `audible`."""
-    least, most = (f"{n} samples ({n / SAMPLE_RATE:.4g} s)" for n in (heard.start, heard.stop - 1))
-    span = f"{least} or more" if heard.stop >= ENDLESS else f"{least} to {most}"
-    return f"this encoder hears {span} at once, got {samples} ({samples / SAMPLE_RATE:.4g} s)"
 
 
 def load(argument: str, device: str, trained: bool) -> ESPnetEncoder:

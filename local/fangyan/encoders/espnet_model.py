@@ -79,8 +79,8 @@ def for_recognition(folder: Path) -> Iterator[tuple[Path, Path]]:
         yield config, checkpoint
         return
     settings = _with_statistics(_yaml(config), statistics)
-    if settings.get("bpemodel"):
-        settings["bpemodel"] = str(folder / settings["bpemodel"])
+    if pieces := _pieces(settings, folder):
+        settings["bpemodel"] = str(pieces)
     with TemporaryDirectory() as temporary:
         write_json(Path(temporary) / "config.yaml", settings)  # JSON is YAML, too
         yield Path(temporary) / "config.yaml", checkpoint
@@ -90,8 +90,14 @@ def recognition_files(folder: Path) -> list[Path]:
     """The files whose content decides what the model writes: configuration, checkpoint, sentencepieces if any."""
     config, checkpoint, _ = locate(folder)
     home = folder if (folder / "meta.yaml").exists() else Path()  # as in `for_recognition`
-    pieces = _yaml(config).get("bpemodel")
-    return [config, checkpoint, *([home / pieces] if pieces and (home / pieces).exists() else [])]
+    pieces = _pieces(_yaml(config), home)
+    return [config, checkpoint, *([pieces] if pieces else [])]
+
+
+def _pieces(settings: Mapping[str, Any], home: Path) -> Path | None:
+    """The file of sentencepieces that a configuration names; None where it names a tokeniser (whisper_multilingual)."""
+    name = settings.get("bpemodel")
+    return home / name if name and (home / name).is_file() else None
 
 
 def _criterion(config: Path) -> str:

@@ -13,13 +13,13 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from fangyan.audio import SAMPLE_RATE
-from fangyan.encoders import Encoder
+from fangyan.encoders import Encoder, bounds
 from fangyan.encoders.blocks import in_batches, watched, without_padding
 from fangyan.encoders.pretrained import files, read  # noqa: F401  (files: part of a family)
-from fangyan.errors import DataError, UserError
+from fangyan.errors import UserError
 
-SHORTEST = SAMPLE_RATE // 10
-"""Samples below which some of these models have no frame at all."""
+HEARD = range(SAMPLE_RATE // 10, bounds.ENDLESS)
+"""Below 0.1 s some of these models have no frame at all."""
 
 MASKED = ("wav2vec2", "wav2vec2-bert", "hubert", "wavlm", "unispeech", "unispeech-sat")
 """Model types that keep masked padding out of every layer. The others encode together only what is of equal length."""
@@ -43,7 +43,7 @@ class TransformersEncoder(Encoder):
 
     def encode(self, waves: Sequence[np.ndarray]) -> list[list[np.ndarray]]:
         """``[layer][utterance]`` -> (T, d) float32."""
-        _check(waves)
+        bounds.check(HEARD, waves)
         inputs = [self._input(wave) for wave in waves]
         return in_batches(inputs, self.masked, self._forward)[
             : len(self.layers)
@@ -113,10 +113,11 @@ class Whisper(Encoder):
         self.model = PaddingFree(model).to(device).eval()
         self.layers = (*(f"layer{n:02d}" for n in range(len(self.model.encoders) + 1)), "norm")
         self.frame_rate = SAMPLE_RATE / HOP / 2
+        self.heard = range(HEARD.start, (2 * self.model.max_positions + 1) * HOP)
 
     def encode(self, waves: Sequence[np.ndarray]) -> list[list[np.ndarray]]:
-        """``[layer][utterance]`` -> (T, d) float32; `DataError` for an utterance of more than 30 s."""
-        _check(waves)
+        """``[layer][utterance]`` -> (T, d) float32; `DataError` for less than 0.1 s or more than 30 s."""
+        bounds.check(self.heard, waves)
         lengths = torch.tensor([len(wave) for wave in waves], device=self.device)
         batch = pad_sequence([torch.from_numpy(wave) for wave in waves], batch_first=True)
         with torch.inference_mode():
@@ -147,9 +148,3 @@ def _stack(model: nn.Module) -> nn.ModuleList:
             if isinstance(blocks := getattr(module, name, None), nn.ModuleList):
                 return blocks
     raise UserError(f"{type(model).__name__} is no stack of blocks that could be looked into")
-
-
-def _check(waves: Sequence[np.ndarray]) -> None:
-    shortest = min(map(len, waves))
-    if shortest < SHORTEST:
-        raise DataError(f"an utterance has at least {SHORTEST} samples (0.1 s), got {shortest}")

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from fangyan.audio import SAMPLE_RATE
-from fangyan.encoders import Encoder
-from fangyan.errors import DataError, UserError
+from fangyan.encoders import Encoder, bounds
+from fangyan.errors import UserError
 
 HOP = 160  # samples: 10 ms
 WINDOW = 400  # samples: 25 ms
@@ -36,13 +36,12 @@ class Spectral(Encoder):
 
     def encode(self, waves: Sequence[np.ndarray]) -> list[list[np.ndarray]]:
         """``[0][utterance]`` -> (T, 80) or (T, 39) float32."""
+        bounds.check(range(WINDOW, bounds.ENDLESS), waves)
         return [[self._features(wave) for wave in waves]]
 
     def _features(self, wave: np.ndarray) -> np.ndarray:
         import torch
 
-        if len(wave) < WINDOW:
-            raise DataError(f"an utterance has at least {WINDOW} samples (one window), got {len(wave)}")
         features = self.mel(torch.from_numpy(wave)).clamp_min(1e-10).log()  # (bands, T)
         if self.cosine is not None:
             static = self.cosine.T @ features
