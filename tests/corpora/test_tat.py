@@ -92,7 +92,7 @@ def test_another_layout_is_told_from_the_expected_one(miniature):
     with pytest.raises(DataError, match=r"0010-6\.35\.json: expected the key 漢羅台文, got 文本"):
         tat.splits(mini.root)
     mini.tree.text(f"{VOL1}/json/TA_TAF0019/0010-6.35.json", "[]")
-    with pytest.raises(DataError, match=r"0010-6\.35\.json: expected a JSON object"):
+    with pytest.raises(DataError, match=r"0010-6\.35\.json:1: must be a JSON object, got a list"):
         tat.splits(mini.root)
     mini.tree.text(f"{VOL1}/json/TA_TAF0019/0010-6.35.json", '{"漢羅台文": null}')
     mini.tree.rename("TAT-Vol1-eval-key", "keys")

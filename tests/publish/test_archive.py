@@ -201,7 +201,7 @@ def test_the_encoder_alone_is_read_where_the_pickle_beside_it_is_malicious(
         ),
         (
             lambda home: (home / bare.SETTINGS).write_text("no"),
-            r"config\.json: must be the JSON of a packed encoder",
+            r"config\.json:1: must be JSON",
         ),
     ],
 )

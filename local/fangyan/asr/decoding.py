@@ -1,6 +1,5 @@
 """Beam search over hybrid CTC/attention models, from the last layer of the encoder or an earlier one."""
 
-import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
@@ -11,7 +10,7 @@ from typing import Any
 
 from fangyan import config as configs
 from fangyan import datadir, shards
-from fangyan.asr import decode_conf
+from fangyan.asr import decode_conf, summary
 from fangyan.asr.experiment import remarks
 from fangyan.asr.hypotheses import LOG, Hypotheses, describe, finish, unheard_before
 from fangyan.asr.recogniser import Recogniser
@@ -19,9 +18,8 @@ from fangyan.asr.task import logging_to
 from fangyan.datadir import Utterance
 from fangyan.encoders.espnet_model import locate, opened, recognition_files
 from fangyan.errors import UserError
-from fangyan.files import fingerprint, is_done, read_text
+from fangyan.files import fingerprint, is_done
 from fangyan.shards import WHOLE, Part, Resumable
-from fangyan.text import NormalForm
 
 
 def decode(
@@ -66,12 +64,11 @@ def _decode_sets(
 
 def _remarks(exp: Path, data: Path) -> list[str]:
     """What will have no error rate, or a wrong one, of a set whose references are there: better known beforehand."""
-    summary = locate(exp)[0].with_name("train.json")
-    trained = json.loads(read_text(summary)) if summary.exists() else {}
+    trained = summary.read(locate(exp)[0].parent)
     file = data / trained.get("target", "text")
     if not trained or not file.exists():
         return []
-    return remarks(file, NormalForm.parse(trained.get("text_form", "")))
+    return remarks(file, summary.form(trained))
 
 
 @dataclass(frozen=True)

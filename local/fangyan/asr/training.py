@@ -8,6 +8,7 @@ from typing import Any
 
 from fangyan import audio, datadir, provenance
 from fangyan import config as configs
+from fangyan.asr import summary
 from fangyan.asr.checkpoints import TOLD, epochs_told, newest_whole, write_history
 from fangyan.asr.experiment import Experiment, stamped, targets
 from fangyan.asr.initialise import WEIGHTS, content_of, write_weights
@@ -65,7 +66,7 @@ def train(job: Experiment, here: Place | None = None) -> bool:
         if inputs is not None:
             if not (job.exp / TOLD).exists():
                 write_history(job.exp, epochs_told(job.exp))
-            write_json(job.exp / "train.json", _summary(job, here))
+            write_json(job.exp / summary.NAME, _summary(job, here))
             stamp(job.exp, inputs, _made(job.exp))
     return True
 
@@ -94,7 +95,7 @@ def _begin(job: Experiment, settings: Mapping[str, Any], here: Place) -> dict[st
 def _made(exp: Path) -> list[Path]:
     """The files that make a finished experiment."""
     config, weights, _ = locate(exp)
-    return [config, weights, exp / TOLD, exp / "train.json"]
+    return [config, weights, exp / TOLD, exp / summary.NAME]
 
 
 def _start(job: Experiment, settings: Mapping[str, Any]) -> dict[str, str]:

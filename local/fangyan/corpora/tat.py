@@ -13,14 +13,13 @@ folder that holds ``TAT-Vol{1,2}-{train,eval,test}-master`` (or without ``-maste
 Citation: Liao et al. 2020, Formosa speech recognition challenge 2020 and Taiwanese across Taiwan corpus, O-COCOSDA.
 """
 
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from fangyan.datadir import Dropped, Utterance
 from fangyan.errors import DataError, UserError
-from fangyan.files import read_text
+from fangyan.files import read_json
 from fangyan.layouts import apart, listing, matched, utterance, weeded
 
 SETS = {"train": "train", "dev": "eval", "test": "test"}
@@ -89,10 +88,8 @@ def _spoken(speaker: str, recorded: Path, written: Path) -> Iterator[Utterance |
 
 def _wordings(file: Path) -> tuple[str, str]:
     """The Taiwanese and the Mandarin wording of a transcript, '' for none."""
+    fields = read_json(file)
     try:
-        fields = json.loads(read_text(file))
         return fields[WORDING] or "", fields.get(MANDARIN) or ""
-    except (ValueError, TypeError):
-        raise DataError(f"{file}: expected a JSON object") from None
     except KeyError:
         raise DataError(f"{file}: expected the key {WORDING}, got {' '.join(fields)[:90]}") from None

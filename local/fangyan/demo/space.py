@@ -21,6 +21,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from packaging.requirements import Requirement
 
 from fangyan import audio, datadir, encoders, explain
+from fangyan.asr import summary
 from fangyan.demo import TITLE, gradio_version
 from fangyan.encoders import bare
 from fangyan.encoders.espnet_model import write_bare
@@ -68,8 +69,8 @@ def requirements() -> list[str]:
 
 def _corpora(spec: str, data: Path) -> set[str]:
     """Whose recordings these are, and whose the model learned from, as far as it lies here and tells."""
-    learned = explain.trained(spec).get("data", {}).get("train", {}).get("origins", ())
-    return {origin.corpus for origin in origins(data)} | {origin["corpus"] for origin in learned}
+    learned = summary.origins(explain.trained(spec))
+    return {origin.corpus for origin in (*origins(data), *learned)}
 
 
 def _code() -> list[Path]:

@@ -1,12 +1,11 @@
 """An ESPnet model without its decoder, free of pickle: weights as safetensors, what to build as JSON."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from fangyan.errors import DataError
-from fangyan.files import read_text, write_json
+from fangyan.files import read_json, write_json
 
 SETTINGS, WEIGHTS = "config.json", "encoder.safetensors"
 FILES = (SETTINGS, WEIGHTS)
@@ -55,9 +54,9 @@ def write(
 def read_settings(folder: Path) -> dict[str, Any]:
     """What ESPnet builds a model around the encoder in ``folder`` from; `DataError` where it is not in this form."""
     try:
-        settings = json.loads(read_text(folder / SETTINGS))["espnet"]
+        settings = read_json(folder / SETTINGS)["espnet"]
         return {"input_size": None, "init": None, "token_list": NO_TOKENS, **settings, **WITHOUT_REST}
-    except (ValueError, KeyError, TypeError):
+    except (KeyError, TypeError):
         raise DataError(
             f"{folder / SETTINGS}: must be the JSON of a packed encoder, with what ESPnet builds under 'espnet'"
         ) from None
@@ -65,7 +64,7 @@ def read_settings(folder: Path) -> dict[str, Any]:
 
 def recommended(folder: Path) -> str:
     """The layer at which those who packed the encoder compare utterances; empty where they do not say."""
-    layer = json.loads(read_text(folder / SETTINGS)).get("layer", "") if here(folder) else ""
+    layer = read_json(folder / SETTINGS).get("layer", "") if here(folder) else ""
     if not isinstance(layer, str):
         raise DataError(f"{folder / SETTINGS}: layer is the name of one, got {layer!r}")
     return layer

@@ -13,7 +13,6 @@ for their characters, axes are in seconds and ``characters.tsv`` has no rows. Th
 folders ``hit1`` ..., ``miss1_wrong`` (what won) and ``miss1_right`` (what should have), listed in ``telling.tsv``.
 """
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
@@ -22,6 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from fangyan import alignment, audio, datadir
+from fangyan.asr import summary
 from fangyan.asr.experiment import TARGETS, stamped
 from fangyan.datadir import Utterance
 from fangyan.encoders import Encoder, identity, load_encoder
@@ -147,13 +147,12 @@ def writes(spec: str, wording: str = "") -> str:
 
 def form(spec: str) -> NormalForm:
     """The normal form that the experiment was trained to write, the default one where that is not known."""
-    return NormalForm.parse(trained(spec).get("text_form", ""))
+    return summary.form(trained(spec))
 
 
 def trained(spec: str) -> dict:
     """What the experiment folder ``espnet:FOLDER`` says of its training; empty where there is none."""
-    summary = Path(spec.partition(":")[2]) / "train.json"
-    return json.loads(summary.read_text(encoding="utf-8")) if summary.exists() else {}
+    return summary.read(Path(spec.partition(":")[2]))
 
 
 def listener(encoder: Encoder, layer: str, wording: str, form: NormalForm) -> Listener:

@@ -1,6 +1,5 @@
 """The model card: front matter for the Hugging Face Hub, then what people want to know, as README.md."""
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,8 +8,8 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from fangyan.asr import summary
 from fangyan.errors import UserError
-from fangyan.files import read_text
 from fangyan.licences import Corpus, describe
 from fangyan.origins import UNKNOWN, Origin
 from fangyan.publish import licence, limits
@@ -54,13 +53,13 @@ class Facts:
 
 def read(exp: Path) -> Facts:
     """What an experiment folder tells: its results, on all sets that were scored, and what it was trained on."""
-    train = exp / "train.json"
+    train = exp / summary.NAME
     if not train.exists():
         raise UserError(f"{exp}: no trained ESPnet model there: run ./run.sh --stage train")
-    facts = json.loads(read_text(train))
+    facts = summary.read(exp)
     dev = facts.get("dev_set", "")
     scored = {path.name for part in ("retrieval", "decode") for path in (exp / part).glob("[!.]*/")}
-    origins = [Origin(**row) for row in facts.get("data", {}).get("train", {}).get("origins", ())]
+    origins = summary.origins(facts)
     names = sorted({origin.corpus for origin in origins}) or [UNKNOWN]
     experiment = results.read(exp, dev, sorted(scored - {dev}))
     return Facts(experiment, origins, [describe(name) for name in names])

@@ -5,7 +5,6 @@ development set; ties go to the higher mean MRR, then to the shallower layer. Te
 and the mean-pooled scores are read off at the same layer.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,8 +12,8 @@ from statistics import fmean
 from typing import Any
 
 from fangyan import datadir, provenance
+from fangyan.asr import summary
 from fangyan.errors import DataError, UserError
-from fangyan.files import read_text
 from fangyan.report import controlled, explained, intervals, preferences, recognised, sentences
 from fangyan.report.controlled import Control, Source
 from fangyan.report.explained import Explanation
@@ -178,7 +177,7 @@ def read(
         intervals=intervals.read(exp / "intervals", _means(encoder)),
         sentences=sentences.read(exp / "retrieval", scored, encoder.layer, data),
         groups={name: datadir.read_groups(data / name) for name in scored} if data else {},
-        train=_this_machine() | _read_train(exp / "train.json"),
+        train=_this_machine() | summary.read(exp),
         command=command,
         seconds=_read_seconds(exp / "times.tsv"),
     )
@@ -253,18 +252,6 @@ def _means(system: System) -> dict[str, dict[str, float]]:
 def _this_machine() -> dict[str, Any]:
     """What holds where nothing was trained: an encoder is scored where it is reported."""
     return {"machine": provenance.machine(), "versions": provenance.versions()}
-
-
-def _read_train(path: Path) -> dict[str, Any]:
-    if not path.exists():
-        return {}
-    try:
-        train = json.loads(read_text(path))
-    except json.JSONDecodeError as error:
-        raise DataError(f"{path}:{error.lineno}: must be JSON, got {error.msg}") from None
-    if not isinstance(train, dict):
-        raise DataError(f"{path}:1: must be a JSON object, got a {type(train).__name__}")
-    return train
 
 
 def _read_seconds(path: Path) -> dict[str, float]:

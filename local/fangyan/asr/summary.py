@@ -1,0 +1,45 @@
+"""What an experiment folder tells of its training, ``train.json``: `asr.training` writes it, all who use it read it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fangyan.asr.experiment import TARGETS
+from fangyan.errors import DataError, UserError
+from fangyan.files import read_json
+from fangyan.origins import Origin
+from fangyan.text import NormalForm
+
+NAME = "train.json"
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """What ``folder/train.json`` says, nothing where there is none; `DataError` for what no training wrote there."""
+    path = folder / NAME
+    if not path.exists():
+        return {}
+    found = read_json(path)
+    if (target := found.get("target", TARGETS[0])) not in TARGETS:
+        raise DataError(f"{path}: target is one of {', '.join(TARGETS)}, got {target!r}")
+    try:
+        form(found)
+        origins(found)
+    except UserError as error:
+        raise DataError(f"{path}: {error}") from None
+    return found
+
+
+def form(found: Mapping[str, Any]) -> NormalForm:
+    """The normal form that a model was trained to write, the default one where that is not known."""
+    words = found.get("text_form", "")
+    if not isinstance(words, str):
+        raise DataError(f"text_form is NAME=VALUE words, got {words!r}")
+    return NormalForm.parse(words)
+
+
+def origins(found: Mapping[str, Any]) -> list[Origin]:
+    """What each corpus gave to the training, as far as that is known."""
+    try:
+        return [Origin(**row) for row in found.get("data", {}).get("train", {}).get("origins", ())]
+    except (TypeError, AttributeError):
+        raise DataError("data: train: origins is a list of what `fangyan.origins` counts") from None
