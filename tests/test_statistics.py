@@ -122,6 +122,10 @@ ROW = "norm\tcmn\thak\tcmn-0\ts0\t1\t1\t3\n"
         (HEAD + ROW.replace("\t1\t1\t3", "\t4\t1\t3"), r"ranks.tsv:2: .* got rank 4, 1 of 3 right"),
         (HEAD + ROW.replace("\t1\t1\t3", "\t0\t1\t3"), r"ranks.tsv:2: .* got rank 0"),
         (HEAD + ROW.replace("\t1\t1\t3", "\t1\t0\t3"), r"ranks.tsv:2: .* 0 of 3 right"),
+        (
+            HEAD + ROW.replace("\t3\n", "\t" + "9" * 5000 + "\n"),
+            r"ranks.tsv:2: .* whole numbers, got 1 1 999",
+        ),
         (HEAD + ROW + ROW, r"ranks.tsv: a query has one row a layer, got 2 of cmn hak cmn-0 in norm"),
         (HEAD + ROW + ROW.replace("norm", "layer00") + ROW, r"ranks.tsv: .* stand together, got norm again"),
     ],
@@ -140,3 +144,10 @@ def test_bad_use_says_what_to_do(tmp_path):
         intervals(tmp_path, ["dev"], tmp_path / "out")
     with pytest.raises(UserError, match="a folder of their own"):
         intervals(tmp_path, ["test"], tmp_path)
+    with pytest.raises(UserError, match=r"--set \.\./a/test: the name of a set, no path"):
+        intervals(tmp_path, ["../a/test"], tmp_path / "out")
+
+
+def test_line_ends_of_windows_are_line_ends(tmp_path):
+    (tmp_path / "ranks.tsv").write_text((HEAD + ROW).replace("\n", "\r\n"), newline="")
+    assert [layer for layer, _ in statistics.read_ranks(tmp_path / "ranks.tsv")] == ["norm"]

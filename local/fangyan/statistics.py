@@ -7,6 +7,7 @@ Conventions
 - Systems are compared on the same queries with the same candidates, or not at all.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ METRICS = {
     "recall_at_10": lambda rank: rank <= 10,
     "mrr": lambda rank: 1 / rank,
 }
+WHOLE = re.compile("[0-9]{1,9}")
 INTERVALS = ("layer", "metric", "mean", "low", "high", "n", "clusters", "chance")
 
 
@@ -67,12 +69,15 @@ def intervals(
     """The folders ``out/<set>`` that had to be written: ``intervals.tsv``, for every layer a row for each metric.
 
     ``retrieval``: folder of `fangyan.retrieval`, with ``<set>/ranks.tsv`` for each of ``sets``. ``n`` queries; chance
-    is that of R@1. `DataError` for malformed ranks and fewer than 2 sentences; `UserError` if ``out`` is ``retrieval``.
+    is that of R@1. `DataError` for malformed ranks and fewer than 2 sentences; `UserError` if ``out`` is ``retrieval``
+    or the name of a set is none.
     """
     if out.resolve() == retrieval.resolve():
         raise UserError(f"--out {out}: holds the retrieval itself, intervals need a folder of their own")
     written = []
     for name in sets:
+        if Path(name).name != name:
+            raise UserError(f"--set {name}: the name of a set, no path")
         path = _ranks(retrieval / name)
         inputs = {"ranks": fingerprint(path), "draws": draws, "seed": seed}
         if produce(out / name, inputs, partial(_write, path, draws, seed)):
@@ -146,7 +151,7 @@ def _rows(path: Path) -> Iterator[tuple[str, Query]]:
     with path.open("rb") as stream:
         for n, line in enumerate(stream, 1):
             try:
-                cells = line.decode("utf-8").rstrip("\n").split("\t")
+                cells = line.decode("utf-8").rstrip("\r\n").split("\t")
             except UnicodeDecodeError:
                 raise DataError(f"{path}:{n}: must be UTF-8, got {line!r}") from None
             if n > 1:
@@ -158,7 +163,7 @@ def _rows(path: Path) -> Iterator[tuple[str, Query]]:
 def _query(where: str, row: Sequence[str]) -> Query:
     if len(row) != len(Query._fields):
         raise DataError(f"{where}: {len(RANKS)} columns ({' '.join(RANKS)}), got {len(row) + 1}")
-    if not all(number.isdecimal() for number in row[4:]):
+    if not all(WHOLE.fullmatch(number) for number in row[4:]):
         raise DataError(f"{where}: rank, right and candidates are whole numbers, got {' '.join(row[4:])}")
     query = Query(*row[:4], *map(int, row[4:]))
     if not (1 <= query.right <= query.candidates and 1 <= query.rank <= 1 + query.candidates - query.right):

@@ -92,9 +92,16 @@ def test_an_experiment_says_its_form_in_words(tmp_path):
     assert replace(job, text_form="latin=true").form == NormalForm(latin=True)
 
 
-def test_an_unknown_target_is_refused(data):
-    with pytest.raises(UserError, match="unknown target 'ipa': known are text_cmn, text"):
-        targets(data, "ipa")
+def test_an_unknown_target_or_one_that_is_not_there_is_refused(data, tmp_path):
+    for use in (
+        lambda target: targets(data, target),
+        lambda target: write_tokens(data, target, tmp_path / "t"),
+    ):
+        with pytest.raises(UserError, match="unknown target 'ipa': known are text_cmn, text"):
+            use("ipa")
+    (data / "text_cmn").unlink()
+    with pytest.raises(DataError, match="text_cmn: no such file: this data directory has no such wording"):
+        write_tokens(data, "text_cmn", tmp_path / "t")
 
 
 def test_transcripts_that_the_form_keeps_nothing_of_are_left_out_and_told(data, tmp_path):

@@ -1,3 +1,4 @@
+import json
 import os
 import shutil
 import signal
@@ -255,6 +256,38 @@ def test_a_damaged_archive_that_was_made_elsewhere_is_told(dumped):
     assert len(dump.read_features(dumped, "fbank")) == 24
     ark.write_bytes(ark.read_bytes()[:-8])
     with pytest.raises(DataError, match=r"feats\.ark:\d+: no whole matrix there for yuetest-s"):
+        dump.read_features(dumped, "fbank")
+
+
+def test_an_index_that_says_another_place_than_was_written_is_refused(dumped):
+    scp = dumped / "fbank/feats.scp"
+    whole = scp.read_text()
+    first, second, *rest = (line.split() for line in whole.splitlines())
+    swapped = [(first[0], second[1]), (second[0], first[1]), *rest]
+    scp.write_text("".join(f"{key} {place}\n" for key, place in swapped))
+    with pytest.raises(
+        DataError, match=rf"feats\.scp: {first[0]} is at feats\.ark:\d+, got .*ark:\d+: remove"
+    ):
+        dump.read_features(dumped, "fbank")
+    scp.write_text(whole.partition("\n")[2])  # of some utterances only
+    assert first[0] not in dump.read_features(dumped, "fbank")
+
+
+def test_a_place_is_never_a_command(dumped, monkeypatch):
+    (dumped / ".journal").unlink()
+    monkeypatch.chdir(dumped)
+    for place in ("touch ran |", "touch ran |:12", "x|touch ran|"):
+        (dumped / "fbank/feats.scp").write_text(f"a {place}\n")
+        with pytest.raises(DataError, match=r"feats\.scp: a place is FILE:OFFSET, got "):
+            dump.read_features(dumped, "fbank")
+    assert not (dumped / "ran").exists()
+
+
+@pytest.mark.parametrize("sizes", [7, {"fbank": ["a"]}, {"fbank": [-5]}, {"fbank": None}])
+def test_a_journal_that_no_dump_wrote_is_named(dumped, sizes):
+    inputs, line, *_ = (dumped / ".journal").read_text().splitlines()
+    (dumped / ".journal").write_text(f"{inputs}\n{json.dumps(json.loads(line) | {'sizes': sizes})}\n")
+    with pytest.raises(DataError, match=r"\.journal: damaged: remove"):
         dump.read_features(dumped, "fbank")
 
 

@@ -64,9 +64,7 @@ def targets(data: Path, target: str, form: NormalForm = DEFAULT) -> dict[str, st
 
     They are no fault of the data: ``OK`` is a transcript, which only some forms keep. `DataError` where all are such.
     """
-    if target not in TARGETS:
-        raise UserError(f"unknown target {target!r}: known are {', '.join(TARGETS)}")
-    file = data / target
+    file = transcripts(data, target)
     texts = datadir.read_map(file)
     normal = {key: normalise(text, form) for key, text in texts.items()}
     kept = {key: text for key, text in normal.items() if text}
@@ -74,6 +72,15 @@ def targets(data: Path, target: str, form: NormalForm = DEFAULT) -> dict[str, st
         lost = "; ".join(removals(texts, form)) or "they have no words"
         raise DataError(f"{file}: the text form keeps nothing of any transcript: {lost}")
     return kept
+
+
+def transcripts(data: Path, target: str) -> Path:
+    """The file of the ``target`` wording of a data directory; `UserError` for no such wording, or where it has none."""
+    if target not in TARGETS:
+        raise UserError(f"unknown target {target!r}: known are {', '.join(TARGETS)}")
+    if not (data / target).is_file():
+        raise DataError(f"{data / target}: no such file: this data directory has no such wording")
+    return data / target
 
 
 def wordless(texts: Mapping[str, str], form: NormalForm = DEFAULT) -> list[str]:
@@ -110,7 +117,7 @@ def write_tokens(data: Path, target: str, out: Path, form: NormalForm = DEFAULT,
         tokens = pieces.learn(texts, vocabulary, folder) if vocabulary else _characters(texts)
         write_text(folder / "tokens.txt", "\n".join(["<blank>", "<unk>", *tokens, "<sos/eos>"]) + "\n")
 
-    inputs = {"text": fingerprint(data / target), "target": target} | stamped(form)
+    inputs = {"text": fingerprint(transcripts(data, target)), "target": target} | stamped(form)
     return produce(out, inputs | ({"vocabulary": vocabulary} if vocabulary else {}), build)
 
 

@@ -28,6 +28,12 @@ class Record:
     sizes: dict[str, list[int]]
     checksums: dict[str, int]
 
+    def __post_init__(self) -> None:
+        """`TypeError` or `ValueError` for what no dump writes: these come from a file."""
+        for sizes in self.sizes.values():
+            if len(sizes) != len(self.ids) or min(sizes) < 0:
+                raise ValueError("an utterance has a size in every layer")
+
 
 class Archive:
     """``<layer>/feats.ark`` of batches of utterances in the order they were appended; its length is their number.
@@ -79,7 +85,7 @@ class Archive:
         self._claim()
         for layer in self._ends:
             place = home / layer / ARK
-            lines = sorted(f"{key} {place}:{offset}\n" for key, offset in self._offsets(layer))
+            lines = sorted(f"{key} {place}:{offset}\n" for key, offset in offsets(self._records(), layer))
             write_text(self.folder / layer / SCP, "".join(lines))
         complete(self.folder, home, inputs)
 
@@ -117,16 +123,17 @@ class Archive:
                 ark.seek(start.get(layer, 0))
                 yield layer, [(ark.read(size),) for size in sizes]
 
-    def _offsets(self, layer: str) -> Iterator[tuple[str, int]]:
-        """Each utterance with the place where its matrix begins, after its id and a space."""
-        position = 0
-        for record in self._records():
-            for key, size in zip(record.ids, record.sizes[layer], strict=True):
-                yield key, position + len(f"{key} ".encode())
-                position += size
-
     def _ark(self, layer: str) -> Path:
         return self.folder / layer / ARK
+
+
+def offsets(records: Iterable[Record], layer: str) -> Iterator[tuple[str, int]]:
+    """Each utterance with the place where its matrix begins in the archive of a layer, after its id and a space."""
+    position = 0
+    for record in records:
+        for key, size in zip(record.ids, record.sizes[layer], strict=True):
+            yield key, position + len(f"{key} ".encode())
+            position += size
 
 
 def entry(key: str, matrix: np.ndarray) -> Entry:

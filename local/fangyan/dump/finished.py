@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from fangyan import journal
-from fangyan.dump.archive import ARK, SCP, Record, checksum
+from fangyan.datadir import read_map
+from fangyan.dump.archive import ARK, SCP, Record, checksum, offsets
 from fangyan.errors import DataError
 from fangyan.files import fingerprint
 
@@ -18,7 +19,10 @@ def identity(home: Path, layer: str) -> str:
 
 
 def check(home: Path, layer: str) -> None:
-    """Nothing; `DataError` where the archive of a finished layer is not as its journal says, if it has one."""
+    """Nothing; `DataError` where archive or index of a finished layer are not as its journal says, if it has one.
+
+    An index may have fewer utterances, or others that somebody added.
+    """
     written = _written(home, layer)
     if not written:
         return
@@ -34,16 +38,24 @@ def check(home: Path, layer: str) -> None:
         raise DataError(
             f"{home / layer / ARK}: damaged, it is not what the stage dump wrote: remove {home}, then run dump again"
         )
+    due = {key: f"{ARK}:{offset}" for key, offset in offsets(written, layer)}
+    for key, place in read_map(home / layer / SCP).items():
+        if due.get(key, Path(place).name) != Path(place).name:
+            raise DataError(
+                f"{home / layer / SCP}: {key} is at {due[key]}, got {place}: remove {home}, then run dump again"
+            )
 
 
 def load(folder: Path, key: str, place: str) -> np.ndarray:
     """The (T, d) matrix of an utterance at its ``place`` in an index; `DataError` where nothing is readable there.
 
-    The archive is looked for in ``folder``, beside its index, wherever both were moved to.
+    The archive is looked for in ``folder``, beside its index, wherever both were moved to. A command is never run.
     """
     import kaldiio
 
     here = folder / Path(place).name
+    if "|" in here.name:
+        raise DataError(f"{folder / SCP}: a place is FILE:OFFSET, got {place!r} for {key}")
     try:
         return kaldiio.load_mat(f"{here}")
     except (OSError, ValueError, RuntimeError, AssertionError, struct.error):
@@ -55,6 +67,6 @@ def _written(home: Path, layer: str) -> list[Record]:
     file = home / journal.NAME
     try:
         written = [Record(**fields) for fields in journal.records(file)] if file.exists() else []
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, AttributeError):
         raise DataError(f"{file}: damaged: remove {home}, then run dump again") from None
     return [record for record in written if layer in record.sizes]

@@ -55,7 +55,12 @@ def experiment(*more: Callable) -> Callable:
 @cli.command()
 @option("data", "training data directory")
 @option("target", "text_cmn or text", str)
-@option("vocabulary", "so many sentencepieces instead of characters (0: characters)", int, default=0)
+@option(
+    "vocabulary",
+    "so many sentencepieces instead of characters (0: characters)",
+    click.IntRange(min=0),
+    default=0,
+)
 @text_form
 @option("out", "folder for tokens.txt")
 def tokens(data: Path, target: str, vocabulary: int, text_form: str, out: Path) -> None:
@@ -108,7 +113,7 @@ def train(job, ngpu: int | None, num_nodes: int) -> None:
 
 @cli.command()
 @option("config", "ESPnet training configuration (YAML; may be repeated)", multiple=True)
-@option("vocabulary", "number of tokens", int, default=5000)
+@option("vocabulary", "number of tokens", click.IntRange(min=1), default=5000)
 def params(config: tuple[Path, ...], vocabulary: int) -> None:
     """The number of parameters and the frame rate of the models of configurations."""
     from fangyan.asr.size import size, table
