@@ -65,3 +65,20 @@ def test_a_defect_of_ours_keeps_its_stack_trace(monkeypatch):
     monkeypatch.setattr(main, "cli", mistaken)
     with pytest.raises(SystemExit, match="2"):
         main.main()
+
+
+def test_two_sets_of_one_name_are_refused_and_a_dot_is_no_name(tmp_path, monkeypatch):
+    run = CliRunner().invoke
+    line = ["--encoder", "fbank", "--out", f"{tmp_path}/feats"]
+    found = run(main.cli, ["dump", "--data", "a/test", "--data", "b/test", *line])
+    assert str(found.exception).startswith(
+        "--data b/test: what is made of a set goes to a folder of its name"
+    )
+    seen = []
+    monkeypatch.setattr("fangyan.dump.dump", lambda spec, sets, out, part: seen.append(sets))
+    (tmp_path / "a/test").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "a/test")
+    for given in (".", "../test", ".."):
+        run(main.cli, ["dump", "--data", given, *line])
+    run(main.cli, ["dump", "--data", "x/dev", "--data", "x/dev/", *line])
+    assert [[path.name for path in sets] for sets in seen] == [["test"], ["test"], ["a"], ["dev"]]

@@ -1,11 +1,13 @@
 """The verbs of the command line, one for each Python stage, by what they work on; heavy libraries load inside them."""
 
+import os
 from collections.abc import Callable, Iterable
 from functools import wraps
 from pathlib import Path
 
 import click
 
+from fangyan.errors import UserError
 from fangyan.shards import Part
 
 
@@ -21,6 +23,25 @@ def option(name: str, text: str, kind: type = Path, **settings) -> Callable:
     return click.option(
         f"--{name}", type=of_type, help=text, required=needed, show_default=not needed, **settings
     )
+
+
+def sets(text: str = "data directory (may be repeated)") -> Callable:
+    """The option of data directories whose results go to ``<set>``, the name of each; so no two have the same."""
+    return option("data", text, multiple=True, callback=lambda context, parameter, value: _named(value))
+
+
+def _named(paths: Iterable[Path]) -> tuple[Path, ...]:
+    """The paths, each once; ``.`` and ``..`` are no names, so such become absolute."""
+    found: dict[str, Path] = {}
+    for path in paths:
+        whole = path if path.name not in ("", "..") else Path(os.path.abspath(path))
+        other = found.setdefault(whole.name, whole)
+        if os.path.abspath(other) != os.path.abspath(whole):
+            raise UserError(
+                f"--data {path}: what is made of a set goes to a folder of its name, so no two have the same, "
+                f"got {other} as well: rename one, or choose another --out for it"
+            )
+    return tuple(found.values())
 
 
 def divided(verb: Callable) -> Callable:

@@ -6,7 +6,7 @@ import click
 
 from fangyan.errors import UserError
 from fangyan.shards import Part
-from fangyan.verbs import cli, divided, option, say
+from fangyan.verbs import cli, divided, option, say, sets
 
 layers_to_score = option(
     "layer",
@@ -24,7 +24,7 @@ layers_to_score = option(
     "fbank, mfcc, or what a package adds",
     str,
 )
-@option("data", "data directory (may be repeated)", multiple=True)
+@sets()
 @option("out", "folder for <set>/<layer>/feats.{scp,ark}")
 @divided
 def dump(encoder: str, data: tuple[Path, ...], out: Path, part: Part) -> None:
@@ -36,7 +36,7 @@ def dump(encoder: str, data: tuple[Path, ...], out: Path, part: Part) -> None:
 
 @cli.command()
 @option("feats", "folder of dumped features, <set>/<layer>/feats.scp")
-@option("data", "data directory (may be repeated)", multiple=True)
+@sets()
 @option(
     "score",
     "seqsim (F1 over frames), its precision or recall, pooled (cosine of mean frames), dtw",
@@ -94,7 +94,7 @@ def significance(a: Path, layer_a: str, b: Path, layer_b: str) -> None:
 
 @cli.command()
 @option("feats", "folder of dumped features, <set>/<layer>/feats.scp")
-@option("data", "data directory with utt2ipa, or text to read (may be repeated)", multiple=True)
+@sets("data directory with utt2ipa, or text to read (may be repeated)")
 @option("score", "seqsim (F1 over frames) or pooled (cosine of mean frames)", str, default="seqsim")
 @option("quantile", "0 to 1, how strict: the larger, the fewer queries are kept", float, default=0.05)
 @layers_to_score
@@ -120,7 +120,7 @@ def synonymy(encoder: str, out: Path) -> None:
 
 @cli.command()
 @option("encoder", "SPEC, as for dump", str)
-@option("data", "data directory (may be repeated)", multiple=True)
+@sets()
 @option("query", "utterance id; with --target: explain this pair", str, default="")
 @option("target", "utterance id", str, default="")
 @option("feats", "folder of dumped features: explain the most telling pairs of each set", default=None)

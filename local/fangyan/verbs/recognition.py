@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from fangyan.shards import Part
-from fangyan.verbs import cli, divided, option, say, warn
+from fangyan.verbs import cli, divided, option, say, sets, warn
 
 text_form = option(
     "text_form",
@@ -123,7 +123,7 @@ def params(config: tuple[Path, ...], vocabulary: int) -> None:
 
 @cli.command()
 @option("exp", "experiment folder, model.zip or Hub id", str)
-@option("data", "data directory (may be repeated)", multiple=True)
+@sets()
 @option("config", "decoding configuration (YAML)")
 @option(
     "exit_layer",
