@@ -1,4 +1,5 @@
 from dataclasses import replace
+from itertools import chain
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -150,10 +151,12 @@ def test_hours_are_capped_by_utterances_and_a_larger_cap_keeps_what_a_smaller_on
 
 
 def test_what_is_too_long_is_in_the_test_sets_alone(shelf):
-    shelf.add(A, "train", said("x", "训", seconds=1.5), said("y", "练", seconds=1.0))
+    shelf.add(A, "train", said("x", "训", seconds=1.04), said("y", "练", seconds=1.0))
     shelf.add(B, "dev", said("z", "粤", "yue", seconds=1.1))
     shelf.add(B, "test", said("w", "测", "yue", seconds=9.0))
     assert shelf.dropped("train", longest=1.0) == {"aishell-x": "longer than 1 s"}
+    records = chain.from_iterable(shelf.combined(longest=1.0)["train"].values())
+    assert [record.detail for record in records if isinstance(record, Dropped)] == ["1.040"]
     assert shelf.dropped("dev", longest=1.0) == {"mdcc-z": "longer than 1 s"}
     assert shelf.kept("test_b", longest=1.0) == ["mdcc-w"]
 

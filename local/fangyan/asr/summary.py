@@ -11,6 +11,7 @@ from fangyan.origins import Origin
 from fangyan.text import NormalForm
 
 NAME = "train.json"
+WORDS, NUMBERS = ("train_set", "dev_set", "init", "text_form"), ("parameters", "seconds")
 
 
 def read(folder: Path) -> dict[str, Any]:
@@ -19,6 +20,10 @@ def read(folder: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
     found = read_json(path)
+    for keys, kind, rule in ((WORDS, str, "text"), (NUMBERS, int | float, "a number")):
+        for key in keys:
+            if key in found and not isinstance(found[key], kind):
+                raise DataError(f"{path}: {key} is {rule}, got {found[key]!r}")
     if (target := found.get("target", TARGETS[0])) not in TARGETS:
         raise DataError(f"{path}: target is one of {', '.join(TARGETS)}, got {target!r}")
     try:
@@ -31,10 +36,7 @@ def read(folder: Path) -> dict[str, Any]:
 
 def form(found: Mapping[str, Any]) -> NormalForm:
     """The normal form that a model was trained to write, the default one where that is not known."""
-    words = found.get("text_form", "")
-    if not isinstance(words, str):
-        raise DataError(f"text_form is NAME=VALUE words, got {words!r}")
-    return NormalForm.parse(words)
+    return NormalForm.parse(found.get("text_form", ""))
 
 
 def origins(found: Mapping[str, Any]) -> list[Origin]:

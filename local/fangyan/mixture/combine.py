@@ -127,7 +127,7 @@ def _read(item: Prepared, longest: float = float("inf")) -> Records:
             sentence=u.sentence if any(map(is_han, u.sentence)) else f"{corpus}:{u.sentence}",
         )
         if u.duration <= longest
-        else Dropped(f"{corpus}-{u.id}", f"longer than {longest:g} s", f"{u.duration:.1f}")
+        else Dropped(f"{corpus}-{u.id}", f"longer than {longest:g} s", f"{u.duration:.3f}")
         for u in datadir.read(item.home)
     ]
 
