@@ -200,7 +200,7 @@ def test_a_killed_process_is_gone_on_with_after_its_last_utterance(
     inputs = made_from(whole)
     keys = list(read_map(sung["test"] / "text"))
     lines = [json.dumps(inputs, sort_keys=True)]
-    lines += [json.dumps({"id": key, "text": "记得", "unheard": "", "recording": ""}) for key in keys[:20]]
+    lines += [json.dumps({"id": key, "text": "记得", "unheard": ""}) for key in keys[:20]]
     (share / NAME).write_text("\n".join(lines) + '\n{"id": "half')
     assert decode(job.exp, [sung["test"]], quick, out, exits) == [home]
     right = (whole / "text").read_text().split("\n")

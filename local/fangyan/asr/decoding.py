@@ -12,7 +12,7 @@ from fangyan import config as configs
 from fangyan import datadir, shards
 from fangyan.asr import decode_conf, summary
 from fangyan.asr.experiment import remarks
-from fangyan.asr.hypotheses import LOG, Hypotheses, describe, finish, unheard_before
+from fangyan.asr.hypotheses import LOG, Hypotheses, describe, finish
 from fangyan.asr.recogniser import Recogniser
 from fangyan.asr.task import logging_to
 from fangyan.datadir import Utterance
@@ -52,7 +52,7 @@ def _decode_sets(
         for layer in exits or [""]:
             home = out / data.name / layer
             job = _Job(data, layer, home, inputs | ({"layer": layer} if layer else {}))
-            if job.finished():
+            if is_done(home, job.inputs):
                 shards.discard(home)  # a process may have been killed before it did
                 continue
             for line in _remarks(exp, data):
@@ -79,10 +79,6 @@ class _Job:
     layer: str
     home: Path
     inputs: Mapping[str, Any]
-
-    def finished(self) -> bool:
-        """Whether it is done, and what could not be heard is as it was."""
-        return is_done(self.home, self.inputs | unheard_before(self.home))
 
     def run(self, recogniser: Callable[[], Recogniser], part: Part) -> bool:
         """Whether there was anything to recognise of a share, or the whole to finish."""

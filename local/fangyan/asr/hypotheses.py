@@ -1,7 +1,8 @@
 """What is recognised of a set: a line of a journal for each utterance, and once all are there, the table ``text``.
 
 An utterance that the encoder cannot hear has an empty hypothesis, as in ESPnet's own inference, all of which are errors
-of deletion, and is in ``.unheard.tsv`` with the reason; once its recording is mended, the set counts as unfinished.
+of deletion, and is in ``.unheard.tsv`` with the reason; once its recording is mended, the set is decoded again, for
+the data is another then (`datadir.identity`).
 """
 
 import sys
@@ -14,7 +15,7 @@ from typing import Any
 from fangyan import shards
 from fangyan.datadir import Utterance
 from fangyan.errors import DataError
-from fangyan.files import fingerprint, produce, read_table, read_text, write_lines, write_table
+from fangyan.files import produce, read_text, write_lines, write_table
 from fangyan.journal import Journal
 
 LOG = "decode.log"
@@ -24,12 +25,11 @@ COLUMNS = ("id", "recording", "seconds", "reason")
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """The text recognised of an utterance; or why nothing could be, and of which recording (`recording`)."""
+    """The text recognised of an utterance, or why nothing could be."""
 
     id: str
     text: str = ""
     unheard: str = ""
-    recording: str = ""
 
 
 class Hypotheses:
@@ -41,12 +41,9 @@ class Hypotheses:
         def counts(fields: Any) -> bool:
             utterance = next(awaited, None)
             try:
-                found = Hypothesis(**fields)
+                return utterance is not None and Hypothesis(**fields).id == utterance.id
             except TypeError:
                 return False
-            if utterance is None or found.id != utterance.id:
-                return False
-            return not found.unheard or found.recording == recording(utterance.wav)
 
         self.folder = folder
         self._journal = Journal(folder, inputs, counts)
@@ -67,21 +64,6 @@ class Hypotheses:
         return [Hypothesis(**fields) for fields in self._journal.records()]
 
 
-def recording(wav: str) -> str:
-    """A fingerprint of the content of a recording; empty where it cannot be read."""
-    try:
-        return fingerprint(Path(wav))
-    except OSError:
-        return ""
-
-
-def unheard_before(home: Path) -> dict[str, object]:
-    """What was not heard when the finished ``home`` was decoded, by what these recordings hold now."""
-    if not (home / UNHEARD).exists():
-        return {}
-    return {"unheard": {row["id"]: recording(row["recording"]) for row in read_table(home / UNHEARD)}}
-
-
 def finish(
     home: Path,
     inputs: Mapping[str, object],
@@ -94,7 +76,6 @@ def finish(
     """
     found = sorted(chain.from_iterable(part.all() for part in parts), key=lambda hypothesis: hypothesis.id)
     shards.exactly_once(home, "utterance", (h.id for h in found), (u.id for u in utterances))
-    unheard = {h.id: h.recording for h in found if h.unheard}
     rows = [_row(u, h) for u, h in zip(utterances, found, strict=True) if h.unheard]
     if rows and len(rows) == len(found):
         first = describe(utterances[0], found[0])
@@ -108,7 +89,7 @@ def finish(
         if rows:
             write_table(folder / UNHEARD, rows, COLUMNS)
 
-    produce(home, {**inputs} | ({"unheard": unheard} if unheard else {}), build)
+    produce(home, inputs, build)
     shards.discard(home)
     if rows:
         print(

@@ -9,7 +9,7 @@ import numpy as np
 
 from fangyan import audio
 from fangyan.asr import decode_conf
-from fangyan.asr.hypotheses import Hypothesis, recording
+from fangyan.asr.hypotheses import Hypothesis
 from fangyan.datadir import Utterance
 from fangyan.encoders import best_device, bounds
 from fangyan.encoders.espnet import audible
@@ -50,15 +50,16 @@ class Recogniser:
             raise DataError(f"{utterance.wav}: no such file, the recording of utterance {utterance.id}")
         try:
             wave = audio.read(utterance.wav)
-            self._check(wave, utterance)
         except DataError as error:
-            return _unheard(utterance, str(error))
+            return Hypothesis(utterance.id, unheard=str(error))
+        if len(wave) not in self._audible:
+            why = bounds.beyond(self._audible, len(wave))
+            return Hypothesis(utterance.id, unheard=f"{utterance.wav}: {why}")
         try:
             return Hypothesis(utterance.id, self.text(wave, utterance.id))
         except TooShortUttError:  # of an encoder that does not tell beforehand
-            return _unheard(
-                utterance, f"{utterance.wav}: too short for this encoder, got {len(wave)} samples"
-            )
+            why = f"{utterance.wav}: too short for this encoder, got {len(wave)} samples"
+            return Hypothesis(utterance.id, unheard=why)
 
     def text(self, wave: np.ndarray, name: str) -> str:
         """The best hypothesis of a wave, its words parted by one space; ``name``: of the utterance, for errors."""
@@ -80,12 +81,6 @@ class Recogniser:
         nbest = found[0] if isinstance(found, tuple) else found  # with interctc its texts come along
         return nbest[0] if nbest else None
 
-    def _check(self, wave: np.ndarray, utterance: Utterance) -> None:
-        if not np.isfinite(wave).all():
-            raise DataError(f"{utterance.wav}: samples are finite numbers, got others")
-        if len(wave) not in self._audible:
-            raise DataError(f"{utterance.wav}: {bounds.beyond(self._audible, len(wave))}")
-
     def _try(self) -> None:
         """Recognises a second of noise: what does not fit together shows before hours of work."""
         samples = min(max(audio.SAMPLE_RATE, self._audible.start), self._audible.stop - 1)
@@ -93,10 +88,6 @@ class Recogniser:
         best = self._best(noise)
         if best and not np.isfinite(float(best[3].score)):
             raise ValueError("the score of a hypothesis is not a finite number")
-
-
-def _unheard(utterance: Utterance, why: str) -> Hypothesis:
-    return Hypothesis(utterance.id, unheard=why, recording=recording(utterance.wav))
 
 
 def _tried(what: str, work: Callable, *arguments: Any, **settings: Any) -> Any:
