@@ -129,10 +129,10 @@ def test_a_users_own_recordings_are_scored_with_a_packed_model(recipe, options, 
 
 def test_a_users_mistake_ends_the_run_with_its_reason(recipe, options, sung, tmp_path):
     broken = shutil.copytree(sung["test"].parent, tmp_path / "corpus")
-    (broken / "test" / "utt2lang").write_text("cmntest-s00 cmn\n")
+    (broken / "test" / "wav.scp").write_text("cmntest-s00 sox cmntest-s00.wav -t wav - |\n")
     result = run(recipe, *options, "--corpus_dir", str(broken), "--tag", "broken")
     assert result.returncode == 2
-    assert "utt2lang: a value for every utterance, got none for cmntest-s01" in result.stderr
+    assert "wav.scp:1: wav.scp holds plain paths, got a pipe" in result.stderr
     assert "Traceback" not in result.stderr
 
 

@@ -40,7 +40,7 @@ def odd(tmp_path, monkeypatch):
 
     module = ModuleType("fangyan.corpora.odd", "odd")
     module.splits = splits
-    module.groups = lambda: {"site1": "north", "site2": "south"}
+    module.groups = lambda root: {"site1": "north", "site2": "south"}
     monkeypatch.setitem(sys.modules, "fangyan.corpora.odd", module)
     monkeypatch.setattr(corpora, "names", lambda: ["odd"])
     return tmp_path
