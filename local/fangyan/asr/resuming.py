@@ -40,7 +40,7 @@ MATERIALS = {
     "tokens": "tokens",
     "init": "initial weights",
     "weights": "weights of corpora",
-    "variants": "variants of characters",
+    "form_tables": "tables of the text form",
 }
 """What a stamp holds by fingerprint, in words."""
 ADVICE = "choose another --tag or remove the folder"
