@@ -31,7 +31,6 @@ FILE = Rule(lambda value: isinstance(value, str) and Path(value).is_file(), "a f
 MAPPING = Rule(lambda value: isinstance(value, Mapping), "a mapping of names to values")
 NAME = Rule(lambda value: isinstance(value, str) and bool(value), "a name")
 WEIGHT = Rule(lambda value: _number(value) and 0 <= value <= 1, "a number from 0 to 1")
-ONE_SPEAKER = Rule(lambda value: value is False, "false, as one speaker's words are written")
 COUNT = Rule(lambda value: _whole(value, 1), "a whole number above 0")
 LENGTH = Rule(
     lambda value: _number(value) and (value >= 0 or value == int(value)),
