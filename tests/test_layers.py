@@ -7,7 +7,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "local" / "fangyan"
 FLOORS = (
-    "errors files names journal shards streams text audio entries datadir layouts admission clips varieties origins "
+    "errors files names journal shards streams text audio entries columns datadir layouts admission clips varieties origins "
     "provenance synthesis corpora licences config cluster mixture encoders asr cer alignment dump seqsim similarity "
     "embedding search phonetics pronunciation retrieval control resampling statistics synonymy report survey explain "
     "publish demo bench verbs __main__"

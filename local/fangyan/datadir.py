@@ -2,7 +2,8 @@
 
 ``wav.scp utt2spk spk2utt utt2dur utt2lang utt2sent`` always; ``text`` (the variety's wording), ``text_cmn`` (Mandarin
 wording) and ``utt2ipa`` where the corpus has them. One line an utterance, ``id value``, sorted by code point.
-``lang2group``, a line a variety, where its groups are not those of ``conf/varieties.tsv``.
+``lang2group``, a line a variety, where its groups are not those of ``conf/varieties.tsv``. Any further table by
+utterance is a column (`columns`).
 """
 
 import dataclasses
@@ -13,6 +14,7 @@ from itertools import pairwise
 from operator import attrgetter
 from pathlib import Path
 
+from fangyan.columns import FILES, GROUPS, column, sources
 from fangyan.entries import IMPORT, check_ids, line, read_map
 from fangyan.errors import DataError, shown
 from fangyan.files import fingerprint, number, read_table, versions, write_lines, write_table, write_text
@@ -47,17 +49,6 @@ class Dropped:
     detail: str = ""
 
 
-FILES = {
-    "wav.scp": "wav",
-    "utt2spk": "speaker",
-    "utt2dur": "duration",
-    "utt2lang": "variety",
-    "utt2sent": "sentence",
-    "text": "text",
-    "text_cmn": "text_cmn",
-    "utt2ipa": "ipa",
-}
-GROUPS = "lang2group"
 CHANGES = ".changed.tsv"
 """What was done to the utterances of a data directory, renamed ones with the id that they came with."""
 CHANGE = ("id", "change", "detail")
@@ -142,20 +133,32 @@ def read_groups(path: Path) -> dict[str, str]:
     return read_map(path / GROUPS) if (path / GROUPS).exists() else {}
 
 
-def identity(path: Path) -> str:
+def identity(path: Path, *names: str) -> str:
     """A fingerprint of a data directory with its audio: its tables, size and time of each recording.
 
-    For work that hears the recordings: one that was replaced in place is told, though no table changed.
+    For work that hears the recordings: one that was replaced in place is told, though no table changed. ``names``: the
+    further columns that are read, of an ``.scp`` with the files that it points to.
     """
-    return fingerprint(tables(path), versions(read_map(path / "wav.scp").values()))
+    wavs = read_map(path / "wav.scp").values() if (path / "wav.scp").exists() else ()
+    scps = (column(path, name) for name in _further(names) if name.endswith(".scp"))
+    return fingerprint(tables(path, *names), versions(wavs) + [file for scp in scps for file in sources(scp)])
 
 
-def tables(path: Path) -> str:
-    """A fingerprint of the tables of a data directory, for work that reads nothing else of it."""
+def tables(path: Path, *names: str) -> str:
+    """A fingerprint of the tables of a data directory, for work that reads nothing else of it.
+
+    ``names``: the further columns that are read.
+    """
     found = [path / name for name in (*FILES, GROUPS) if (path / name).exists()]
     if not found:
         raise DataError(f"{path}: no data directory there; run the stage data first")
+    found += [column(path, name) for name in _further(names)]
     return fingerprint([table.name for table in found], *found)
+
+
+def _further(names: Iterable[str]) -> list[str]:
+    """The names that are not of known tables, in order."""
+    return sorted(set(names) - {*FILES, GROUPS})
 
 
 def summary(dropped: Iterable[Dropped]) -> str:
