@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fangyan import datadir
+from fangyan.columns import read_column
 from fangyan.datadir import Dropped, Utterance
 from fangyan.errors import DataError
 
@@ -203,3 +204,46 @@ def test_identity_tells_replaced_recordings_and_tables_tells_columns_alone(tmp_p
     assert tables == {datadir.tables(data)} and len(set(identities)) == 3
     (data / "utt2ipa").write_text("a ni\n")
     assert datadir.tables(data) not in tables and datadir.identity(data) not in identities
+
+
+@pytest.fixture
+def texts(folder):
+    """A data directory without recordings."""
+    for name in datadir.RECORDINGS:
+        (folder / name).unlink()
+    return folder
+
+
+def test_texts_alone_are_read_where_no_recordings_are_needed(texts):
+    silent = [replace(u, wav="", duration=0.0) for u in sorted(TWO, key=lambda u: u.id)]
+    assert datadir.read(texts, recordings=False) == silent
+    with pytest.raises(
+        DataError, match=r"wav\.scp: no such file: recordings are needed here, and .* has none"
+    ):
+        datadir.read(texts)
+
+
+def test_where_no_recordings_are_needed_those_that_are_there_are_read_all_the_same(folder):
+    assert datadir.read(folder, recordings=False) == datadir.read(folder)
+    (folder / "utt2dur").unlink()
+    with pytest.raises(DataError, match="utt2dur: no such file"):
+        datadir.read(folder, recordings=False)
+
+
+def test_texts_alone_are_read_as_strictly(texts):
+    before = datadir.identity(texts)
+    (texts / "text").write_text("a-1 食飯\nc-3 你好\n")
+    with pytest.raises(DataError, match=r"text:2: every file has the ids of .*utt2spk, got c-3"):
+        datadir.read(texts, recordings=False)
+    assert datadir.identity(texts) != before
+    (texts / "utt2spk").unlink()
+    with pytest.raises(DataError, match="utt2spk: no such file"):
+        datadir.read(texts, recordings=False)
+
+
+def test_the_columns_of_texts_alone_have_their_ids(texts):
+    (texts / "units").write_text("a-1 7\nb-2 9\n")
+    assert read_column(texts, "units") == {"a-1": "7", "b-2": "9"}
+    (texts / "units").write_text("a-1 7\n")
+    with pytest.raises(DataError, match=r"units: every file has the ids of .*utt2spk, got none for b-2"):
+        read_column(texts, "units")

@@ -1,9 +1,9 @@
 """Kaldi data directories: the contract of every stage, read strictly and written whole.
 
-``wav.scp utt2spk spk2utt utt2dur utt2lang utt2sent`` always; ``text`` (the variety's wording), ``text_cmn`` (Mandarin
-wording) and ``utt2ipa`` where the corpus has them. One line an utterance, ``id value``, sorted by code point.
-``lang2group``, a line a variety, where its groups are not those of ``conf/varieties.tsv``. Any further table by
-utterance is a column (`columns`).
+``wav.scp utt2spk spk2utt utt2dur utt2lang utt2sent`` always, but that texts alone have no recordings, hence neither
+``wav.scp`` nor ``utt2dur``; ``text`` (the variety's wording), ``text_cmn`` (Mandarin wording) and ``utt2ipa`` where the
+corpus has them. One line an utterance, ``id value``, sorted by code point. ``lang2group``, a line a variety, where its
+groups are not those of ``conf/varieties.tsv``. Any further table by utterance is a column (`columns`).
 """
 
 import dataclasses
@@ -14,7 +14,7 @@ from itertools import pairwise
 from operator import attrgetter
 from pathlib import Path
 
-from fangyan.columns import FILES, GROUPS, column, sources
+from fangyan.columns import FILES, GROUPS, column, reference, sources
 from fangyan.entries import IMPORT, check_ids, line, read_map
 from fangyan.errors import DataError, shown
 from fangyan.files import fingerprint, number, read_table, versions, write_lines, write_table, write_text
@@ -53,6 +53,8 @@ CHANGES = ".changed.tsv"
 """What was done to the utterances of a data directory, renamed ones with the id that they came with."""
 CHANGE = ("id", "change", "detail")
 OPTIONAL = ("text", "text_cmn", "utt2ipa")
+RECORDINGS = ("wav.scp", "utt2dur")
+"""What a data directory of texts alone is without."""
 OPTIONAL_FIELDS = tuple(FILES[name] for name in OPTIONAL)
 
 GROUPING = ("utt2lang", "utt2sent")
@@ -61,30 +63,42 @@ NAMES = ("utt2spk", *GROUPING)
 """Files whose values are names: equal ones are of one speaker, variety, sentence."""
 
 
-def read(path: Path) -> list[Utterance]:
-    """The utterances of a data directory, sorted by id; `DataError` with file and line where it breaks a rule."""
-    columns = {
-        name: read_map(path / name) for name in FILES if name not in OPTIONAL or (path / name).exists()
-    }
-    ids = columns["wav.scp"]
-    for name, column in columns.items():
-        check_ids(path / "wav.scp", ids, path / name, column, IMPORT)
-    _check_durations(path / "utt2dur", columns["utt2dur"])
-    _check_twins(path / "wav.scp", ids)
+def read(path: Path, recordings: bool = True) -> list[Utterance]:
+    """The utterances of a data directory, sorted by id; `DataError` with file and line where it breaks a rule.
+
+    ``recordings``: whether it must have them. Where it need not, as a side of texts, an utterance of a directory
+    without ``wav.scp`` has the path "", and without ``utt2dur`` the duration 0.
+    """
+    tables = _read_tables(path, recordings)
+    file = reference(path)
+    ids = tables[file.name]
+    for name, table in tables.items():
+        check_ids(file, ids, path / name, table, IMPORT)
+    _check_durations(path / "utt2dur", tables.get("utt2dur", {}))
+    _check_twins(file, ids)
     for name in NAMES:
-        _check_names(path / name, columns[name].values())
+        _check_names(path / name, tables[name].values())
     for name in GROUPING:
-        _check_twins(path / name, columns[name].values())
+        _check_twins(path / name, tables[name].values())
     read_groups(path)
-    fields = [FILES[name] for name in columns]
+    fields = [FILES[name] for name in tables]
     utterances = []
-    lines = zip(*(column.values() for column in columns.values()), strict=True)
+    lines = zip(*(table.values() for table in tables.values()), strict=True)
     for n, (key, values) in enumerate(zip(ids, lines, strict=True), 1):
-        row = {"text": ""} | dict(zip(fields, values, strict=True))
+        row = {"wav": "", "text": "", "duration": "0"} | dict(zip(fields, values, strict=True))
         plain_path(f"{path / 'wav.scp'}:{n}", row["wav"])
         utterances.append(Utterance(id=key, **row | {"duration": float(row["duration"])}))
     _check_speakers(path, utterances)
     return utterances
+
+
+def _read_tables(path: Path, recordings: bool) -> dict[str, dict[str, str]]:
+    """The known tables of a data directory by name."""
+    silent = not (path / "wav.scp").exists()
+    if silent and recordings and (path / "utt2spk").exists():
+        raise DataError(f"{path / 'wav.scp'}: no such file: recordings are needed here, and {path} has none")
+    optional = (*OPTIONAL, *RECORDINGS) if silent and not recordings else OPTIONAL
+    return {name: read_map(path / name) for name in FILES if name not in optional or (path / name).exists()}
 
 
 def write(
