@@ -8,7 +8,7 @@ from operator import attrgetter
 
 from fangyan.datadir import OPTIONAL_FIELDS, Dropped, Utterance
 from fangyan.errors import shown
-from fangyan.layouts import RENAMED
+from fangyan.layouts import RENAMED, original_id
 from fangyan.names import NOT_A_VALUE, is_id, is_name
 
 MARKS = ("-", "!")
@@ -80,7 +80,7 @@ def _marked(records: Iterable[Utterance | Dropped], mark: str) -> list[Utterance
     def marked(u: Utterance) -> Utterance:
         if u.speaker not in first or u.id == u.speaker or u.id.startswith(u.speaker + mark):
             return u
-        renamed = (RENAMED, dict(u.changes).get(RENAMED, u.id))
+        renamed = (RENAMED, original_id(u))
         others = (change for change in u.changes if change[0] != RENAMED)
         return replace(u, id=f"{u.speaker}{mark}{u.id}", changes=(*others, renamed))
 

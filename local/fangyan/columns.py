@@ -7,12 +7,13 @@ Kaldi's tables by speaker or by recording, features of a subset, notes.
 """
 
 import re
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from pathlib import Path
 
-from fangyan.entries import check_ids, place, read_map
+from fangyan.entries import check_ids, line, place, read_map
 from fangyan.errors import DataError, shown
-from fangyan.files import versions
+from fangyan.files import versions, write_lines
+from fangyan.names import NOT_A_VALUE
 
 FILES = {
     "wav.scp": "wav",
@@ -29,6 +30,8 @@ GROUPS = "lang2group"
 NO_COLUMNS = frozenset((*FILES, GROUPS, "spk2utt", "utt2corpus", "corpus2weight"))
 NO_COLUMNS |= {"segments", "reco2file_and_channel", "reco2dur", "spk2gender", "cmvn.scp", "stm", "glm"}
 """Files that mean something of their own, here or in Kaldi, also where their ids are those of the utterances."""
+type Columns = dict[str, dict[str, str]]
+"""Name of a column -> id of an utterance -> value."""
 HEAD = 1 << 16
 """Bytes of a file that tell whether it is a table by utterance."""
 PIPE = re.compile(r"^\||\|\Z|^-\Z")
@@ -96,6 +99,35 @@ def sources(scp: Path) -> list[tuple[int, int]]:
         if version is None:
             raise DataError(f"{place(scp, key)}: no such file: {shown(file)!r} (from the working directory)")
     return [version for version in found if version]
+
+
+def read_all(path: Path, ids: Container[str] | None = None) -> Columns:
+    """The further columns of a data directory, to be carried along; one that cannot be read is left out, and told.
+
+    ``ids``: those of the utterances of a directory that is to be mended: then a column is read as mildly.
+    """
+    found = {}
+    for name, file in columns(path, ids).items():
+        try:
+            found[name] = read_column(path, name) if ids is None else read_map(file, strict=False)
+        except DataError as error:
+            print(f"{error} (the column {name} is left out)", flush=True)
+    return found
+
+
+def write_all(path: Path, found: Mapping[str, Mapping[str, str]], ids: Mapping[str, str], home: Path) -> None:
+    """Writes the columns that have a value for all of ``ids`` into a data directory; the others are told.
+
+    ``ids``: id of an utterance -> that under which the columns have it. ``home``: what the directory will be called.
+    """
+    for name, values in sorted(found.items()):
+        lacking = [key for key, old in ids.items() if NOT_A_VALUE.search(values.get(old, ""))]
+        if lacking:
+            few = f"no value for {len(lacking):,} of {len(ids):,} utterances, the first {shown(lacking[0])}"
+            print(f"{home}: the column {name} is left out, {few}", flush=True)
+        else:
+            file = path / name
+            write_lines(file, (line(file, key, values[ids[key]]) for key in sorted(ids)))
 
 
 def _first_id(file: Path) -> str | None:

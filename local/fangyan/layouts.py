@@ -122,12 +122,17 @@ def named(key: str, speaker: str) -> dict[str, Any]:
     return {"speaker": speaker, "id": f"{speaker}-{key}", "changes": ((RENAMED, key),)}
 
 
+def original_id(utterance: Utterance) -> str:
+    """The id that an utterance came with, before any renaming."""
+    return dict(utterance.changes).get(RENAMED, utterance.id)
+
+
 def distinct(records: Iterable[Utterance | Dropped]) -> Iterator[Utterance | Dropped]:
     """The records, an id that comes again left out; `DataError` where it was renamed to that of another."""
     keys: dict[str, str] = {}
     for record in records:
         if isinstance(record, Utterance):
-            key = dict(record.changes).get(RENAMED, record.id)
+            key = original_id(record)
             if record.id in keys and keys[record.id] != key:
                 raise DataError(
                     f"{record.wav}: an id begins with its speaker's, so {keys[record.id]} and {key} of speaker "

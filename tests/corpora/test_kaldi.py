@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 import soundfile
@@ -5,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fangyan import datadir
+from fangyan.columns import read_all
 from fangyan.corpora import kaldi, prepare
 from fangyan.datadir import Dropped, Utterance
 from fangyan.errors import DataError, UserError
@@ -103,6 +106,95 @@ def test_segments_cut_recordings(tmp_path):
 def test_contradictions_are_named(tmp_path, changes, message):
     with pytest.raises(DataError, match=message):
         kaldi.splits(write(tmp_path / "x", **changes))
+
+
+@pytest.fixture
+def mine(tmp_path, monkeypatch):
+    """A function: tables -> a data directory whose two recordings are there, and what it becomes."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "w").mkdir()
+    for name in "ab":
+        soundfile.write(f"w/{name}.wav", NOISE, 16_000)
+
+    def prepared(**tables):
+        return prepare("kaldi", write(tmp_path / "x", **tables), tmp_path / "out")["test"]
+
+    return prepared
+
+
+def test_columns_are_mended_and_carried_under_the_ids_of_the_utterances(mine, tmp_path):
+    (tmp_path / "v").mkdir()
+    (tmp_path / "v/1.ark").write_text("vectors")
+    data = mine(
+        **{
+            "utt2spk": "a-1 kim\nb-2 b\n",
+            "units": "b-2 7 7\r\n\na-1\t8\r\nc-3 9\n",
+            "teacher.scp": "a-1 v/1.ark:4\nb-2 v/1.ark:900[0:3]\n",
+        }
+    )
+    assert read_all(data) == {
+        "units": {"b-2": "7 7", "kim-a-1": "8"},
+        "teacher.scp": {"b-2": "v/1.ark:900[0:3]", "kim-a-1": "v/1.ark:4"},
+    }
+    assert datadir.identity(data, "teacher.scp") != datadir.identity(data)
+
+
+def test_a_column_loses_the_utterances_that_are_left_out(mine, tmp_path):
+    mine()
+    (tmp_path / "w/a.wav").unlink()
+    data = mine(units="a-1 8\nb-2 7\n")
+    assert (data / "units").read_text() == "b-2 7\n"
+    data = mine(units="b-2 6\n")
+    assert (data / "units").read_text() == "b-2 6\n"
+
+
+LEFT_OUT = {
+    "subset": (
+        "b-2 7\n",
+        "out/test: the column units is left out, no value for 1 of 2 utterances, the first a-1",
+    ),
+    "gap": ("a-1\tx\nb-2 \n", "no value for 1 of 2 utterances, the first b-2"),
+    "duplicate": (
+        "a-1 8\na-1 9\nb-2 7\n",
+        "x/units:2: ids are unique, got a-1 again (the column units is left",
+    ),
+    "bytes": ("a-1 8\nb-2 \udcff\n", "x/units:2: must be UTF-8, got byte 0xff"),
+}
+
+
+@pytest.mark.parametrize("case", LEFT_OUT)
+def test_a_column_that_cannot_be_carried_is_left_out_and_told(mine, tmp_path, capsys, case):
+    content, message = LEFT_OUT[case]
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x/units").write_bytes(content.encode(errors="surrogateescape"))
+    data = mine()
+    assert read_all(data) == {} and len(datadir.read(data)) == 2
+    assert message in capsys.readouterr().out
+
+
+def test_columns_of_segments_are_those_of_the_utterances_and_kaldis_own_tables_are_none(mine):
+    data = mine(
+        **{
+            "segments": "u1 a-1 0 0.2\nu2 b-2 0 0.2\n",
+            "utt2lang": "u1 hak\nu2 yue\n",
+            "utt2sent": "u1 s\nu2 s\n",
+            "reco2dur": "a-1 0.3\nb-2 0.3\n",
+            "phones": "u1 x\nu2 y\n",
+        }
+    )
+    assert read_all(data) == {"phones": {"u1": "x", "u2": "y"}}
+
+
+def test_a_column_is_of_what_an_import_was_made_from_and_without_any_it_is_what_it_was(mine, tmp_path):
+    data = mine()
+    before = json.loads((data / ".done").read_text())
+    assert set(before) == {"corpus", "records", "outputs"}
+    assert not read_all(data)
+    assert read_all(mine(units="a-1 8\nb-2 7\n")) == {"units": {"a-1": "8", "b-2": "7"}}
+    assert read_all(mine(units="a-1 8\nb-2 6\n")) == {"units": {"a-1": "8", "b-2": "6"}}
+    (tmp_path / "x/units").unlink()
+    mine()
+    assert json.loads((data / ".done").read_text()) == before
 
 
 DISAGREEING = {

@@ -6,6 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fangyan import datadir
+from fangyan.columns import read_all
 from fangyan.datadir import Dropped, Utterance
 from fangyan.errors import DataError
 from fangyan.mixture.combine import Prepared, by_goal, combined, write
@@ -219,12 +220,12 @@ def test_what_is_written_is_a_data_directory_with_its_corpora(shelf, tmp_path):
     shelf.add(weighty, "train", said("x", "食饭", "yue"))
     made = shelf.combined()
     out = tmp_path / "out"
-    write(out, made["train"], shelf.sets["train"])
+    write(out, made["train"], shelf.sets["train"], out)
     assert [u.id for u in datadir.read(out)] == ["aishell-y", "aishell-z", "mdcc-x"]
     assert (out / "utt2corpus").read_text() == "aishell-y a\naishell-z a\nmdcc-x b\n"
     assert (out / "corpus2weight").read_text() == "a 1.0\nb 2.5\n"
     assert not (out / "text_cmn").exists()  # only one of the corpora has it
-    write(tmp_path / "test", made["test_a"], shelf.sets["test_a"])
+    write(tmp_path / "test", made["test_a"], shelf.sets["test_a"], tmp_path / "test")
     assert (tmp_path / "test" / "text_cmn").read_text() == "aishell-t 测试\n"
     assert not (tmp_path / "test" / "corpus2weight").exists()
 
@@ -232,7 +233,7 @@ def test_what_is_written_is_a_data_directory_with_its_corpora(shelf, tmp_path):
 def test_equal_weights_are_not_written_and_groups_of_corpora_are(shelf, tmp_path):
     shelf.add(A, "train", said("x", "训", "site1"))
     (shelf.folder / "a/train/lang2group").write_text("site1 north\n")
-    write(tmp_path / "out", shelf.combined()["train"], shelf.sets["train"])
+    write(tmp_path / "out", shelf.combined()["train"], shelf.sets["train"], tmp_path / "out")
     assert not (tmp_path / "out/corpus2weight").exists()
     assert datadir.read_groups(tmp_path / "out") == {"site1": "north"}
 
@@ -241,7 +242,7 @@ def test_two_parts_with_the_same_recordings_are_refused(shelf, tmp_path):
     again = Part("again", A.corpus)
     shelf.add(A, "train", said("x", "训")).add(again, "train", said("x", "训"))
     with pytest.raises(DataError, match="utterance ids are unique, got aishell-x 2 times"):
-        write(tmp_path / "out", shelf.combined()["train"], shelf.sets["train"])
+        write(tmp_path / "out", shelf.combined()["train"], shelf.sets["train"], tmp_path / "out")
 
 
 def test_parts_of_a_corpus_whose_speakers_begin_one_another_are_marked(shelf, tmp_path):
@@ -249,7 +250,7 @@ def test_parts_of_a_corpus_whose_speakers_begin_one_another_are_marked(shelf, tm
     shelf.add(A, "train", said("1_2", "训", speaker="1")).add(
         again, "train", said("13_1", "练", speaker="13")
     )
-    write(tmp_path / "out", shelf.combined()["train"], shelf.sets["train"])
+    write(tmp_path / "out", shelf.combined()["train"], shelf.sets["train"], tmp_path / "out")
     assert [u.speaker for u in datadir.read(tmp_path / "out")] == ["aishell-1", "aishell-13"]
     assert datadir.remarks(tmp_path / "out") == f"; 1 renamed ({tmp_path}/out/.changed.tsv)"
     assert (tmp_path / "out/utt2corpus").read_text() == "aishell-1-aishell-1_2 a\naishell-13_1 again\n"
@@ -260,7 +261,59 @@ def test_groups_that_two_parts_put_a_variety_in_are_told(shelf, tmp_path):
         shelf.add(part, "train", said("x", group, "site1"))
         (shelf.folder / part.name / "train/lang2group").write_text(f"site1 {group}\n")
     with pytest.raises(DataError, match=r"b/train/lang2group: .* got 'south' of site1, 'north' in .*a/train"):
-        write(tmp_path / "out", shelf.combined()["train"], shelf.sets["train"])
+        write(tmp_path / "out", shelf.combined()["train"], shelf.sets["train"], tmp_path / "out")
+
+
+def column(shelf, part, name, values):
+    """A column ``units`` of a set of a part."""
+    rows = sorted(values.items())
+    (shelf.folder / part.name / name / "units").write_text("".join(f"{key} {value}\n" for key, value in rows))
+
+
+def test_a_column_of_all_parts_is_carried_under_the_ids_of_the_mixture(shelf, tmp_path):
+    shelf.add(A, "train", said("1_2", "训", speaker="1"), said("t2", "一", speaker="t"))
+    shelf.add(Part("again", A.corpus), "train", said("13_1", "练", speaker="13"))
+    shelf.add(B, "train", said("1_2", "食饭", "yue"))
+    column(shelf, A, "train", {"1_2": "7 7", "t2": "5"})
+    column(shelf, Part("again", A.corpus), "train", {"13_1": "8"})
+    column(shelf, B, "train", {"1_2": "9 1"})
+    out = tmp_path / "out"
+    write(out, shelf.combined()["train"], shelf.sets["train"], out)
+    assert (out / "units").read_text() == "aishell-1-aishell-1_2 7 7\naishell-13_1 8\nmdcc-1_2 9 1\n"
+
+
+def test_a_column_that_a_part_lacks_is_left_out_and_told(shelf, tmp_path, capsys):
+    shelf.add(A, "train", said("x", "训"), said("y", "练")).add(B, "train", said("z", "食饭", "yue"))
+    column(shelf, A, "train", {"x": "1", "y": "2"})
+    write(tmp_path / "out", shelf.combined()["train"], shelf.sets["train"], tmp_path / "data/train")
+    message = "data/train: the column units is left out, no value for 1 of 3 utterances, the first mdcc-z\n"
+    assert capsys.readouterr().out.endswith(message)
+    assert read_all(tmp_path / "out") == {}
+
+
+def test_a_column_that_is_malformed_is_left_out_and_told(shelf, tmp_path, capsys):
+    shelf.add(A, "train", said("x", "训"), said("y", "练"))
+    (shelf.folder / "a/train/units").write_text("x 1\nx 2\n")
+    write(tmp_path / "out", shelf.combined()["train"], shelf.sets["train"], tmp_path / "out")
+    message = "a/train/units:2: ids are unique, got x again (the column units is left out)\n"
+    assert capsys.readouterr().out.endswith(message)
+    assert read_all(tmp_path / "out") == {}
+
+
+@given(st.dictionaries(st.sampled_from(["a", "b"]), SET, min_size=2), st.data())
+def test_values_follow_their_utterances(tmp_path_factory, parts, data):
+    shelf, expected = Shelf(tmp_path_factory.mktemp("columns")), {}
+    for part, utterances in ((A, parts["a"]), (B, parts["b"])):
+        shelf.add(part, "train", *(replace(u, text_cmn="") for u in utterances))
+        values = {u.id: data.draw(st.sampled_from(["7", "7 7", "x.ark:4[0:3]"])) for u in utterances}
+        column(shelf, part, "train", values)
+        expected |= {f"{part.corpus}-{key}": value for key, value in values.items()}
+    shelf.add(A, "dev", said("d", "一"))
+    made, out = shelf.combined()["train"], shelf.folder / "out"
+    kept = [r.id for records in made.values() for r in records if isinstance(r, Utterance)]
+    if kept:
+        write(out, made, shelf.sets["train"], out)
+        assert read_all(out) == {"units": {key: expected[key] for key in sorted(kept)}}
 
 
 def test_two_sets_that_would_become_one_test_set_are_refused(tmp_path):

@@ -4,6 +4,7 @@ import pytest
 
 from fangyan import datadir
 from fangyan.asr.sampling import pool
+from fangyan.columns import read_column
 from fangyan.errors import UserError
 from fangyan.mixture import mix
 
@@ -47,6 +48,25 @@ def test_finished_work_is_kept_and_a_killed_mixture_is_made_again(desk, monkeypa
     before = (homes["train"] / "text").read_text()
     stirred()
     assert (homes["train"] / "text").read_text() == before
+
+
+def test_a_column_that_was_written_into_the_parts_is_carried_and_its_change_too(desk):
+    homes = stirred()
+    without = {home: (home / ".done").read_bytes() for home in homes.values()}
+    for table in DATA.glob("*/train/utt2sent"):
+        (table.parent / "units").write_text(table.read_text(encoding="utf-8"), encoding="utf-8")
+    stirred()
+    assert all((home / ".done").read_bytes() != stamp for home, stamp in without.items())
+    assert set(read_column(homes["train"], "units")) == {u.id for u in datadir.read(homes["train"])}
+    part = DATA / "mdcc/train/units"
+    part.write_text("".join(f"{line.split()[0]} 7\n" for line in part.open(encoding="utf-8")))
+    stirred()
+    values = read_column(homes["train"], "units")
+    assert {values[u.id] for u in datadir.read(homes["train"]) if u.variety == "yue"} == {"7"}
+    for file in DATA.glob("*/train/units"):
+        file.unlink()
+    stirred()
+    assert {home: (home / ".done").read_bytes() for home in homes.values()} == without
 
 
 def test_sets_of_another_mixture_are_removed_and_those_of_the_user_stay(desk, capsys):

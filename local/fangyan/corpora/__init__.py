@@ -9,7 +9,9 @@ which lists the recordings of each set as they lie under ``root``, at any rate a
 segments of them, without opening the audio; ``root`` is None where the user named no folder. ``limit`` says how many
 sentences of each set are wanted (0: all): a module that generates audio need not generate more. Keyword-only
 parameters beyond these are the corpus's own options. Where varieties are finer than ``conf/varieties.tsv``, as sites
-are, a function ``groups(root) -> dict[str, str]`` says which group each belongs to. `prepare` does the rest.
+are, a function ``groups(root) -> dict[str, str]`` says which group each belongs to. Where there are further columns
+(`fangyan.columns`), a function ``columns(root) -> dict[str, Columns]`` gives those of each set, by the ids of the
+corpus. `prepare` does the rest.
 """
 
 import json
@@ -30,10 +32,11 @@ from tqdm import tqdm
 
 from fangyan import audio, datadir
 from fangyan.admission import ordered, writable
+from fangyan.columns import Columns, write_all
 from fangyan.datadir import Dropped, Utterance
 from fangyan.errors import DataError, UserError
-from fangyan.files import DONE, produce, version, versions
-from fangyan.layouts import distinct
+from fangyan.files import DONE, fingerprint, produce, version, versions
+from fangyan.layouts import distinct, original_id
 from fangyan.names import fits_a_line
 
 CONVERTED = ".wav"
@@ -83,20 +86,22 @@ def prepare(
     sets = {}
     corpus = load(name)
     groups = corpus.groups(root) if hasattr(corpus, "groups") else {}
+    columns = corpus.columns(root) if hasattr(corpus, "columns") else {}
     for name_of_set, records in corpus.splits(root, jobs, limit, **chosen).items():
         if not records:
             raise DataError(
                 f"{root}: the set {name_of_set} of corpus {name} has no utterance: is a table empty?"
             )
         records = ordered(_first_sentences(list(writable(list(distinct(records)))), limit))
-        sets[name_of_set] = out / name_of_set
+        home = sets[name_of_set] = out / name_of_set
+        found = columns.get(name_of_set, {})
         inputs = {"corpus": name, "records": _identity(records, groups)}
+        inputs |= {"columns": fingerprint(found)} if found else {}
         store = out / CONVERTED / name_of_set
-        build = partial(_write_set, records, groups, store, jobs)
-        if _lacks(sets[name_of_set], store):
-            (sets[name_of_set] / DONE).unlink()
-        produce(sets[name_of_set], inputs, build)
-        print(_summary(sets[name_of_set]), flush=True)
+        if _lacks(home, store):
+            (home / DONE).unlink()
+        produce(home, inputs, partial(_write_set, records, groups, found, home, store, jobs))
+        print(_summary(home), flush=True)
     return sets
 
 
@@ -137,12 +142,19 @@ def _first_sentences(records: Sequence[Utterance | Dropped], limit: int) -> list
 
 
 def _write_set(
-    records: Sequence[Utterance | Dropped], groups: Mapping[str, str], store: Path, jobs: int, folder: Path
+    records: Sequence[Utterance | Dropped],
+    groups: Mapping[str, str],
+    columns: Columns,
+    home: Path,
+    store: Path,
+    jobs: int,
+    folder: Path,
 ) -> None:
-    """Writes one data directory to ``folder``, and the audio that has to be converted to ``store``."""
+    """Writes the data directory ``home`` to ``folder``, and the audio that has to be converted to ``store``."""
     ready = parallel(partial(_ready, store=store), records, jobs, desc=f"data {store.name}")
     utterances = [record for record in ready if isinstance(record, Utterance)]
     datadir.write(folder, utterances, [record for record in ready if isinstance(record, Dropped)], groups)
+    write_all(folder, columns, {u.id: original_id(u) for u in utterances}, home)
 
 
 def parallel(task: Callable, items: Sequence, jobs: int, desc: str) -> list:

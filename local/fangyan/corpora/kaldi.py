@@ -4,7 +4,8 @@ What: ``root`` is one data directory (it becomes the set ``test``) or a folder o
 name). ``wav.scp`` (plain paths), ``utt2lang`` (varieties) and ``utt2sent`` (utterances of one sentence are translations
 of each other) are needed; ``text``, ``text_cmn``, ``utt2ipa``, ``utt2spk``, ``segments`` and ``lang2group`` (groups of
 varieties) are used where they exist. Order, CR LF and empty lines are mended; an id that one table has and another
-lacks is left out by name. Relative paths are meant from the working directory, as in Kaldi.
+lacks is left out by name. Further columns (`fangyan.columns`) are carried where all that is left has a value in them.
+Relative paths are meant from the working directory, as in Kaldi.
 Licence: that of the recordings; they are read in place and only converted where they are not 16 kHz mono.
 Where to get it: it is yours. Citation: none.
 """
@@ -13,7 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from fangyan import audio
-from fangyan.datadir import GROUPS, Dropped, Utterance
+from fangyan.columns import GROUPS, Columns, read_all
+from fangyan.datadir import Dropped, Utterance
 from fangyan.entries import entries, read_map
 from fangyan.errors import DataError, UserError, shown
 from fangyan.layouts import named, times, unmatched
@@ -47,6 +49,17 @@ def groups(root: Path | None) -> dict[str, str]:
                 both = f"{group!r} and {said.get(variety, '')!r}"
                 raise DataError(f"{table}:{n}: a variety has one group, got {both} of {shown(variety)}")
     return said
+
+
+def columns(root: Path | None) -> dict[str, Columns]:
+    """The further columns of each data directory under ``root`` by set name."""
+    return {name: read_all(folder, _ids(folder)) for name, folder in _folders(root).items()}
+
+
+def _ids(folder: Path) -> dict[str, str]:
+    """The ids of the utterances of a data directory, as they are."""
+    segments = folder / "segments"
+    return read_map(segments if segments.exists() else folder / "wav.scp", strict=False)
 
 
 def _folders(root: Path | None) -> dict[str, Path]:

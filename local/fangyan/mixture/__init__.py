@@ -12,11 +12,12 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from shutil import rmtree
 
 from fangyan import corpora, datadir
+from fangyan.columns import columns
 from fangyan.datadir import Dropped
 from fangyan.entries import check_ids
 from fangyan.errors import UserError
@@ -72,12 +73,17 @@ def _prepare(mixture: Mixture, folders: dict[str, Path | None], out: Path, jobs:
 def _produce(
     mixture: Mixture, sets: Mapping[str, Sequence[Prepared]], without: Sequence[Dropped], out: Path
 ) -> dict[str, Path]:
-    prepared = {str(item.home): datadir.tables(item.home) for of in sets.values() for item in of}
+    of_all = {item.home for of in sets.values() for item in of}
+    prepared = {str(home): datadir.tables(home, *columns(home)) for home in of_all}
     inputs = {"mixture": repr(mixture), "without": [corpus.id for corpus in without], "prepared": prepared}
     made = cache(lambda: combined(mixture, sets, without))  # once, and only if there is work
     homes = {goal: out / goal for goal in sets}
+
+    def build(goal: str, folder: Path) -> None:
+        write(folder, made()[goal], sets[goal], homes[goal])
+
     for goal, home in homes.items():
-        produce(home, inputs, lambda folder, goal=goal: write(folder, made()[goal], sets[goal]))
+        produce(home, inputs, partial(build, goal))
         print(_summary(home), flush=True)
     return homes
 

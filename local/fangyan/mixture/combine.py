@@ -9,6 +9,7 @@
   utterances are of one sentence where the id is the same, or the Mandarin wording, or the wording in one variety.
 - Dev has as many utterances of each variety, or all there are, because ESPnet chooses the best epochs by the mean over
   the utterances of one set: so no variety decides alone. Its CER is scored by variety.
+- A further column (`fangyan.columns`) that all kept utterances have a value in is carried; any other is told.
 - What is too much is chosen by a hash of the utterance id: the same in any mixture, and a larger cap keeps what a
   smaller one kept. Whole speakers are not: many voices teach more than much of a few.
 """
@@ -21,10 +22,11 @@ from pathlib import Path
 
 from fangyan import datadir
 from fangyan.admission import ordered
+from fangyan.columns import Columns, read_all, write_all
 from fangyan.datadir import Dropped, Utterance
 from fangyan.errors import DataError
 from fangyan.files import write_lines
-from fangyan.layouts import sentence_of
+from fangyan.layouts import original_id, sentence_of
 from fangyan.mixture.plan import Mixture, Part
 from fangyan.text import is_han
 
@@ -51,6 +53,10 @@ class Prepared:
                 f"{self.home}: the sets of a mixture are train, dev, test and test_..., got {self.set}"
             )
         return "_".join(filter(None, ("test", self.part.name, rest)))
+
+    def rename(self, name: str) -> str:
+        """The name that an utterance or a speaker of it has in the mixture."""
+        return f"{self.part.corpus}-{name}"
 
 
 def by_goal(prepared: Iterable[Prepared]) -> dict[str, list[Prepared]]:
@@ -88,11 +94,16 @@ def combined(
     return made | {"train": {"": without} | train}
 
 
-def write(folder: Path, by_part: Mapping[str, Records], of: Sequence[Prepared]) -> None:
-    """Nothing; ``folder`` is a data directory of all records, with utt2corpus; of train also what the parts weigh."""
+def write(folder: Path, by_part: Mapping[str, Records], of: Sequence[Prepared], home: Path) -> None:
+    """Writes the data directory ``home`` of all records to ``folder``, with utt2corpus and columns that all have.
+
+    Of train also what the parts weigh.
+    """
     records = ordered(list(chain.from_iterable(by_part.values())))
     dropped = [record for record in records if isinstance(record, Dropped)]
-    datadir.write(folder, _uniform(_utterances([records])), dropped, _groups(of))
+    kept = _uniform(_utterances([records]))
+    datadir.write(folder, kept, dropped, _groups(of))
+    write_all(folder, _columns(of), {u.id: original_id(u) for u in kept}, home)
     names = [part for part, records in by_part.items() for _ in records]
     both = zip(records, names, strict=True)
     parts = sorted((record.id, part) for record, part in both if isinstance(record, Utterance))
@@ -100,6 +111,15 @@ def write(folder: Path, by_part: Mapping[str, Records], of: Sequence[Prepared]) 
     weights = {item.part.name: item.part.weight for item in of}
     if "train" in {item.set for item in of} and len(set(weights.values())) > 1:
         write_lines(folder / "corpus2weight", (f"{part} {weights[part]}\n" for part in sorted(weights)))
+
+
+def _columns(of: Iterable[Prepared]) -> Columns:
+    """The further columns of all sets, under the ids of the mixture."""
+    found: Columns = {}
+    for item in of:
+        for name, values in read_all(item.home).items():
+            found.setdefault(name, {}).update((item.rename(key), value) for key, value in values.items())
+    return found
 
 
 def _groups(of: Iterable[Prepared]) -> dict[str, str]:
@@ -122,12 +142,12 @@ def _read(item: Prepared, longest: float = float("inf")) -> Records:
     return [
         replace(
             u,
-            id=f"{corpus}-{u.id}",
-            speaker=f"{corpus}-{u.speaker}",
+            id=item.rename(u.id),
+            speaker=item.rename(u.speaker),
             sentence=u.sentence if any(map(is_han, u.sentence)) else f"{corpus}:{u.sentence}",
         )
         if u.duration <= longest
-        else Dropped(f"{corpus}-{u.id}", f"longer than {longest:g} s", f"{u.duration:.3f}")
+        else Dropped(item.rename(u.id), f"longer than {longest:g} s", f"{u.duration:.3f}")
         for u in datadir.read(item.home)
     ]
 
