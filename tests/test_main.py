@@ -7,19 +7,28 @@ from click.testing import CliRunner
 
 from fangyan import __main__ as main
 from fangyan.errors import DataError
+from fangyan.verbs import SECTIONS
 
-VERBS = (
-    "data mix survey tokens stats train params decode score dump retrieve intervals significance control synonymy "
-    "explain report average pack publish embed compare index search demo space launch status bench"
-).split()
+VERBS = " ".join(SECTIONS.values()).split()
 
 
-def test_every_stage_has_its_verb_and_every_verb_explains_itself():
+def test_every_verb_stands_in_one_section_and_explains_itself():
     assert sorted(main.cli.commands) == sorted(VERBS)
     for verb in VERBS:
         result = CliRunner().invoke(main.cli, [verb, "--help"])
         assert result.exit_code == 0
         assert all(parameter.help for parameter in main.cli.commands[verb].params), verb
+
+
+def test_help_lists_each_verb_under_its_section_in_a_line_of_80_columns():
+    page = CliRunner().invoke(main.cli, ["--help"], terminal_width=80).output
+    listed = page.partition("Show this message and exit.\n\n")[2]
+    assert "..." not in listed and max(map(len, listed.splitlines())) <= 80
+    for (title, verbs), section in zip(SECTIONS.items(), listed.split("\n\n"), strict=True):
+        head, *lines = section.splitlines()
+        assert head == f"{title}:"
+        assert [line.split()[0] for line in lines] == verbs.split()
+        assert all(line[:16].endswith("  ") and line[16] != " " and line.endswith(".") for line in lines)
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ if [ "$1" = -c ]; then exit "${NO_ESPNET:-0}"; fi
 printf '%s\\0' "$#" "$@" >>"$CALLS"
 [ "$3" != "${FAILING:-}" ] || exit 7
 [ "$3" != "${HANGING:-}" ] || exec sleep 60
-if [ "$3" = launch ]; then
+if [ "$3" = submit ]; then
   [ -z "${ANSWER:-}" ] || printf '%b\\n' "$ANSWER"
   [ "$7" != "${FAILING_STAGE:-}" ] || exit 7
 fi
@@ -525,19 +525,19 @@ def test_only_an_espnet_encoder_has_a_random_twin(desk: Desk) -> None:
 # --- where commands run ---
 
 
-def launched(call: list[str]) -> tuple[list[str], list[str]]:
-    """The options of a call of the launcher, and the command it is to run."""
-    assert call[:3] == ["-m", "fangyan", "launch"]
+def submitted(call: list[str]) -> tuple[list[str], list[str]]:
+    """The options of a submission, and the command it is to run."""
+    assert call[:3] == ["-m", "fangyan", "submit"]
     where = call.index("--")
     return call[3:where], call[where + 1 :]
 
 
-def test_on_the_cluster_the_launcher_gets_every_command(desk: Desk) -> None:
+def test_on_the_cluster_every_command_is_submitted(desk: Desk) -> None:
     arguments = ["--tag", "x y", "--exit_layers", "layer02"]
     desk.run(*arguments)
     here = desk.calls()
     desk.run(*arguments, "--backend", "slurm", "--nj", "2")
-    jobs = [launched(call) for call in desk.calls()]
+    jobs = [submitted(call) for call in desk.calls()]
     assert [command for _, command in jobs] == [["python", *call] for call in here]
     classes = {command[3]: value(options, "--kind") for options, command in jobs}
     assert {verb for verb, kind in classes.items() if kind == "gpu"} == {"decode", "dump", "retrieve"}
@@ -548,24 +548,24 @@ def test_on_the_cluster_the_launcher_gets_every_command(desk: Desk) -> None:
     assert {value(options, "--stage") for options, _ in jobs} == set(STAGES[:-1])
 
 
-def test_the_size_of_training_is_told_to_the_launcher_and_to_the_command(desk: Desk) -> None:
+def test_the_size_of_training_is_told_to_the_job_and_to_the_command(desk: Desk) -> None:
     train = ["--stage", "train", "--stop_stage", "train", "--ngpu", "4", "--num_nodes", "2"]
     desk.run(*train, "--backend", "slurm")
-    for words in launched(desk.calls()[0]):
+    for words in submitted(desk.calls()[0]):
         assert (value(words, "--ngpu"), value(words, "--num_nodes")) == ("4", "2")
     desk.run(*train)
     assert value(desk.calls()[0], "--ngpu") == "4"
     desk.run(*train[:4], "--backend", "slurm")
-    assert not any("--ngpu" in words for words in launched(desk.calls()[0]))
+    assert not any("--ngpu" in words for words in submitted(desk.calls()[0]))
 
 
 def test_a_chain_hands_each_job_the_one_before(desk: Desk) -> None:
     result = desk.run(
         "--backend=slurm", "--submit", "--stage", "tokens", "--stop_stage", "train", ANSWER="17\n18"
     )
-    calls = [launched(call)[0] for call in desk.calls()]
+    calls = [submitted(call)[0] for call in desk.calls()]
     assert [value(options, "--after") for options in calls] == ["", "18", "18"]
-    assert all("--submit" in options for options in calls)
+    assert all("--no_wait" in options for options in calls)
     assert "submitted: jobs 17 18 17 18 17 18" in result.stderr and "scancel 17 18" in result.stderr
     assert not (desk.recipe / "exp/e_branchformer_text_cmn_seed1/times.tsv").exists()
 

@@ -1,4 +1,4 @@
-"""A folder in which jobs are launched, on the real Slurm or with recording fakes of its commands."""
+"""A folder in which jobs are submitted, on the real Slurm or with recording fakes of its commands."""
 
 import os
 import signal
@@ -40,12 +40,12 @@ class Bench:
         return outer | self.environment | own
 
     def command(self, *words: str, options: tuple[str, ...] = (), stage: str = "dump") -> list[str]:
-        """The command that launches the command ``words``."""
-        launch = [
+        """The command that submits the command ``words``."""
+        submit = [
             sys.executable,
             "-m",
             "fangyan",
-            "launch",
+            "submit",
             "--kind",
             "cpu",
             "--stage",
@@ -53,16 +53,16 @@ class Bench:
             "--exp",
             "exp",
         ]
-        return [*launch, *options, "--", *words]
+        return [*submit, *options, "--", *words]
 
     def start(self, *words: str, **how) -> subprocess.Popen:
-        """A launch of the command ``words``; its stdout and stderr can be read."""
+        """A submission of the command ``words``, as a process; its stdout and stderr can be read."""
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         command = self.command(*words, **how)
         return subprocess.Popen(command, cwd=self.folder, env=self.env, preexec_fn=hear_signals, **pipes)
 
     def job(self, process: subprocess.Popen) -> str:
-        """The id of the job that was launched, once its command has written to its log."""
+        """The id of the job that was submitted, once its command has written to its log."""
         for _ in range(3000):
             for log in self.folder.glob("exp/log/dump/*.log"):
                 if log.read_text():
@@ -74,7 +74,7 @@ class Bench:
         raise RuntimeError(f"no job began: {process.communicate()}")
 
     def run(self, *words: str, **how) -> "Said":
-        """How a launch ended."""
+        """How a submission ended."""
         process = self.start(*words, **how)
         out, err = process.communicate()
         return Said(process.returncode, out, err)

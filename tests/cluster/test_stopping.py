@@ -38,8 +38,8 @@ def test_a_run_that_is_stopped_cancels_its_job(bench, slurm, number):
 
 def test_a_run_whose_parent_was_killed_cancels_its_job(bench, slurm):
     code = "import subprocess, sys; sys.exit(subprocess.run(sys.argv[1:]).returncode)"
-    launch = bench.command(*SLEEP)
-    parent = subprocess.Popen([sys.executable, "-c", code, *launch], cwd=bench.folder, env=bench.env)
+    submit = bench.command(*SLEEP)
+    parent = subprocess.Popen([sys.executable, "-c", code, *submit], cwd=bench.folder, env=bench.env)
     job = bench.job(parent)
     parent.kill()
     assert not live(slurm, job)
@@ -74,9 +74,9 @@ def test_another_command_does_not_start_beside_the_job_of_an_earlier_run(bench, 
 
 
 def test_a_chain_is_handed_over_and_ends_when_a_link_breaks(bench, slurm):
-    first = bench.run("sh", "-c", "sleep 1; exit 4", options=("--submit",), stage="data")
+    first = bench.run("sh", "-c", "sleep 1; exit 4", options=("--no_wait",), stage="data")
     second = bench.run(
-        "true", options=("--submit", "--after", first.out.strip(), "--shards", "2"), stage="dump"
+        "true", options=("--no_wait", "--after", first.out.strip(), "--shards", "2"), stage="dump"
     )
     job, (array, merge) = first.out.strip(), second.out.split()
     shown = slurm.command("scontrol", "show", "job", merge)
@@ -94,7 +94,7 @@ def test_a_chain_is_handed_over_and_ends_when_a_link_breaks(bench, slurm):
 
 
 def test_a_dependency_that_can_never_be_satisfied_is_told(bench, slurm):
-    failing = bench.run("false", options=("--submit",))
+    failing = bench.run("false", options=("--no_wait",))
     job = failing.out.strip()
     while slurm.command("squeue", "--noheader", f"--jobs={job}"):
         time.sleep(0.2)

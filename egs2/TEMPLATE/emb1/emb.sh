@@ -43,8 +43,8 @@ dry_run=false  # print the commands, run nothing
 
 # shellcheck source=utils/stages.sh
 . "$root/utils/stages.sh"
-# shellcheck source=utils/launch.sh
-. "$root/utils/launch.sh"
+# shellcheck source=utils/backend.sh
+. "$root/utils/backend.sh"
 parse_options "$@"
 
 in_recipe_or_repository() { # FILE -> its path

@@ -10,8 +10,29 @@ import click
 from fangyan.errors import UserError
 from fangyan.shards import Part
 
+SECTIONS = {
+    "Data": "data mix survey",
+    "Training": "params tokens stats train decode score",
+    "Measuring": "dump retrieve intervals control synonymy explain report significance average",
+    "Use a model": "embed compare index search demo space pack publish",
+    "Cluster and speed": "submit status bench",
+}  # the help of the command line: titles, and under each its verbs in the order of their use
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+
+class Sections(click.Group):
+    """A group whose help lists its verbs under the titles of `SECTIONS`, a line each."""
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        """Writes the sections, their columns under each other; a line has 2 spaces before and 2 between the columns."""
+        width = max(map(len, self.commands))
+        limit = formatter.width - width - 4
+        for title, names in SECTIONS.items():
+            with formatter.section(title):
+                verbs = [(f"{name:{width}}", self.commands[name]) for name in names.split()]
+                formatter.write_dl([(name, verb.get_short_help_str(limit)) for name, verb in verbs])
+
+
+@click.group(cls=Sections, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 def cli() -> None:
     """Speech encoders in which the same meaning lands in the same place whichever Chinese variety is spoken."""
 

@@ -69,7 +69,7 @@ def retrieve(
 @option("set", "name of a set (may be repeated)", str, multiple=True)
 @option("out", "folder for <set>/intervals.tsv")
 def intervals(retrieval: Path, set: tuple[str, ...], out: Path) -> None:
-    """95 % intervals of the means of each layer, by a bootstrap over sentences (and sites)."""
+    """95 % bootstrap intervals of the means of each layer. The bootstrap is over sentences (and sites)."""
     from fangyan import statistics
 
     say(bool(statistics.intervals(retrieval, set, out)), out)
@@ -81,7 +81,7 @@ def intervals(retrieval: Path, set: tuple[str, ...], out: Path) -> None:
 @option("b", "the folder it is compared with (may be the same)")
 @option("layer_b", "its layer", str)
 def significance(a: Path, layer_a: str, b: Path, layer_b: str) -> None:
-    """Two systems or layers on the same queries: difference of mean R@1, interval and p-value."""
+    """Whether two systems or layers differ on the same queries. Difference of mean R@1, interval and p-value."""
     from fangyan import statistics
 
     found = statistics.significance(a, layer_a, b, layer_b)
@@ -102,7 +102,7 @@ def significance(a: Path, layer_a: str, b: Path, layer_b: str) -> None:
 def control(
     feats: Path, data: tuple[Path, ...], score: str, quantile: float, layer: tuple[str, ...], out: Path
 ) -> None:
-    """Retrieval of what sound alone gets wrong: is it meaning that aligns, or do cognates sound alike?"""
+    """R@1 on the queries that phonetic distance gets wrong. Is it meaning that aligns, or do cognates sound alike?"""
     from fangyan import control
 
     say(bool(control.control(feats, data, out, score, quantile, layer)), out)
@@ -112,7 +112,7 @@ def control(
 @option("encoder", "SPEC of an encoder", str)
 @option("out", "folder for {layers,words}.tsv")
 def synonymy(encoder: str, out: Path) -> None:
-    """Whether layers bring words nearer to their synonyms in other varieties or to what sounds like them."""
+    """Whether words are nearer to synonyms or to what sounds alike. Synonyms in other varieties, layer by layer."""
     from fangyan import synonymy
 
     say(synonymy.synonymy(encoder, out), out)
@@ -130,7 +130,7 @@ def synonymy(encoder: str, out: Path) -> None:
 @option("wording", "transcript to align: text_cmn or text (default: what the model writes)", str, default="")
 @option("out", "folder for <query>--<target>/, or with --feats for <set>/")
 def explain(encoder, data, query, target, feats, count, layer, dev, wording, out) -> None:
-    """Why two utterances are alike: frame similarity, best matches, contributions of characters."""
+    """Why two utterances are alike: frames, matches, characters."""
     from fangyan import explain
 
     if bool(query and target) == bool(feats):

@@ -1,4 +1,4 @@
-"""Verbs on the cluster: run a command as a job of Slurm, and see how far an experiment is."""
+"""Verbs on the cluster: submit a command as a job of Slurm, and see how far an experiment is."""
 
 import sys
 from pathlib import Path
@@ -16,19 +16,21 @@ from fangyan.verbs import cli, option
 @option("ngpu", "for training: GPUs of each node, a process each", int, default=None)
 @option("num_nodes", "for training: nodes", int, default=1)
 @click.option("--dry_run", is_flag=True, help="print the job scripts, submit nothing")
-@click.option("--submit", is_flag=True, help="submit and leave; the last job's id is the last word on stdout")
-@option("after", "with --submit: id of the job that has to end well before", str, default="")
+@click.option(
+    "--no_wait", is_flag=True, help="submit and leave; the last job's id is the last word on stdout"
+)
+@option("after", "with --no_wait: id of the job that has to end well before", str, default="")
 @click.argument(
     "command", nargs=-1, required=True, type=click.UNPROCESSED, help="command and its arguments, after --"
 )
-def launch(kind, stage, exp, shards, ngpu, num_nodes, dry_run, submit, after, command) -> None:
-    """A command as a job of Slurm: waited for, its end explained, its exit code passed on."""
+def submit(kind, stage, exp, shards, ngpu, num_nodes, dry_run, no_wait, after, command) -> None:
+    """A command as a job of Slurm. It is waited for, its end explained, its exit code passed on."""
     from fangyan import cluster
 
     for job in cluster.jobs(kind, stage, exp / "log" / stage, command, shards, ngpu, num_nodes):
         if dry_run:
             click.echo(job.script)
-        elif submit:
+        elif no_wait:
             after = cluster.submit(job, after, tell)
             click.echo(after)
         elif code := cluster.run(job, tell):
@@ -39,7 +41,7 @@ def launch(kind, stage, exp, shards, ngpu, num_nodes, dry_run, submit, after, co
 @option("exp", "experiment folder")
 @click.argument("stage", nargs=-1, required=True, help="stages, in order")
 def status(exp: Path, stage: tuple[str, ...]) -> None:
-    """How far an experiment is: stages done, running and failed, jobs, times and sizes."""
+    """How far an experiment is: its stages, jobs, times and sizes."""
     from fangyan.cluster import status
 
     owner = status.owner(exp)

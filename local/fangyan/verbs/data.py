@@ -54,7 +54,7 @@ def mix(mixture: Path, roots: Path, out: Path, nj: int) -> None:
 @click.option("--audio", is_flag=True, help="read all recordings, too: level, silence, clipping (slow)")
 @option("nj", "parallel jobs, for --audio", int, default=1)
 def survey(data: tuple[Path, ...], out: Path, audio: bool, nj: int) -> None:
-    """What data directories hold, what they share and what in them looks wrong."""
+    """What data directories hold, share, and what looks wrong."""
     from fangyan.report import headline
     from fangyan.survey import survey
 

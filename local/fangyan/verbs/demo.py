@@ -14,7 +14,7 @@ from fangyan.verbs.use import SPEC, layer
 @layer
 @option("port", "port of this machine (0: the first free one from 7860)", click.IntRange(0, 65535), default=0)
 def demo(encoder: str, data: Path, layer: str, port: int) -> None:
-    """A page in the browser: say a sentence in one variety, hear it in the others."""
+    """A page in the browser: speak one variety, hear the others."""
     from fangyan import demo
 
     demo.demo(encoder, data, layer, port)
@@ -27,7 +27,7 @@ def demo(encoder: str, data: Path, layer: str, port: int) -> None:
 @option("i_have_permission", "who allowed to hand on what a licence forbids to", str, default="")
 @option("out", "the folder, to be pushed by: hf upload USER/NAME FOLDER --repo-type space")
 def space(encoder: str, data: Path, layer: str, i_have_permission: str, out: Path) -> None:
-    """The page of `demo` as a folder for a Space of the Hugging Face Hub."""
+    """The page of `demo` as a folder for a Hugging Face Space."""
     from fangyan.demo.space import space
 
     say(space(encoder, data, out, layer, i_have_permission), out)

@@ -64,7 +64,7 @@ def experiment(*more: Callable) -> Callable:
 @text_form
 @option("out", "folder for tokens.txt")
 def tokens(data: Path, target: str, vocabulary: int, text_form: str, out: Path) -> None:
-    """The token list of a training set; what the text form leaves out of its transcripts is told."""
+    """The token list of a training set. What the text form leaves out of its transcripts is reported."""
     from fangyan.asr import experiment
     from fangyan.text import NormalForm
 
@@ -98,7 +98,7 @@ def stats(job) -> None:
     ),
 )
 def train(job, ngpu: int | None, num_nodes: int) -> None:
-    """An encoder trained with hybrid CTC/attention; SIGUSR1 stops it (exit code 75), to go on when run again."""
+    """An encoder trained with hybrid CTC/attention. SIGUSR1 stops it (exit code 75); run again, it resumes."""
     from fangyan import asr
     from fangyan.asr.launch import launch, missing_ranks
     from fangyan.asr.ranks import place
@@ -115,7 +115,7 @@ def train(job, ngpu: int | None, num_nodes: int) -> None:
 @option("config", "ESPnet training configuration (YAML; may be repeated)", multiple=True)
 @option("vocabulary", "number of tokens", click.IntRange(min=1), default=5000)
 def params(config: tuple[Path, ...], vocabulary: int) -> None:
-    """The number of parameters and the frame rate of the models of configurations."""
+    """Parameters and frame rates of the models of configurations."""
     from fangyan.asr.size import size, table
 
     click.echo(table([size(path, vocabulary) for path in config]))
@@ -150,7 +150,7 @@ def decode(
 @option("exits", "folder of hypotheses by exit layer, <layer>/text: scored as well", default=None)
 @text_form
 def score(decode: Path, data: Path, target: str, exits: Path | None, text_form: str) -> None:
-    """The character error rate of each variety, and of each exit layer."""
+    """The character error rate of each variety and exit layer."""
     from fangyan import cer
     from fangyan.text import NormalForm
 

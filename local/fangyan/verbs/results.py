@@ -25,7 +25,10 @@ def report(exp: Path, dev: str, test: tuple[str, ...], command: str, data: Path 
 @option("dev", "set on which each chooses its layer", str)
 @option("test", "set to report", str)
 def average(exp: tuple[Path, ...], dev: str, test: str) -> None:
-    """A table of experiments: mean and standard deviation over those that differ by their seed alone."""
+    """Mean and standard deviation of experiments over their seeds.
+
+    A table; experiments that differ by their seed alone share a row.
+    """
     from fangyan.report.seeds import average
     from fangyan.report.tables import markdown
 

@@ -30,7 +30,7 @@ def inputs(name: str, text: str = "audio files, folders of them, Kaldi data dire
 @layer
 @option("out", "FILE.npz, or FILE.ark with FILE.scp beside it")
 def embed(audio: tuple[Path, ...], encoder: str, layer: str, out: Path) -> None:
-    """Frames of recordings, (T, d) by utterance id or path; `dump` has every layer of a data directory."""
+    """Frames of recordings, (T, d) by utterance id or path. Every layer of a data directory: `dump`."""
     from fangyan import embedding
 
     embedding.embed(encoder, audio, out, layer)
@@ -43,7 +43,7 @@ def embed(audio: tuple[Path, ...], encoder: str, layer: str, out: Path) -> None:
 @option("encoder", f"SPEC: {SPEC}", str)
 @layer
 def compare(a: Path, b: Path, encoder: str, layer: str) -> None:
-    """How alike two recordings are: SeqSim and the cosine of their mean frames."""
+    """How alike two recordings are: SeqSim, cosine of mean frames."""
     from fangyan import embedding
 
     at, found = embedding.compare(encoder, a, b, layer)
@@ -59,7 +59,7 @@ def compare(a: Path, b: Path, encoder: str, layer: str) -> None:
 @option("encoder", f"SPEC, for a new index: {SPEC}", str, default="")
 @layer
 def index(audio: tuple[Path, ...], index: Path, encoder: str, layer: str) -> None:
-    """An index of recordings to search: frames on disk; what is there already is skipped."""
+    """An index of recordings to search. Frames stay on disk; what is there already is skipped."""
     from fangyan.search.building import LEFT_OUT, add
 
     added = add(index, audio, encoder, layer)
@@ -82,7 +82,7 @@ def index(audio: tuple[Path, ...], index: Path, encoder: str, layer: str) -> Non
 def search(
     query: tuple[Path, ...], index: Path, top: int, cut: int, variety: tuple[str, ...], encoder: str
 ) -> None:
-    """The recordings of an index that say what a query says, as a table, best first."""
+    """The recordings of an index that say what a query says. A table, best first."""
     from fangyan.search import search
 
     found = search(index, query, top, cut, variety, encoder)

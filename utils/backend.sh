@@ -65,14 +65,14 @@ share() { # CLASS COMMAND...
 }
 
 distribute() { # SHARDS CLASS COMMAND...
-  local job=(python -m fangyan launch --kind "$2" --stage "$current" --exp "$exp" --shards "$1") text code=0
+  local job=(python -m fangyan submit --kind "$2" --stage "$current" --exp "$exp" --shards "$1") text code=0
   [ "$2" != train ] || job+=(${ngpu:+--ngpu "$ngpu"} --num_nodes "$num_nodes")
   if [ "$backend" = local ]; then
     run "${@:3}"
   elif $dry_run; then
     "${job[@]}" --dry_run -- "${@:3}"
   elif $submit; then
-    text=$("${job[@]}" --submit --after "$(last_submitted)" -- "${@:3}") || code=$?
+    text=$("${job[@]}" --no_wait --after "$(last_submitted)" -- "${@:3}") || code=$?
     [ -z "$text" ] || mapfile -t -O ${#submitted[@]} submitted <<<"$text"
     [ $code = 0 ] || { ${submitted[0]+scancel "${submitted[@]}"} && exit $code; }
   else
