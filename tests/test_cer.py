@@ -44,7 +44,7 @@ def decoded(tmp_path):
 
 def test_one_row_a_variety_and_one_for_all(decoded):
     rows = cer.score(decoded, decoded / "data", "text")
-    assert [(r["variety"], r["sentences"], r["characters"], r["errors"]) for r in rows] == [
+    assert [(r.variety, r.sentences, r.characters, r.errors) for r in rows] == [
         ("cmn", 1, 3, 0),
         ("yue", 2, 5, 3),
         ("all", 3, 8, 3),
@@ -75,7 +75,7 @@ def exits(decoded):
 def test_one_row_a_layer_and_variety_and_the_whole_model_last(exits, decoded):
     write_text(exits / ".layer01.partial" / "text", "half-written")
     rows = cer.score_exits(exits, decoded, decoded / "data", "text")
-    assert [(r["layer"], r["variety"], r["errors"]) for r in rows] == [
+    assert [(r.layer, r.variety, r.errors) for r in rows] == [
         ("layer02", "cmn", 3),
         ("layer02", "yue", 5),
         ("layer02", "all", 8),
@@ -123,12 +123,12 @@ def test_hypotheses_have_exactly_the_ids_of_the_references(decoded, lines, messa
 @pytest.mark.parametrize("sign", ["\u2028", "\x85", "\x0c", "\x1c", "\x1d", "\x0b", "\u2029"])
 def test_only_a_line_feed_ends_a_hypothesis(decoded, sign):
     (decoded / "text").write_text(f"a-1 我{sign}吃饭\nb-1 我食飯\nb-2 佢哋\n", encoding="utf-8")
-    assert cer.score(decoded, decoded / "data", "text")[-1]["errors"] == 0
+    assert cer.score(decoded, decoded / "data", "text")[-1].errors == 0
 
 
 def test_hypotheses_of_others_may_be_in_any_order_and_end_in_crlf(decoded):
     (decoded / "text").write_bytes("b-2\r\na-1 我吃饭\r\n\r\nb-1\t我食\r\n".encode())
-    assert [row["errors"] for row in cer.score(decoded, decoded / "data", "text")] == [0, 3, 3]
+    assert [row.errors for row in cer.score(decoded, decoded / "data", "text")] == [0, 3, 3]
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def partly(decoded):
 
 def test_what_cannot_be_scored_is_left_out_counted_and_listed(decoded, partly):
     rows = cer.score(decoded, partly, "text")
-    assert [(r["variety"], r["sentences"], r["errors"], r["left_out"]) for r in rows] == [
+    assert [(r.variety, r.sentences, r.errors, r.left_out) for r in rows] == [
         ("cmn", 1, 0, 0),
         ("yue", 2, 3, 1),
         ("all", 3, 3, 2),

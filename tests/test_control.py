@@ -12,8 +12,8 @@ import torch
 
 from fangyan import datadir, phonetics, pronunciation
 from fangyan.control import (
-    BINS,
-    CONTROLLED,
+    Bin,
+    Controlled,
     Queries,
     bins,
     control,
@@ -27,6 +27,7 @@ from fangyan.datadir import Utterance
 from fangyan.errors import UserError
 from fangyan.files import read_table
 from fangyan.retrieval import retrieve
+from fangyan.tables import columns
 
 DISTANCES = torch.tensor([[0.1, 0.2, 0.3], [0.3, 0.25, 0.2], [0.1, 0.2, 0.4]])
 EYE = torch.eye(3, dtype=torch.bool)
@@ -243,7 +244,7 @@ def test_the_planted_truth_shows_in_the_bins(home):
 
 def test_tables(home):
     controlled_rows = read_table(home / "out" / "data" / "controlled.tsv")
-    assert tuple(controlled_rows[0]) == CONTROLLED
+    assert tuple(controlled_rows[0]) == columns(Controlled)
     places = [(row["layer"], row["source"], row["target"]) for row in controlled_rows]
     assert places == [
         (layer, *pair)
@@ -251,7 +252,7 @@ def test_tables(home):
         for pair in (("cmn", "yue"), ("yue", "cmn"), ("all", "all"))
     ]
     assert {row["quantile"] for row in controlled_rows} == {"0.5"}
-    assert tuple(read_table(home / "out" / "data" / "bins.tsv")[0]) == BINS
+    assert tuple(read_table(home / "out" / "data" / "bins.tsv")[0]) == columns(Bin)
     assert read_table(home / "out" / "data" / ".unknown.tsv") == []
 
 

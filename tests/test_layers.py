@@ -7,10 +7,10 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "local" / "fangyan"
 FLOORS = (
-    "errors files names journal shards streams text audio entries columns datadir layouts admission clips "
-    "varieties origins provenance synthesis corpora licences config cluster mixture encoders asr cer alignment "
-    "dump seqsim similarity embedding search phonetics pronunciation retrieval control resampling statistics "
-    "synonymy report survey explain publish demo bench verbs __main__"
+    "errors files tables names journal shards streams text audio entries columns datadir layouts admission "
+    "clips varieties origins provenance synthesis corpora licences config cluster mixture encoders asr cer "
+    "alignment dump seqsim similarity embedding search phonetics pronunciation retrieval selection control "
+    "resampling statistics synonymy style explain report survey publish demo bench verbs __main__"
 ).split()
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

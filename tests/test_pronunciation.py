@@ -9,7 +9,7 @@ from fangyan import phonetics, synthesis
 from fangyan.corpora import mini_sinitic
 from fangyan.datadir import Utterance
 from fangyan.phonetics import clean
-from fangyan.pronunciation import ROUTES, complete, ipa
+from fangyan.pronunciation import ROUTES, IpaSource, complete, ipa
 from fangyan.varieties import varieties
 
 
@@ -89,9 +89,9 @@ def test_where_ipa_came_from():
     assert [clean(u.ipa) for u in found] == [clean("ɕɥe"), "own", "y", ""]
     assert [u.id for u in found] == [u.id for u in given]
     assert sources == [
-        {"variety": "cmn", "source": "pypinyin", "utterances": 2},
-        {"variety": "cmn", "source": "utt2ipa", "utterances": 1},
-        {"variety": "nan", "source": "none", "utterances": 1},
+        IpaSource("cmn", "pypinyin", 2),
+        IpaSource("cmn", "utt2ipa", 1),
+        IpaSource("nan", "none", 1),
     ]
 
 

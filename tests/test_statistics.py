@@ -8,16 +8,17 @@ import pytest
 from fangyan import statistics
 from fangyan.errors import DataError, UserError
 from fangyan.files import read_table, write_table
-from fangyan.retrieval.tables import RANKS
-from fangyan.statistics import INTERVALS, Query, intervals, significance
+from fangyan.retrieval.tables import RANKS, RankedQuery
+from fangyan.statistics import Interval, intervals, significance
+from fangyan.tables import columns
 
 THREE = ("cmn", "hak", "yue")
 
 
-def queries(varieties, sentences: int) -> list[Query]:
+def queries(varieties, sentences: int) -> list[RankedQuery]:
     """One recording of each sentence in each variety, all with rank 1."""
     return [
-        Query(a, b, f"{a}-{s}", f"s{s}", 1, 1, sentences)
+        RankedQuery(a, b, f"{a}-{s}", f"s{s}", 1, 1, sentences)
         for a, b in permutations(varieties, 2)
         for s in range(sentences)
     ]
@@ -30,7 +31,7 @@ def write_ranks(folder, layers) -> None:
     write_table(folder / "ranks.tsv", rows, RANKS)
 
 
-def ranked(found, ranks) -> list[Query]:
+def ranked(found, ranks) -> list[RankedQuery]:
     return [q._replace(rank=rank) for q, rank in zip(found, ranks, strict=True)]
 
 
@@ -40,7 +41,7 @@ def test_intervals_file(tmp_path):
     write_ranks(tmp_path / "retrieval" / "test", {"layer00": ranked(asked, rank), "layer01": asked})
     assert intervals(tmp_path / "retrieval", ["test"], tmp_path / "out") == [tmp_path / "out" / "test"]
     rows = read_table(tmp_path / "out" / "test" / "intervals.tsv")
-    assert tuple(rows[0]) == INTERVALS
+    assert tuple(rows[0]) == columns(Interval)
     assert [(row["layer"], row["metric"]) for row in rows] == [
         (layer, metric)
         for layer in ("layer00", "layer01")
@@ -97,7 +98,7 @@ def test_one_sentence_is_not_enough(tmp_path):
 def test_only_the_same_queries_are_compared(tmp_path):
     asked = queries(THREE, 3)
     write_ranks(tmp_path / "a", {"norm": asked})
-    write_ranks(tmp_path / "b", {"norm": [q for q in asked if (q.id, q.target) != ("hak-1", "cmn")]})
+    write_ranks(tmp_path / "b", {"norm": [q for q in asked if (q.query, q.target) != ("hak-1", "cmn")]})
     with pytest.raises(DataError, match=r"b/ranks.tsv: .* none like hak-1 of sentence s1 from hak to cmn"):
         significance(tmp_path / "a", "norm", tmp_path / "b", "norm")
     with pytest.raises(DataError, match=r"b/ranks.tsv: .* none like hak-1 .* in .*a/ranks.tsv"):

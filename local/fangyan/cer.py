@@ -6,7 +6,7 @@ leaves nothing (``OK``, ``100``, ``(Applause)``) has no rate: it is left out wit
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from fangyan import datadir
@@ -14,11 +14,36 @@ from fangyan.asr.experiment import remarks, wordless
 from fangyan.entries import check_ids, place
 from fangyan.errors import DataError
 from fangyan.files import is_done, made_from, write_table
+from fangyan.tables import Amount, Count, Total, write_rows
 from fangyan.text import DEFAULT, NormalForm, normalise, removals
 
-COLUMNS = ("variety", "sentences", "characters", "errors", "cer", "left_out")
-EXITS = ("layer", *COLUMNS)
+ALL = "all"
+"""The variety of the row that sums the others up."""
+WHOLE = "norm"
+"""The exit layer that is the whole model: its encoder ends with the final norm."""
 UNSCORED = ".unscored.tsv"
+
+
+@dataclass(frozen=True)
+class Errors:
+    """A row of ``cer.tsv``: the errors in those sentences of a variety that can be scored; the others are left out."""
+
+    variety: str
+    sentences: Count
+    characters: Count
+    errors: Total
+    cer: Amount  # a fraction; more insertions than characters make it exceed 1
+    left_out: Total = field(default=0, compare=False)
+
+
+@dataclass(frozen=True)
+class _Layer:
+    layer: str
+
+
+@dataclass(frozen=True)
+class Exit(Errors, _Layer):
+    """A row of the ``cer.tsv`` of early exit: what was decoded from a layer of the encoder."""
 
 
 @dataclass(frozen=True)
@@ -46,18 +71,18 @@ class References:
         return cls(file, texts, varieties, frozenset(unscored))
 
     def of(self, variety: str) -> list[str]:
-        """The ids of a variety; ``all``: of all varieties."""
-        return [key for key in self.texts if variety in (self.varieties[key], "all")]
+        """The ids of a variety; `ALL`: of all varieties."""
+        return [key for key in self.texts if variety in (self.varieties[key], ALL)]
 
 
-def score(decoded: Path, data: Path, target: str, form: NormalForm = DEFAULT) -> list[dict]:
-    """One row a variety and one for all of them, also written to ``decoded/cer.tsv`` (``cer`` a fraction).
+def score(decoded: Path, data: Path, target: str, form: NormalForm = DEFAULT) -> list[Errors]:
+    """One row a variety and one for all of them, also written to ``decoded/cer.tsv``.
 
-    ``left_out``: how many more sentences there are that cannot be scored; ``decoded/.unscored.tsv`` lists them.
+    ``decoded/.unscored.tsv`` lists the sentences that cannot be scored.
     """
     references = References.read(data, target, form)
     rows = error_rates(decoded, references, form)
-    write_table(decoded / "cer.tsv", rows, COLUMNS)
+    write_rows(decoded / "cer.tsv", rows, Errors)
     unscored = [
         {"id": key, "place": place(references.file, key), "reference": references.texts[key]}
         for key in sorted(references.unscored)
@@ -68,8 +93,8 @@ def score(decoded: Path, data: Path, target: str, form: NormalForm = DEFAULT) ->
     return rows
 
 
-def score_exits(exits: Path, whole: Path, data: Path, target: str, form: NormalForm = DEFAULT) -> list[dict]:
-    """The rows of `error_rates` for each ``exits/<layer>``, then for the whole model as ``norm``: ``exits/cer.tsv``.
+def score_exits(exits: Path, whole: Path, data: Path, target: str, form: NormalForm = DEFAULT) -> list[Exit]:
+    """The rows of `error_rates` for each ``exits/<layer>``, then for the whole model as `WHOLE`: ``exits/cer.tsv``.
 
     ``whole``: the folder that the whole model was decoded to; `DataError` for a layer of another model than that.
     """
@@ -85,11 +110,11 @@ def score_exits(exits: Path, whole: Path, data: Path, target: str, form: NormalF
             )
     references = References.read(data, target, form)
     rows = [
-        {"layer": layer} | row
-        for layer, folder in (folders | {"norm": whole}).items()
+        Exit(layer, **vars(row))
+        for layer, folder in (folders | {WHOLE: whole}).items()
         for row in error_rates(folder, references, form)
     ]
-    write_table(exits / "cer.tsv", rows, EXITS)
+    write_rows(exits / "cer.tsv", rows, Exit)
     return rows
 
 
@@ -101,7 +126,7 @@ def remarks_on(decoded: Path, data: Path, target: str, form: NormalForm = DEFAUL
     ]
 
 
-def error_rates(decoded: Path, references: References, form: NormalForm = DEFAULT) -> list[dict]:
+def error_rates(decoded: Path, references: References, form: NormalForm = DEFAULT) -> list[Errors]:
     """One row a variety of which something can be scored, and one for all of them.
 
     `DataError` where ``decoded/text`` has not exactly the utterances of the references.
@@ -109,13 +134,12 @@ def error_rates(decoded: Path, references: References, form: NormalForm = DEFAUL
     hypotheses = read_hypotheses(decoded / "text")
     check_ids(references.file, references.texts, decoded / "text", hypotheses)
     rows = []
-    for name in [*sorted(set(references.varieties.values())), "all"]:
+    for name in [*sorted(set(references.varieties.values())), ALL]:
         keys = references.of(name)
         scored = [key for key in keys if key not in references.unscored]
         pairs = [references.texts[k] for k in scored], [hypotheses[k] for k in scored]
         if scored:
-            left_out = len(keys) - len(scored)
-            rows.append({"variety": name} | error_rate(*pairs, form) | {"left_out": left_out})
+            rows.append(Errors(name, **error_rate(*pairs, form), left_out=len(keys) - len(scored)))
     return rows
 
 

@@ -44,20 +44,48 @@ from fangyan import datadir, phonetics, pronunciation
 from fangyan.datadir import Utterance
 from fangyan.errors import DataError, UserError
 from fangyan.files import write_table
+from fangyan.pronunciation import IpaSource
 from fangyan.retrieval import each_set
 from fangyan.retrieval.pairs import Scorer, Varieties, by_variety, comparable_pairs, read_layer, shared
 from fangyan.retrieval.ranking import levels, ranks
 from fangyan.similarity import Score, choose
+from fangyan.tables import Correlation, Count, Fraction, Total, write_rows
 
-CONTROLLED = (
-    *("layer", "source", "target", "n", "recall_at_1", "chance"),
-    *("quantile", "n_controlled", "recall_at_1_controlled", "mrr_controlled", "chance_controlled"),
-    *("phonetics_recall_at_1", "phonetics_recall_at_1_controlled", "partial_correlation"),
-)
 ALL = "all"
 """Source and target of the row that pools all ordered pairs."""
 
-BINS = ("layer", "bin", "low", "high", "n", "recall_at_1", "chance")
+
+@dataclass(frozen=True)
+class Controlled:
+    """A row of ``controlled.tsv``: a layer on an ordered pair, or from all to all; None where it cannot be told."""
+
+    layer: str
+    source: str
+    target: str
+    n: Count
+    recall_at_1: Fraction
+    chance: Fraction
+    quantile: Fraction
+    n_controlled: Total
+    recall_at_1_controlled: Fraction | None
+    mrr_controlled: Fraction | None
+    chance_controlled: Fraction | None
+    phonetics_recall_at_1: Fraction
+    phonetics_recall_at_1_controlled: Fraction | None
+    partial_correlation: Correlation | None
+
+
+@dataclass(frozen=True)
+class Bin:
+    """A row of ``bins.tsv``: the queries of a layer whose phonetic distance is from ``low`` to ``high``."""
+
+    layer: str
+    bin: Count
+    low: Fraction
+    high: Fraction
+    n: Count
+    recall_at_1: Fraction
+    chance: Fraction
 
 
 @dataclass(frozen=True)
@@ -112,7 +140,7 @@ def pool(parts: Iterable[Queries]) -> Queries:
 
 
 def summary(queries: Queries) -> dict[str, float]:
-    """How many queries, all and controlled, and their means: most columns of `CONTROLLED`; NaN over no query."""
+    """How many queries, all and controlled, and their means: most columns of `Controlled`; NaN over no query."""
     hits, hits_by_sound = ((r == 1).double() for r in (queries.rank, queries.rank_by_sound))
     kept = queries.controlled
     means = {
@@ -167,7 +195,7 @@ def _write(
     feats: Path, data: Path, layers: Sequence[str], folder: Path, score: Score, quantile: float
 ) -> None:
     utterances, sources = pronunciation.complete(datadir.read(data))
-    write_table(folder / "pronunciation.tsv", sources, pronunciation.SOURCES)
+    write_rows(folder / "pronunciation.tsv", sources, IpaSource)
     varieties = by_variety(u for u in utterances if len(phonetics.segments(u.ipa)))
     try:
         pairs, _ = comparable_pairs(data, varieties)
@@ -180,8 +208,8 @@ def _write(
     for notice in _notices(utterances, sources, unknown):
         print(f"{data}: {notice}", file=sys.stderr)
     pairings = [_pairing(varieties, *pair) for pair in pairs]
-    rows: list[dict] = []
-    binned: list[dict] = []
+    rows: list[Controlled] = []
+    binned: list[Bin] = []
     with tqdm(total=len(layers) * len(pairs), desc=f"control {data.name}", unit="pair", disable=None) as bar:
         for layer in layers:
             scorer = Scorer(read_layer(feats, layer, data, by_variety(utterances)), varieties, score)
@@ -191,11 +219,12 @@ def _write(
                 raise DataError(f"{feats / layer}: {error}") from None
             of_pairs = sorted((row for row, _ in found), key=itemgetter("source", "target"))
             pooled = pool(queries for _, queries in found)
-            fixed = {"layer": layer, "quantile": quantile}
-            rows += (fixed | row for row in (*of_pairs, _all(of_pairs, pooled)))
-            binned += (fixed | row for row in bins(pooled))
-    write_table(folder / "bins.tsv", binned, BINS)
-    write_table(folder / "controlled.tsv", [_cells(row) for row in rows], CONTROLLED)
+            rows += (
+                Controlled(layer, quantile=quantile, **row) for row in (*of_pairs, _all(of_pairs, pooled))
+            )
+            binned += (Bin(layer, **row) for row in bins(pooled))
+    write_rows(folder / "bins.tsv", binned, Bin)
+    write_rows(folder / "controlled.tsv", rows, Controlled)
 
 
 def _no_control(utterances: Sequence[Utterance], varieties: Varieties) -> str:
@@ -208,12 +237,12 @@ def _no_control(utterances: Sequence[Utterance], varieties: Varieties) -> str:
 
 
 def _notices(
-    utterances: Sequence[Utterance], sources: Iterable[dict], unknown: Counter[str]
+    utterances: Sequence[Utterance], sources: Iterable[IpaSource], unknown: Counter[str]
 ) -> Iterator[str]:
     """What a reader of the tables should know of the IPA behind them."""
-    read = [row for row in sources if row["source"] not in (pronunciation.DATA, pronunciation.NONE)]
+    read = [row for row in sources if row.source not in (pronunciation.DATA, pronunciation.NONE)]
     if read:
-        said = ", ".join("{variety} by {source} ({utterances})".format_map(row) for row in read)
+        said = ", ".join(f"{row.variety} by {row.source} ({row.utterances})" for row in read)
         yield f"IPA is the reading of a dictionary for {said}"
     if unknown:
         some = ", ".join(f"{symbol!r} ({count})" for symbol, count in unknown.most_common(5))
@@ -265,7 +294,3 @@ def _all(of_pairs: Iterable[dict], pooled: Queries) -> dict:
     told = [row["partial_correlation"] for row in of_pairs if not isnan(row["partial_correlation"])]
     mean = fmean(told) if told else float("nan")
     return {"source": ALL, "target": ALL} | summary(pooled) | {"partial_correlation": mean}
-
-
-def _cells(row: dict) -> dict:
-    return {name: "" if isinstance(value, float) and isnan(value) else value for name, value in row.items()}

@@ -159,6 +159,12 @@ def is_cut(path: Path) -> bool:
 
 def read_table(path: Path) -> list[dict[str, str]]:
     """The rows of a tab-separated table as dicts by the names of its header; ``#`` lines are comments."""
+    (_, header), *body = numbered_rows(path)
+    return [dict(zip(header, cells, strict=True)) for _, cells in body]
+
+
+def numbered_rows(path: Path) -> list[tuple[int, list[str]]]:
+    """Line number and cells of the rows of a tab-separated table, header first; ``#`` lines are comments."""
     lines = enumerate(read_text(path).split("\n"), 1)
     rows = [
         (n, line.rstrip("\r").split("\t")) for n, line in lines if line.strip() and not line.startswith("#")
@@ -169,7 +175,7 @@ def read_table(path: Path) -> list[dict[str, str]]:
     for n, cells in body:
         if len(cells) != len(header):
             raise DataError(f"{path}:{n}: {len(header)} columns ({' '.join(header)}), got {len(cells)}")
-    return [dict(zip(header, cells, strict=True)) for _, cells in body]
+    return rows
 
 
 def write_table(path: Path, rows: Iterable[Mapping[str, object]], columns: Sequence[str]) -> None:

@@ -26,6 +26,7 @@ from fangyan import synthesis
 from fangyan.datadir import Utterance
 from fangyan.errors import UserError
 from fangyan.files import fingerprint
+from fangyan.tables import Count
 from fangyan.text import is_han, simplified
 
 UNREAD = "□"
@@ -34,10 +35,21 @@ UNREAD = "□"
 NARROW = dict.fromkeys(map(ord, "ː\u032f\u0311"))
 """Marks that the libraries write and the house does not: length, and two signs of a vowel that is not syllabic."""
 
-SOURCES = ("variety", "source", "utterances")
 DATA, NONE = "utt2ipa", "none"
 """Sources that are no dictionary."""
 PACKAGES = ("pypinyin", "pinyin-to-ipa", "ToJyutping", "espeakng-loader", "panphon")
+
+
+@dataclass(frozen=True)
+class IpaSource:
+    """A row of ``pronunciation.tsv``: where the IPA of so many utterances of a variety came from.
+
+    That is ``utt2ipa`` (the data's own), a dictionary, or ``none``.
+    """
+
+    variety: str
+    source: str
+    utterances: Count
 
 
 @dataclass(frozen=True)
@@ -70,14 +82,11 @@ def _version(package: str) -> str:
         return NONE
 
 
-def complete(utterances: Iterable[Utterance]) -> tuple[list[Utterance], list[dict]]:
-    """The utterances, with IPA from their wording where they had none, and where IPA came from, as rows of `SOURCES`.
-
-    A source is ``utt2ipa`` (the data's own), a dictionary, or ``none``.
-    """
+def complete(utterances: Iterable[Utterance]) -> tuple[list[Utterance], list[IpaSource]]:
+    """The utterances, with IPA from their wording where they had none, and where IPA came from."""
     completed = [_completed(utterance) for utterance in utterances]
     counts = Counter((utterance.variety, source) for utterance, source in completed)
-    rows = [dict(zip(SOURCES, (*of, n), strict=True)) for of, n in sorted(counts.items())]
+    rows = [IpaSource(*of, n) for of, n in sorted(counts.items())]
     return [utterance for utterance, _ in completed], rows
 
 

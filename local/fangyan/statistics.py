@@ -15,16 +15,16 @@ from functools import partial
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from tqdm import tqdm
 
 from fangyan import resampling
 from fangyan.errors import DataError, UserError
-from fangyan.files import fingerprint, produce, write_table
+from fangyan.files import fingerprint, produce
 from fangyan.resampling import DRAWS, Cells, bootstrap, interval, permutation
-from fangyan.retrieval.tables import RANKS
+from fangyan.retrieval.tables import RANKS, RankedQuery
+from fangyan.tables import Count, Fraction, write_rows
 
 METRICS = {
     "recall_at_1": lambda rank: rank <= 1,
@@ -33,19 +33,20 @@ METRICS = {
     "mrr": lambda rank: 1 / rank,
 }
 WHOLE = re.compile("[0-9]{1,9}")
-INTERVALS = ("layer", "metric", "mean", "low", "high", "n", "clusters", "chance")
 
 
-class Query(NamedTuple):
-    """A row of ``ranks.tsv`` but for its layer."""
+@dataclass(frozen=True)
+class Interval:
+    """A row of ``intervals.tsv``: the mean of a metric over the ordered pairs of a layer, and its 95 % interval."""
 
-    source: str
-    target: str
-    id: str
-    sentence: str
-    rank: int
-    right: int
-    candidates: int
+    layer: str
+    metric: str
+    mean: Fraction
+    low: Fraction
+    high: Fraction
+    n: Count  # queries
+    clusters: str  # what the bootstrap drew, in words
+    chance: Fraction
 
 
 @dataclass(frozen=True)
@@ -86,23 +87,23 @@ def intervals(
 
 
 def _write(path: Path, draws: int, seed: int, folder: Path) -> None:
-    rows: list[dict] = []
+    rows: list[Interval] = []
     for layer, queries in tqdm(read_ranks(path), desc="intervals", unit="layer", disable=None):
         try:
-            rows += ({"layer": layer} | row for row in _intervals(queries, draws, seed))
+            rows += _intervals(layer, queries, draws, seed)
         except DataError as error:
             raise DataError(f"{path}: layer {layer}: {error}") from None
-    write_table(folder / "intervals.tsv", rows, INTERVALS)
+    write_rows(folder / "intervals.tsv", rows, Interval)
 
 
-def _intervals(queries: Sequence[Query], draws: int, seed: int) -> Iterator[dict]:
+def _intervals(layer: str, queries: Sequence[RankedQuery], draws: int, seed: int) -> Iterator[Interval]:
     found = _cells(queries)
     rank = np.array([q.rank for q in queries])
     values = np.stack([metric(rank) for metric in METRICS.values()]).astype(float)
     ends = interval(bootstrap(found, values, draws, seed))
-    common = {"n": len(queries), "clusters": found.clusters, "chance": found.mean(_chance(queries))}
+    common = len(queries), found.clusters, found.mean(_chance(queries))
     for metric, row, low, high in zip(METRICS, values, *ends, strict=True):
-        yield {"metric": metric, "mean": found.mean(row), "low": low, "high": high} | common
+        yield Interval(layer, metric, found.mean(row), low, high, *common)
 
 
 def significance(
@@ -129,7 +130,7 @@ def significance(
     )
 
 
-def read_ranks(path: Path) -> Iterator[tuple[str, list[Query]]]:
+def read_ranks(path: Path) -> Iterator[tuple[str, list[RankedQuery]]]:
     """The queries of each layer of a ``ranks.tsv``, a layer at a time; `DataError` with line where it breaks a rule."""
     read = set()
     for layer, rows in groupby(_rows(path), itemgetter(0)):
@@ -137,7 +138,7 @@ def read_ranks(path: Path) -> Iterator[tuple[str, list[Query]]]:
             raise DataError(f"{path}: the rows of a layer stand together, got {layer} again after others")
         read.add(layer)
         queries = [query for _, query in rows]
-        (place, count), *_ = Counter((q.source, q.target, q.id) for q in queries).most_common(1)
+        (place, count), *_ = Counter((q.source, q.target, q.query) for q in queries).most_common(1)
         if count > 1:
             raise DataError(
                 f"{path}: a query has one row a layer, got {count} of {' '.join(place)} in {layer}"
@@ -147,7 +148,7 @@ def read_ranks(path: Path) -> Iterator[tuple[str, list[Query]]]:
         raise DataError(f"{path}:2: ranks have a row for each query, got none")
 
 
-def _rows(path: Path) -> Iterator[tuple[str, Query]]:
+def _rows(path: Path) -> Iterator[tuple[str, RankedQuery]]:
     with path.open("rb") as stream:
         for n, line in enumerate(stream, 1):
             try:
@@ -160,12 +161,12 @@ def _rows(path: Path) -> Iterator[tuple[str, Query]]:
                 raise DataError(f"{path}:1: the columns are {' '.join(RANKS)}, got {' '.join(cells)}")
 
 
-def _query(where: str, row: Sequence[str]) -> Query:
-    if len(row) != len(Query._fields):
+def _query(where: str, row: Sequence[str]) -> RankedQuery:
+    if len(row) != len(RankedQuery._fields):
         raise DataError(f"{where}: {len(RANKS)} columns ({' '.join(RANKS)}), got {len(row) + 1}")
     if not all(WHOLE.fullmatch(number) for number in row[4:]):
         raise DataError(f"{where}: rank, right and candidates are whole numbers, got {' '.join(row[4:])}")
-    query = Query(*row[:4], *map(int, row[4:]))
+    query = RankedQuery(*row[:4], *map(int, row[4:]))
     if not (1 <= query.right <= query.candidates and 1 <= query.rank <= 1 + query.candidates - query.right):
         rule = "of the candidates at least 1 is right, and a rank is from 1 to 1 + those that are not"
         raise DataError(f"{where}: {rule}, got rank {query.rank}, {query.right} of {query.candidates} right")
@@ -179,7 +180,7 @@ def _ranks(folder: Path) -> Path:
     return path
 
 
-def _of_layer(path: Path, layer: str) -> list[Query]:
+def _of_layer(path: Path, layer: str) -> list[RankedQuery]:
     known = []
     for name, queries in read_ranks(path):
         if name == layer:
@@ -188,21 +189,21 @@ def _of_layer(path: Path, layer: str) -> list[Query]:
     raise UserError(f"{path}: no layer {layer!r}: known are {', '.join(known)}")
 
 
-def _same_queries(a: Path, ours: Sequence[Query], b: Path, theirs: Sequence[Query]) -> None:
+def _same_queries(a: Path, ours: Sequence[RankedQuery], b: Path, theirs: Sequence[RankedQuery]) -> None:
     """Nothing, or a `DataError` where not the same was asked, with the same candidates."""
     asked, also = ({q._replace(rank=0) for q in queries} for queries in (ours, theirs))
     for lacking, here, there in ((asked - also, b, a), (also - asked, a, b)):
         if lacking:
             q = min(lacking)
             raise DataError(
-                f"{here}: systems are compared on the same queries and candidates, got none like {q.id} of "
+                f"{here}: systems are compared on the same queries and candidates, got none like {q.query} of "
                 f"sentence {q.sentence} from {q.source} to {q.target}, {q.right} of {q.candidates} right, in {there}"
             )
 
 
-def _cells(queries: Sequence[Query]) -> Cells:
+def _cells(queries: Sequence[RankedQuery]) -> Cells:
     return resampling.cells([(q.source, q.target, q.sentence) for q in queries])
 
 
-def _chance(queries: Sequence[Query]) -> np.ndarray:
+def _chance(queries: Sequence[RankedQuery]) -> np.ndarray:
     return np.array([q.right / q.candidates for q in queries])

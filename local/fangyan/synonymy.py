@@ -28,18 +28,16 @@ from fangyan.corpora.mini_sinitic import READ_BY
 from fangyan.corpora.mini_sinitic import VOICES as CORPUS_VOICES
 from fangyan.encoders import Encoder, identity, load_encoder
 from fangyan.errors import DataError
-from fangyan.files import ROOT, fingerprint, produce, read_table, write_table
+from fangyan.files import ROOT, fingerprint, produce, read_table
 from fangyan.resampling import bootstrap, cells, interval
 from fangyan.similarity import choose
 from fangyan.synthesis import Voice
+from fangyan.tables import Count, Fraction, write_rows
 
 TRIPLES = ROOT / "conf" / "mini_sinitic" / "triples.tsv"
 VOICES = CORPUS_VOICES["test"]
 BATCH = 32
 """Words that are encoded at a time."""
-
-LAYERS = ("layer", "n", "voices", "preference", "low", "high", "chance")
-WORDS = ("layer", "source", "target", "word", "synonym", "homophone", "preference", "margin")
 
 
 @dataclass(frozen=True)
@@ -58,6 +56,33 @@ class Triple:
     def words(self) -> tuple[tuple[str, str], tuple[str, str], tuple[str, str]]:
         """Variety and spelling of word, synonym and homophone."""
         return (self.source, self.word), (self.target, self.synonym), (self.target, self.homophone)
+
+
+@dataclass(frozen=True)
+class Preference:
+    """A row of ``layers.tsv``: how often a word is nearer to its synonym, and the ends of the 95 % interval."""
+
+    layer: str
+    n: Count  # triples
+    voices: Count
+    preference: Fraction
+    low: Fraction
+    high: Fraction
+    chance: Fraction
+
+
+@dataclass(frozen=True)
+class WordPreference:
+    """A row of ``words.tsv``: the preference for a triple at one layer."""
+
+    layer: str
+    source: str
+    target: str
+    word: str
+    synonym: str
+    homophone: str
+    preference: Fraction
+    margin: float  # similarity to the synonym minus that to the homophone
 
 
 def triples(path: Path = TRIPLES) -> list[Triple]:
@@ -125,23 +150,24 @@ def _write(spec: str, score: str, folder: Path) -> None:
     asked, chosen = triples(), choose(score)
     words = dict.fromkeys(word for triple in asked for word in triple.words)
     spoken = [(*word, voice) for word in words for voice in VOICES]
-    by_layer: list[dict] = []
-    by_word: list[dict] = []
+    by_layer: list[Preference] = []
+    by_word: list[WordPreference] = []
     for layer, features in _features(load_encoder(spec), spoken).items():
         ready = chosen.prepare(features)
         found = preferences(chosen.compare(ready, ready).cpu(), asked, spoken)
-        by_layer.append({"layer": layer} | _summary(asked, found[:, 0]))
-        for triple, (preference, margin) in zip(asked, found.tolist(), strict=True):
-            by_word.append(vars(triple) | {"layer": layer, "preference": preference, "margin": margin})
-    write_table(folder / "words.tsv", by_word, WORDS)
-    write_table(folder / "layers.tsv", by_layer, LAYERS)
+        by_layer.append(_summary(layer, asked, found[:, 0]))
+        for t, values in zip(asked, found.tolist(), strict=True):
+            by_word.append(WordPreference(layer, t.source, t.target, t.word, t.synonym, t.homophone, *values))
+    write_rows(folder / "words.tsv", by_word, WordPreference)
+    write_rows(folder / "layers.tsv", by_layer, Preference)
 
 
-def _summary(asked: Sequence[Triple], preference: np.ndarray) -> dict[str, float]:
+def _summary(layer: str, asked: Sequence[Triple], preference: np.ndarray) -> Preference:
     found = cells([(t.source, t.target, f"{t.word}-{t.synonym}") for t in asked])
     (low,), (high,) = interval(bootstrap(found, preference[None]))
-    means = {"preference": found.mean(preference), "low": float(low), "high": float(high), "chance": 0.5}
-    return {"n": len(asked), "voices": len(VOICES)} | means
+    return Preference(
+        layer, len(asked), len(VOICES), found.mean(preference), float(low), float(high), chance=0.5
+    )
 
 
 def _features(encoder: Encoder, spoken: Sequence[tuple[str, str, str]]) -> dict[str, dict[tuple, np.ndarray]]:

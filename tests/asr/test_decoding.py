@@ -44,7 +44,7 @@ def test_a_line_for_every_utterance_and_a_table(job, sung, quick, decoded):
     lines = (decoded / "decode/test/text").read_text().splitlines()
     assert [line.split()[0] for line in lines] == list(read_map(sung["test"] / "text"))
     rows = cer.score(decoded / "decode/test", sung["test"], "text_cmn")
-    assert [(row["variety"], row["sentences"]) for row in rows] == [
+    assert [(row.variety, row.sentences) for row in rows] == [
         ("cmn", 8),
         ("hak", 8),
         ("yue", 8),
@@ -94,7 +94,7 @@ def test_exits_are_recognised_and_scored_beside_the_whole_model(job, sung, quick
     assert list(rows[0]) == "layer variety sentences characters errors cer left_out".split()
     assert [row["layer"] for row in rows[::4]] == ["layer01", "layer02", "norm"]
     for layer in ("layer02", "norm"):
-        assert [int(row["errors"]) for row in rows if row["layer"] == layer] == [r["errors"] for r in whole]
+        assert [int(row["errors"]) for row in rows if row["layer"] == layer] == [r.errors for r in whole]
 
 
 def test_an_unknown_exit_layer_is_answered_with_the_known_ones(job, sung, quick, tmp_path):

@@ -7,7 +7,7 @@ from fangyan import audio, datadir, dump, explain
 from fangyan.datadir import Utterance
 from fangyan.encoders import load_encoder
 from fangyan.errors import UserError
-from fangyan.files import read_table, write_table
+from fangyan.files import read_table
 from fangyan.seqsim import seqsim
 from fangyan.similarity import concatenate
 from fangyan.text import NormalForm
@@ -71,8 +71,6 @@ def test_what_is_not_there_is_answered_with_what_is(job, sung, tmp_path):
         explain.explain_telling("fbank", tmp_path / "feats", sets, tmp_path, 1, "norm")
     with pytest.raises(UserError, match="--count 0: a whole number above 0"):
         explain.explain_telling("fbank", tmp_path / "feats", sets, tmp_path, 0)
-    with pytest.raises(UserError, match="run the stage retrieve first"):
-        explain.chosen_on(tmp_path / "retrieval/dev")
 
 
 def test_the_form_is_what_the_model_was_trained_to_write(tmp_path):
@@ -108,11 +106,3 @@ def test_an_utterance_too_short_for_its_characters_is_shown_without(job, sung, t
     datadir.write(data, long)
     explain.explain(f"espnet:{job.exp}", [data], QUERY, TARGET, tmp_path)
     assert read_table(tmp_path / f"{QUERY}--{TARGET}/characters.tsv") == []
-
-
-def test_the_layer_is_the_one_that_the_report_chooses(tmp_path):
-    columns = "layer source target n recall_at_1 recall_at_5 mrr chance".split()
-    rows = [("layer01", 0.5), ("layer02", 0.7), ("norm", 0.6)]
-    table = [dict(zip(columns, (layer, "a", "b", 9, r, 0.9, 0.8, 0.1), strict=True)) for layer, r in rows]
-    write_table(tmp_path / "pairs.tsv", table, columns)
-    assert explain.chosen_on(tmp_path) == "layer02"

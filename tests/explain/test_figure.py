@@ -4,7 +4,7 @@ import pytest
 from fangyan.alignment import Span
 from fangyan.explain import figure
 from fangyan.explain.comparison import Heard, compare
-from fangyan.report.figures import save
+from fangyan.style import save
 
 NOBODY_HAS_IT = "\U0010fffe"
 

@@ -7,28 +7,23 @@ from pathlib import Path
 import pytest
 
 from fangyan import publish
-from fangyan.files import write_json, write_table, write_text
+from fangyan.cer import Errors
+from fangyan.files import write_json, write_text
+from fangyan.retrieval.tables import Pair
+from fangyan.tables import write_rows
 
 TAG = "e_branchformer_text_cmn_seed1"
-PAIRS = "layer source target n recall_at_1 recall_at_5 mrr chance".split()
-ERRORS = "variety sentences characters errors cer".split()
 VARIETIES = ("cmn", "hak", "yue")
 
 
 def retrieval(folder: Path, shift: float = 0.0) -> None:
     """pairs.tsv of two layers, the second one the better."""
     rows = [
-        dict(
-            zip(
-                PAIRS,
-                (layer, a, b, 8, base + 0.1 * n + shift, 1.0, base + 0.1 * n + shift, 0.125),
-                strict=True,
-            )
-        )
+        Pair(layer, a, b, 8, base + 0.1 * n + shift, 1.0, 1.0, base + 0.1 * n + shift, 1.0, 0.125)
         for layer, base in (("layer01", 0.1), ("layer02", 0.25))
         for n, (a, b) in enumerate((a, b) for a in VARIETIES for b in VARIETIES if a != b)
     ]
-    write_table(folder / "pairs.tsv", rows, PAIRS)
+    write_rows(folder / "pairs.tsv", rows, Pair)
 
 
 def add_results(exp: Path) -> None:
@@ -37,11 +32,8 @@ def add_results(exp: Path) -> None:
     retrieval(exp / "retrieval" / "test")
     rates = (("cmn", 1), ("hak", 3), ("yue", 2), ("all", 6))
     counts = {name: (24 if name == "all" else 8, 72 if name == "all" else 24) for name, _ in rates}
-    rows = [
-        dict(zip(ERRORS, (name, *counts[name], errors, errors / counts[name][1]), strict=True))
-        for name, errors in rates
-    ]
-    write_table(exp / "decode" / "test" / "cer.tsv", rows, ERRORS)
+    rows = [Errors(name, *counts[name], errors, errors / counts[name][1]) for name, errors in rates]
+    write_rows(exp / "decode" / "test" / "cer.tsv", rows, Errors)
     write_text(exp / "RESULTS.md", "# Results\n")
     write_text(exp / "images" / "layers.png", "a picture")
 

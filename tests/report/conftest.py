@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from fangyan.report import figures, report
+from fangyan.report import blocks, figures, report
 
 from .fabricated import experiment
 
@@ -24,5 +24,5 @@ def made(tmp_path_factory) -> Path:
 @pytest.fixture
 def unrendered(monkeypatch) -> None:
     """Figures are drawn but not rendered: for tests that are about words."""
-    monkeypatch.setattr(figures, "save", lambda figure, path: None)
+    monkeypatch.setattr(blocks, "save", lambda figure, path: None)
     monkeypatch.setattr(figures, "data_uri", lambda figure: "data:,")

@@ -6,12 +6,9 @@ from itertools import permutations
 from pathlib import Path
 
 from fangyan import datadir
+from fangyan.retrieval.tables import Group, Pair
+from fangyan.tables import write_rows
 
-PAIRS = ("layer", "source", "target", "n", "recall_at_1", "recall_at_5", "mrr", "chance")
-GROUPS = (
-    *("layer", "source_group", "target_group", "pairs"),
-    *("recall_at_1", "recall_at_5", "recall_at_10", "mrr", "median_rank", "chance"),
-)
 CER = """variety\tsentences\tcharacters\terrors\tcer
 cmn\t10\t100\t10\t0.1
 yue\t10\t100\t26\t0.26
@@ -40,11 +37,12 @@ def write(path: Path, text: str) -> None:
 
 def scores(folder: Path, layers: dict[str, tuple[float, ...]], codes=("cmn", "yue"), n=80) -> None:
     """pairs.tsv with the given R@1 of each ordered pair; R@5 is 1.2 times it, MRR 1.1 times, chance 1/n."""
-    rows = [PAIRS]
-    for layer, values in layers.items():
-        for (source, target), value in zip(permutations(codes, 2), values, strict=True):
-            rows.append((layer, source, target, n, value, f"{1.2 * value:.6g}", f"{1.1 * value:.6g}", 1 / n))
-    write(folder / "pairs.tsv", "".join("\t".join(map(str, row)) + "\n" for row in rows))
+    rows = [
+        Pair(layer, source, target, n, value, 1.2 * value, 1.0, 1.1 * value, 1.0, 1 / n)
+        for layer, values in layers.items()
+        for (source, target), value in zip(permutations(codes, 2), values, strict=True)
+    ]
+    write_rows(folder / "pairs.tsv", rows, Pair)
 
 
 def experiment(folder: Path) -> Path:
@@ -66,8 +64,11 @@ def experiment(folder: Path) -> Path:
 
 
 def groups(exp: Path, *cells: tuple[str, str, int, float]) -> None:
-    lines = [GROUPS] + [("layer01", a, b, n, r, 1, 1, 1, 1, 0.0125) for a, b, n, r in cells]
-    write(exp / "retrieval" / "test" / "groups.tsv", "".join("\t".join(map(str, x)) + "\n" for x in lines))
+    rows = [
+        Group("layer01", a, b, "within" if a == b else "across", n, r, 1, 1, 1, 1, 0.0125)
+        for a, b, n, r in cells
+    ]
+    write_rows(exp / "retrieval" / "test" / "groups.tsv", rows, Group)
 
 
 def three_varieties(exp: Path, *codes: str) -> None:
@@ -190,13 +191,13 @@ hit3 hit right yue-c cmn-c 0.7 0.1
 miss1_wrong miss wrong cmn-d yue-e 0.75 -0.0625
 miss1_right miss right cmn-d yue-d 0.6875 -0.0625
 """
-CHARACTERS = """side number character contribution
-query 1 我 0.1
-query 2 吃 0.4
-query 3 早 0.05
-query 4 饭 0.2
-target 1 食 0.5
-target 2 <b> 0.25
+CHARACTERS = """side number character start end heard_start heard_end contribution match match_character
+query 1 我 0 0.1 0 0.1 0.1 1 食
+query 2 吃 0.1 0.2 0.1 0.2 0.4 1 食
+query 3 早 0.2 0.3 0.2 0.3 0.05 2 <b>
+query 4 饭 0.3 0.4 0.3 0.4 0.2 2 <b>
+target 1 食 0 0.2 0 0.2 0.5 2 吃
+target 2 <b> 0.2 0.3 0.2 0.3 0.25 4 饭
 """
 DOT = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="

@@ -14,11 +14,11 @@ from fangyan.report import matrices, report, results
 from fangyan.report.matrices import COLUMNS, METRICS, escape_latex, latex
 from fangyan.report.tables import Table
 
-PAIRS = """layer source target n recall_at_1 recall_at_5 mrr chance
-layer03+layer04 y1 h1 40 0.5 0.6 0.5 0.025
-layer03+layer04 h1 y1 80 0.5 0.6 0.5 0.0125
-norm y1 h1 40 0.1 0.2 0.2 0.025
-norm h1 y1 80 0.1 0.2 0.2 0.0125
+PAIRS = """layer source target n recall_at_1 recall_at_5 recall_at_10 mrr median_rank chance
+layer03+layer04 y1 h1 40 0.5 0.6 0.7 0.5 1 0.025
+layer03+layer04 h1 y1 80 0.5 0.6 0.7 0.5 1 0.0125
+norm y1 h1 40 0.1 0.2 0.3 0.2 9 0.025
+norm h1 y1 80 0.1 0.2 0.3 0.2 9 0.0125
 """
 # Across groups, R@1 has a mean of 2.7 / 6 = 0.45 and the median rank one of 17 / 6; zh_standard is one site.
 GROUPS = """layer source_group target_group cell pairs recall_at_1 recall_at_5 recall_at_10 mrr median_rank chance

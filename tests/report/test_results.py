@@ -1,43 +1,11 @@
-"""`fangyan.report.results`: the choice of a layer, means over pairs, files that are refused."""
+"""`fangyan.report.results`: files that are refused."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from fangyan.errors import DataError, UserError
-from fangyan.report import report, results, tables
-from fangyan.report.results import Mean, Pair, choose
+from fangyan.report import report
 
 from .fabricated import HISTORY, scores, write
-
-
-def pair(layer: str, recall: float, mrr: float, source="a") -> Pair:
-    return Pair(layer, source, "b", 10, recall, 1.0, mrr, 0.1)
-
-
-def test_ties_go_to_mrr_then_to_the_shallower_layer():
-    assert choose([]) is None
-    assert choose([pair("layer01", 0.5, 0.6), pair("layer02", 0.5, 0.7)]) == "layer02"
-    assert choose([pair("norm", 0.5, 0.7), pair("layer02", 0.5, 0.7)]) == "layer02"
-    # 1/3 + 1/3 with six digits against 2/3 + 0: the same mean
-    thirds = [pair("layer01", 0.333333, 0.5), pair("layer01", 0.333333, 0.5, "c")]
-    assert choose([*thirds, pair("layer02", 0.666667, 0.5), pair("layer02", 0, 0.5, "c")]) == "layer01"
-
-
-@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=6))
-def test_choice_is_the_first_maximum_whatever_the_order_of_rows(values):
-    pairs = [pair(f"layer{n:02d}", r / 4, m / 4) for n, (r, m) in enumerate(values)]
-    assert choose(pairs[::-1]) == f"layer{values.index(max(values)):02d}"
-
-
-def test_means_are_over_pairs_and_keep_the_range_of_queries():
-    pairs = [
-        Pair("l", "a", "b", 40, 0.2, 0.4, 0.3, 0.025),
-        Pair("l", "b", "a", 80, 0.5, 0.6, 0.7, 0.0125),
-    ]
-    mean = results.by_layer(pairs)["l"]
-    assert mean == Mean(0.35, 0.5, 0.5, pytest.approx(0.01875), 2, 40, 80)
-    assert tables.queries(mean) == "40-80"
 
 
 def test_other_malformed_files_are_refused(exp):

@@ -7,18 +7,17 @@ import pytest
 from fangyan.errors import UserError
 from fangyan.report.seeds import average
 from fangyan.report.tables import NONE
-
-PAIRS = "layer source target n recall_at_1 recall_at_5 mrr chance".split()
+from fangyan.retrieval.tables import Pair
+from fangyan.tables import write_rows
 
 
 def pairs(path: Path, layers: dict[str, float]) -> None:
     rows = [
-        (layer, *pair, 10, recall, recall, recall, 0.1)
+        Pair(layer, *pair, 10, recall, recall, recall, recall, 1.0, 0.1)
         for layer, recall in layers.items()
         for pair in ("ab", "ba")
     ]
-    path.parent.mkdir(parents=True)
-    path.write_text("".join("\t".join(map(str, row)) + "\n" for row in (PAIRS, *rows)))
+    write_rows(path, rows, Pair)
 
 
 def experiment(exp: Path, dev: dict[str, float], test: dict[str, float], errors: int | None = None) -> Path:

@@ -14,10 +14,11 @@ from fangyan.datadir import Utterance
 from fangyan.errors import DataError, UserError
 from fangyan.files import read_table
 from fangyan.retrieval import retrieve
-from fangyan.retrieval.tables import GROUPS, MEANS, PAIRS, RANKS
+from fangyan.retrieval.tables import MEANS, RANKS, Group, Pair
 from fangyan.seqsim import seqsim
 from fangyan.shards import Part
 from fangyan.similarity import SCORES
+from fangyan.tables import columns
 
 SPOKEN = {  # two recordings of s0 in hak, no s2 there; "site" is in no table
     "cmn": ("s0", "s1", "s2"),
@@ -63,7 +64,7 @@ def home(tmp_path) -> Path:
 def test_retrieve(home, score, capsys):
     assert retrieve(home / "feats", [home / "data"], home / "out", score) == [home / "out" / "data"]
     rows = read_table(home / "out" / "data" / "pairs.tsv")
-    assert tuple(rows[0]) == PAIRS
+    assert tuple(rows[0]) == columns(Pair)
     pairs = [
         ("cmn", "hak"),
         ("cmn", "site"),
@@ -86,7 +87,7 @@ def test_retrieve(home, score, capsys):
     # All scores equal: s0 is behind 1 wrong candidate, s1 behind 2.
     assert float(rows[0]["mrr"]) == pytest.approx((1 / 2 + 1 / 3) / 2, abs=1e-6)
     groups = read_table(home / "out" / "data" / "groups.tsv")
-    assert tuple(groups[0]) == GROUPS
+    assert tuple(groups[0]) == columns(Group)
     assert [(g["source_group"], g["target_group"]) for g in groups[:2]] == [
         ("hakka", "mandarin"),
         ("hakka", "site"),

@@ -15,7 +15,7 @@ from fangyan.datadir import Utterance
 from fangyan.demo.library import Hit, Library, Query
 from fangyan.explain.comparison import Comparison
 from fangyan.explain.figure import similarity
-from fangyan.report.figures import PAPER, STYLE
+from fangyan.style import PAPER, STYLE
 from fangyan.varieties import varieties
 
 TEMPLATES = Path(__file__).parent / "templates"

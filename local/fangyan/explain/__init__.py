@@ -29,18 +29,41 @@ from fangyan.errors import DataError, UserError
 from fangyan.explain.comparison import Comparison, Heard, characters, compare
 from fangyan.explain.telling import telling
 from fangyan.files import fingerprint, produce, versions, write_table
-from fangyan.report.records import records
-from fangyan.report.results import Pair, choose
 from fangyan.retrieval import each_set
 from fangyan.similarity import concatenate
+from fangyan.tables import Count, write_rows
 from fangyan.text import NormalForm, normalise
 
 FRAMES = ("side", "frame", "seconds", "match", "cosine")
-CHARACTERS = (
-    *("side", "number", "character", "start", "end", "heard_start", "heard_end"),
-    *("contribution", "match", "match_character"),
-)
-TELLING = ("folder", "kind", "answer", "query", "candidate", "score", "margin")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A row of ``telling.tsv``: a candidate of a query, the right one or, of a miss, the wrong one that won."""
+
+    folder: str
+    kind: str  # hit or miss
+    answer: str  # right or wrong
+    query: str
+    candidate: str
+    score: float
+    margin: float  # the best right score minus the best wrong one
+
+
+@dataclass(frozen=True)
+class CharacterRow:
+    """A row of ``characters.tsv``: what a character of the query (target) contributes to precision (recall)."""
+
+    side: str
+    number: Count
+    character: str
+    start: float
+    end: float
+    heard_start: float
+    heard_end: float
+    contribution: float
+    match: Count
+    match_character: str
 
 
 @dataclass(frozen=True)
@@ -75,7 +98,7 @@ class Listener:
     def explain(self, query: Utterance, target: Utterance, folder: Path) -> None:
         """Nothing; ``folder`` has the explanation of the pair."""
         from fangyan.explain.figure import similarity
-        from fangyan.report.figures import save
+        from fangyan.style import save
 
         found = compare(self.hear(query), self.hear(target))
         title = f"{query.variety} to {target.variety}, {self.layer}: SeqSim {found.f1:.3f}"
@@ -104,14 +127,6 @@ def explain(
         listener(load_encoder(spec), layer, wording, form(spec)).explain(*pair, folder)
 
     return produce(out / f"{query}--{target}".replace("/", "_"), inputs, build)
-
-
-def chosen_on(retrieval: Path) -> str:
-    """The layer that the report chooses on a development set, from its folder of `fangyan.retrieval`."""
-    layer = choose(records(retrieval / "pairs.tsv", Pair))
-    if layer is None:
-        raise UserError(f"{retrieval}: no pairs.tsv to choose a layer by: run the stage retrieve first")
-    return layer
 
 
 def explain_telling(
@@ -173,12 +188,11 @@ def _explain_telling(listener: Listener, feats: Path, data: Path, count: int, fo
     ]
     rows = []
     for kind, answer, name, outcome in cases:
-        candidate: Utterance = getattr(outcome, answer)
-        listener.explain(outcome.query, candidate, folder / name)
+        query, candidate = outcome.query, getattr(outcome, answer)
+        listener.explain(query, candidate, folder / name)
         score = getattr(outcome, f"{answer}_score")
-        values = (name, kind, answer, outcome.query.id, candidate.id, score, outcome.margin)
-        rows.append(dict(zip(TELLING, values, strict=True)))
-    write_table(folder / "telling.tsv", rows, TELLING)
+        rows.append(Answer(name, kind, answer, query.id, candidate.id, score, outcome.margin))
+    write_rows(folder / "telling.tsv", rows, Answer)
 
 
 def _write_tables(found: Comparison, frame_rate: float, folder: Path) -> None:
@@ -191,15 +205,12 @@ def _write_tables(found: Comparison, frame_rate: float, folder: Path) -> None:
         for n, (match, cosine) in enumerate(zip(side.match, side.cosine, strict=True))
     )
     write_table(folder / "frames.tsv", [dict(zip(FRAMES, row, strict=True)) for row in frames], FRAMES)
-    rows = [dict(zip(CHARACTERS, row, strict=True)) for row in _character_rows(found, frame_rate)]
-    write_table(folder / "characters.tsv", rows, CHARACTERS)
+    write_rows(folder / "characters.tsv", _character_rows(found, frame_rate), CharacterRow)
 
 
-def _character_rows(found: Comparison, frame_rate: float) -> Iterator[tuple]:
+def _character_rows(found: Comparison, frame_rate: float) -> Iterator[CharacterRow]:
     for name, (side, other) in found.sides().items():
         for n, char in enumerate(characters(side, other), 1):
             times = (frame / frame_rate for frame in (*char.part, *char.peak))
-            yield (
-                *(name, n, char.text, *times, char.contribution),
-                *(char.match + 1, other.heard.characters[char.match]),
-            )
+            match = char.match + 1, other.heard.characters[char.match]
+            yield CharacterRow(name, n, char.text, *times, char.contribution, *match)

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from fangyan.alignment import Span, in_time
 from fangyan.explain.comparison import Comparison, Side
-from fangyan.report.figures import ACCENT, DEEP, MUTED, PAPER, STYLE
+from fangyan.style import ACCENT, DEEP, MUTED, PAPER, STYLE
 
 FORTH, BACK = "#d9480f", "#f2b705"
 """Best frame in the target, and in the query: readable on every shade of the matrix."""

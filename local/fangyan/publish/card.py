@@ -14,8 +14,9 @@ from fangyan.licences import Corpus, describe
 from fangyan.origins import UNKNOWN, Origin
 from fangyan.publish import licence, limits
 from fangyan.report import recognition, results, tables
-from fangyan.report.results import Experiment, by_layer
+from fangyan.report.results import Experiment
 from fangyan.report.tables import Table, label, percent
+from fangyan.selection import by_layer
 from fangyan.varieties import varieties
 
 NAME = "README.md"

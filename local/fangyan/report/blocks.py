@@ -12,6 +12,7 @@ from fangyan.files import atomic
 from fangyan.report import figures
 from fangyan.report.results import Experiment
 from fangyan.report.tables import Table
+from fangyan.style import save
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Picture:
 
     def save(self, path: Path) -> None:
         """Nothing; the figure is a PNG at ``path``."""
-        figures.save(self.figure, path)
+        save(self.figure, path)
 
     @property
     def uri(self) -> str:

@@ -5,9 +5,10 @@ from statistics import fmean
 
 from fangyan.report import figures, sitemap
 from fangyan.report.blocks import Block, Picture, picture_name
-from fangyan.report.results import Experiment, Pair
+from fangyan.report.results import Experiment
 from fangyan.report.sitemap import Site
 from fangyan.report.tables import Table, basis, chosen, label, ordered, percent
+from fangyan.retrieval.tables import Pair
 from fangyan.varieties import group_of, place
 from fangyan.varieties import varieties as table_of_varieties
 

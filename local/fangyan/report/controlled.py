@@ -1,54 +1,13 @@
-"""What an experiment folder holds of the pronunciation control, read strictly: `fangyan.control` says what it means."""
+"""The pronunciation control in an experiment folder, read strictly: `fangyan.control` says what it means."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from fangyan.control import ALL, Bin, Controlled
 from fangyan.errors import DataError
-from fangyan.report.records import by_set, check_pairs
-
-ALL = "all"
-"""Source and target of the row that pools all ordered pairs, as `fangyan.control` writes it."""
-
-
-@dataclass(frozen=True)
-class Controlled:
-    """One row of ``controlled.tsv``: a layer on an ordered pair, or from all to all; None where it cannot be told."""
-
-    layer: str
-    source: str
-    target: str
-    n: int
-    recall_at_1: float
-    chance: float
-    quantile: float
-    n_controlled: int
-    recall_at_1_controlled: float | None
-    chance_controlled: float | None
-    phonetics_recall_at_1: float
-    partial_correlation: float | None
-
-
-@dataclass(frozen=True)
-class Bin:
-    """One row of ``bins.tsv``: the queries of a layer whose phonetic distance is from ``low`` to ``high``."""
-
-    layer: str
-    bin: int
-    low: float
-    high: float
-    n: int
-    recall_at_1: float
-    chance: float
-
-
-@dataclass(frozen=True)
-class Source:
-    """One row of ``pronunciation.tsv``: where the IPA of so many utterances of a variety came from."""
-
-    variety: str
-    source: str
-    utterances: int
+from fangyan.retrieval.tables import check_pairs
+from fangyan.tables import read_sets
 
 
 @dataclass(frozen=True)
@@ -65,9 +24,9 @@ def read(folder: Path, sets: Sequence[str], layer: str | None) -> dict[str, Cont
 
     Raises `DataError` for malformed tables, and for those that lack the chosen ``layer`` (if one was chosen).
     """
-    binned = by_set(folder, sets, "bins.tsv", Bin)
+    binned = read_sets(folder, sets, "bins.tsv", Bin)
     found = {}
-    for name, rows in by_set(folder, sets, "controlled.tsv", Controlled).items():
+    for name, rows in read_sets(folder, sets, "controlled.tsv", Controlled).items():
         path = folder / name / "controlled.tsv"
         check_pairs(path, rows)
         pairs = [row for row in rows if row.source != ALL]

@@ -6,9 +6,12 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fangyan.report.figures import ACCENT, INK, MUTED, STYLE, chance_line, latin, layer_ticks, legend
-from fangyan.report.results import Experiment, Pair, System, by_layer
+from fangyan.report.figures import chance_line, latin, layer_ticks, legend
+from fangyan.report.results import Experiment, System
 from fangyan.report.tables import percent
+from fangyan.retrieval.tables import Pair
+from fangyan.selection import by_layer
+from fangyan.style import ACCENT, INK, MUTED, STYLE
 
 LINES = ("-", "--", "-.", ":")
 """One for each of a few baselines or varieties."""

@@ -5,32 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fangyan.errors import DataError
-from fangyan.report.records import by_set, records
+from fangyan.explain import Answer, CharacterRow
+from fangyan.tables import read_rows, read_sets
 
 ANSWERS = {("hit", "right"), ("miss", "wrong"), ("miss", "right")}
 """What is explained: of a hit the right answer, of a miss what won and what should have."""
-
-
-@dataclass(frozen=True)
-class Answer:
-    """One row of ``telling.tsv``: a candidate of a query; ``margin``: the best right score minus the best wrong one."""
-
-    folder: str
-    kind: str
-    answer: str
-    query: str
-    candidate: str
-    score: float
-    margin: float
-
-
-@dataclass(frozen=True)
-class Character:
-    """One row of ``characters.tsv``: what a character of the query (target) contributes to precision (recall)."""
-
-    side: str
-    character: str
-    contribution: float
 
 
 @dataclass(frozen=True)
@@ -39,7 +18,7 @@ class Explanation:
 
     answer: Answer
     image: Path
-    characters: Sequence[Character]
+    characters: Sequence[CharacterRow]
 
 
 def read(folder: Path, sets: Sequence[str]) -> dict[str, list[Explanation]]:
@@ -49,7 +28,7 @@ def read(folder: Path, sets: Sequence[str]) -> dict[str, list[Explanation]]:
     """
     return {
         name: [_explanation(folder / name, answer) for answer in answers]
-        for name, answers in by_set(folder, sets, "telling.tsv", Answer).items()
+        for name, answers in read_sets(folder, sets, "telling.tsv", Answer).items()
     }
 
 
@@ -62,4 +41,4 @@ def _explanation(folder: Path, answer: Answer) -> Explanation:
     image = folder / answer.folder / "similarity.png"
     if not image.exists():
         raise DataError(f"{image}: no such file, though telling.tsv names its folder: explain again")
-    return Explanation(answer, image, records(image.with_name("characters.tsv"), Character))
+    return Explanation(answer, image, read_rows(image.with_name("characters.tsv"), CharacterRow))

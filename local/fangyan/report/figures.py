@@ -4,7 +4,6 @@ import base64
 import io
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -12,12 +11,11 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from fangyan.files import atomic
-from fangyan.report.controlled import Bin, Controlled
+from fangyan.control import Bin, Controlled
 from fangyan.report.results import Epoch
 from fangyan.report.tables import CONTRAST, Table, percent
+from fangyan.style import ACCENT, DEEP, INK, MUTED, PAPER, STYLE
 
-INK, MUTED, ACCENT, DEEP, PAPER = "#23282f", "#7b838e", "#1f6f8b", "#0b4a60", "#ffffff"
 SHADES = {
     "#e6f2f6": "#1d3a45",
     "#aed3e0": "#2c5f72",
@@ -32,30 +30,6 @@ DARK = {INK: "#e4e7eb", MUTED: "#98a1ad", ACCENT: "#6cc3dd"} | SHADES
 
 LEGIBLE = 20
 """Up to so many varieties, a heat map has names and numbers."""
-
-STYLE = {
-    "font.size": 8,
-    "text.color": INK,
-    "text.parse_math": False,  # a name with $ in it is a name
-    "axes.edgecolor": MUTED,
-    "axes.labelcolor": INK,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.titlesize": 8,
-    "axes.titlelocation": "left",
-    "xtick.color": MUTED,
-    "ytick.color": MUTED,
-    "xtick.labelcolor": INK,
-    "ytick.labelcolor": INK,
-    "legend.frameon": False,
-    "svg.hashsalt": "fangyan",  # the same results give the same bytes
-}
-
-
-def save(figure: Figure, path: Path) -> None:
-    """``figure`` as a PNG at ``path``, whole or not at all."""
-    with matplotlib.rc_context(STYLE), atomic(path) as temporary:
-        figure.savefig(temporary, dpi=240, facecolor=PAPER)
 
 
 def data_uri(figure: Figure) -> str:

@@ -1,11 +1,11 @@
 """The 95 % intervals of an experiment folder, read strictly: `fangyan.statistics` says what they mean."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from fangyan.errors import DataError
-from fangyan.report.records import by_set
+from fangyan.statistics import Interval
+from fangyan.tables import read_sets
 
 METRIC = "recall_at_1"
 """The rows that the report shows; the table has other metrics too."""
@@ -14,25 +14,13 @@ EQUAL = 1e-5
 """Means of the same scores differ by less: the files carry six digits."""
 
 
-@dataclass(frozen=True)
-class Interval:
-    """One row of ``intervals.tsv``: the mean over ordered pairs of a layer, and the ends of its interval."""
-
-    layer: str
-    metric: str
-    mean: float
-    low: float
-    high: float
-    clusters: str  # what the bootstrap drew, in words
-
-
 def read(folder: Path, means: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, Interval]]:
     """The intervals of mean R@1 by set and layer, in ``folder/<set>``, of the sets that have them.
 
     ``means``: the mean R@1 by set and layer. Raises `DataError` for malformed tables and for those of other scores.
     """
     found = {}
-    for name, rows in by_set(folder, means, "intervals.tsv", Interval).items():
+    for name, rows in read_sets(folder, means, "intervals.tsv", Interval).items():
         _check(folder / name / "intervals.tsv", [row for row in rows if row.metric == METRIC], means[name])
         found[name] = {row.layer: row for row in rows if row.metric == METRIC}
     return found

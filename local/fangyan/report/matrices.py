@@ -22,8 +22,10 @@ from statistics import fmean
 from fangyan.errors import DataError
 from fangyan.files import write_json, write_table, write_text
 from fangyan.report.breakdown import group_order
-from fangyan.report.results import Experiment, Group, Mean, by_layer
+from fangyan.report.results import Experiment
 from fangyan.report.tables import NONE, Table, escape, markdown, percent, queries
+from fangyan.retrieval.tables import Group
+from fangyan.selection import Mean, by_layer
 
 METRICS = {
     "recall_at_1": "R@1 (%)",

@@ -2,15 +2,13 @@
 
 from collections.abc import Iterator
 
+from fangyan.cer import ALL, WHOLE
 from fangyan.report import curves
 from fangyan.report.blocks import Block, Picture, picture_name
 from fangyan.report.figures import LEGIBLE
-from fangyan.report.recognised import WHOLE
-from fangyan.report.results import Experiment, by_layer
+from fangyan.report.results import Experiment
 from fangyan.report.tables import Table, label, ordered, percent
-
-ALL = "all"
-"""The variety that sums the others up, as `fangyan.cer` names it."""
+from fangyan.selection import by_layer
 
 
 def blocks(experiment: Experiment) -> Iterator[Block]:

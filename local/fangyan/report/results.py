@@ -1,88 +1,37 @@
-"""What an experiment folder holds, read strictly; what it lacks is empty, never guessed.
-
-The layer of a system is the one with the highest mean R@1 (SeqSim, over ordered pairs of varieties) on the
-development set; ties go to the higher mean MRR, then to the shallower layer. Test scores have no say in it,
-and the mean-pooled scores are read off at the same layer.
-"""
+"""What an experiment folder holds, read strictly; what it lacks is empty, never guessed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 from fangyan import datadir, provenance
 from fangyan.asr import summary
+from fangyan.cer import Errors, Exit
 from fangyan.errors import DataError, UserError
+from fangyan.pronunciation import IpaSource
 from fangyan.report import controlled, explained, intervals, preferences, recognised, sentences
-from fangyan.report.controlled import Control, Source
+from fangyan.report.controlled import Control
 from fangyan.report.explained import Explanation
-from fangyan.report.intervals import Interval
-from fangyan.report.preferences import Preference, Triple
-from fangyan.report.recognised import Errors, Exit
-from fangyan.report.records import by_set, check_pairs, records
 from fangyan.report.sentences import Sentence
-
-
-@dataclass(frozen=True)
-class Pair:
-    """Retrieval from ``source`` to ``target`` with one layer; scores and chance are fractions."""
-
-    layer: str
-    source: str
-    target: str
-    n: int  # queries
-    recall_at_1: float
-    recall_at_5: float
-    mrr: float
-    chance: float
-
-
-@dataclass(frozen=True)
-class Group:
-    """The mean over the ordered ``pairs`` of varieties of two groups."""
-
-    layer: str
-    source_group: str
-    target_group: str
-    pairs: int
-    recall_at_1: float
-    recall_at_5: float
-    recall_at_10: float
-    mrr: float
-    median_rank: float
-    chance: float
-
-    @property
-    def cell(self) -> str:
-        """``across`` for two groups, ``within`` for pairs of varieties of one: the protocol publishes the former."""
-        return "within" if self.source_group == self.target_group else "across"
-
-
-@dataclass(frozen=True)
-class Mean:
-    """The unweighted mean over ordered pairs of varieties."""
-
-    recall_at_1: float
-    recall_at_5: float
-    mrr: float
-    chance: float
-    pairs: int
-    fewest: int  # queries of the smallest and of the largest pair
-    most: int
+from fangyan.retrieval.tables import Group, Pair, check_pairs
+from fangyan.selection import by_layer, choose_layer
+from fangyan.statistics import Interval
+from fangyan.synonymy import Preference, WordPreference
+from fangyan.tables import Amount, Count, read_rows, read_sets
 
 
 @dataclass(frozen=True)
 class Epoch:
     """One row of ``history.tsv``; None where nothing was measured."""
 
-    epoch: int
+    epoch: Count
     train_loss: float | None
     train_acc: float | None
     valid_loss: float | None
     valid_acc: float | None
     valid_cer_ctc: float | None
-    seconds: float | None
+    seconds: Amount | None
 
 
 @dataclass(frozen=True)
@@ -90,7 +39,7 @@ class Run:
     """One row of ``times.tsv``: a run of a stage."""
 
     stage: str
-    seconds: float
+    seconds: Amount
 
 
 @dataclass(frozen=True)
@@ -119,8 +68,8 @@ class Experiment:
     history: Sequence[Epoch] = ()
     train: Mapping[str, Any] = field(default_factory=dict)  # train.json, at least machine and versions
     control: Mapping[str, Control] = field(default_factory=dict)
-    sources: Mapping[str, Sequence[Source]] = field(default_factory=dict)  # of the IPA of a set
-    triples: Sequence[Triple] = ()  # of the chosen layer, most for sound first
+    sources: Mapping[str, Sequence[IpaSource]] = field(default_factory=dict)  # of the IPA of a set
+    triples: Sequence[WordPreference] = ()  # of the chosen layer, most for sound first
     explanations: Mapping[str, Sequence[Explanation]] = field(default_factory=dict)
     intervals: Mapping[str, Mapping[str, Interval]] = field(default_factory=dict)  # by set and layer
     sentences: Mapping[str, Sequence[Sentence]] = field(
@@ -159,7 +108,7 @@ def read(
         )
     tests = tuple(dict.fromkeys(tests))
     encoder = _system("this encoder", exp, dev, tests)
-    cer = by_set(exp / "decode", (dev, *tests), "cer.tsv", Errors)
+    cer = read_sets(exp / "decode", (dev, *tests), "cer.tsv", Errors)
     scored = [name for name in tests if name in encoder.seqsim]
     return Experiment(
         tag=exp.resolve().name,
@@ -169,9 +118,9 @@ def read(
         baselines=_baselines(exp / "baselines", dev, tests),
         cer=cer,
         exits=recognised.read_exits(exp / "early_exit", (dev, *tests), cer),
-        history=records(exp / "history.tsv", Epoch),
+        history=read_rows(exp / "history.tsv", Epoch),
         control=controlled.read(exp / "control", tests, encoder.layer),
-        sources=by_set(exp / "control", tests, "pronunciation.tsv", Source),
+        sources=read_sets(exp / "control", tests, "pronunciation.tsv", IpaSource),
         triples=preferences.read_triples(exp / "synonymy", encoder.layer),
         explanations=explained.read(exp / "explain", tests),
         intervals=intervals.read(exp / "intervals", _means(encoder)),
@@ -183,33 +132,6 @@ def read(
     )
 
 
-def by_layer(pairs: Sequence[Pair]) -> dict[str, Mean]:
-    """The mean over ordered pairs of each layer, shallow first (layer names sort in depth order)."""
-    layers: dict[str, list[Pair]] = {}
-    for pair in sorted(pairs, key=lambda pair: pair.layer):
-        layers.setdefault(pair.layer, []).append(pair)
-    return {layer: _mean(members) for layer, members in layers.items()}
-
-
-def choose(pairs: Sequence[Pair]) -> str | None:
-    """The layer with the highest mean R@1; ties: higher mean MRR, then shallower. None without scores.
-
-    Means count as equal to five digits, since the files carry six.
-    """
-    means = by_layer(pairs)
-    return max(
-        means, key=lambda name: (round(means[name].recall_at_1, 5), round(means[name].mrr, 5)), default=None
-    )
-
-
-def _mean(pairs: Sequence[Pair]) -> Mean:
-    scores = {
-        name: fmean(getattr(p, name) for p in pairs)
-        for name in ("recall_at_1", "recall_at_5", "mrr", "chance")
-    }
-    return Mean(**scores, pairs=len(pairs), fewest=min(p.n for p in pairs), most=max(p.n for p in pairs))
-
-
 def _baselines(folder: Path, dev: str, tests: Sequence[str]) -> tuple[System, ...]:
     folders = [path for path in sorted(folder.glob("[!.]*")) if path.is_dir()]
     known = list(BASELINES)
@@ -219,13 +141,13 @@ def _baselines(folder: Path, dev: str, tests: Sequence[str]) -> tuple[System, ..
 
 def _system(name: str, folder: Path, dev: str, tests: Sequence[str]) -> System:
     sets = (dev, *tests)
-    seqsim = by_set(folder / "retrieval", sets, "pairs.tsv", Pair)
-    pooled = by_set(folder / "retrieval_pooled", sets, "pairs.tsv", Pair)
-    groups = by_set(folder / "retrieval", sets, "groups.tsv", Group)
+    seqsim = read_sets(folder / "retrieval", sets, "pairs.tsv", Pair)
+    pooled = read_sets(folder / "retrieval_pooled", sets, "pairs.tsv", Pair)
+    groups = read_sets(folder / "retrieval", sets, "groups.tsv", Group)
     for scores, sub in ((seqsim, "retrieval"), (pooled, "retrieval_pooled")):
         for set_name, pairs in scores.items():
             check_pairs(folder / sub / set_name / "pairs.tsv", pairs)
-    layer = choose(seqsim.get(dev, ())) or _only(seqsim)
+    layer = choose_layer(seqsim.get(dev, ())) or _only(seqsim)
     for set_name, pairs in seqsim.items():
         if layer and layer not in by_layer(pairs):
             path = folder / "retrieval" / set_name / "pairs.tsv"
@@ -256,6 +178,6 @@ def _this_machine() -> dict[str, Any]:
 
 def _read_seconds(path: Path) -> dict[str, float]:
     seconds: dict[str, float] = {}
-    for run in records(path, Run):
+    for run in read_rows(path, Run):
         seconds[run.stage] = seconds.get(run.stage, 0.0) + run.seconds
     return seconds

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 from fangyan.report import breakdown, curves, figures, hits, recognition, sound, tables, words
 from fangyan.report.blocks import Block, Code, Hero, Picture, Section, picture_name, scored
-from fangyan.report.results import Experiment, by_layer
+from fangyan.report.results import Experiment
 from fangyan.report.tables import basis, chosen, percent
+from fangyan.selection import by_layer
 
 
 def heroes(experiment: Experiment) -> list[Hero]:

@@ -8,8 +8,8 @@ from statistics import fmean, stdev
 
 from fangyan.errors import UserError
 from fangyan.report import results
-from fangyan.report.results import Mean, by_layer
 from fangyan.report.tables import NONE, Table, percent
+from fangyan.selection import Mean, by_layer
 
 _NAME = re.compile(r"(.+)_seed\d+")
 

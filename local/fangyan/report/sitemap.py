@@ -11,7 +11,8 @@ from matplotlib.collections import PathCollection
 from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import Figure
 
-from fangyan.report.figures import ACCENT, INK, SHADES, STYLE, latin
+from fangyan.report.figures import SHADES, latin
+from fangyan.style import ACCENT, INK, STYLE
 
 SHAPES = "os^DvPX*<>ph"
 """One for each group; where there are more groups, all sites have the first."""

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Iterator
 
-from fangyan.pronunciation import DATA
+from fangyan.control import Controlled
+from fangyan.pronunciation import DATA, IpaSource
 from fangyan.pronunciation import NONE as UNKNOWN
 from fangyan.report import figures
 from fangyan.report.blocks import Block, Picture, picture_name
-from fangyan.report.controlled import Control, Controlled, Source
+from fangyan.report.controlled import Control
 from fangyan.report.results import Experiment
 from fangyan.report.tables import NONE, Table, ordered, percent
 
@@ -38,7 +39,7 @@ def blocks(experiment: Experiment) -> Iterator[Block]:
         yield f"Sound was not controlled for on {', '.join(missing)}: run the stage retrieve."
 
 
-def origin(sources: Iterable[Source]) -> str:
+def origin(sources: Iterable[IpaSource]) -> str:
     """Where the IPA of a set came from, with the number of utterances, as a clause."""
     counts: dict[str, int] = {}
     for row in sources:

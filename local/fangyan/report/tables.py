@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, ClassVar
 
-from fangyan.report.results import Experiment, Mean, System, by_layer
+from fangyan.report.results import Experiment, System
+from fangyan.selection import Mean, by_layer
 from fangyan.varieties import varieties
 
 NONE = "–"

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from fangyan.report import curves
 from fangyan.report.blocks import Block, Picture
-from fangyan.report.preferences import Preference, Triple
 from fangyan.report.results import Experiment
 from fangyan.report.tables import Table, percent
+from fangyan.synonymy import Preference, WordPreference
 
 SHOWN = 3
 """So many triples are shown that are most for sound, and so many that are most for meaning."""
@@ -64,7 +64,7 @@ def triples(experiment: Experiment) -> Table:
     return Table("Triples", caption, header, cells, text_columns=5)
 
 
-def _preference(triple: Triple) -> tuple[str, str]:
+def _preference(triple: WordPreference) -> tuple[str, str]:
     return percent(triple.preference), f"{triple.margin:+.3f}"
 
 

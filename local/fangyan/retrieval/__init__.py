@@ -29,7 +29,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import product
-from operator import itemgetter
+from operator import attrgetter
 from pathlib import Path
 
 from tqdm import tqdm
@@ -160,7 +160,7 @@ def _join(data: Path, layers: Sequence[str], folders: Sequence[Path], folder: Pa
     pairs, skipped = comparable_pairs(data, by_variety(datadir.read(data)))
     rows = tables.read_pairs(folders)
     wanted = ((layer, *ends) for layer, (a, b) in product(layers, pairs) for ends in ((a, b), (b, a)))
-    shards.exactly_once(folders[0].parent, "pair of varieties", map(itemgetter(*tables.PLACE), rows), wanted)
+    shards.exactly_once(folders[0].parent, "pair of varieties", map(attrgetter(*tables.PLACE), rows), wanted)
     if skipped:
         print(
             f"{data}: {len(skipped)} pairs of varieties share fewer than 2 sentences: not scored",
@@ -172,13 +172,13 @@ def _join(data: Path, layers: Sequence[str], folders: Sequence[Path], folder: Pa
     tables.write(rows, folders, tables.groups_of(data), folder)
 
 
-def _ties(rows: Sequence[Mapping]) -> str:
+def _ties(rows: Sequence[tables.Pair]) -> str:
     """What ties cost at the layer that they cost most, in words; nothing where they cost nothing."""
     lost: Counter[str] = Counter()
     queries: Counter[str] = Counter()
     for row in rows:
-        lost[row["layer"]] += row["ties"]
-        queries[row["layer"]] += row["n"]
+        lost[row.layer] += row.ties
+        queries[row.layer] += row.n
     (layer, most), *_ = lost.most_common(1)
     if not most:
         return ""

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from fangyan.errors import DataError
 from fangyan.seqsim import TIE
+from fangyan.tables import Count, Fraction, MeanRank, Total
 
 
 @dataclass(frozen=True)
@@ -26,14 +27,14 @@ class Ranking:
 class Metrics:
     """What the retrieval of ``n`` queries gave: ranks, fractions in [0, 1], and how many lost R@1 to ties alone."""
 
-    n: int
-    recall_at_1: float
-    recall_at_5: float
-    recall_at_10: float
-    mrr: float
-    median_rank: float
-    chance: float
-    ties: int
+    n: Count
+    recall_at_1: Fraction
+    recall_at_5: Fraction
+    recall_at_10: Fraction
+    mrr: Fraction
+    median_rank: MeanRank
+    chance: Fraction
+    ties: Total = 0
 
 
 def ranks(scores: Tensor, right: Tensor) -> Tensor:

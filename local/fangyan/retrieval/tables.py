@@ -3,23 +3,70 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from heapq import merge
 from itertools import chain
-from operator import itemgetter
+from operator import attrgetter
 from pathlib import Path
 from statistics import fmean
+from typing import NamedTuple
 
 from fangyan import datadir
 from fangyan.datadir import Utterance
-from fangyan.files import write_lines, write_table
+from fangyan.errors import DataError
+from fangyan.files import write_lines
 from fangyan.retrieval.ranking import Metrics, Ranking, measure
+from fangyan.tables import Count, Fraction, MeanRank, columns, write_rows
 from fangyan.varieties import group_of
 
-PLACE = ("layer", "source", "target")
-MEANS = tuple(name for name in Metrics.__dataclass_fields__ if name not in ("n", "ties"))
-PAIRS = (*PLACE, "n", *MEANS, "ties")
-GROUPS = ("layer", "source_group", "target_group", "cell", "pairs", *MEANS)
-RANKS = (*PLACE, "query", "sentence", "rank", "right", "candidates")
+
+@dataclass(frozen=True)
+class _Place:
+    layer: str
+    source: str
+    target: str
+
+
+@dataclass(frozen=True)
+class Pair(Metrics, _Place):
+    """A row of ``pairs.tsv``: retrieval from ``source`` to ``target`` at one layer."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """A row of ``groups.tsv``: the mean over the ordered ``pairs`` of varieties of two groups.
+
+    ``cell`` is ``across`` for two groups, ``within`` for one: the protocol publishes the former.
+    """
+
+    layer: str
+    source_group: str
+    target_group: str
+    cell: str
+    pairs: Count
+    recall_at_1: Fraction
+    recall_at_5: Fraction
+    recall_at_10: Fraction
+    mrr: Fraction
+    median_rank: MeanRank
+    chance: Fraction
+
+
+class RankedQuery(NamedTuple):
+    """A row of ``ranks.tsv`` but for its layer."""
+
+    source: str
+    target: str
+    query: str
+    sentence: str
+    rank: int
+    right: int
+    candidates: int
+
+
+PLACE = columns(_Place)
+MEANS = tuple(name for name in columns(Metrics) if name not in ("n", "ties"))
+RANKS = ("layer", *RankedQuery._fields)
 
 type Found = Iterable[tuple[tuple[str, str, str], Sequence[Utterance], Ranking]]
 """Layer, source and target; the queries; how they were ranked."""
@@ -33,8 +80,7 @@ def write_share(found: Found, folder: Path) -> None:
     ):
         for place, queries, ranking in found:
             ranks.writelines(_lines(place, queries, ranking))
-            row = dict(zip(PLACE, place, strict=True)) | vars(measure(ranking))
-            print(json.dumps(row), file=pairs)
+            print(json.dumps(vars(Pair(*place, **vars(measure(ranking))))), file=pairs)
 
 
 def _lines(place: Iterable[str], queries: Sequence[Utterance], found: Ranking) -> Iterator[str]:
@@ -45,17 +91,17 @@ def _lines(place: Iterable[str], queries: Sequence[Utterance], found: Ranking) -
         yield f"{head}\t{query.id}\t{query.sentence}\t{rank}\t{right}\t{found.candidates}\n"
 
 
-def read_pairs(shares: Iterable[Path]) -> list[dict]:
+def read_pairs(shares: Iterable[Path]) -> list[Pair]:
     """The metrics of the ordered pairs of all shares, by layer, source and target."""
     rows = [
-        json.loads(line)
+        Pair(**json.loads(line))
         for share in shares
         for line in (share / "pairs.jsonl").read_text(encoding="utf-8").splitlines()
     ]
-    return sorted(rows, key=itemgetter(*PLACE))
+    return sorted(rows, key=attrgetter(*PLACE))
 
 
-def write(rows: Sequence[dict], shares: Sequence[Path], groups: Mapping[str, str], folder: Path) -> None:
+def write(rows: Sequence[Pair], shares: Sequence[Path], groups: Mapping[str, str], folder: Path) -> None:
     """Nothing; ``{pairs,groups,ranks}.tsv`` from the ``rows`` of `read_pairs` and the ranks in ``shares``."""
     with ExitStack() as files:
         ranks = [
@@ -64,8 +110,8 @@ def write(rows: Sequence[dict], shares: Sequence[Path], groups: Mapping[str, str
         ]
         in_order = merge(*ranks, key=lambda line: line.split("\t", len(PLACE))[: len(PLACE)])
         write_lines(folder / "ranks.tsv", chain(["\t".join(RANKS) + "\n"], in_order))
-    write_table(folder / "groups.tsv", _groups(rows, groups), GROUPS)
-    write_table(folder / "pairs.tsv", rows, PAIRS)
+    write_rows(folder / "groups.tsv", _groups(rows, groups), Group)
+    write_rows(folder / "pairs.tsv", rows, Pair)
 
 
 def groups_of(data: Path) -> dict[str, str]:
@@ -74,15 +120,35 @@ def groups_of(data: Path) -> dict[str, str]:
     return {code: group_of(code) for code in codes} | datadir.read_groups(data)
 
 
-def _groups(rows: Iterable[dict], groups: Mapping[str, str]) -> list[dict]:
+def _groups(rows: Iterable[Pair], groups: Mapping[str, str]) -> list[Group]:
     """The mean over the pairs of each two groups."""
-    cells: dict[tuple[str, str, str], list[dict]] = {}
+    cells: dict[tuple[str, str, str], list[Pair]] = {}
     for row in rows:
-        ends = (groups[row[end]] for end in ("source", "target"))
-        cells.setdefault((row["layer"], *ends), []).append(row)
+        cells.setdefault((row.layer, groups[row.source], groups[row.target]), []).append(row)
     layers = list(dict.fromkeys(layer for layer, *_ in cells))
     return [
-        dict(zip(GROUPS, (*key, "within" if key[1] == key[2] else "across", len(pairs)), strict=False))
-        | {name: fmean(p[name] for p in pairs) for name in MEANS}
+        Group(*key, "within" if key[1] == key[2] else "across", len(pairs), **_means(pairs))
         for key, pairs in sorted(cells.items(), key=lambda cell: (layers.index(cell[0][0]), cell[0]))
     ]
+
+
+def _means(pairs: Sequence[Pair]) -> dict[str, float]:
+    return {name: fmean(getattr(pair, name) for pair in pairs) for name in MEANS}
+
+
+def check_pairs(path: Path, rows: Iterable) -> None:
+    """`DataError` unless every layer of the ``rows`` of ``path`` has the same ordered pairs, each of them once."""
+    layers: dict[str, set[tuple[str, str]]] = {}
+    for row in rows:
+        cells = layers.setdefault(row.layer, set())
+        if (row.source, row.target) in cells:
+            raise DataError(
+                f"{path}: one row a layer and pair, got {row.layer} {row.source} {row.target} twice"
+            )
+        cells.add((row.source, row.target))
+    first, *others = layers.items()
+    for name, cells in others:
+        if cells != first[1]:
+            raise DataError(
+                f"{path}: every layer has the same ordered pairs, got others in {name} than in {first[0]}"
+            )

@@ -8,9 +8,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from fangyan.report.blocks import Hero, Picture, Section
-from fangyan.report.figures import ACCENT, INK, MUTED, STYLE, latin, legend
+from fangyan.report.figures import latin, legend
 from fangyan.report.page import Page
 from fangyan.report.tables import Table, label, ordered, percent
+from fangyan.style import ACCENT, INK, MUTED, STYLE
 from fangyan.survey.columns import OVERLAP
 
 type Rows = Sequence[Mapping]

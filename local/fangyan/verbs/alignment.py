@@ -131,12 +131,12 @@ def synonymy(encoder: str, out: Path) -> None:
 @option("out", "folder for <query>--<target>/, or with --feats for <set>/")
 def explain(encoder, data, query, target, feats, count, layer, dev, wording, out) -> None:
     """Why two utterances are alike: frames, matches, characters."""
-    from fangyan import explain
+    from fangyan import explain, selection
 
     if bool(query and target) == bool(feats):
         raise UserError("name --query and --target to explain a pair, or --feats to have telling ones chosen")
     if dev and not layer:
-        layer = explain.chosen_on(dev)
+        layer = selection.chosen_on(dev)
     if feats:
         built = bool(explain.explain_telling(encoder, feats, data, out, count, layer, wording))
     else:

@@ -157,7 +157,7 @@ def score(decode: Path, data: Path, target: str, exits: Path | None, text_form: 
     form = NormalForm.parse(text_form)
     rows = cer.score(decode, data, target, form)
     for row in cer.score_exits(exits, decode, data, target, form) if exits else rows:
-        place = f"{row.get('layer', '')} {row['variety']:8}".lstrip()
-        left_out = f"  ({row['left_out']} left out)" if row["left_out"] else ""
-        click.echo(f"{place} {row['sentences']:5} sentences  CER {100 * row['cer']:5.1f} %{left_out}")
+        place = f"{getattr(row, 'layer', '')} {row.variety:8}".lstrip()
+        left_out = f"  ({row.left_out} left out)" if row.left_out else ""
+        click.echo(f"{place} {row.sentences:5} sentences  CER {100 * row.cer:5.1f} %{left_out}")
     warn(cer.remarks_on(decode, data, target, form))
