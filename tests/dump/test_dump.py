@@ -46,7 +46,7 @@ def tell(monkeypatch):
 
     def run(*arguments, dies_after=None, **options):
         encoder = Tattletale(dies_after)
-        monkeypatch.setattr(dump, "load_encoder", lambda spec: encoder)
+        monkeypatch.setattr(dump, "load_encoder", lambda spec, **_: encoder)
         dump.dump("fbank", *arguments, **options)
         return encoder
 
@@ -344,7 +344,7 @@ def test_features_that_are_no_numbers_are_not_written_and_the_utterance_is_named
     disturbed, tmp_path, monkeypatch
 ):
     data, utterance = disturbed(0.0)
-    monkeypatch.setattr(dump, "load_encoder", lambda spec: Silent())
+    monkeypatch.setattr(dump, "load_encoder", lambda spec, **_: Silent())
     with (
         np.errstate(divide="ignore"),
         pytest.raises(

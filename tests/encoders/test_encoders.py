@@ -112,3 +112,16 @@ def test_features_that_are_no_numbers_leave_no_encoder(noise):
         for call in (lambda waves: Overflow()(waves[0]), Overflow().encode_finite):
             with pytest.raises(DataError, match="features are finite numbers, got others .* layer01"):
                 call(noise(16_000, 9_001))
+
+
+def test_an_encoder_is_given_only_what_it_takes(install):
+    install(
+        "loud = loud_speech", FAMILY.replace("    layers, frame", '    modality = "text"\n    layers, frame')
+    )
+    assert load_encoder("loud", modality="text").modality == "text"
+    with pytest.raises(
+        UserError, match=r"^encoder loud takes text, got speech for it: texts are for encoders of text"
+    ):
+        load_encoder("loud")
+    with pytest.raises(UserError, match=r"^encoder fbank takes speech, got text for it: "):
+        load_encoder("fbank", modality="text")

@@ -1,41 +1,65 @@
-"""Features of every layer of an encoder as Kaldi archives: ``<layer>/feats.{scp,ark}``.
+"""Features of every layer of an encoder as Kaldi archives: ``<set>/<layer>/feats.{scp,ark}``.
 
     utterances, longest first -> batches -> waves read ahead -> encoder -> archives written behind -> index
+    sentences of a column, longest first -> batches -> encoder of text -> archives -> index
+
+Of speech, the ids are those of the utterances. Of a text column (`fangyan.dump.sentences`), which needs no recordings,
+each sentence is there once: by its id in utt2sent; in the column ``text``, where each variety has its own, by the id of
+its first utterance in that variety. `column_of` says of which column a folder of features is.
 
 The tasks of a job array encode every n-th batch each; joined, their archives are those of one process, byte for byte.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 
 import numpy as np
 
-from fangyan import datadir, shards
+from fangyan import datadir, files, shards
 from fangyan.datadir import Utterance
-from fangyan.dump import finished
+from fangyan.dump import finished, sentences
 from fangyan.dump.archive import SCP, Archive
 from fangyan.dump.pipeline import BATCH_SECONDS, batches, extract
+from fangyan.dump.sentences import Sentence
 from fangyan.encoders import Encoder, identity, load_encoder
-from fangyan.errors import DataError
+from fangyan.errors import DataError, UserError
 from fangyan.files import fingerprint, is_done
 from fangyan.shards import WHOLE, Part, Resumable
 
 
-def dump(spec: str, sets: Sequence[Path], out: Path, part: Part = WHOLE) -> list[Path]:
+def dump(
+    spec: str,
+    sets: Sequence[Path],
+    out: Path,
+    part: Part = WHOLE,
+    column: str = "",
+    prefix: str | None = None,
+) -> list[Path]:
     """The folders ``out/<set>`` of the data directories ``sets`` on which there was work to do.
 
-    Finished ones are kept; finished means: the same encoder (its files' content) and the same data directory. What a
-    killed process has written is gone on with. ``part``: a share, which is left to be joined, or their joining; that
-    raises `UserError` which names a share that is not finished.
+    ``column``: for an encoder of text, the table it reads, such as text_cmn; ``prefix``: what it puts before each text,
+    None for what the model says. Finished folders are kept; finished means: the same encoder (its files' content) and
+    the same data directory, or the same texts, column and prefix. What a killed process has written is gone on with.
+    ``part``: a share, which is left to be joined, or their joining; that raises `UserError` which names a share that is
+    not finished. `UserError` for an encoder that takes something else, too.
     """
-    encoder = cache(partial(load_encoder, spec))  # loaded once, and only if there is work
+    if prefix is not None and not column:
+        raise UserError(
+            f"--text_prefix {prefix!r} is for texts: name those to read, such as --column text_cmn"
+        )
+    encoder = cache(partial(_load, spec, column, prefix))  # loaded once, and only if there is work
     worked = []
-    for job in _unfinished(spec, sets, out):
+    for job in _unfinished(spec, sets, out, column, prefix):
         if job.run(encoder, part):
             worked.append(job.home)
     return worked
+
+
+def column_of(feats: Path) -> str:
+    """The text column of which finished features of a set are; empty for those of recordings."""
+    return (files.made_from(feats) or {}).get("column", "")
 
 
 def layers(feats: Path) -> list[str]:
@@ -58,26 +82,35 @@ def read_features(feats: Path, layer: str) -> dict[str, np.ndarray]:
     return {key: finished.load(feats / layer, key, place) for key, place in scp.items()}
 
 
+type Batches = Sequence[list[Utterance]] | Sequence[list[Sentence]]
+
+
 @dataclass(frozen=True)
 class _Job:
-    """A data directory, the folder of its features, what decides these, and batches in archive order."""
+    """A data directory, the folder of its features, what decides these, how batches are read and encoded."""
 
     data: Path
     home: Path
     inputs: dict
-    batches: list[list[Utterance]]
+    read: Callable[[], Batches]
+    extract: Callable[[Encoder, Batches, Archive, str], None]
+
+    @cached_property
+    def batches(self) -> Batches:
+        """What is to be encoded, in archive order."""
+        return self.read()
 
     def run(self, encoder: Callable[[], Encoder], part: Part) -> bool:
         """Whether there was anything to encode of a share, or the whole to finish."""
 
-        def extend(archive: Archive, share: Sequence[list[Utterance]]) -> None:
-            extract(encoder(), share, archive, f"dump {self.data.name}")
+        def extend(archive: Archive, share: Batches) -> None:
+            self.extract(encoder(), share, archive, f"dump {self.data.name}")
 
         return Resumable(self.data, "batches", self.batches, self.archive, extend, self.finish).run(part)
 
     def archive(self, share: Part) -> Archive:
         """The archive of a share, as far as it is written."""
-        ids = [[utterance.id for utterance in batch] for batch in share.of(self.batches)]
+        ids = [[item.id for item in batch] for batch in share.of(self.batches)]
         return Archive(share.folder(self.home), self.inputs | {"batches": fingerprint(ids)})
 
     def finish(self, shares: Sequence[Archive]) -> None:
@@ -86,20 +119,47 @@ class _Job:
         if len(shares) > 1:
             whole = self.archive(WHOLE)
             _join(shares, whole, len(self.batches), f"merge {self.data.name}")
-        wanted = (utterance.id for batch in self.batches for utterance in batch)
+        wanted = (item.id for batch in self.batches for item in batch)
         shards.exactly_once(whole.folder, "utterance", whole.ids(), wanted)
         whole.finish(self.home, self.inputs)
         shards.discard(self.home)
 
 
-def _unfinished(spec: str, sets: Sequence[Path], out: Path) -> Iterator[_Job]:
-    identified = identity(spec)
+def _load(spec: str, column: str, prefix: str | None) -> Encoder:
+    encoder = load_encoder(spec, modality="text" if column else "speech")
+    if prefix is not None:
+        encoder.prefix = prefix
+    return encoder
+
+
+def _unfinished(
+    spec: str, sets: Sequence[Path], out: Path, column: str = "", prefix: str | None = None
+) -> Iterator[_Job]:
+    """What is left to do; what a finished set has left behind is gone."""
+    encoder = identity(spec)
     for data in sets:
-        home, inputs = out / data.name, {"encoder": identified, "data": datadir.identity(data)}
-        if is_done(home, inputs):
+        home = out / data.name
+        job = _texts(data, home, encoder, column, prefix) if column else _recordings(data, home, encoder)
+        if is_done(home, job.inputs):
             shards.discard(home)  # a process may have been killed before it did
         else:
-            yield _Job(data, home, inputs, batches(datadir.read(data), BATCH_SECONDS))
+            yield job
+
+
+def _recordings(data: Path, home: Path, encoder: dict) -> _Job:
+    inputs = {"encoder": encoder, "data": datadir.identity(data)}
+    return _Job(data, home, inputs, lambda: batches(datadir.read(data), BATCH_SECONDS), extract)
+
+
+def _texts(data: Path, home: Path, encoder: dict, column: str, prefix: str | None) -> _Job:
+    texts = sentences.read(data, column)
+    inputs = {"encoder": encoder, "data": sentences.identity(texts), "column": column, "prefix": prefix}
+
+    def read() -> list[list[Sentence]]:
+        sentences.report_wordings(data / column, texts)
+        return sentences.batches(texts)
+
+    return _Job(data, home, inputs, read, sentences.extract)
 
 
 def _join(shares: Sequence[Archive], whole: Archive, batches: int, title: str) -> None:

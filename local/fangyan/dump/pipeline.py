@@ -48,16 +48,19 @@ def extract(encoder: Encoder, share: Sequence[list[Utterance]], archive: Archive
 
     def write(item: tuple[list[Utterance], Features]) -> float:
         batch, features = item
-        ids = [u.id for u in batch]
-        archive.append(
-            ids, ((layer, [*map(entry, ids, f)]) for layer, f in zip(encoder.layers, features, strict=True))
-        )
+        append(archive, encoder.layers, [u.id for u in batch], features)
         return _seconds(batch)
 
     done, total = (sum(map(_seconds, part)) for part in (share[: len(archive)], share))
     with tqdm(total=round(total), initial=round(done), desc=title, unit="s", disable=None) as bar:
         for seconds in ahead(write, encoded(), 1):
             bar.update(seconds)
+
+
+def append(archive: Archive, layers: Sequence[str], ids: Sequence[str], features: Features) -> None:
+    """Adds the features of a batch to the archive of each layer."""
+    of_layer = zip(layers, features, strict=True)
+    archive.append(ids, ((layer, [*map(entry, ids, matrices)]) for layer, matrices in of_layer))
 
 
 def ahead[T, R](work: Callable[[T], R], items: Iterable[T], threads: int) -> Iterator[R]:

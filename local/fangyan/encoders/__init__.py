@@ -1,4 +1,4 @@
-"""Encoders: waveforms in, features of every layer out; one protocol for all of them.
+"""Encoders: waveforms or strings in, features of every layer out; one protocol for all of them.
 
 A SPEC names an encoder (`FORMS`). A family is one module with ``load(argument, device)`` and ``files(argument)``; it is
 imported when a SPEC names it, so that heavy libraries load late.
@@ -19,6 +19,7 @@ for by ``--encoder loud:ARGUMENT`` (or just ``loud``) after this in its pyprojec
     def load(argument, device):
         return Loudness()
 
+One of text says ``modality = "text"`` in its class, and `encode` gets strings.
 ``files(argument)``, the files whose content decides the features, is for an encoder that reads any. The version of the
 package counts too: features are made again when either changes.
 """
@@ -28,44 +29,53 @@ from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from fangyan.errors import DataError, UserError
 from fangyan.files import fingerprint
 
+type Modality = Literal["speech", "text"]
+type Item = np.ndarray | str
+"""What an encoder is given: a (N,) float32 waveform in [-1, 1], 16 kHz mono, or a string."""
+
 
 class Encoder(ABC):
-    """Features of every layer of 16 kHz mono waveforms.
+    """Features of every layer of waveforms or strings.
 
-    ``layers``: their names, in depth order and sorted by name alike; ``frame_rate``: feature frames per second;
-    ``recommended``: the layer at which those who published the encoder say to compare utterances, if they do.
+    ``modality``: what it takes. ``layers``: their names, in depth order and sorted by name alike. ``frame_rate``:
+    feature frames per second, 0 for text. ``recommended``: the layer at which those who published the encoder say to
+    compare utterances, if they do. ``prefix``: what an encoder of text puts before each string, None for what those who
+    published it say.
     """
 
+    modality: Modality = "speech"
     layers: tuple[str, ...]
     frame_rate: float
     recommended: str = ""
+    prefix: str | None = None
 
     @abstractmethod
-    def encode(self, waves: Sequence[np.ndarray]) -> list[list[np.ndarray]]:
-        """``[layer][utterance]`` -> (T, d) float32, for a batch of (N,) float32 waveforms in [-1, 1].
+    def encode(self, items: Sequence[Item]) -> list[list[np.ndarray]]:
+        """``[layer][item]`` -> (T, d) float32, for a batch of items of its modality.
 
-        T depends on the utterance alone: padding is removed and does not change the features.
+        T depends on the item alone: padding is removed and does not change the features. `DataError` for an item that
+        is too short or too long.
         """
 
-    def encode_finite(self, waves: Sequence[np.ndarray]) -> list[list[np.ndarray]]:
+    def encode_finite(self, items: Sequence[Item]) -> list[list[np.ndarray]]:
         """What `encode` gives; `DataError` where that are not all finite numbers."""
-        found = self.encode(waves)
+        found = self.encode(items)
         for layer, features in zip(self.layers, found, strict=True):
             if not all(np.isfinite(matrix).all() for matrix in features):
                 raise DataError(f"features are finite numbers, got others of this encoder at {layer}")
         return found
 
-    def __call__(self, wave: np.ndarray) -> dict[str, np.ndarray]:
-        """Layer name -> (T, d) float32 of one waveform, all finite."""
+    def __call__(self, item: Item) -> dict[str, np.ndarray]:
+        """Layer name -> (T, d) float32 of one item, all finite."""
         return {
-            name: features[0] for name, features in zip(self.layers, self.encode_finite([wave]), strict=True)
+            name: features[0] for name, features in zip(self.layers, self.encode_finite([item]), strict=True)
         }
 
 
@@ -83,14 +93,20 @@ FORMS = (
 GROUP = "fangyan.encoders"
 
 
-def load_encoder(spec: str, device: str | None = None) -> Encoder:
+def load_encoder(spec: str, device: str | None = None, modality: Modality = "speech") -> Encoder:
     """The encoder that ``spec`` names, ready on ``device``; `UserError` with the known forms for any other.
 
-    ``device`` None: a GPU if there is one.
+    ``device`` None: a GPU if there is one. ``modality``: what it will be given; `UserError` where it takes another.
     """
     name, _, argument = spec.partition(":")
     family, options = _family(name)
-    return family.load(argument, device or best_device(), **options)
+    encoder = family.load(argument, device or best_device(), **options)
+    if encoder.modality != modality:
+        raise UserError(
+            f"encoder {spec} takes {encoder.modality}, got {modality} for it: texts are for encoders of text "
+            "(dump --column), recordings for those of speech"
+        )
+    return encoder
 
 
 def best_device() -> str:

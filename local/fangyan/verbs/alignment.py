@@ -21,17 +21,27 @@ layers_to_score = option(
 @option(
     "encoder",
     "SPEC: espnet:<exp folder, model.zip or Hub id>, random:<the same>, hf:<Hub id or folder of transformers>, "
-    "fbank, mfcc, or what a package adds",
+    "fbank, mfcc, text:<Hub id or folder of sentence-transformers>, or what a package adds",
     str,
 )
 @sets()
+@option(
+    "column",
+    "with an encoder of text: the column of --data to read, such as text_cmn (each sentence once) or text (once for "
+    "each variety)",
+    str,
+    default="",
+)
+@option("text_prefix", "put before each text (default: what the model's settings say)", str, default=None)
 @option("out", "folder for <set>/<layer>/feats.{scp,ark}")
 @divided
-def dump(encoder: str, data: tuple[Path, ...], out: Path, part: Part) -> None:
-    """Features of every layer of an encoder."""
+def dump(
+    encoder: str, data: tuple[Path, ...], column: str, text_prefix: str | None, out: Path, part: Part
+) -> None:
+    """Features of every layer of an encoder, of recordings or of a text column."""
     from fangyan import dump
 
-    say(bool(dump.dump(encoder, data, out, part)), out)
+    say(bool(dump.dump(encoder, data, out, part, column, text_prefix)), out)
 
 
 @cli.command()
