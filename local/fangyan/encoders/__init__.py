@@ -46,15 +46,14 @@ class Encoder(ABC):
 
     ``modality``: what it takes. ``layers``: their names, in depth order and sorted by name alike. ``frame_rate``:
     feature frames per second, 0 for text. ``recommended``: the layer at which those who published the encoder say to
-    compare utterances, if they do. ``prefix``: what an encoder of text puts before each string, None for what those who
-    published it say.
+    compare utterances, if they do. ``prefix``: what an encoder of text puts before each string; it may be set.
     """
 
     modality: Modality = "speech"
     layers: tuple[str, ...]
     frame_rate: float
     recommended: str = ""
-    prefix: str | None = None
+    prefix: str = ""
 
     @abstractmethod
     def encode(self, items: Sequence[Item]) -> list[list[np.ndarray]]:
@@ -85,10 +84,11 @@ FAMILIES = {
     "hf": ("fangyan.encoders.huggingface", {}),
     "fbank": ("fangyan.encoders.spectral", {"kind": "fbank"}),
     "mfcc": ("fangyan.encoders.spectral", {"kind": "mfcc"}),
+    "text": ("fangyan.encoders.sentence", {}),
 }
 FORMS = (
     "espnet:<experiment folder, model.zip or Hub id>, random:<the same>, hf:<Hub id or folder of transformers>, "
-    "fbank, mfcc"
+    "text:<Hub id or folder of sentence-transformers>, fbank, mfcc"
 )
 GROUP = "fangyan.encoders"
 

@@ -31,7 +31,7 @@ def read(argument: str) -> tuple:
     `UserError` for what is no speech encoder, `DataError` for weights that do not fit: it lists the missing keys.
     """
     folder = _folder(argument)
-    with _quiet():
+    with quiet():
         config, kind = _architecture(folder)
         model = _load(kind, config, folder)
         return model, None if config.model_type == "whisper" else _extractor(folder)
@@ -75,7 +75,7 @@ def _architecture(folder: Path) -> tuple:
         with torch.device("meta"):  # shapes without numbers: nothing is allocated
             model = AutoModel.from_config(config, trust_remote_code=False)
     except Exception as error:  # of whatever kind: any values may stand in the configuration
-        raise UserError(f"{folder}: no model of the installed transformers ({_line(error)})") from None
+        raise UserError(f"{folder}: no model of the installed transformers ({first_line(error)})") from None
     if config.is_encoder_decoder:
         model = model.get_encoder()
     if getattr(model, "main_input_name", None) not in INPUTS:
@@ -97,7 +97,7 @@ def _load(kind: type, config, folder: Path):
             output_loading_info=True,
         )
     except Exception as error:  # of whatever kind: any bytes may stand there
-        raise DataError(f"{folder}: not the weights of a {kind.__name__} ({_line(error)})") from None
+        raise DataError(f"{folder}: not the weights of a {kind.__name__} ({first_line(error)})") from None
     missing = sorted(key for key in report["missing_keys"] if not key.endswith(UNUSED))
     if missing:
         raise DataError(
@@ -113,7 +113,7 @@ def _extractor(folder: Path):
         extractor = AutoFeatureExtractor.from_pretrained(folder, trust_remote_code=False)
     except Exception as error:  # of whatever kind, as above
         raise UserError(
-            f"{folder}: no feature extractor there, add its {SETTINGS[1]} ({_line(error)})"
+            f"{folder}: no feature extractor there, add its {SETTINGS[1]} ({first_line(error)})"
         ) from None
     if extractor.sampling_rate != SAMPLE_RATE:
         raise UserError(
@@ -122,12 +122,13 @@ def _extractor(folder: Path):
     return extractor
 
 
-def _line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """The first line of what an error says, or its kind where it says nothing."""
     return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """transformers without progress bars and reports of what a checkpoint holds besides the encoder."""
     from transformers.utils import logging
 

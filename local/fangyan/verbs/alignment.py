@@ -21,7 +21,7 @@ layers_to_score = option(
 @option(
     "encoder",
     "SPEC: espnet:<exp folder, model.zip or Hub id>, random:<the same>, hf:<Hub id or folder of transformers>, "
-    "fbank, mfcc, text:<Hub id or folder of sentence-transformers>, or what a package adds",
+    "text:<Hub id or folder of sentence-transformers>, fbank, mfcc, or what a package adds",
     str,
 )
 @sets()

@@ -1,0 +1,156 @@
+"""Encoders of sentences as sentence-transformers publishes them: LaBSE, multilingual E5, BGE-M3, Qwen3-Embedding, ...
+
+``sentence`` is one frame: the embedding as the model's own pipeline makes it (transformer, pooling, normalisation, what
+else its ``modules.json`` lists). layer00 is what enters the first block of the transformer, layerNN what block NN
+gives, which transformers calls hidden states: a frame for each token, those of the prefix and special ones included.
+
+A prefix that the model's settings have as the default prompt is put before each text; some models want one that stands
+in their description only, as E5 does ("query: "). Nothing but data is loaded: neither code that comes with a model nor
+pickled objects.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from fangyan.encoders import Encoder, hub
+from fangyan.encoders.pretrained import first_line, quiet
+from fangyan.errors import DataError, UserError
+from fangyan.files import read_text
+
+MODULES = "modules.json"
+WEIGHTS = "*.safetensors"
+PICKLED = "pytorch_model*.bin"
+PATTERNS = ("*.json", "*.txt", "*.model", WEIGHTS)
+"""Settings, vocabularies and parameters, which lie in the folder of the model and in those of its further modules."""
+
+UNUSED = "pooler."
+"""A layer of BERT and its kin that sentence-transformers leaves out; some checkpoints lack it."""
+
+
+class SentenceEncoder(Encoder):
+    """A pipeline of sentence-transformers, in single precision: cosines of sentences may lie close together."""
+
+    modality, frame_rate, recommended = "text", 0.0, "sentence"
+
+    def __init__(self, model) -> None:
+        self.model = model.eval()
+        self.prefix = model.prompts.get(model.default_prompt_name) or ""
+        blocks = len(self._forward(["a"])) - 1
+        self.layers = (*(f"layer{n:02d}" for n in range(blocks)), "sentence")
+
+    def encode(self, items: Sequence[str]) -> list[list[np.ndarray]]:
+        """``[layer][text]`` -> (T, d) float32; T is 1 at ``sentence``, elsewhere the number of tokens.
+
+        Texts of equally many tokens are encoded together, and so need no padding, which not every model ignores.
+        """
+        alike: dict[int, list[int]] = defaultdict(list)
+        for n, text in enumerate(items):
+            alike[self._tokens(text)].append(n)
+        found: dict[int, tuple[np.ndarray, ...]] = {}
+        for places in alike.values():
+            layers = self._forward([items[n] for n in places])
+            found |= dict(zip(places, zip(*layers, strict=True), strict=True))
+        return [list(layer) for layer in zip(*(found[n] for n in range(len(items))), strict=True)]
+
+    def _tokens(self, text: str) -> int:
+        """How many tokens a text with its prefix has; `DataError` for more than the model reads."""
+        whole = {"text": {"truncation": False, "verbose": False}}
+        made = self.model.preprocess([text], prompt=self.prefix, processing_kwargs=whole)
+        tokens, most = made["input_ids"].shape[1], self.model.max_seq_length
+        if most and tokens > most:
+            raise DataError(f"this encoder reads {most} tokens at once, got {tokens}: cut the text")
+        return tokens
+
+    def _forward(self, texts: Sequence[str]) -> list[np.ndarray]:
+        """(B, T, d) of each layer for texts of equally many tokens."""
+        import torch
+        from sentence_transformers.util import batch_to_device
+
+        with torch.inference_mode():
+            made = batch_to_device(self.model.preprocess([*texts], prompt=self.prefix), self.model.device)
+            made = self.model(made)
+        layers = [*made["all_layer_embeddings"], made["sentence_embedding"][:, None]]
+        return [layer.float().cpu().numpy() for layer in layers]
+
+
+def load(argument: str, device: str) -> SentenceEncoder:
+    """The model of a folder or the Hub; `UserError` for what is none, `DataError` for weights that do not fit."""
+    folder = _folder(argument)
+    _check_safe(folder)
+    try:
+        with quiet():
+            return SentenceEncoder(_pipeline(folder, device))
+    except DataError:
+        raise
+    except Exception as error:  # of whatever kind: any values may stand in the settings
+        reason = first_line(error)
+        if "trust_remote_code" in f"{error}":
+            reason = f"it wants code of its own to be run, which is not done here: {reason}"
+        raise UserError(
+            f"text:{argument}: no model of the installed sentence-transformers: {reason}"
+        ) from None
+
+
+def files(argument: str) -> list[Path | str]:
+    """What decides the features: settings, vocabularies and weights, or what the Hub's cache calls their content."""
+    folder = _folder(argument)
+    found = {path for place in _places(folder) for pattern in PATTERNS for path in place.glob(pattern)}
+    return hub.content(sorted(found), argument)
+
+
+def _folder(argument: str) -> Path:
+    folder = hub.locate(argument, PATTERNS)
+    if not (folder / MODULES).exists():
+        raise UserError(f"text:{argument}: no model of sentence-transformers, it has no {MODULES}")
+    return folder
+
+
+def _places(folder: Path) -> list[Path]:
+    """The folders of the model and of its modules, the transformer's first."""
+    try:
+        modules = [folder / module["path"] for module in json.loads(read_text(folder / MODULES))]
+    except (ValueError, TypeError, KeyError):
+        raise DataError(f"{folder / MODULES}: must be a list of modules, each with its path") from None
+    return [*modules, folder]
+
+
+def _check_safe(folder: Path) -> None:
+    """`UserError` where a part of the model is there only in a form that can hold code, or is an adapter of another."""
+    for place in _places(folder):
+        if (place / "adapter_config.json").exists():
+            raise UserError(f"{place}: an adapter alone: merge it into the model that it was made for")
+        if any(place.glob(PICKLED)) and not any(place.glob(WEIGHTS)):
+            raise UserError(f"{place}: pickled weights are not loaded: save them as safetensors")
+
+
+def _pipeline(folder: Path, device: str):
+    """The pipeline with its weights; `DataError` where some of the transformer's are lacking."""
+    import torch
+    from sentence_transformers import SentenceTransformer
+
+    settings = {"dtype": torch.float32, "use_safetensors": True}
+    model = SentenceTransformer(
+        f"{folder}",
+        device=device,
+        trust_remote_code=False,
+        local_files_only=True,
+        model_kwargs=settings,
+        config_kwargs={"output_hidden_states": True},
+    )
+    transformer, place = model.transformers_model, _places(folder)[0]
+    if transformer is None:
+        raise UserError(f"its first module is no transformer, but a {type(model[0]).__name__}")
+    # Nothing is said of lacking weights by the library, which makes them up.
+    _, report = type(transformer).from_pretrained(
+        place, config=transformer.config, output_loading_info=True, **settings
+    )
+    missing = sorted(key for key in report["missing_keys"] if not key.startswith(UNUSED))
+    if missing:
+        raise DataError(
+            f"{place}: the checkpoint is not one of {type(transformer).__name__}: it lacks {', '.join(missing)}"
+        )
+    return model
