@@ -150,3 +150,10 @@ def test_what_an_scp_points_to_is_a_file_that_is_there(folder, case):
     (folder / "teacher.scp").write_text(text.replace(f"b-2 {good}", f"b-2 {bad}"))
     with pytest.raises(DataError, match=message):
         datadir.identity(folder, "teacher.scp")
+
+
+@pytest.mark.parametrize("pipe", ["cat x |", "| cat", "cat x |[0:3]", "cat x | [0:3]", "cat x |:4", "-"])
+def test_no_value_of_an_scp_is_a_pipe(folder, pipe):
+    (folder / "teacher.scp").write_text(f"a-1 t.ark:4\nb-2 {pipe}\nc-3 t.ark:8\n")
+    with pytest.raises(DataError, match=r"teacher\.scp:2: .*got a pipe"):
+        read_column(folder, "teacher.scp")

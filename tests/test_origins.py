@@ -1,10 +1,9 @@
 import json
-from pathlib import Path
 
-from fangyan import corpora, datadir, mixture
+from fangyan import corpora, datadir
 from fangyan.corpora import prepare
 from fangyan.datadir import Utterance
-from fangyan.origins import BY_UTTERANCE, UNKNOWN, Origin, origins
+from fangyan.origins import UNKNOWN, Origin, origins
 
 
 def utterance(key: str, variety: str, seconds: float) -> Utterance:
@@ -29,11 +28,6 @@ def test_a_directory_with_another_stamp_is_unknown(tmp_path):
     for stamp in (json.dumps({"data": 1}), "broken"):
         (tmp_path / ".done").write_text(stamp)
         assert origins(tmp_path) == [Origin(UNKNOWN, "cmn", 1, 1, 0.0)]
-
-
-def test_the_file_that_tells_a_mixture_is_the_one_that_mixtures_write():
-    source = Path(mixture.__file__).with_name("combine.py").read_text(encoding="utf-8")
-    assert f'"{BY_UTTERANCE}"' in source
 
 
 def test_names_of_corpora_have_no_dash_so_that_ids_tell_them():

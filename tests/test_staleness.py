@@ -119,16 +119,19 @@ CHANGES = {
     "the table of varieties": lambda w: w.table.write_text(
         "".join(line.replace("\tyue\t", "\tsouthern\t") for line in w.table.open(encoding="utf-8"))
     ),
+    "a column": lambda w: (w.data / "units").write_text((w.data / "utt2sent").read_text()),
     "a note": lambda w: (w.data / "NOTES").write_text("nobody reads this\n"),
 }
 HEARING = ("data", "dump", "retrieve", "control", "explain", "explain telling", "index", "survey audio")
 HEARING += ("space", "stats", "decode")
 READ = [(stage, "a recording") for stage in HEARING]
 READ += [(stage, "a transcript") for stage in ("data", "index", "survey", "space", "tokens", "stats")]
+READ += [("data", "a column")]
 READ += [("retrieve", "the groups"), ("space", "the groups")]
 READ += [("retrieve", "the table of varieties"), ("survey", "the table of varieties")]
 UNREAD = [(stage, "a note") for stage in STAGES]
 UNREAD += [(stage, "a recording") for stage in ("survey", "tokens")]
+UNREAD += [(stage, "a column") for stage in ("dump", "retrieve", "survey", "tokens")]
 UNREAD += [("retrieve", "the time of a recording"), ("control", "the time of a recording")]
 UNREAD += [(stage, "the table of varieties") for stage in ("dump", "stats", "decode", "index", "explain")]
 

@@ -27,11 +27,14 @@ FILES = {
 }
 """The known tables of a data directory -> what an utterance has of them."""
 GROUPS = "lang2group"
-NO_COLUMNS = frozenset((*FILES, GROUPS, "spk2utt", "utt2corpus", "corpus2weight"))
+CORPORA, CORPUS_WEIGHTS = "utt2corpus", "corpus2weight"
+"""What a mixture has: the part of each utterance, and the weight of each part where they differ."""
+NO_COLUMNS = frozenset((*FILES, GROUPS, "spk2utt", CORPORA, CORPUS_WEIGHTS))
 NO_COLUMNS |= {"segments", "reco2file_and_channel", "reco2dur", "spk2gender", "cmvn.scp", "stm", "glm"}
 """Files that mean something of their own, here or in Kaldi, also where their ids are those of the utterances."""
 type Columns = dict[str, dict[str, str]]
 """Name of a column -> id of an utterance -> value."""
+SCP = ".scp"
 HEAD = 1 << 16
 """Bytes of a file that tell whether it is a table by utterance."""
 PIPE = re.compile(r"^\||\|\Z|^-\Z")
@@ -53,12 +56,14 @@ def columns(path: Path, ids: Container[str] | None = None) -> dict[str, Path]:
 def read_column(path: Path, name: str) -> dict[str, str]:
     """The values of a column by utterance id, in their order; a known table is one as well.
 
-    `DataError` where there is no such column, with those that there are; where a line is malformed; and where it has
-    other ids than the utterances.
+    `DataError` where there is no such column, with those that there are; where a line is malformed, as one of an
+    ``.scp`` with a pipe; and where it has other ids than the utterances.
     """
     file = column(path, name)
     values, ids = read_map(file), read_map(reference(path))
     check_ids(reference(path), ids, file, values)
+    if file.suffix == SCP and name not in FILES:
+        _files(file, values)
     return values
 
 
@@ -83,22 +88,28 @@ def reference(path: Path) -> Path:
 def sources(scp: Path) -> list[tuple[int, int]]:
     """The size and modification time (ns) of each file that an ``.scp`` points to, of an archive once.
 
-    Paths are relative to the working directory, as in Kaldi. `DataError` for a file that is not there, and for a pipe,
-    which only a shell could open.
+    Paths are relative to the working directory, as in Kaldi. `DataError` for a file that is not there, and for a pipe.
     """
-    first: dict[str, str] = {}
-    for key, value in read_map(scp).items():
-        if PIPE.search(value):
+    files = _files(scp, read_map(scp))
+    found = versions(files)
+    for (file, key), version in zip(files.items(), found, strict=True):
+        if version is None:
+            raise DataError(f"{place(scp, key)}: no such file: {shown(file)!r} (from the working directory)")
+    return [version for version in found if version]
+
+
+def _files(scp: Path, values: Mapping[str, str]) -> dict[str, str]:
+    """The files that an ``.scp`` points to -> the first id; `DataError` for a pipe, which only a shell could open."""
+    files: dict[str, str] = {}
+    for key, value in values.items():
+        file = PLACE.sub("", value).rstrip()
+        if PIPE.search(file):
             raise DataError(
                 f"{place(scp, key)}: an .scp holds files and places in archives, got a pipe {shown(value)!r}: write "
                 "what it gives to an archive (copy-feats of Kaldi), and name that"
             )
-        first.setdefault(PLACE.sub("", value), key)
-    found = versions(first)
-    for (file, key), version in zip(first.items(), found, strict=True):
-        if version is None:
-            raise DataError(f"{place(scp, key)}: no such file: {shown(file)!r} (from the working directory)")
-    return [version for version in found if version]
+        files.setdefault(file, key)
+    return files
 
 
 def read_all(path: Path, ids: Container[str] | None = None) -> Columns:

@@ -14,7 +14,7 @@ from itertools import pairwise
 from operator import attrgetter
 from pathlib import Path
 
-from fangyan.columns import FILES, GROUPS, column, reference, sources
+from fangyan.columns import FILES, GROUPS, SCP, column, reference, sources
 from fangyan.entries import IMPORT, check_ids, line, read_map
 from fangyan.errors import DataError, shown
 from fangyan.files import fingerprint, number, read_table, versions, write_lines, write_table, write_text
@@ -154,7 +154,7 @@ def identity(path: Path, *names: str) -> str:
     further columns that are read, of an ``.scp`` with the files that it points to.
     """
     wavs = read_map(path / "wav.scp").values() if (path / "wav.scp").exists() else ()
-    scps = (column(path, name) for name in _further(names) if name.endswith(".scp"))
+    scps = (column(path, name) for name in _further(names) if name.endswith(SCP))
     return fingerprint(tables(path, *names), versions(wavs) + [file for scp in scps for file in sources(scp)])
 
 

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fangyan import datadir
+from fangyan.columns import CORPORA
 from fangyan.datadir import Utterance
 from fangyan.files import DONE
 
 UNKNOWN = ""
 """The corpus of a data directory that was not prepared here."""
-BY_UTTERANCE = "utt2corpus"
-"""What a mixture has; the ids of its utterances begin with their corpus."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,8 @@ class Origin:
 def origins(data: Path) -> list[Origin]:
     """What each corpus gave of each variety, sorted; the corpus is `UNKNOWN` where nothing tells it."""
     parts: dict[tuple[str, str], list[Utterance]] = {}
-    mixed, whole = (data / BY_UTTERANCE).exists(), _corpus(data)
+    # the ids of a mixture begin with the corpus
+    mixed, whole = (data / CORPORA).exists(), _corpus(data)
     for utterance in datadir.read(data):
         corpus = utterance.id.partition("-")[0] if mixed else whole
         parts.setdefault((corpus, utterance.variety), []).append(utterance)

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from fangyan import datadir
 from fangyan.admission import ordered
-from fangyan.columns import Columns, read_all, write_all
+from fangyan.columns import CORPORA, CORPUS_WEIGHTS, Columns, read_all, write_all
 from fangyan.datadir import Dropped, Utterance
 from fangyan.errors import DataError
 from fangyan.files import write_lines
@@ -107,10 +107,10 @@ def write(folder: Path, by_part: Mapping[str, Records], of: Sequence[Prepared], 
     names = [part for part, records in by_part.items() for _ in records]
     both = zip(records, names, strict=True)
     parts = sorted((record.id, part) for record, part in both if isinstance(record, Utterance))
-    write_lines(folder / "utt2corpus", (f"{key} {part}\n" for key, part in parts))
+    write_lines(folder / CORPORA, (f"{key} {part}\n" for key, part in parts))
     weights = {item.part.name: item.part.weight for item in of}
     if "train" in {item.set for item in of} and len(set(weights.values())) > 1:
-        write_lines(folder / "corpus2weight", (f"{part} {weights[part]}\n" for part in sorted(weights)))
+        write_lines(folder / CORPUS_WEIGHTS, (f"{part} {weights[part]}\n" for part in sorted(weights)))
 
 
 def _columns(of: Iterable[Prepared]) -> Columns:
