@@ -1,9 +1,11 @@
 import os
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fangyan import datadir
-from fangyan.columns import columns, read_column
+from fangyan.columns import columns, read_all, read_column, write_all
 from fangyan.datadir import Utterance
 from fangyan.errors import DataError
 
@@ -157,3 +159,16 @@ def test_no_value_of_an_scp_is_a_pipe(folder, pipe):
     (folder / "teacher.scp").write_text(f"a-1 t.ark:4\nb-2 {pipe}\nc-3 t.ark:8\n")
     with pytest.raises(DataError, match=r"teacher\.scp:2: .*got a pipe"):
         read_column(folder, "teacher.scp")
+
+
+KEYS = st.sets(st.from_regex(r"[a-z0-9-]{1,4}", fullmatch=True), min_size=1, max_size=5)
+VALUES = st.text(st.characters(min_codepoint=33, exclude_categories=("C", "Z")), min_size=1, max_size=5)
+
+
+@given(KEYS, st.data())
+def test_what_was_written_under_other_ids_is_read_back_under_them(tmp_path_factory, keys, data):
+    folder = tmp_path_factory.mktemp("any")
+    datadir.write(folder, [Utterance(f"x-{key}", "a.wav", "好", "x", "cmn", "s", 1.0) for key in keys])
+    values = {key: data.draw(VALUES) for key in sorted(keys)}
+    write_all(folder, {"units": values}, {f"x-{key}": key for key in keys}, folder)
+    assert read_all(folder) == {"units": {f"x-{key}": value for key, value in values.items()}}

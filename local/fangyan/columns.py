@@ -142,8 +142,11 @@ def write_all(path: Path, found: Mapping[str, Mapping[str, str]], ids: Mapping[s
 
 
 def _first_id(file: Path) -> str | None:
-    """The id of the first line of a table of ``id value`` lines; None of any other file."""
-    with file.open("rb") as stream:
-        head = stream.read(HEAD).decode("utf-8-sig", errors="replace").lstrip()
+    """The id of the first line of a table of ``id value`` lines; None of any other file, and of one that is barred."""
+    try:
+        with file.open("rb") as stream:
+            head = stream.read(HEAD).decode("utf-8-sig", errors="replace").lstrip()
+    except OSError:
+        return None
     cells = head.splitlines()[0].split(maxsplit=1) if head else []
     return cells[0] if len(cells) == 2 else None
