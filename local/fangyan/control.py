@@ -26,7 +26,7 @@ Conventions, for one ordered pair of varieties, with the queries, candidates and
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import isnan
@@ -46,8 +46,9 @@ from fangyan.errors import DataError, UserError
 from fangyan.files import write_table
 from fangyan.pronunciation import IpaSource
 from fangyan.retrieval import each_set
-from fangyan.retrieval.pairs import Scorer, Varieties, by_variety, comparable_pairs, read_layer, shared
+from fangyan.retrieval.pairs import Scorer, comparable_pairs
 from fangyan.retrieval.ranking import levels, ranks
+from fangyan.retrieval.sides import Side, Sides, by_variety, speech
 from fangyan.similarity import Score, choose
 from fangyan.tables import Correlation, Count, Fraction, Total, write_rows
 
@@ -196,23 +197,25 @@ def _write(
 ) -> None:
     utterances, sources = pronunciation.complete(datadir.read(data))
     write_rows(folder / "pronunciation.tsv", sources, IpaSource)
-    varieties = by_variety(u for u in utterances if len(phonetics.segments(u.ipa)))
+    sides = by_variety(u for u in utterances if len(phonetics.segments(u.ipa)))
     try:
-        pairs, _ = comparable_pairs(data, varieties)
+        pairs, _ = comparable_pairs(data, sides)
     except DataError:
-        print(f"{data}: {_no_control(utterances, varieties)}", file=sys.stderr)
+        print(f"{data}: {_no_control(utterances, sides)}", file=sys.stderr)
         return
     unknown = phonetics.unknown(u.ipa for u in utterances)
     counts = [{"symbol": symbol, "count": count} for symbol, count in unknown.most_common()]
     write_table(folder / ".unknown.tsv", counts, ("symbol", "count"))
     for notice in _notices(utterances, sources, unknown):
         print(f"{data}: {notice}", file=sys.stderr)
-    pairings = [_pairing(varieties, *pair) for pair in pairs]
+    ipas = {u.id: u.ipa for u in utterances}
+    pairings = [_pairing(sides[a], sides[b], ipas) for a, b in pairs]
+    bank = speech(feats, data)
     rows: list[Controlled] = []
     binned: list[Bin] = []
     with tqdm(total=len(layers) * len(pairs), desc=f"control {data.name}", unit="pair", disable=None) as bar:
         for layer in layers:
-            scorer = Scorer(read_layer(feats, layer, data, by_variety(utterances)), varieties, score)
+            scorer = Scorer(sides, bank.features(layer), score)
             try:
                 found = list(_layer(scorer, pairings, quantile, bar.update))
             except DataError as error:
@@ -227,9 +230,9 @@ def _write(
     write_rows(folder / "controlled.tsv", rows, Controlled)
 
 
-def _no_control(utterances: Sequence[Utterance], varieties: Varieties) -> str:
+def _no_control(utterances: Sequence[Utterance], sides: Sides) -> str:
     """Why a set cannot be controlled."""
-    known, codes = sum(map(len, varieties.values())), ", ".join(varieties) or "none"
+    known, codes = sum(len(side.ids) for side in sides.values()), ", ".join(sides) or "none"
     return (
         "not controlled for sound, which takes two varieties that share 2 sentences with IPA (utt2ipa, or text that a "
         f"dictionary reads), got IPA of {known} of {len(utterances)} utterances (varieties: {codes})"
@@ -254,11 +257,13 @@ def _notices(
         )
 
 
-def _pairing(varieties: Varieties, source: str, target: str) -> Pairing:
-    sides = shared(varieties, source, target), shared(varieties, target, source)
-    said, heard = (np.array([u.sentence for u in side]) for side in sides)
-    distances = phonetics.distance_matrix(*([u.ipa for u in side] for side in sides))
-    return Pairing(source, target, *map(torch.from_numpy, (said[:, None] == heard, distances)))
+def _pairing(source: Side, target: Side, ipas: Mapping[str, str]) -> Pairing:
+    """The pairing of two varieties; ``ipas``: how each utterance sounds."""
+    shared = source.shared(target), target.shared(source)
+    queries, candidates = (np.array(side.sentences) for side in shared)
+    distances = phonetics.distance_matrix(*([ipas[key] for key in side.ids] for side in shared))
+    right = queries[:, None] == candidates
+    return Pairing(source.name, target.name, *map(torch.from_numpy, (right, distances)))
 
 
 def _turned(it: Pairing) -> Pairing:

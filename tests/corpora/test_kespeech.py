@@ -4,7 +4,8 @@ from fangyan import corpora, datadir
 from fangyan.corpora import kespeech
 from fangyan.datadir import Dropped, Utterance
 from fangyan.errors import DataError, UserError
-from fangyan.retrieval.pairs import by_variety, comparable_pairs
+from fangyan.retrieval.pairs import comparable_pairs
+from fangyan.retrieval.sides import by_variety
 from fangyan.varieties import group_of, varieties
 
 

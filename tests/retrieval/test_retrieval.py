@@ -316,7 +316,7 @@ def test_pairs_without_common_sentences_are_listed(home, capsys):
         ("cmn", "yue", "1"),
         ("hak", "yue", "1"),
     ]
-    assert "2 pairs of varieties share fewer than 2 sentences" in capsys.readouterr().err
+    assert "2 pairs share fewer than 2 sentences" in capsys.readouterr().err
 
 
 def test_a_set_without_a_pair_is_an_error(home):
@@ -354,7 +354,7 @@ def test_shares_of_the_pairs_joined_are_the_tables_of_one_process(five, count, c
     paths = five / "some", [five / "five"]
     retrieve(*paths, five / "whole", normalise="centre")
     told = capsys.readouterr().err
-    assert told.count("4 pairs of varieties share fewer than 2 sentences") == 1
+    assert told.count("4 pairs share fewer than 2 sentences") == 1
     for part in (*reversed(Part(0, count).shares()), Part(0, count)):
         done = retrieve(*paths, five / "out", normalise="centre", part=part)
     assert done == ([] if count == 1 else [five / "out/five"])
@@ -401,9 +401,7 @@ def test_a_pair_that_is_twice_or_lacking_is_never_joined(five):
         retrieve(*paths, part=part)
     file = five / "out/.five.shards/2_of_2/pairs.jsonl"
     file.write_text("".join(file.read_text().splitlines(keepends=True)[1:]))
-    with pytest.raises(
-        DataError, match=r"every pair of varieties is there exactly once, got .*'cmn'.* 0 times"
-    ):
+    with pytest.raises(DataError, match=r"every pair is there exactly once, got .*'cmn'.* 0 times"):
         retrieve(*paths, part=Part(0, 2))
     assert not (five / "out/five").exists()
 

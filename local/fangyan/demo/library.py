@@ -17,8 +17,8 @@ from fangyan.embedding import AtLayer, frames_of
 from fangyan.encoders import load_encoder
 from fangyan.errors import DataError
 from fangyan.explain.comparison import Comparison, Heard, compare
-from fangyan.retrieval.pairs import Varieties, by_variety, shared
 from fangyan.retrieval.ranking import TIE
+from fangyan.retrieval.sides import by_variety
 from fangyan.seqsim import Packed, pack, seqsim_matrix
 from fangyan.survey.sound import SILENCE, measure
 
@@ -61,7 +61,10 @@ class Library:
     def __init__(self, spec: str, data: Path, layer: str = "") -> None:
         """``layer``: as for `AtLayer`; `UserError` for one that the encoder ``spec`` lacks."""
         self.utterances = {u.id: u for u in datadir.read(data)}
-        self.varieties = by_variety(self.utterances.values())
+        self.varieties = {
+            side.name: [self.utterances[key] for key in side.ids]
+            for side in by_variety(self.utterances.values()).values()
+        }
         encoder = load_encoder(spec)
         at_layer = AtLayer(encoder, layer)
         self.listener = explain.listener(encoder, at_layer.layer, explain.writes(spec), explain.form(spec))
@@ -115,10 +118,16 @@ def best(hits: Iterable[Hit], count: int) -> list[Hit]:
 
 
 def trial(
-    features: Mapping[str, np.ndarray], varieties: Varieties, packed: Mapping[str, Packed], most: int = TRIED
+    features: Mapping[str, np.ndarray],
+    varieties: Mapping[str, Sequence[Utterance]],
+    packed: Mapping[str, Packed],
+    most: int = TRIED,
 ) -> Trial | None:
     """What comes of about ``most`` searches with the data itself; None where no two varieties share two sentences."""
-    pairs = [(shared(varieties, a, b), b) for a, b in permutations(varieties, 2)]
+    sentences = {variety: {u.sentence for u in members} for variety, members in varieties.items()}
+    pairs = [
+        ([u for u in varieties[a] if u.sentence in sentences[b]], b) for a, b in permutations(varieties, 2)
+    ]
     pairs = [(spoken, b) for spoken, b in pairs if len({u.sentence for u in spoken}) > 1]
     if not pairs:
         return None

@@ -85,6 +85,14 @@ def read_features(feats: Path, layer: str) -> dict[str, np.ndarray]:
 type Batches = Sequence[list[Utterance]] | Sequence[list[Sentence]]
 
 
+def dimension(feats: Path, layer: str) -> int:
+    """d of the (T, d) features of a layer, as the first utterance has it."""
+    first = next(iter(datadir.read_map(feats / layer / SCP).items()), None)
+    if not first:
+        raise DataError(f"{feats / layer / SCP}:1: an index has a line for each utterance, got none")
+    return finished.load(feats / layer, *first).shape[-1]
+
+
 @dataclass(frozen=True)
 class _Job:
     """A data directory, the folder of its features, what decides these, how batches are read and encoded."""

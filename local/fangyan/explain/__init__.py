@@ -186,12 +186,13 @@ def _explain_telling(listener: Listener, feats: Path, data: Path, count: int, fo
     cases += [
         ("miss", a, f"miss{n}_{a}", miss) for n, miss in enumerate(misses, 1) for a in ("wrong", "right")
     ]
+    utterances = {u.id: u for u in datadir.read(data)}
     rows = []
     for kind, answer, name, outcome in cases:
         query, candidate = outcome.query, getattr(outcome, answer)
-        listener.explain(query, candidate, folder / name)
+        listener.explain(utterances[query], utterances[candidate], folder / name)
         score = getattr(outcome, f"{answer}_score")
-        rows.append(Answer(name, kind, answer, query.id, candidate.id, score, outcome.margin))
+        rows.append(Answer(name, kind, answer, query, candidate, score, outcome.margin))
     write_rows(folder / "telling.tsv", rows, Answer)
 
 

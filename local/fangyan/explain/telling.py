@@ -1,6 +1,5 @@
 """The hits and misses of a retrieval that tell most: the surest right answers and the surest wrong ones."""
 
-from collections.abc import Sequence
 from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
@@ -8,19 +7,18 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from fangyan import datadir
-from fangyan.datadir import Utterance
-from fangyan.retrieval.pairs import Scorer, by_variety, comparable_pairs, read_layer, shared
+from fangyan.retrieval.pairs import Scorer, comparable_pairs
 from fangyan.retrieval.ranking import TIE
+from fangyan.retrieval.sides import Side, speech
 from fangyan.similarity import choose
 
 
 class Outcome(NamedTuple):
-    """How a query was answered: its best right and its best wrong candidate, and their scores."""
+    """How a query was answered: its best right and its best wrong candidate, by id, and their scores."""
 
-    query: Utterance
-    right: Utterance
-    wrong: Utterance
+    query: str
+    right: str
+    wrong: str
     right_score: float
     wrong_score: float
 
@@ -35,18 +33,20 @@ class Outcome(NamedTuple):
         return self.margin > TIE
 
 
-def outcomes(scores: Tensor, queries: Sequence[Utterance], candidates: Sequence[Utterance]) -> list[Outcome]:
+def outcomes(scores: Tensor, queries: Side, candidates: Side) -> list[Outcome]:
     """The outcome of each query by (n, m) ``scores``, in order, of the sentences that both sides have."""
-    common = {u.sentence for u in queries} & {u.sentence for u in candidates}
-    right = torch.tensor([[a.sentence == b.sentence for b in candidates] for a in queries])
-    known = torch.tensor([b.sentence in common for b in candidates])
+    common = set(queries.sentences) & set(candidates.sentences)
+    right = torch.tensor([[a == b for b in candidates.sentences] for a in queries.sentences])
+    known = torch.tensor([b in common for b in candidates.sentences])
     best, best_at = scores.cpu().masked_fill(~right, -torch.inf).max(1)
     worst, worst_at = scores.cpu().masked_fill(right | ~known, -torch.inf).max(1)
     columns = zip(*(x.tolist() for x in (best_at, worst_at, best, worst)), strict=True)
     return [
-        Outcome(query, candidates[r], candidates[w], right_score, wrong_score)
-        for query, (r, w, right_score, wrong_score) in zip(queries, columns, strict=True)
-        if query.sentence in common
+        Outcome(query, candidates.ids[r], candidates.ids[w], right_score, wrong_score)
+        for (query, sentence), (r, w, right_score, wrong_score) in zip(
+            queries.members(), columns, strict=True
+        )
+        if sentence in common
     ]
 
 
@@ -55,12 +55,12 @@ def telling(feats: Path, data: Path, layer: str, count: int) -> tuple[list[Outco
 
     ``feats``: dumped features of the set. One query of each ordered pair of varieties, lest one pair tell it all.
     """
-    varieties = by_variety(datadir.read(data))
-    pairs, _ = comparable_pairs(data, varieties)
-    scorer = Scorer(read_layer(feats, layer, data, varieties), varieties, choose("seqsim"))
+    bank = speech(feats, data)
+    pairs, _ = comparable_pairs(data, bank.sides)
+    scorer = Scorer(bank.sides, bank.features(layer), choose("seqsim"))
     found = []
     for a, b in pairs:
-        ours, theirs = shared(varieties, a, b), shared(varieties, b, a)
+        ours, theirs = (bank.sides[x].shared(bank.sides[y]) for x, y in ((a, b), (b, a)))
         forth, back = scorer.both_ways(a, b)
         found += [outcomes(forth, ours, theirs), outcomes(back, theirs, ours)]
     margin = attrgetter("margin")

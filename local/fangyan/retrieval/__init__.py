@@ -1,9 +1,12 @@
-"""Speech-to-speech retrieval: how often the utterance that is most alike says the same in another variety.
+"""Retrieval: how often the utterance, or the text, that is most alike says the same on another side.
 
 Conventions
-- Two utterances are translations of each other iff their sentence id (utt2sent) is equal.
-- For every ordered pair of different varieties: the queries are the utterances of the source, the candidates those
-  of the target, both only with sentences that both varieties have. Each recording of a sentence is a query of its
+- A side is a variety of recordings, or a text column (`fangyan.retrieval.sides`), in which each sentence is once.
+- Two utterances, or an utterance and a text, are translations of each other iff their sentence id (utt2sent, or the
+  column that stands for it) is equal. With labels for sentence ids, and a text for each label, it is zero-shot
+  classification.
+- For every ordered pair of different sides: the queries are the utterances of the source, the candidates those
+  of the target, both only with sentences that both sides have. Each recording of a sentence is a query of its
   own, and any recording of its sentence in the target is a right answer.
 - The rank of a query is 1 + the number of wrong candidates that score at least as high as its best right one.
   So ties count against the encoder: one whose scores are all equal has the worst rank, not a lucky one. Scores
@@ -11,14 +14,16 @@ Conventions
   is counted: ``ties`` in ``pairs.tsv`` are the queries that no wrong candidate beats, but some equal.
 - R@k: fraction of queries with rank <= k. MRR: mean of 1 / rank. Median rank: midway between the middle two of an
   even number. Chance: R@1 of a random order, which is the mean over the queries of (right candidates) / (candidates).
-- Varieties that share fewer than 2 sentences leave nothing to confuse; their pairs are not scored, but listed in
+- Sides that share fewer than 2 sentences leave nothing to confuse; their pairs are not scored, but listed in
   ``.skipped.tsv``. A set without any pair to score is an error.
 - The mean of two groups is over the ordered pairs of a variety of the one and a variety of the other, each pair with
   equal weight; of the median rank it is the mean of the pairs' medians. A cell of two different groups is ``across``:
   these are what the protocol of the benchmark publishes, 56 of the 8 x 8 cells of its groups (Chang et al. 2026). A
   cell of one group, over the ordered pairs of its different varieties, is ``within``: our extension. A group of one
-  variety has none.
+  variety has none. A text column is a group of its own.
 - A layer ``a+b`` is the layers a and b concatenated frame by frame (`fangyan.similarity.concatenate`).
+- Where the features of recordings and of texts are of two encoders, ``a|b`` is the layer a of the one and b of the
+  other, both of one dimension (`fangyan.retrieval.layers`).
 
 Files, all of one pass: ``pairs.tsv`` and ``groups.tsv``; and ``ranks.tsv``, one row a query, which both can be computed
 from (`fangyan.statistics` does).
@@ -26,7 +31,7 @@ from (`fangyan.statistics` does).
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import product
 from operator import attrgetter
@@ -35,11 +40,13 @@ from pathlib import Path
 from tqdm import tqdm
 
 from fangyan import datadir, dump, shards
-from fangyan.errors import DataError, UserError
-from fangyan.files import produce, write_table
-from fangyan.retrieval import tables
-from fangyan.retrieval.pairs import Scorer, Varieties, by_variety, comparable_pairs, read_layer, shared
+from fangyan.errors import DataError
+from fangyan.files import fingerprint, produce, write_table
+from fangyan.retrieval import sides, tables
+from fangyan.retrieval.layers import Layers, layers_to_score
+from fangyan.retrieval.pairs import Scorer, comparable_pairs
 from fangyan.retrieval.ranking import Ranking, ranking
+from fangyan.retrieval.sides import SENTENCES, Bank, Side
 from fangyan.seqsim import TIE
 from fangyan.shards import WHOLE, Part
 from fangyan.similarity import Score, choose
@@ -53,22 +60,29 @@ def retrieve(
     normalise: str = "none",
     layers: Sequence[str] = (),
     part: Part = WHOLE,
+    against: Sequence[tuple[Path, str]] = (),
+    sentences: str = SENTENCES,
 ) -> list[Path]:
     """The folders ``out/<set>`` that had to be written: ``{pairs,groups,ranks}.tsv`` for each of ``layers``.
 
     ``feats``: folder of `fangyan.dump`, with a folder for each of the data directories ``sets``. ``score`` and
-    ``normalise``: names that `fangyan.similarity` knows; ``layers``: dumped ones, ``a+b`` to concatenate two (none:
-    all that were dumped); else `UserError`. ``part``: a share of the pairs of varieties, or the joining of all shares.
+    ``normalise``: names that `fangyan.similarity` knows; ``layers``: as `layers_to_score` says. ``part``: a share of
+    the pairs of sides, or the joining of all shares. ``against``: further folders of features, each with its text
+    column ("": as its dump says), whose sides are retrieved as well. ``sentences``: the column of sentence ids.
     `DataError` where features and data directory do not have the same utterances, layers to concatenate not the same
-    frames, and where there is no pair of varieties to score.
+    frames, layers to compare not one dimension, and where there is no pair of sides to score.
     """
     chosen, settings = choose(score, normalise), {"score": score, "normalise": normalise}
     written = []
-    for of_set, data, scored, inputs in _each(feats, sets, layers):
-        groups = {"groups": tables.groups_of(data)}
-        build = partial(_score, of_set, data, scored, chosen)
-        join = partial(_join, data, scored)
-        if shards.produce(out / data.name, inputs | groups | settings, part, build, join):
+    for data in sets:
+        banks = [sides.speech(feats / data.name, data, sentences)]
+        banks += [sides.text(home / data.name, data, column, sentences) for home, column in against]
+        scored = layers_to_score(banks, layers)
+        inputs = _inputs(banks, scored) | {"groups": tables.groups_of(data)} | settings
+        if sentences != SENTENCES:
+            inputs["sentences"] = fingerprint(sentences, data / sentences)
+        build, join = partial(_score, banks, scored, chosen), partial(_join, banks, scored)
+        if shards.produce(out / data.name, inputs, part, build, join):
             written.append(out / data.name)
     return written
 
@@ -88,82 +102,78 @@ def each_set(
     `datadir.identity` for work that hears the recordings as well.
     """
     written = []
-    for of_set, data, scored, inputs in _each(feats, sets, layers, identify):
-        if produce(out / data.name, inputs | dict(settings), partial(write, of_set, data, scored)):
+    for data in sets:
+        banks = [sides.speech(feats / data.name, data)]
+        scored = layers_to_score(banks, layers)
+        inputs = _inputs(banks, scored, identify) | dict(settings)
+        if produce(out / data.name, inputs, partial(write, banks[0].home, data, list(scored))):
             written.append(out / data.name)
     return written
 
 
-def _each(
-    feats: Path,
-    sets: Sequence[Path],
-    layers: Sequence[str],
+def _inputs(
+    banks: Sequence[Bank],
+    scored: Mapping[str, Layers],
     identify: Callable[[Path], str] = datadir.tables,
-) -> Iterator[tuple[Path, Path, list[str], dict]]:
-    """Of each set the features, the data directory, the layers to score, and what decides the result."""
-    for data in sets:
-        of_set = feats / data.name
-        scored = _to_score(of_set, layers)
-        read = sorted({name for layer in scored for name in layer.split("+")})
-        inputs = {"feats": dump.identity_of(of_set, read), "data": identify(data), "layers": scored}
-        yield of_set, data, scored, inputs
+) -> dict:
+    """What decides the result of one bank, or of several of the same data directory."""
+    found = [
+        dump.identity_of(bank.home, sorted({name for layer in layers for name in layer.split("+")}))
+        for bank, layers in zip(banks, zip(*scored.values(), strict=True), strict=True)
+    ]
+    inputs = {"feats": found[0], "data": identify(banks[0].data), "layers": list(scored)}
+    against = [[bank.column, of_bank] for bank, of_bank in zip(banks[1:], found[1:], strict=True)]
+    return inputs | ({"against": against} if against else {})
 
 
-def _to_score(feats: Path, wanted: Sequence[str]) -> list[str]:
-    """The layers to score, in code point order: those that are ``wanted``, or all that were dumped."""
-    known = dump.layers(feats)
-    for layer in wanted:
-        for name in layer.split("+"):
-            if name not in known:
-                raise UserError(
-                    f"--layer {layer}: no layer {name!r} in {feats}: known are {', '.join(known)}, joined by + "
-                    "to concatenate them"
-                )
-    return sorted(set(wanted)) or known
-
-
-def _score(feats: Path, data: Path, layers: Sequence[str], score: Score, part: Part, folder: Path) -> None:
-    """Nothing; the share of the pairs is scored, at each layer."""
-    varieties = by_variety(datadir.read(data))
-    pairs, _ = comparable_pairs(data, varieties)
-    mine = part.of(pairs)
+def _score(
+    banks: Sequence[Bank], scored: Mapping[str, Layers], score: Score, part: Part, folder: Path
+) -> None:
+    """Writes the share of the pairs, scored at each layer, in ``folder``."""
+    data, known = banks[0].data, sides.all_sides(banks)
+    mine = part.of(comparable_pairs(data, known)[0])
     title = f"retrieve {data.name}{'' if part == WHOLE else f' {part}'}"
-    with tqdm(total=len(layers) * len(mine), desc=title, unit="pair", disable=None) as bar:
+    with tqdm(total=len(scored) * len(mine), desc=title, unit="pair", disable=None) as bar:
 
         def found() -> tables.Found:
-            for layer in layers:
-                scorer = Scorer(read_layer(feats, layer, data, varieties), varieties, score)
+            for name, layers in scored.items():
+                scorer = Scorer(known, sides.all_features(banks, layers), score)
                 try:
-                    of_layer = dict(sorted(_ranked(scorer, varieties, mine, bar.update)))
+                    of_layer = dict(sorted(_ranked(scorer, known, mine, bar.update)))
                 except DataError as error:
-                    raise DataError(f"{feats / layer}: {error}") from None
+                    places = " and ".join(str(bank.home / at) for bank, at in zip(banks, layers, strict=True))
+                    raise DataError(f"{places}: {error}") from None
                 for (source, target), ranked in of_layer.items():
-                    yield (layer, source, target), shared(varieties, source, target), ranked
+                    yield (name, source, target), known[source].shared(known[target]), ranked
 
         tables.write_share(found(), folder)
 
 
 def _ranked(
-    scorer: Scorer, varieties: Varieties, pairs: Sequence[tuple[str, str]], scored: Callable[[], object]
+    scorer: Scorer,
+    known: Mapping[str, Side],
+    pairs: Sequence[tuple[str, str]],
+    scored: Callable[[], object],
 ) -> Iterator[tuple[tuple[str, str], Ranking]]:
     """The ranking for each direction of each pair; one matrix of a symmetric score serves both."""
     for a, b in pairs:
-        ours, theirs = ([u.sentence for u in shared(varieties, *pair)] for pair in ((a, b), (b, a)))
+        ours, theirs = (known[x].shared(known[y]).sentences for x, y in ((a, b), (b, a)))
         forth, back = scorer.both_ways(a, b)
         yield (a, b), ranking(forth, ours, theirs)
         yield (b, a), ranking(back, theirs, ours)
         scored()
 
 
-def _join(data: Path, layers: Sequence[str], folders: Sequence[Path], folder: Path) -> None:
-    """Nothing; the tables of the whole set, in which each pair is exactly once."""
-    pairs, skipped = comparable_pairs(data, by_variety(datadir.read(data)))
+def _join(banks: Sequence[Bank], layers: Iterable[str], folders: Sequence[Path], folder: Path) -> None:
+    """Writes the tables of the whole set, in which each pair is exactly once."""
+    data = banks[0].data
+    pairs, skipped = comparable_pairs(data, sides.all_sides(banks))
     rows = tables.read_pairs(folders)
     wanted = ((layer, *ends) for layer, (a, b) in product(layers, pairs) for ends in ((a, b), (b, a)))
-    shards.exactly_once(folders[0].parent, "pair of varieties", map(attrgetter(*tables.PLACE), rows), wanted)
+    shards.exactly_once(folders[0].parent, "pair", map(attrgetter(*tables.PLACE), rows), wanted)
     if skipped:
         print(
-            f"{data}: {len(skipped)} pairs of varieties share fewer than 2 sentences: not scored",
+            f"{data}: {len(skipped)} pairs share fewer than 2 sentences: not scored",
             file=sys.stderr,
         )
     if lost := _ties(rows):

@@ -12,10 +12,10 @@ from statistics import fmean
 from typing import NamedTuple
 
 from fangyan import datadir
-from fangyan.datadir import Utterance
 from fangyan.errors import DataError
 from fangyan.files import write_lines
 from fangyan.retrieval.ranking import Metrics, Ranking, measure
+from fangyan.retrieval.sides import Side
 from fangyan.tables import Count, Fraction, MeanRank, columns, write_rows
 from fangyan.varieties import group_of
 
@@ -68,7 +68,7 @@ PLACE = columns(_Place)
 MEANS = tuple(name for name in columns(Metrics) if name not in ("n", "ties"))
 RANKS = ("layer", *RankedQuery._fields)
 
-type Found = Iterable[tuple[tuple[str, str, str], Sequence[Utterance], Ranking]]
+type Found = Iterable[tuple[tuple[str, str, str], Side, Ranking]]
 """Layer, source and target; the queries; how they were ranked."""
 
 
@@ -83,12 +83,11 @@ def write_share(found: Found, folder: Path) -> None:
             print(json.dumps(vars(Pair(*place, **vars(measure(ranking))))), file=pairs)
 
 
-def _lines(place: Iterable[str], queries: Sequence[Utterance], found: Ranking) -> Iterator[str]:
+def _lines(place: Iterable[str], queries: Side, found: Ranking) -> Iterator[str]:
     """The lines of ``ranks.tsv`` for one ordered pair."""
     head = "\t".join(place)
     for n, rank, right in zip(*(x.tolist() for x in (found.queries, found.rank, found.right)), strict=True):
-        query = queries[n]
-        yield f"{head}\t{query.id}\t{query.sentence}\t{rank}\t{right}\t{found.candidates}\n"
+        yield f"{head}\t{queries.ids[n]}\t{queries.sentences[n]}\t{rank}\t{right}\t{found.candidates}\n"
 
 
 def read_pairs(shares: Iterable[Path]) -> list[Pair]:
@@ -121,10 +120,11 @@ def groups_of(data: Path) -> dict[str, str]:
 
 
 def _groups(rows: Iterable[Pair], groups: Mapping[str, str]) -> list[Group]:
-    """The mean over the pairs of each two groups."""
+    """The mean over the pairs of each two groups; a side that is in none, as a text column, is its own."""
     cells: dict[tuple[str, str, str], list[Pair]] = {}
     for row in rows:
-        cells.setdefault((row.layer, groups[row.source], groups[row.target]), []).append(row)
+        ends = (groups.get(side, side) for side in (row.source, row.target))
+        cells.setdefault((row.layer, *ends), []).append(row)
     layers = list(dict.fromkeys(layer for layer, *_ in cells))
     return [
         Group(*key, "within" if key[1] == key[2] else "across", len(pairs), **_means(pairs))

@@ -57,21 +57,25 @@ def dump(
     "normalise", "what is done to the frames of a variety first: none, centre, whiten", str, default="none"
 )
 @layers_to_score
+@option(
+    "against",
+    "folder of dumped features of a text column, retrieved from and searched in as well (may be repeated); "
+    "--layer 'a|b' is then layer a of --feats and b of this, whose default is the last",
+    multiple=True,
+    default=(),
+)
+@option("column", "text column of each --against (default: as its dump says)", str, multiple=True, default=())
+@option("sentences", "column whose equal values are translations, such as labels", str, default="utt2sent")
 @option("out", "folder for <set>/{pairs,groups,ranks}.tsv")
 @divided
-def retrieve(
-    feats: Path,
-    data: tuple[Path, ...],
-    score: str,
-    normalise: str,
-    layer: tuple[str, ...],
-    out: Path,
-    part: Part,
-) -> None:
-    """Speech-to-speech retrieval between all varieties of a set."""
+def retrieve(feats, data, score, normalise, layer, against, column, sentences, out, part) -> None:
+    """Retrieval between all varieties of a set, and between these and texts."""
     from fangyan import retrieval
 
-    say(bool(retrieval.retrieve(feats, data, out, score, normalise, layer, part)), out)
+    if column and len(column) != len(against):
+        raise UserError(f"--column: one for each --against, got {len(column)} for {len(against)}")
+    texts = list(zip(against, column or [""] * len(against), strict=True))
+    say(bool(retrieval.retrieve(feats, data, out, score, normalise, layer, part, texts, sentences)), out)
 
 
 @cli.command()
