@@ -48,7 +48,7 @@ from fangyan.pronunciation import IpaSource
 from fangyan.retrieval import each_set
 from fangyan.retrieval.pairs import Scorer, comparable_pairs
 from fangyan.retrieval.ranking import levels, ranks
-from fangyan.retrieval.sides import Side, Sides, by_variety, speech
+from fangyan.retrieval.sides import Side, Sides, by_variety, column_of, speech
 from fangyan.similarity import Score, choose
 from fangyan.tables import Correlation, Count, Fraction, Total, write_rows
 
@@ -181,8 +181,8 @@ def control(
     ``feats``, ``sets``, ``score`` and ``layers`` as in `fangyan.retrieval.retrieve`; ``quantile`` in [0, 1] as above.
     Where IPA came from is in ``pronunciation.tsv``; symbols without articulatory features are counted in
     ``.unknown.tsv``. A set in which no two varieties share 2 sentences with known IPA cannot be controlled: that is
-    said, and its folder has nothing but the former. `UserError` for an unknown score or layer or a quantile out of
-    range; `DataError` as `fangyan.retrieval.retrieve`.
+    said, and its folder has nothing but the former. Features of texts cannot either: of these there is no table.
+    `UserError` for an unknown score or layer or a quantile out of range; `DataError` as `fangyan.retrieval.retrieve`.
     """
     chosen = choose(score)
     if not 0 <= quantile <= 1:
@@ -195,6 +195,11 @@ def control(
 def _write(
     feats: Path, data: Path, layers: Sequence[str], folder: Path, score: Score, quantile: float
 ) -> None:
+    if column := column_of(feats):
+        print(
+            f"{data}: not controlled for sound, which texts ({column}) do not have: {feats}", file=sys.stderr
+        )
+        return
     utterances, sources = pronunciation.complete(datadir.read(data))
     write_rows(folder / "pronunciation.tsv", sources, IpaSource)
     sides = by_variety(u for u in utterances if len(phonetics.segments(u.ipa)))

@@ -15,7 +15,7 @@ SPOKEN = {"cmn": ("s0", "s1", "s2"), "yue": ("s0", "s0", "s1"), "site": ("s0", "
 
 @pytest.fixture
 def bilingual(tmp_path) -> Path:
-    """Folders data, speech/data and text/data; a sentence is one direction at layer01 and sentence, others are noise."""
+    """Folders data, speech/data, text/data: at layer01 and sentence a sentence is one direction, else all is noise."""
     spoken = [
         Utterance(f"{variety}-{n}", "/nowhere.wav", "", variety, variety, sentence, 1.0)
         for variety, sentences in SPOKEN.items()

@@ -7,14 +7,14 @@ from banks import archive, stamp
 from fangyan import datadir
 from fangyan.errors import DataError, UserError
 from fangyan.retrieval.layers import layers_to_score
-from fangyan.retrieval.sides import Bank, speech, text
+from fangyan.retrieval.sides import Bank, open_bank, speech
 
 
 @pytest.fixture
 def banks(bilingual) -> list[Bank]:
     return [
         speech(bilingual / "speech/data", bilingual / "data"),
-        text(bilingual / "text/data", bilingual / "data"),
+        open_bank(bilingual / "text/data", bilingual / "data"),
     ]
 
 

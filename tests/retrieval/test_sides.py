@@ -8,7 +8,7 @@ from banks import archive, stamp
 
 from fangyan import datadir
 from fangyan.errors import DataError, UserError
-from fangyan.retrieval.sides import Side, all_features, all_sides, by_variety, speech, text
+from fangyan.retrieval.sides import Side, all_features, all_sides, by_variety, open_bank, speech, text
 
 
 def side(name: str, sentences: str) -> Side:
@@ -41,7 +41,7 @@ def test_a_side_of_recordings_is_a_variety(bilingual):
 
 
 def test_a_side_of_texts_has_each_sentence_once(bilingual):
-    bank = text(bilingual / "text/data", bilingual / "data")
+    bank = open_bank(bilingual / "text/data", bilingual / "data")
     once = ("s0", "s1", "s2")
     assert bank.sides == {"text_cmn": Side("text_cmn", once, once)}
     assert list(bank.features("sentence")["text_cmn"]) == list(once)
@@ -49,14 +49,14 @@ def test_a_side_of_texts_has_each_sentence_once(bilingual):
 
 def test_in_the_column_text_each_variety_has_a_side_of_its_own_wording(bilingual):
     bank = text(bilingual / "own/data", bilingual / "data", "text")
-    assert list(bank.sides) == ["text_cmn", "text_site", "text_yue"]
-    assert bank.sides["text_yue"] == Side("text_yue", ("yue-0", "yue-2"), ("s0", "s1"))  # the first of two
+    assert list(bank.sides) == ["text:cmn", "text:site", "text:yue"]
+    assert bank.sides["text:yue"] == Side("text:yue", ("yue-0", "yue-2"), ("s0", "s1"))  # the first of two
 
 
 def test_texts_of_further_sentences_are_left_alone_and_recordings_are_not(bilingual):
     more = {key: np.ones((1, 4)) for key in ("s0", "s1", "s2", "s3")}
     archive(bilingual / "text/data", "more", more)
-    bank = text(bilingual / "text/data", bilingual / "data")
+    bank = open_bank(bilingual / "text/data", bilingual / "data")
     assert list(bank.features("more")["text_cmn"]) == ["s0", "s1", "s2"]
     archive(bilingual / "text/data", "fewer", {"s0": np.ones((1, 4))})
     with pytest.raises(
@@ -71,12 +71,15 @@ def test_texts_of_further_sentences_are_left_alone_and_recordings_are_not(biling
 
 def test_the_column_is_that_of_the_dump_or_named(bilingual):
     feats, data = bilingual / "text/data", bilingual / "data"
-    assert text(feats, data).column == text(feats, data, "text_cmn").column == "text_cmn"
+    assert open_bank(feats, data).column == text(feats, data, "text_cmn").column == "text_cmn"
     with pytest.raises(UserError, match=r"--column text: the features in .*text/data are those of text_cmn"):
         text(feats, data, "text")
-    with pytest.raises(UserError, match=r"speech/data: no dump says .* name it with --column"):
-        text(bilingual / "speech/data", data)
-    assert text(bilingual / "speech/data", data, "text_eng").column == "text_eng"
+    assert open_bank(bilingual / "speech/data", data, "text_eng").column == "text_eng"
+    assert open_bank(bilingual / "speech/data", data).column == ""
+    with pytest.raises(
+        UserError, match=r"text/data: recordings are needed here, got features of texts \(text_cmn\)"
+    ):
+        speech(feats, data)
 
 
 def test_another_column_may_say_which_members_are_translations(bilingual):
@@ -84,7 +87,7 @@ def test_another_column_may_say_which_members_are_translations(bilingual):
     write_column(bilingual / "data" / "utt2topic", labels)
     bank = speech(bilingual / "speech/data", bilingual / "data", "utt2topic")
     assert bank.sides["cmn"].sentences == ("s0", "s1", "s1")
-    assert text(bilingual / "text/data", bilingual / "data", "", "utt2topic").sides["text_cmn"].ids == (
+    assert open_bank(bilingual / "text/data", bilingual / "data", "", "utt2topic").sides["text_cmn"].ids == (
         "s0",
         "s1",
     )
@@ -101,7 +104,7 @@ def write_column(path: Path, values: dict[str, str]) -> None:
 def test_sides_and_features_of_several_banks(bilingual):
     banks = [
         speech(bilingual / "speech/data", bilingual / "data"),
-        text(bilingual / "text/data", bilingual / "data"),
+        open_bank(bilingual / "text/data", bilingual / "data"),
     ]
     assert list(all_sides(banks)) == ["cmn", "site", "yue", "text_cmn"]
     found = all_features(banks, ("layer01", "sentence"))
@@ -109,7 +112,7 @@ def test_sides_and_features_of_several_banks(bilingual):
     assert [
         bank.dimension(layer) for bank, layer in zip(banks, ("layer00+layer01", "layer00"), strict=True)
     ] == [8, 3]
-    with pytest.raises(DataError, match="have names of their own, got text_cmn twice"):
+    with pytest.raises(DataError, match="text/data: sides have names of their own, got text_cmn again"):
         all_sides([*banks, banks[1]])
 
 
@@ -119,4 +122,4 @@ def test_an_empty_index_has_no_dimension(bilingual):
     with pytest.raises(
         DataError, match=r"sentence/feats.scp:1: an index has a line for each utterance, got none"
     ):
-        text(bilingual / "text/data", bilingual / "data").dimension("sentence")
+        open_bank(bilingual / "text/data", bilingual / "data").dimension("sentence")

@@ -75,8 +75,10 @@ def retrieve(
     chosen, settings = choose(score, normalise), {"score": score, "normalise": normalise}
     written = []
     for data in sets:
-        banks = [sides.speech(feats / data.name, data, sentences)]
-        banks += [sides.text(home / data.name, data, column, sentences) for home, column in against]
+        banks = [
+            sides.open_bank(folder / data.name, data, column, sentences)
+            for folder, column in ((feats, ""), *against)
+        ]
         scored = layers_to_score(banks, layers)
         inputs = _inputs(banks, scored) | {"groups": tables.groups_of(data)} | settings
         if sentences != SENTENCES:
@@ -103,7 +105,7 @@ def each_set(
     """
     written = []
     for data in sets:
-        banks = [sides.speech(feats / data.name, data)]
+        banks = [sides.open_bank(feats / data.name, data)]
         scored = layers_to_score(banks, layers)
         inputs = _inputs(banks, scored, identify) | dict(settings)
         if produce(out / data.name, inputs, partial(write, banks[0].home, data, list(scored))):

@@ -111,42 +111,49 @@ class Bank:
                 )
 
 
+def open_bank(feats: Path, data: Path, column: str = "", sentences: str = SENTENCES) -> Bank:
+    """The bank of a text column, where the dump of ``feats`` or ``column`` names one, else of recordings."""
+    if column or column_of(feats):
+        return text(feats, data, column, sentences)
+    return speech(feats, data, sentences)
+
+
+def column_of(feats: Path) -> str:
+    """The text column of which a dump says that its features are; empty for those of recordings."""
+    return (made_from(feats) or {}).get("column", "")
+
+
 def speech(feats: Path, data: Path, sentences: str = SENTENCES) -> Bank:
     """The bank of the recordings of a data directory, a side a variety.
 
     ``feats``: features of exactly these recordings. ``sentences``: the column of ``data`` to take for sentence ids.
+    `UserError` for features of texts.
     """
+    if column := column_of(feats):
+        raise UserError(f"{feats}: recordings are needed here, got features of texts ({column})")
     return Bank(feats, data, lambda: by_variety(_read(data, sentences)))
 
 
-def text(feats: Path, data: Path, column: str = "", sentences: str = SENTENCES) -> Bank:
+def text(feats: Path, data: Path, column: str, sentences: str = SENTENCES) -> Bank:
     """The bank of a text column: a side of its name, in which each sentence of ``data`` is once, its id its own.
 
-    In the column `OWN`, where each variety has its own wording, it is a side a variety, ``text_yue``, and the id of a
-    sentence that of its first utterance. ``feats``: features of this column, may be of further sentences; where a dump
-    does not say of which they are, ``column`` does. `UserError` where neither does, or they contradict each other.
+    In the column `OWN`, where each variety has its own wording, it is a side a variety, ``text:yue``, and the id of a
+    sentence that of its first utterance. ``feats``: features of this column, may be of further sentences. `UserError`
+    where their dump names another ``column``.
     """
-    name = _column(feats, column)
+    name = column_of(feats) or column
+    if column not in ("", name):
+        raise UserError(f"--column {column}: the features in {feats} are those of {name}")
 
     def find() -> Sides:
         utterances = _read(data, sentences)
         if name == OWN:
-            own = (_each_once(f"{OWN}_{side.name}", side) for side in by_variety(utterances).values())
+            own = (_each_once(f"{OWN}:{side.name}", side) for side in by_variety(utterances).values())
             return {side.name: side for side in own}
         known = {u.sentence for u in utterances}
         return {name: Side.of(name, zip(known, known, strict=True))}
 
     return Bank(feats, data, find, name)
-
-
-def _column(feats: Path, asked: str) -> str:
-    """The text column of which the features are."""
-    recorded = (made_from(feats) or {}).get("column", "")
-    if asked and recorded and asked != recorded:
-        raise UserError(f"--column {asked}: the features in {feats} are those of {recorded}")
-    if not (asked or recorded):
-        raise UserError(f"{feats}: no dump says of which text column its features are: name it with --column")
-    return asked or recorded
 
 
 def _each_once(name: str, side: Side) -> Side:
@@ -161,7 +168,8 @@ def all_sides(banks: Iterable[Bank]) -> dict[str, Side]:
     for bank in banks:
         if twice := found.keys() & bank.sides.keys():
             raise DataError(
-                f"{bank.data}: varieties and columns have names of their own, got {min(twice)} twice"
+                f"{bank.home}: sides have names of their own, got {min(twice)} again: if these are texts, name their "
+                "column with --column"
             )
         found |= bank.sides
     return found
