@@ -12,7 +12,8 @@ from click.testing import CliRunner
 
 from fangyan import audio, datadir
 from fangyan.__main__ import cli
-from fangyan.embedding import AtLayer, compare, distinct, embed, encoded, recordings
+from fangyan.at_layer import AtLayer
+from fangyan.embedding import compare, distinct, embed, encoded, recordings
 from fangyan.encoders import Encoder, load_encoder
 from fangyan.errors import DataError, UserError
 from fangyan.seqsim import seqsim
@@ -27,34 +28,6 @@ class Two(Encoder):
         if any(not wave.any() for wave in waves):
             raise DataError("silence")
         return [[wave[:, None] for wave in waves], [np.stack([wave**2, wave], 1) for wave in waves]]
-
-
-WAVE = np.array([1, -1], np.float32)
-
-
-def test_one_layer_of_several():
-    encoder = AtLayer(Two(), "a")
-    assert (encoder.layer, encoder.layers, encoder.frame_rate) == ("a", ("a",), 16_000)
-    np.testing.assert_array_equal(encoder.encode([WAVE])[0][0], WAVE[:, None])
-
-
-def test_two_layers_are_concatenated_at_length_1():
-    (found,) = AtLayer(Two(), "a+b").encode([WAVE, WAVE])[0][:1]
-    half = np.sqrt(0.5)
-    np.testing.assert_allclose(found, [[1, half, half], [-1, half, -half]], atol=1e-6)
-
-
-def test_the_recommended_layer_comes_before_the_last():
-    encoder = Two()
-    assert AtLayer(encoder).layer == "b"
-    encoder.recommended = "a"
-    assert (AtLayer(encoder).layer, AtLayer(encoder, "b").layer) == ("a", "b")
-
-
-@pytest.mark.parametrize("layer", ["c", "a+c", "a+"])
-def test_an_unknown_layer(layer):
-    with pytest.raises(UserError, match=r"--layer \S+: known are a, b, joined by \+ to concatenate them"):
-        AtLayer(Two(), layer)
 
 
 def test_a_folder_is_its_audio_files(tmp_path):

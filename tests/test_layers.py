@@ -9,8 +9,9 @@ PACKAGE = Path(__file__).parents[1] / "local" / "fangyan"
 FLOORS = (
     "errors files tables names journal shards streams text audio entries columns datadir layouts admission "
     "clips varieties origins provenance synthesis corpora licences config cluster mixture encoders asr cer "
-    "alignment dump seqsim similarity embedding search phonetics pronunciation retrieval selection control "
-    "resampling statistics synonymy style explain report survey publish demo bench verbs __main__"
+    "alignment frames layers dump seqsim similarity at_layer embedding search phonetics pronunciation "
+    "retrieval selection control resampling statistics synonymy style explain report survey publish demo "
+    "bench verbs __main__"
 ).split()
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

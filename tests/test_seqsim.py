@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fangyan.errors import DataError
-from fangyan.seqsim import TIE, pack, seqsim, seqsim_matrix, seqsim_with, unit
+from fangyan.frames import unit
+from fangyan.seqsim import TIE, pack, seqsim, seqsim_matrix, seqsim_with
 
 ROOT_HALF = math.sqrt(0.5)
 

@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fangyan.errors import DataError, UserError
+from fangyan.layers import concatenate
 from fangyan.seqsim import TIE
-from fangyan.similarity import NORMALISATIONS, SCORES, centre, choose, concatenate, pooled, units, whiten
+from fangyan.similarity import NORMALISATIONS, SCORES, centre, choose, pooled, units, whiten
 
 X, Y = [1.0, 0.0], [0.0, 1.0]
 
@@ -189,31 +190,6 @@ def test_chosen_scores_normalise_each_set_by_itself():
         assert chosen.symmetric == score.symmetric
 
 
-def test_concatenated_frames_by_hand():
-    # (3, 4) has length 5, (0, 2) length 2; a frame of zeros stays one.
-    layers = {
-        "a": {"u": np.array([[3.0, 4], [0, 0]]), "v": np.array([[0, -7.0]])},
-        "b": {"u": np.array([[5.0], [5]]), "v": np.array([[2.0]])},
-    }
-    found = concatenate(layers)
-    assert list(found) == ["u", "v"] and {x.dtype for x in found.values()} == {torch.float32}
-    torch.testing.assert_close(found["u"], torch.tensor([[0.6, 0.8, 1], [0, 0, 1]]))
-    torch.testing.assert_close(found["v"], torch.tensor([[0.0, -1, 1]]))
-
-
-@pytest.mark.parametrize("count", [2, 3])
-def test_the_cosine_of_concatenated_frames_is_the_mean_of_the_cosines(count):
-    lengths = (5, 2, 4)
-    layers = {f"layer{n}": random_set(20 + n, lengths, d=3 + 2 * n) for n in range(count)}
-    found = concatenate(layers)
-    for key in found:
-        parts = [torch.nn.functional.normalize(torch.tensor(x[key]), dim=1) for x in layers.values()]
-        torch.testing.assert_close(found[key], torch.cat(parts, 1))
-    one, two = (torch.nn.functional.normalize(found[key], dim=1) for key in ("0", "2"))
-    each = [u["0"] @ u["2"].T for u in (dict(zip(x, units(x), strict=True)) for x in layers.values())]
-    torch.testing.assert_close(one @ two.T, sum(each) / count)
-
-
 @pytest.mark.parametrize("name", ["seqsim", "precision", "recall", "dtw"])
 @settings(deadline=None, max_examples=20)
 @given(st.integers(0, 10**6), st.lists(st.integers(1, 6), min_size=1, max_size=4), st.integers(1, 3))
@@ -221,15 +197,6 @@ def test_a_layer_concatenated_with_itself_scores_as_itself(name, seed, lengths, 
     queries, candidates = random_set(seed, lengths), random_set(seed + 1, lengths[::-1])
     again = (concatenate({str(n): side for n in range(times)}) for side in (queries, candidates))
     np.testing.assert_allclose(compare(name, *again), compare(name, queries, candidates), atol=1e-5)
-
-
-def test_layers_that_do_not_fit_together_name_the_utterance():
-    one, other = random_set(0, (3, 4)), random_set(1, (3, 5))
-    with pytest.raises(DataError, match=r"utterance 1: .* the same number of frames, got 4 in a, 5 in b$"):
-        concatenate({"a": one, "b": other})
-    other["0"][1, 2] = np.inf
-    with pytest.raises(DataError, match="utterance 0: features must be finite"):
-        concatenate({"a": one, "b": other})
 
 
 def test_bad_use_says_what_is_known():

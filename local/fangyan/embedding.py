@@ -12,43 +12,22 @@ from pathlib import Path
 import numpy as np
 
 from fangyan import audio
+from fangyan.at_layer import AtLayer
 from fangyan.corpora import kaldi
 from fangyan.datadir import Dropped, Utterance, summary
 from fangyan.dump.archive import entry
 from fangyan.dump.pipeline import BATCH_SECONDS, ENCODED_SECONDS, READERS, Fitting, ahead, batches
-from fangyan.encoders import Encoder, best_device, load_encoder
+from fangyan.encoders import best_device, load_encoder
 from fangyan.errors import DataError, UserError
 from fangyan.files import atomic, write_lines
 from fangyan.names import is_id
 from fangyan.seqsim import seqsim
-from fangyan.similarity import SCORES, concatenate
+from fangyan.similarity import SCORES
 
 AUDIO = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".aif", ".aiff", ".sph", ".w64", ".au")
 """What counts as a recording in a folder; a file that is named may be whatever soundfile reads."""
 
 type Encoded = tuple[Utterance, np.ndarray | DataError]
-
-
-class AtLayer(Encoder):
-    """An encoder that gives one layer of another: its recommended one, else its last, or ``a+b``, two concatenated."""
-
-    def __init__(self, encoder: Encoder, layer: str = "") -> None:
-        self.encoder = encoder
-        self.layer = layer or encoder.recommended or encoder.layers[-1]
-        self.layers, self.frame_rate = (self.layer,), encoder.frame_rate
-        for name in self.layer.split("+"):
-            if name not in encoder.layers:
-                raise UserError(
-                    f"--layer {self.layer}: known are {', '.join(encoder.layers)}, joined by + to concatenate them"
-                )
-
-    def encode(self, waves: Sequence[np.ndarray]) -> list[list[np.ndarray]]:
-        """``[0][utterance]`` -> (T, d) float32."""
-        features = dict(zip(self.encoder.layers, self.encoder.encode(waves), strict=True))
-        if self.layer in features:
-            return [features[self.layer]]
-        parts = {name: dict(enumerate(features[name])) for name in self.layer.split("+")}
-        return [[frames.numpy() for frames in concatenate(parts).values()]]
 
 
 @dataclass(frozen=True)
@@ -139,7 +118,7 @@ def compare(spec: str, a: Path, b: Path, layer: str = "") -> tuple[str, Likeness
     x, y = (next(frames_of(encoder, [only(path)], path.name))[1] for path in (a, b))
     pooled = SCORES["pooled"]
     cosine = pooled.compare(pooled.prepare({0: x}), pooled.prepare({0: y})).item()
-    return encoder.layer, Likeness(*seqsim(x, y), cosine, (len(x), len(y)))
+    return str(encoder.layer), Likeness(*seqsim(x, y), cosine, (len(x), len(y)))
 
 
 def only(path: Path) -> Utterance:

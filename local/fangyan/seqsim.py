@@ -24,17 +24,16 @@ also one tile in the layout of oneDNN (2 MiB at d = 512) and its kernels (`STEP`
 makes larger ones. `fangyan.bench` measures it.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate, groupby
 from typing import NamedTuple
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fangyan.errors import DataError
+from fangyan.frames import Frames, FrameSet, checked, same_dimension, unit
 
 TILE = {"cpu": 1024, "cuda": 8192}
 """Frames in a tile by kind of device: the scores of two tiles fit a CPU's cache, a GPU wants large products."""
@@ -47,9 +46,6 @@ TIE = 1e-6
 """Scores closer than this are equal: some ten roundings of a float32 cosine, and so of a mean of any number of them.
 The same frames score the same wherever they stand. Only cosines of frames whose components are all one number err by
 more, as their rounding all goes one way: by up to 1e-5 at d = 3000."""
-
-type Frames = np.ndarray | Tensor
-type FrameSet = Mapping[str, Frames] | Sequence[Frames]
 
 
 class SeqSim[Score: (float, Tensor)](NamedTuple):
@@ -122,14 +118,6 @@ def seqsim_with(query: Tensor, frames: Tensor, lengths: Tensor) -> SeqSim[Tensor
     return SeqSim(precision, recall, _f1(precision, recall))
 
 
-def same_dimension(queries: int, candidates: int) -> None:
-    """Nothing, or a `DataError` where the frames of two sets differ in dimension."""
-    if queries != candidates:
-        raise DataError(
-            f"frames must have one dimension, got {queries} (queries) and {candidates} (candidates)"
-        )
-
-
 @torch.no_grad()
 def pack(features: FrameSet, tile: int | None = None) -> Packed:
     """The set ready for `seqsim_matrix`, in tiles of about ``tile`` frames (default: `TILE` of the device).
@@ -143,62 +131,6 @@ def pack(features: FrameSet, tile: int | None = None) -> Packed:
     device, dimension = units[0].device, units[0].shape[1]
     parts = _split(by_length, tile or TILE.get(device.type, TILE["cuda"]))
     return Packed(tuple(_lay_out(*zip(*part, strict=True)) for part in parts), len(units), dimension)
-
-
-def checked(features: FrameSet) -> dict[object, Tensor]:
-    """The (T, d) frames of a set by utterance id (of a list: by place), float32, of wider numbers float64.
-
-    `DataError` as `pack`.
-    """
-    named = features if isinstance(features, Mapping) else dict(enumerate(features))
-    if not named:
-        raise DataError("a set to compare needs utterances, got none")
-    found = {name: _frames(name, given) for name, given in named.items()}
-    dimension = next(iter(found.values())).shape[1]
-    for name, frames in found.items():
-        if frames.shape[1] != dimension:
-            raise DataError(f"utterance {name}: d must be {dimension} as in the first, got {frames.shape[1]}")
-    return found
-
-
-def _frames(name: object, features: Frames) -> Tensor:
-    """The one place where features are taken in: all that follows gets finite real numbers, in rows."""
-    frames = features if isinstance(features, Tensor) else _tensor(name, features)
-    if frames.is_complex():
-        raise DataError(f"utterance {name}: features are real numbers, got {frames.dtype}")
-    if frames.ndim != 2 or 0 in frames.shape:
-        raise DataError(
-            f"utterance {name}: features are a (frames, d) array and not empty, got {tuple(frames.shape)}"
-        )
-    if not frames.isfinite().all():
-        raise DataError(f"utterance {name}: features must be finite, got NaN or infinity")
-    single = frames.is_floating_point() and frames.dtype.itemsize <= torch.float32.itemsize
-    return frames.to(torch.float32 if single else torch.float64)
-
-
-def _tensor(name: object, features: object) -> Tensor:
-    """An array or nested list of real numbers, whatever its strides and byte order."""
-    try:
-        found = np.asarray(features)
-    except ValueError:  # numpy's word for it is "inhomogeneous"
-        raise DataError(f"utterance {name}: features are a (frames, d) array, got rows that differ") from None
-    if found.dtype.kind not in "biuf":
-        raise DataError(f"utterance {name}: features are real numbers, got {found.dtype}")
-    native = found.dtype.newbyteorder("=")
-    dtype = np.float64 if native == np.longdouble else native
-    return torch.from_numpy(np.require(found, dtype, ["C", "W"]))
-
-
-def unit(frames: Tensor) -> Tensor:
-    """The (T, d) frames, float32 or float64, at length 1 in float32, however long or short they are."""
-    if frames.dtype == torch.float64:  # squares of these may leave its range
-        frames = _divided(frames, frames.abs().amax(1, keepdim=True))
-    frames = frames.double()
-    return _divided(frames, torch.linalg.vector_norm(frames, dim=1, keepdim=True)).float()
-
-
-def _divided(frames: Tensor, by: Tensor) -> Tensor:
-    return frames / by.where(by > 0, 1.0)
 
 
 def _split(utterances: list[tuple[int, Tensor]], size: int) -> Iterator[list[tuple[int, Tensor]]]:

@@ -20,10 +20,6 @@ covariance of all the frames that the variety has in the set
   of two varieties nothing in common. Needs many more frames than dimensions.
 They are fitted on the very recordings that are then compared (transductive), and they must know which variety each is
 of, but nothing of what it says: sentence ids, so the right answers, have no part in it.
-
-Several layers (`concatenate`) become one whose frames are those of each layer at length 1, end to end, before any
-normalisation. So each layer weighs the same, however long its frames: the cosine of two such frames is the mean of the
-layers' cosines (where no layer has a frame of zero length).
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -35,7 +31,8 @@ import torch
 from torch import Tensor
 
 from fangyan.errors import DataError, UserError
-from fangyan.seqsim import Packed, checked, pack, same_dimension, seqsim_matrix, unit
+from fangyan.frames import checked, same_dimension, unit
+from fangyan.seqsim import Packed, pack, seqsim_matrix
 
 type Features = Mapping[str, np.ndarray | Tensor]
 
@@ -45,25 +42,6 @@ NO_VARIANCE = 1e-6
 ROUNDING = 1e-6
 """What remains of a number when the mean is taken off is rounding below this share of it, some ten float32 roundings:
 frames that are all the same are 0 when they are centred, and have no direction that a cosine could see."""
-
-
-def concatenate(layers: Mapping[str, Features]) -> dict[str, Tensor]:
-    """The frames of several layers as one, each layer's at length 1: utterance id -> (T, sum of the layers' d) float32.
-
-    ``layers``: layer -> (T, d) by utterance id, d of its own, the same ids. `DataError` names the utterance whose
-    layers differ in T, or that is malformed (`fangyan.seqsim.pack`).
-    """
-    frames = {name: checked(features) for name, features in layers.items()}
-    joined = {}
-    for key in next(iter(frames.values())):
-        parts = {name: unit(of_layer[key]) for name, of_layer in frames.items()}
-        if len(set(map(len, parts.values()))) > 1:
-            found = ", ".join(f"{len(part)} in {name}" for name, part in parts.items())
-            raise DataError(
-                f"utterance {key}: layers to concatenate must have the same number of frames, got {found}"
-            )
-        joined[key] = torch.cat(list(parts.values()), 1)
-    return joined
 
 
 def _as_they_are(features: Features) -> Features:

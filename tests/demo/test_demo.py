@@ -16,5 +16,5 @@ def test_gradio_is_asked_for_where_it_is_missing(monkeypatch, tmp_path):
 
 
 def test_a_mistake_is_said_before_anything_is_served(sung):
-    with pytest.raises(UserError, match="--layer norm: known are fbank"):
+    with pytest.raises(UserError, match="--layer norm: no layer 'norm' in this encoder: known are fbank"):
         demo.demo("fbank", sung["test"], "norm")

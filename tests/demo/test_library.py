@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
 
-from fangyan import audio
+from fangyan import audio, datadir
 from fangyan.datadir import Utterance
-from fangyan.demo.library import Hit, Library, best, trial
+from fangyan.demo.library import Library, best_of_sentence
 from fangyan.errors import DataError, UserError
-from fangyan.seqsim import pack
+from fangyan.search import Hit
+from fangyan.seqsim import seqsim
 
 
 def utterance(variety, sentence, take=0):
@@ -13,46 +14,9 @@ def utterance(variety, sentence, take=0):
 
 
 def test_a_sentence_is_there_once_by_its_best_recording():
-    scores = {("s1", 0): 0.7, ("s1", 1): 0.9, ("s2", 0): 0.8, ("s3", 0): 0.1}
-    hits = [Hit(utterance("yue", *which), score) for which, score in scores.items()]
-    assert [(hit.utterance.id, hit.score) for hit in best(hits, 2)] == [("yue1-s1", 0.9), ("yue0-s2", 0.8)]
-
-
-FRAMES = {
-    "cmn0-s1": [[1.0, 0.0]],
-    "cmn0-s2": [[0.0, 1.0]],
-    "yue0-s1": [[1.0, 0.0]],
-    "yue0-s2": [[0.8, 0.6]],
-    "yue0-s3": [[0.0, 1.0]],
-}
-"""SeqSim of single frames is their cosine."""
-
-
-def tried(frames, most=500):
-    features = {key: np.array(value, np.float32) for key, value in frames.items()}
-    varieties = {}
-    for key in features:
-        varieties.setdefault(key[:3], []).append(utterance(key[:3], key[5:]))
-    packed = {name: pack([features[u.id] for u in members]) for name, members in varieties.items()}
-    return trial(features, varieties, packed, most)
-
-
-def test_a_trial_by_hand():
-    # cmn s1: right 1.0, best wrong 0.8. cmn s2: right 0.6, best wrong 1.0 (s3). yue s1: 1.0, 0.0. yue s2: 0.6, 0.8.
-    found = tried(FRAMES)
-    assert (found.searches, found.first) == (4, 0.5)
-    assert found.chance == pytest.approx((1 / 3 + 1 / 3 + 1 / 2 + 1 / 2) / 4)
-    assert found.right == pytest.approx((0.6, 1.0))
-    assert found.wrong == pytest.approx((0.6, 0.85))  # a quarter of the way between 0.0, 0.8, 0.8 and 1.0
-
-
-def test_a_trial_takes_no_more_searches_than_it_may():
-    assert tried(FRAMES, most=2).searches == 2
-
-
-def test_without_a_second_variety_there_is_no_trial():
-    assert tried({key: value for key, value in FRAMES.items() if key.startswith("yue")}) is None
-    assert tried({key: value for key, value in FRAMES.items() if not key.endswith("s2")}) is None
+    scores = {("s1", 1): 0.9, ("s2", 0): 0.8, ("s1", 0): 0.7, ("s3", 0): 0.1}
+    hits = [Hit(utterance("yue", *which), score, 0, 0, 0) for which, score in scores.items()]
+    assert [hit.entry.id for hit in best_of_sentence(hits)] == ["yue1-s1", "yue0-s2", "yue0-s3"]
 
 
 def test_the_same_sentence_comes_first(library):
@@ -61,13 +25,31 @@ def test_the_same_sentence_comes_first(library):
     found = library.find(query, ["cmn", "yue"], 3, without=asked.id)
     assert list(found) == ["cmn", "yue"]
     assert [len(hits) for hits in found.values()] == [3, 3]
-    assert found["cmn"][0].utterance.sentence == asked.sentence
-    assert asked.id not in {hit.utterance.id for hit in found["yue"]}
-    assert [hit.score for hit in found["cmn"]] == sorted((hit.score for hit in found["cmn"]), reverse=True)
-    assert library.find(query, ["yue"], 1)["yue"][0].score == pytest.approx(1)
+    assert found["cmn"][0].entry.sentence == asked.sentence
+    assert asked.id not in {hit.entry.id for hit in found["yue"]}
+    assert [hit.f1 for hit in found["cmn"]] == sorted((hit.f1 for hit in found["cmn"]), reverse=True)
+    assert library.find(query, ["yue"], 1)["yue"][0].f1 == pytest.approx(1)
     assert library.trial.searches == 48  # 8 sentences, 6 ordered pairs
     assert library.trial.chance == pytest.approx(1 / 8)
     assert query.written == ""  # no CTC
+
+
+def test_every_utterance_is_ranked_by_seqsim_of_all_its_frames(library):
+    query = library.hear(library.utterances["haktest-s03"].wav)
+    (hits,) = library.find(query, ["cmn"], 99).values()
+    frames = {u.sentence: library.hear(u.wav).utterance.frames for u in library.varieties["cmn"]}
+    scores = {key: seqsim(query.utterance.frames, x).f1 for key, x in frames.items()}
+    assert {hit.entry.sentence: hit.f1 for hit in hits} == pytest.approx(scores, abs=1e-6)
+    assert [hit.entry.sentence for hit in hits] == sorted(scores, key=scores.get, reverse=True)
+
+
+def test_in_a_variety_of_the_query_alone_nothing_is_found(library, sung, tmp_path):
+    alone = tmp_path / "alone"
+    datadir.write(alone, [library.utterances["cmntest-s00"], library.utterances["yuetest-s00"]])
+    two = Library("fbank", alone)
+    query = two.hear(two.utterances["cmntest-s00"].wav)
+    found = two.find(query, ["cmn", "yue"], 3, without="cmntest-s00")
+    assert (found["cmn"], len(found["yue"])) == ([], 1)
 
 
 def test_a_trained_model_sees_characters(job, sung):
@@ -75,8 +57,8 @@ def test_a_trained_model_sees_characters(job, sung):
     query = library.hear(library.utterances["yuetest-s01"].wav)
     assert set(query.written) <= set("我你吃饭看书水喝")
     found = library.compare(query, library.utterances["cmntest-s01"])
-    assert (found.target.heard.characters, found.query.heard.characters) == ("你吃饭", query.written)
-    scores = {hit.utterance.id: hit.score for hit in library.find(query, ["cmn"], 8)["cmn"]}
+    assert (found.target.utterance.characters, found.query.utterance.characters) == ("你吃饭", query.written)
+    scores = {hit.entry.id: hit.f1 for hit in library.find(query, ["cmn"], 8)["cmn"]}
     assert found.f1 == pytest.approx(scores["cmntest-s01"], abs=1e-5)
 
 
@@ -97,5 +79,5 @@ def test_what_is_no_sentence_is_refused(library, tmp_path, seconds, level, messa
 
 
 def test_an_unknown_layer_is_answered_with_those_there_are(sung):
-    with pytest.raises(UserError, match="--layer norm: known are fbank"):
+    with pytest.raises(UserError, match="--layer norm: no layer 'norm' in this encoder: known are fbank"):
         Library("fbank", sung["test"], "norm")

@@ -4,7 +4,9 @@ import pytest
 
 from fangyan.datadir import Utterance
 from fangyan.demo import view
-from fangyan.demo.library import Hit, Query, Trial
+from fangyan.demo.library import SpokenQuery
+from fangyan.demo.trial import Trial
+from fangyan.search import Hit
 
 
 def utterance(key, sentence, text="", text_cmn=""):
@@ -12,11 +14,16 @@ def utterance(key, sentence, text="", text_cmn=""):
 
 
 ASKED = utterance("q", "s1", "佢<b>食</b>", "他吃")
-FOUND = {"yue": [Hit(utterance("a", "s1", "佢食", "他吃"), 0.91234), Hit(utterance("b", "s2"), 0.5)]}
+FOUND = {
+    "yue": [
+        Hit(utterance("a", "s1", "佢食", "他吃"), 0.91234, 0, 0, 0),
+        Hit(utterance("b", "s2"), 0.5, 0, 0, 0),
+    ]
+}
 
 
 def test_hits_say_what_was_found_and_mark_what_is_right():
-    html = view.hits(Query(None, "他&吃"), FOUND, ASKED, "a")
+    html = view.hits(SpokenQuery(None, "他&吃"), FOUND, ASKED, "a")
     assert "佢&lt;b&gt;食&lt;/b&gt;" in html and "他&amp;吃" in html  # data is text, never HTML
     assert "Cantonese 粤语" in html and "0.912" in html and "0.500" in html
     first, second = html.split("<li")[1:]
@@ -27,14 +34,14 @@ def test_hits_say_what_was_found_and_mark_what_is_right():
 
 
 def test_of_a_visitors_recording_nothing_is_known_to_be_right():
-    html = view.hits(Query(None, ""), FOUND, None, "a")
+    html = view.hits(SpokenQuery(None, ""), FOUND, None, "a")
     assert "the same sentence" not in html and "Asked" not in html and "The model writes" not in html
 
 
 @pytest.mark.parametrize("trial", [None, Trial(480, 0.869, 0.0125, (0.85, 0.92), (0.7, 0.8))])
 def test_what_scores_mean_is_measured(trial):
     library = SimpleNamespace(
-        utterances={"a": 1, "b": 2}, listener=SimpleNamespace(layer="layer04"), trial=trial
+        utterances={"a": 1, "b": 2}, encoder=SimpleNamespace(layer="layer04"), trial=trial
     )
     html = " ".join(view.meaning(library).split())
     assert "among the 2 utterances here" in html and "at layer04" in html

@@ -5,21 +5,21 @@ from hypothesis import strategies as st
 
 from fangyan.alignment import Span
 from fangyan.errors import DataError
-from fangyan.explain.comparison import Heard, Side, characters, compare
+from fangyan.explain.comparison import AlignedUtterance, Side, characters, compare_frames
 from fangyan.seqsim import seqsim
 
 X, Y, BETWEEN = [1.0, 0.0], [0.0, 1.0], [3.0, 4.0]  # cosines of the last: 0.6 with X, 0.8 with Y
 
 
-def heard(frames, text="", peaks=()):
-    return Heard(text or "u", np.array(frames, np.float32), text, [Span(*peak) for peak in peaks])
+def aligned(frames, text="", peaks=()):
+    return AlignedUtterance(text or "u", np.array(frames, np.float32), text, [Span(*peak) for peak in peaks])
 
 
 @pytest.fixture
 def found():
     # 我 has the query's frames 0 and 1, 你 the last; 你 the target's first, 我 the two others.
-    query = heard([X, X, Y], "我你", [(1, 2), (2, 3)])
-    return compare(query, heard([Y, BETWEEN, X], "你我", [(0, 1), (1, 3)]))
+    query = aligned([X, X, Y], "我你", [(1, 2), (2, 3)])
+    return compare_frames(query, aligned([Y, BETWEEN, X], "你我", [(0, 1), (1, 3)]))
 
 
 def test_cosines_and_best_matches_by_hand(found):
@@ -42,13 +42,13 @@ def test_contributions_and_counterparts_by_hand(found):
 
 
 def test_without_characters_on_both_sides_there_is_no_counterpart(found):
-    alone = compare(found.query.heard, heard([X]))
+    alone = compare_frames(found.query.utterance, aligned([X]))
     assert characters(alone.query, alone.target) == characters(alone.target, alone.query) == []
 
 
 def test_frames_of_another_dimension_are_refused():
     with pytest.raises(DataError, match="one dimension, got 2 .* and 1"):
-        compare(heard([X]), heard([[1.0]]))
+        compare_frames(aligned([X]), aligned([[1.0]]))
 
 
 @st.composite
@@ -56,12 +56,12 @@ def utterances(draw):
     frames = draw(st.integers(1, 12))
     starts = sorted(draw(st.sets(st.integers(0, frames - 1), min_size=1)))
     noise = np.random.default_rng(draw(st.integers(0, 1000))).normal(size=(frames, 3))
-    return heard(noise, "字" * len(starts), [(start, start + 1) for start in starts])
+    return aligned(noise, "字" * len(starts), [(start, start + 1) for start in starts])
 
 
 @given(utterances(), utterances())
 def test_contributions_add_up_to_precision_and_recall_and_all_is_seqsim(a, b):
-    found = compare(a, b)
+    found = compare_frames(a, b)
     wanted = seqsim(a.frames, b.frames)
     for side, other, score in (
         (found.query, found.target, wanted.precision),
@@ -74,7 +74,7 @@ def test_contributions_add_up_to_precision_and_recall_and_all_is_seqsim(a, b):
 
 def test_contributions_add_up_in_long_utterances_too():
     frames = 20_000
-    long = Heard("a", np.ones((frames, 1), np.float32))
+    long = AlignedUtterance("a", np.ones((frames, 1), np.float32))
     side = Side(long, np.full(frames, 0.1, np.float32), np.zeros(frames, int))
     parts = [Span(0, 7), Span(7, 12_345), Span(12_345, frames)]
     assert side.score == pytest.approx(float(np.float32(0.1)), abs=1e-12)
@@ -83,5 +83,5 @@ def test_contributions_add_up_in_long_utterances_too():
 
 def test_frames_to_compare_may_be_views_and_never_match_better_than_themselves():
     frames = np.random.default_rng(0).standard_normal((40, 96))[::-1]
-    found = compare(Heard("a", frames), Heard("b", 2 * frames.astype(">f8")))
+    found = compare_frames(AlignedUtterance("a", frames), AlignedUtterance("b", 2 * frames.astype(">f8")))
     assert found.cosines.max() <= 1 and found.f1 == pytest.approx(1, abs=1e-6) and found.f1 <= 1

@@ -1,4 +1,3 @@
-import json
 import shutil
 
 import pytest
@@ -8,9 +7,8 @@ from fangyan.datadir import Utterance
 from fangyan.encoders import load_encoder
 from fangyan.errors import UserError
 from fangyan.files import read_table
+from fangyan.layers import concatenate
 from fangyan.seqsim import seqsim
-from fangyan.similarity import concatenate
-from fangyan.text import NormalForm
 
 FILES = ["characters.tsv", "cosines.tsv", "frames.tsv", "similarity.png"]
 QUERY, TARGET = "yuetest-s00", "cmntest-s00"  # 我吃饭
@@ -62,7 +60,7 @@ def test_what_is_not_there_is_answered_with_what_is(job, sung, tmp_path):
     sets = [sung["test"]]
     with pytest.raises(UserError, match="--target nobody: no such utterance in .*test"):
         explain.explain("fbank", sets, QUERY, "nobody", tmp_path)
-    with pytest.raises(UserError, match="--layer norm: known are fbank"):
+    with pytest.raises(UserError, match="--layer norm: no layer 'norm' in this encoder: known are fbank"):
         explain.explain("fbank", sets, QUERY, TARGET, tmp_path, "norm")
     with pytest.raises(UserError, match="unknown wording 'ipa': known are text_cmn, text"):
         explain.explain("fbank", sets, QUERY, TARGET, tmp_path, wording="ipa")
@@ -71,20 +69,6 @@ def test_what_is_not_there_is_answered_with_what_is(job, sung, tmp_path):
         explain.explain_telling("fbank", tmp_path / "feats", sets, tmp_path, 1, "norm")
     with pytest.raises(UserError, match="--count 0: a whole number above 0"):
         explain.explain_telling("fbank", tmp_path / "feats", sets, tmp_path, 0)
-
-
-def test_the_form_is_what_the_model_was_trained_to_write(tmp_path):
-    assert explain.form(f"espnet:{tmp_path}") == explain.form("fbank") == NormalForm()
-    (tmp_path / "train.json").write_text('{"target": "text", "text_form": "script=s2t"}')
-    assert explain.form(f"espnet:{tmp_path}") == NormalForm(script="s2t")
-
-
-def test_the_wording_is_what_the_model_was_trained_to_write(tmp_path):
-    assert explain.writes(f"espnet:{tmp_path}/model.zip") == "text_cmn"
-    (tmp_path / "train.json").write_text(json.dumps({"target": "text"}))
-    assert explain.writes(f"espnet:{tmp_path}") == "text"
-    assert explain.writes(f"espnet:{tmp_path}", "text_cmn") == "text_cmn"
-    assert explain.writes("fbank") == explain.writes(f"random:{tmp_path}") == ""
 
 
 def test_layers_can_be_concatenated(job, sung, tmp_path):

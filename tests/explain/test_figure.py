@@ -3,15 +3,15 @@ import pytest
 
 from fangyan.alignment import Span
 from fangyan.explain import figure
-from fangyan.explain.comparison import Heard, compare
+from fangyan.explain.comparison import AlignedUtterance, compare_frames
 from fangyan.style import save
 
 NOBODY_HAS_IT = "\U0010fffe"
 
 
-def heard(text, peaks, seed=0):
+def aligned(text, peaks, seed=0):
     frames = np.random.default_rng(seed).normal(size=(20, 4)).astype(np.float32)
-    return Heard(f"u{seed}", frames, text, [Span(n, n + 1) for n in peaks])
+    return AlignedUtterance(f"u{seed}", frames, text, [Span(n, n + 1) for n in peaks])
 
 
 def written(drawn):
@@ -29,20 +29,20 @@ def test_a_font_has_all_of_a_text_or_is_not_chosen():
 def test_where_no_font_has_them_characters_go_by_their_reading():
     assert figure.pinyin("我吃饭") == ["wǒ", "chī", "fàn"]
     assert figure.pinyin("我" + NOBODY_HAS_IT * 2) == ["wǒ", "□", "□"]
-    found = compare(heard("我吃" + NOBODY_HAS_IT, (2, 9, 15)), heard("饭", (3,), 1))
+    found = compare_frames(aligned("我吃" + NOBODY_HAS_IT, (2, 9, 15)), aligned("饭", (3,), 1))
     words = written(figure.similarity(found, 25.0, "title"))
     assert {"wǒ", "chī", "□", "fàn", "query u0 (pinyin)", "target u1 (pinyin)"} <= set(words)
 
 
 def test_characters_stand_as_they_are_where_a_font_has_them(monkeypatch):
     monkeypatch.setattr(figure, "covering", lambda text: ("DejaVu Sans",))
-    found = compare(heard("我吃", (2, 9)), heard("饭", (3,), 1))
+    found = compare_frames(aligned("我吃", (2, 9)), aligned("饭", (3,), 1))
     words = written(figure.similarity(found, 25.0, "title"))
     assert {"我", "吃", "饭", "query u0", "target u1", "title"} <= set(words)
 
 
 def test_without_characters_axes_are_in_seconds(tmp_path):
-    found = compare(heard("", ()), heard("", (), 1))
+    found = compare_frames(aligned("", ()), aligned("", (), 1))
     drawn = figure.similarity(found, 25.0, "title")
     assert {"query u0 (s)", "target u1 (s)"} <= set(written(drawn))
     save(drawn, tmp_path / "similarity.png")
@@ -51,7 +51,7 @@ def test_without_characters_axes_are_in_seconds(tmp_path):
 
 @pytest.mark.parametrize(("peaks", "timely"), [((2, 9, 15), True), ((0, 1, 19), True), ((0, 1, 2), False)])
 def test_characters_that_were_not_heard_in_time_are_said_to_be(peaks, timely):
-    found = compare(heard("我吃饭", (2, 9, 15)), heard("我吃饭", peaks, 1))
+    found = compare_frames(aligned("我吃饭", (2, 9, 15)), aligned("我吃饭", peaks, 1))
     words = written(figure.similarity(found, 25.0, "title"))
     assert ("title" in words) == timely
     assert ("title" + figure.UNTIMELY in words) != timely

@@ -8,6 +8,7 @@ from banks import archive, stamp
 
 from fangyan import datadir
 from fangyan.errors import DataError, UserError
+from fangyan.layers import Layer
 from fangyan.retrieval.sides import Side, all_features, all_sides, by_variety, open_bank, speech, text
 
 
@@ -33,7 +34,7 @@ def test_a_side_of_recordings_is_a_variety(bilingual):
     assert bank.sides["yue"] == Side("yue", ("yue-0", "yue-1", "yue-2"), ("s0", "s0", "s1"))
     assert bank.sides == by_variety(datadir.read(bilingual / "data"))
     assert (bank.layers, bank.column) == (["layer00", "layer01"], "")
-    found = bank.features("layer01")
+    found = bank.features(Layer.parse("layer01"))
     assert {name: list(of_side) for name, of_side in found.items()} == {
         name: list(one.ids) for name, one in bank.sides.items()
     }
@@ -44,7 +45,7 @@ def test_a_side_of_texts_has_each_sentence_once(bilingual):
     bank = open_bank(bilingual / "text/data", bilingual / "data")
     once = ("s0", "s1", "s2")
     assert bank.sides == {"text_cmn": Side("text_cmn", once, once)}
-    assert list(bank.features("sentence")["text_cmn"]) == list(once)
+    assert list(bank.features(Layer.parse("sentence"))["text_cmn"]) == list(once)
 
 
 def test_in_the_column_text_each_variety_has_a_side_of_its_own_wording(bilingual):
@@ -57,16 +58,16 @@ def test_texts_of_further_sentences_are_left_alone_and_recordings_are_not(biling
     more = {key: np.ones((1, 4)) for key in ("s0", "s1", "s2", "s3")}
     archive(bilingual / "text/data", "more", more)
     bank = open_bank(bilingual / "text/data", bilingual / "data")
-    assert list(bank.features("more")["text_cmn"]) == ["s0", "s1", "s2"]
+    assert list(bank.features(Layer.parse("more"))["text_cmn"]) == ["s0", "s1", "s2"]
     archive(bilingual / "text/data", "fewer", {"s0": np.ones((1, 4))})
     with pytest.raises(
         DataError, match=r"text/data/fewer: lacks 2 sentences that .*/data has, the first is s1"
     ):
-        bank.features("fewer")
+        bank.features(Layer.parse("fewer"))
     ids = [u.id for u in datadir.read(bilingual / "data")]
     archive(bilingual / "speech/data", "more", {key: np.ones((1, 4)) for key in (*ids, "zzz")})
     with pytest.raises(DataError, match=r"/data: lacks 1 utterances that .*speech/data/more has.* is zzz"):
-        speech(bilingual / "speech/data", bilingual / "data").features("more")
+        speech(bilingual / "speech/data", bilingual / "data").features(Layer.parse("more"))
 
 
 def test_the_column_is_that_of_the_dump_or_named(bilingual):
@@ -107,10 +108,11 @@ def test_sides_and_features_of_several_banks(bilingual):
         open_bank(bilingual / "text/data", bilingual / "data"),
     ]
     assert list(all_sides(banks)) == ["cmn", "site", "yue", "text_cmn"]
-    found = all_features(banks, ("layer01", "sentence"))
+    found = all_features(banks, map(Layer.parse, ("layer01", "sentence")))
     assert found["text_cmn"]["s1"].tolist() == [[0, 1, 0, 0]] == found["yue"]["yue-2"][:1].tolist()
     assert [
-        bank.dimension(layer) for bank, layer in zip(banks, ("layer00+layer01", "layer00"), strict=True)
+        bank.dimension(Layer.parse(layer))
+        for bank, layer in zip(banks, ("layer00+layer01", "layer00"), strict=True)
     ] == [8, 3]
     with pytest.raises(DataError, match="text/data: sides have names of their own, got text_cmn again"):
         all_sides([*banks, banks[1]])
@@ -122,4 +124,4 @@ def test_an_empty_index_has_no_dimension(bilingual):
     with pytest.raises(
         DataError, match=r"sentence/feats.scp:1: an index has a line for each utterance, got none"
     ):
-        open_bank(bilingual / "text/data", bilingual / "data").dimension("sentence")
+        open_bank(bilingual / "text/data", bilingual / "data").dimension(Layer.parse("sentence"))

@@ -7,9 +7,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from fangyan.bench.benchmark import Benchmark, Data, Set, Size, seconds, sets
+from fangyan.frames import unit
 from fangyan.search import CUT, nearest
 from fangyan.search.index import NOTHING, Entry, Index, Settings, create
-from fangyan.seqsim import unit
 
 DIMENSION = 256
 FOLD = 125

@@ -1,7 +1,8 @@
 """A page to try an encoder: say a sentence in one variety, hear it in the others.
 
-``library`` has the data in memory and searches it, ``view`` writes what was found as HTML, ``answers`` puts both
-together for ``page``, which ``server`` serves; ``space`` writes the folder that shows it on the Hugging Face Hub.
+``library`` knows who says what and has it searched, ``trial`` what scores mean; ``view`` writes both as HTML, and
+``answers`` puts them together for ``page``, which ``server`` serves; ``space`` writes the folder that shows it on the
+Hugging Face Hub.
 """
 
 from importlib.metadata import PackageNotFoundError, version

@@ -39,20 +39,18 @@ class Answers:
         except UserError as error:
             return view.message(str(error).removeprefix(f"{recording}: ")), ""
         found = self.library.find(query, targets, SHOWN, without=asked)
-        best = max(
-            (ranked[0] for ranked in found.values() if ranked), key=lambda hit: hit.score, default=None
-        )
-        shown = best.utterance.id if best else ""
+        best = max((ranked[0] for ranked in found.values() if ranked), key=lambda hit: hit.f1, default=None)
+        shown = best.entry.id if best else ""
         return view.hits(query, found, self.library.utterances.get(asked), shown), shown
 
     def draw(self, recording: str | None, shown: str) -> str:
         """The query and the hit ``shown``, frame by frame; nothing where there is none."""
         if not (recording and shown):
             return ""
-        listener, utterance = self.library.listener, self.library.utterances[shown]
+        encoder, utterance = self.library.encoder, self.library.utterances[shown]
         found = self.library.compare(self.library.hear(recording), utterance)
-        title = f"query to {utterance.variety}, {listener.layer}: SeqSim {found.f1:.3f}"
-        return view.picture(found, listener.encoder.frame_rate, title)
+        title = f"query to {utterance.variety}, {encoder.layer}: SeqSim {found.f1:.3f}"
+        return view.picture(found, encoder.frame_rate, title)
 
 
 def examples(library: Library) -> list[Utterance]:

@@ -20,12 +20,13 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from packaging.requirements import Requirement
 
-from fangyan import audio, datadir, encoders, explain
+from fangyan import audio, datadir, encoders
 from fangyan.asr import summary
 from fangyan.demo import TITLE, gradio_version
 from fangyan.encoders import bare
 from fangyan.encoders.espnet_model import write_bare
 from fangyan.errors import UserError
+from fangyan.explain.transcripts import trained
 from fangyan.files import DONE, ROOT, fingerprint, produce, write_text
 from fangyan.licences import Corpus, describe, strictest
 from fangyan.origins import origins
@@ -53,7 +54,7 @@ def space(spec: str, data: Path, out: Path, layer: str = "", permission: str = "
         "code": fingerprint(code, *_code()),
         "corpora": [corpus.name for corpus in corpora],
         "requirements": [*requirements(), gradio_version()],
-        "training": explain.trained(spec),
+        "training": trained(spec),
     }
     _new_or_ours(out)
     return produce(out, inputs, partial(_build, spec, data, layer, corpora, permission))
@@ -69,7 +70,7 @@ def requirements() -> list[str]:
 
 def _corpora(spec: str, data: Path) -> set[str]:
     """Whose recordings these are, and whose the model learned from, as far as it lies here and tells."""
-    learned = summary.origins(explain.trained(spec))
+    learned = summary.origins(trained(spec))
     return {origin.corpus for origin in (*origins(data), *learned)}
 
 

@@ -12,9 +12,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from fangyan.datadir import Utterance
-from fangyan.demo.library import Hit, Library, Query
+from fangyan.demo.library import Library, SpokenQuery
 from fangyan.explain.comparison import Comparison
 from fangyan.explain.figure import similarity
+from fangyan.search import Hit
 from fangyan.style import PAPER, STYLE
 from fangyan.varieties import varieties
 
@@ -37,7 +38,7 @@ def source(utterance: Utterance) -> str:
     return f"gradio_api/file={quote(str(Path(utterance.wav).absolute()))}"
 
 
-def hits(query: Query, found: Mapping[str, Sequence[Hit]], asked: Utterance | None, shown: str) -> str:
+def hits(query: SpokenQuery, found: Mapping[str, Sequence[Hit]], asked: Utterance | None, shown: str) -> str:
     """The hits of each variety.
 
     ``asked``: the utterance of the data that the query is, if it is one: the hits that say the same are marked.

@@ -26,6 +26,7 @@ from fangyan.dump.sentences import Sentence
 from fangyan.encoders import Encoder, identity, load_encoder
 from fangyan.errors import DataError, UserError
 from fangyan.files import fingerprint, is_done
+from fangyan.layers import by_depth
 from fangyan.shards import WHOLE, Part, Resumable
 
 
@@ -63,8 +64,8 @@ def column_of(feats: Path) -> str:
 
 
 def layers(feats: Path) -> list[str]:
-    """The names of the dumped layers in depth order."""
-    names = sorted(scp.parent.name for scp in feats.glob("*/feats.scp"))
+    """The names of the dumped layers, shallow first, as the encoder had them when it dumped these features."""
+    names = by_depth((scp.parent.name for scp in feats.glob(f"*/{SCP}")), finished.layers(feats))
     if not names:
         raise DataError(f"{feats}: no <layer>/feats.scp there; run the stage dump first")
     return names

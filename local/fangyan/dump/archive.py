@@ -22,7 +22,10 @@ type Entry = Sequence[bytes | memoryview]
 
 @dataclass(frozen=True)
 class Record:
-    """A line of the journal: the utterances of a batch; by layer the bytes of each entry and the CRC-32 of them all."""
+    """A line of the journal: the utterances of a batch; by layer the bytes of each entry and the CRC-32 of them all.
+
+    Layers stand in the order of ``Encoder.layers``, which is recorded by that.
+    """
 
     ids: list[str]
     sizes: dict[str, list[int]]

@@ -1,6 +1,7 @@
 """Finished archives: what tells them from others, whether they are still whole, and the matrices in them."""
 
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,11 @@ def identity(home: Path, layer: str) -> str:
     """A fingerprint of a finished layer: by its journal, or by its content where that was made elsewhere."""
     told = [(r.ids, r.sizes[layer], r.checksums[layer]) for r in _written(home, layer)]
     return fingerprint(home / layer / SCP, told) if told else fingerprint(home / layer)
+
+
+def layers(home: Path) -> list[str]:
+    """The layers of finished archives in the order that the encoder gave; nothing where that was not recorded."""
+    return list(next((record.sizes for record in _records(home)), ()))
 
 
 def check(home: Path, layer: str) -> None:
@@ -64,9 +70,16 @@ def load(folder: Path, key: str, place: str) -> np.ndarray:
 
 def _written(home: Path, layer: str) -> list[Record]:
     """What the journal of finished archives says of a layer; nothing where there is none."""
+    return [record for record in _records(home) if layer in record.sizes]
+
+
+def _records(home: Path) -> Iterator[Record]:
+    """The batches in the journal of finished archives; none where there is no journal."""
     file = home / journal.NAME
+    if not file.exists():
+        return
     try:
-        written = [Record(**fields) for fields in journal.records(file)] if file.exists() else []
+        for fields in journal.records(file):
+            yield Record(**fields)
     except (ValueError, TypeError, AttributeError):
         raise DataError(f"{file}: damaged: remove {home}, then run dump again") from None
-    return [record for record in written if layer in record.sizes]

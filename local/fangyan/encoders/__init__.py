@@ -44,9 +44,10 @@ type Item = np.ndarray | str
 class Encoder(ABC):
     """Features of every layer of waveforms or strings.
 
-    ``modality``: what it takes. ``layers``: their names, in depth order and sorted by name alike. ``frame_rate``:
-    feature frames per second, 0 for text. ``recommended``: the layer at which those who published the encoder say to
-    compare utterances, if they do. ``prefix``: what an encoder of text puts before each string; it may be set.
+    ``modality``: what it takes. ``layers``: their names, shallow first, which is their order everywhere.
+    ``frame_rate``: feature frames per second, 0 for text. ``recommended``: the layer at which those who published the
+    encoder say to compare utterances, if they do. ``prefix``: what an encoder of text puts before each string; it may
+    be set.
     """
 
     modality: Modality = "speech"

@@ -18,21 +18,17 @@ from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 
-import numpy as np
-
-from fangyan import alignment, audio, datadir
-from fangyan.asr import summary
-from fangyan.asr.experiment import TARGETS, stamped
+from fangyan import datadir
+from fangyan.at_layer import AtLayer
 from fangyan.datadir import Utterance
 from fangyan.encoders import Encoder, identity, load_encoder
-from fangyan.errors import DataError, UserError
-from fangyan.explain.comparison import Comparison, Heard, characters, compare
+from fangyan.errors import UserError
+from fangyan.explain.comparison import Comparison, characters, compare_frames
 from fangyan.explain.telling import telling
+from fangyan.explain.transcripts import Transcript, align_utterance, transcript
 from fangyan.files import fingerprint, produce, versions, write_table
 from fangyan.retrieval import each_set
-from fangyan.similarity import concatenate
 from fangyan.tables import Count, write_rows
-from fangyan.text import NormalForm, normalise
 
 FRAMES = ("side", "frame", "seconds", "match", "cosine")
 
@@ -66,52 +62,12 @@ class CharacterRow:
     match_character: str
 
 
-@dataclass(frozen=True)
-class Listener:
-    """An encoder at one of its layers; with a ``wording``, it hears the characters of that in ``form``, too."""
-
-    encoder: Encoder
-    layer: str
-    wording: str
-    form: NormalForm
-
-    def hear(self, utterance: Utterance) -> Heard:
-        """The utterance at the layer, without characters where it is too short for them."""
-        text = normalise(getattr(utterance, self.wording), self.form) if self.wording else ""
-        wave = audio.read(utterance.wav)
-        try:
-            features = self.encoder(wave)
-        except DataError as error:
-            raise DataError(f"{utterance.wav}: utterance {utterance.id}: {error}") from None
-        return self.place(utterance.id, features, text)
-
-    def place(self, key: str, features: dict[str, np.ndarray], text: str) -> Heard:
-        """The utterance ``key`` at the layer, by its features of every layer, and where its characters ``text`` are."""
-        try:
-            peaks = alignment.spans(self.encoder, features[self.encoder.layers[-1]], text) if text else []
-        except DataError:  # a wrong transcript, most likely: just what a miss is looked at for
-            peaks = []
-        layers = {name: {key: features[name]} for name in self.layer.split("+")}
-        frames = concatenate(layers)[key].numpy()
-        return Heard(key, frames, text if peaks else "", peaks)
-
-    def explain(self, query: Utterance, target: Utterance, folder: Path) -> None:
-        """Nothing; ``folder`` has the explanation of the pair."""
-        from fangyan.explain.figure import similarity
-        from fangyan.style import save
-
-        found = compare(self.hear(query), self.hear(target))
-        title = f"{query.variety} to {target.variety}, {self.layer}: SeqSim {found.f1:.3f}"
-        _write_tables(found, self.encoder.frame_rate, folder)
-        save(similarity(found, self.encoder.frame_rate, title), folder / "similarity.png")
-
-
 def explain(
     spec: str, sets: Sequence[Path], query: str, target: str, out: Path, layer: str = "", wording: str = ""
 ) -> bool:
     """Whether the explanation of two utterances of ``sets``, ``out/<query>--<target>``, had to be written.
 
-    ``layer``: of the encoder ``spec``, its last if empty, or ``a+b``, two concatenated; ``wording``: see `writes`.
+    ``layer``: of the encoder ``spec``, its last if empty, or ``a+b``, two concatenated; ``wording``: see `transcript`.
     `UserError` for what there is not.
     """
     utterances = {u.id: u for data in sets for u in datadir.read(data)}
@@ -119,12 +75,12 @@ def explain(
         if key not in utterances:
             raise UserError(f"--{option} {key}: no such utterance in {', '.join(map(str, sets))}")
     pair = [utterances[query], utterances[target]]
-    wording = writes(spec, wording)
-    inputs = {"encoder": identity(spec), "layer": layer, "wording": wording, "pair": [vars(u) for u in pair]}
-    inputs |= {"recordings": fingerprint(versions(u.wav for u in pair))} | stamped(form(spec))
+    of = transcript(spec, wording)
+    inputs = {"encoder": identity(spec), "layer": layer, "pair": [vars(u) for u in pair]}
+    inputs |= {"recordings": fingerprint(versions(u.wav for u in pair))} | of.stamp()
 
     def build(folder: Path) -> None:
-        listener(load_encoder(spec), layer, wording, form(spec)).explain(*pair, folder)
+        _explain_pair(_at_layer(load_encoder(spec), layer), of, *pair, folder)
 
     return produce(out / f"{query}--{target}".replace("/", "_"), inputs, build)
 
@@ -138,50 +94,37 @@ def explain_telling(
     """
     if count < 1:
         raise UserError(f"--count {count}: a whole number above 0")
-    wording = writes(spec, wording)
-    settings = {"encoder": identity(spec), "wording": wording, "count": count} | stamped(form(spec))
+    of = transcript(spec, wording)
+    settings = {"encoder": identity(spec), "count": count} | of.stamp()
     encoder = cache(partial(load_encoder, spec))  # loaded once, and only if there is work
 
     def write(of_set: Path, data: Path, layers: Sequence[str], folder: Path) -> None:
-        _explain_telling(listener(encoder(), layers[-1], wording, form(spec)), of_set, data, count, folder)
+        _explain_telling(_at_layer(encoder(), layers[-1]), of, of_set, data, count, folder)
 
     return each_set(feats, sets, out, settings, write, [layer] if layer else [], datadir.identity)
 
 
-def writes(spec: str, wording: str = "") -> str:
-    """The wording to align: the given one, else what the experiment was trained to write, else text_cmn.
-
-    Empty for encoders that write nothing: all but ``espnet:``. `UserError` for an unknown one.
-    """
-    if wording and wording not in TARGETS:
-        raise UserError(f"unknown wording {wording!r}: known are {', '.join(TARGETS)}")
-    if not spec.startswith("espnet:"):
-        return ""
-    return wording or trained(spec).get("target", TARGETS[0])
+def _at_layer(encoder: Encoder, layer: str) -> AtLayer:
+    """The encoder at ``layer``, at its last if that is empty: explanations are of what was trained, not recommended."""
+    return AtLayer(encoder, layer or encoder.layers[-1])
 
 
-def form(spec: str) -> NormalForm:
-    """The normal form that the experiment was trained to write, the default one where that is not known."""
-    return summary.form(trained(spec))
+def _explain_pair(
+    encoder: AtLayer, of: Transcript, query: Utterance, target: Utterance, folder: Path
+) -> None:
+    from fangyan.explain.figure import similarity
+    from fangyan.style import save
+
+    found = compare_frames(*(align_utterance(encoder, utterance, of) for utterance in (query, target)))
+    title = f"{query.variety} to {target.variety}, {encoder.layer}: SeqSim {found.f1:.3f}"
+    _write_tables(found, encoder.frame_rate, folder)
+    save(similarity(found, encoder.frame_rate, title), folder / "similarity.png")
 
 
-def trained(spec: str) -> dict:
-    """What the experiment folder ``espnet:FOLDER`` says of its training; empty where there is none."""
-    return summary.read(Path(spec.partition(":")[2]))
-
-
-def listener(encoder: Encoder, layer: str, wording: str, form: NormalForm) -> Listener:
-    """The encoder at ``layer`` or, if that is empty, at its last; `UserError` for a layer that it lacks."""
-    for name in layer.split("+") if layer else ():
-        if name not in encoder.layers:
-            raise UserError(
-                f"--layer {layer}: known are {', '.join(encoder.layers)}, joined by + to concatenate them"
-            )
-    return Listener(encoder, layer or encoder.layers[-1], wording, form)
-
-
-def _explain_telling(listener: Listener, feats: Path, data: Path, count: int, folder: Path) -> None:
-    hits, misses = telling(feats, data, listener.layer, count)
+def _explain_telling(
+    encoder: AtLayer, of: Transcript, feats: Path, data: Path, count: int, folder: Path
+) -> None:
+    hits, misses = telling(feats, data, str(encoder.layer), count)
     cases = [("hit", "right", f"hit{n}", hit) for n, hit in enumerate(hits, 1)]
     cases += [
         ("miss", a, f"miss{n}_{a}", miss) for n, miss in enumerate(misses, 1) for a in ("wrong", "right")
@@ -190,7 +133,7 @@ def _explain_telling(listener: Listener, feats: Path, data: Path, count: int, fo
     rows = []
     for kind, answer, name, outcome in cases:
         query, candidate = outcome.query, getattr(outcome, answer)
-        listener.explain(utterances[query], utterances[candidate], folder / name)
+        _explain_pair(encoder, of, utterances[query], utterances[candidate], folder / name)
         score = getattr(outcome, f"{answer}_score")
         rows.append(Answer(name, kind, answer, query, candidate, score, outcome.margin))
     write_rows(folder / "telling.tsv", rows, Answer)
@@ -213,5 +156,5 @@ def _character_rows(found: Comparison, frame_rate: float) -> Iterator[CharacterR
     for name, (side, other) in found.sides().items():
         for n, char in enumerate(characters(side, other), 1):
             times = (frame / frame_rate for frame in (*char.part, *char.peak))
-            match = char.match + 1, other.heard.characters[char.match]
+            match = char.match + 1, other.utterance.characters[char.match]
             yield CharacterRow(name, n, char.text, *times, char.contribution, *match)

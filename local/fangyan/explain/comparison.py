@@ -15,12 +15,12 @@ import numpy as np
 
 from fangyan import alignment
 from fangyan.alignment import Span
-from fangyan.seqsim import checked, same_dimension, unit
+from fangyan.frames import checked, same_dimension, unit
 
 
 @dataclass(frozen=True)
-class Heard:
-    """An utterance as a layer hears it: (T, d) frames, and where CTC finds its characters (nowhere without CTC)."""
+class AlignedUtterance:
+    """An utterance at a layer: (T, d) frames, and where CTC finds its characters (nowhere without CTC)."""
 
     id: str
     frames: np.ndarray
@@ -37,7 +37,7 @@ class Heard:
 class Side:
     """One of two utterances, and the best match of each of its T frames in the other."""
 
-    heard: Heard
+    utterance: AlignedUtterance
     cosine: np.ndarray  # (T,): the largest cosine with a frame of the other
     match: np.ndarray  # (T,): which frame that is
 
@@ -80,9 +80,9 @@ class Comparison:
         return {"query": (self.query, self.target), "target": (self.target, self.query)}
 
 
-def compare(query: Heard, target: Heard) -> Comparison:
+def compare_frames(query: AlignedUtterance, target: AlignedUtterance) -> Comparison:
     """The comparison of two utterances; `DataError` where their frames differ in dimension."""
-    a, b = (unit(*checked({heard.id: heard.frames}).values()) for heard in (query, target))
+    a, b = (unit(*checked({side.id: side.frames}).values()) for side in (query, target))
     same_dimension(a.shape[1], b.shape[1])
     cosines = (a @ b.T).clamp(-1, 1).numpy()
     return Comparison(
@@ -94,9 +94,11 @@ def compare(query: Heard, target: Heard) -> Comparison:
 
 def characters(side: Side, other: Side) -> list[Character]:
     """The characters of ``side``, in order; none where one of the two has none."""
-    if not (side.heard.characters and other.heard.characters):
+    if not (side.utterance.characters and other.utterance.characters):
         return []
-    owners = np.repeat(np.arange(len(other.heard.parts)), [end - start for start, end in other.heard.parts])
+    owners = np.repeat(
+        np.arange(len(other.utterance.parts)), [end - start for start, end in other.utterance.parts]
+    )
     return [
         Character(
             text,
@@ -105,5 +107,7 @@ def characters(side: Side, other: Side) -> list[Character]:
             side.contribution(part),
             int(np.bincount(owners[side.match[slice(*part)]]).argmax()),
         )
-        for text, part, peak in zip(side.heard.characters, side.heard.parts, side.heard.peaks, strict=True)
+        for text, part, peak in zip(
+            side.utterance.characters, side.utterance.parts, side.utterance.peaks, strict=True
+        )
     ]

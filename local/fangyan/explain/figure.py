@@ -30,7 +30,7 @@ def similarity(found: Comparison, frame_rate: float, title: str) -> Figure:
     Axes have the characters, by pinyin where no font is installed that has them; without characters, seconds.
     """
     sides = (found.query, found.target)
-    fonts = covering("".join(side.heard.characters for side in sides))
+    fonts = covering("".join(side.utterance.characters for side in sides))
     with matplotlib.rc_context(STYLE | {"font.family": [*fonts, "DejaVu Sans"]}):
         figure = Figure(figsize=(5.4, 5.8), layout="constrained")
         grid = figure.add_gridspec(2, 2, width_ratios=(5, 1), height_ratios=(1, 5))
@@ -44,7 +44,7 @@ def similarity(found: Comparison, frame_rate: float, title: str) -> Figure:
         _bars(beside, beside.barh, found.query, frame_rate)
         above.set_title(f"to recall {found.target.score:.3f}")
         beside.set_title(f"to precision\n{found.query.score:.3f}")
-        timely = all(in_time(side.heard.peaks, frame_rate) for side in sides)
+        timely = all(in_time(side.utterance.peaks, frame_rate) for side in sides)
         figure.suptitle(f"{title}{'' if timely else UNTIMELY}", x=0.01, ha="left", fontsize=8)
         figure.legend(loc="outside lower left", ncols=2, fontsize=7)
     return figure
@@ -86,8 +86,8 @@ def _matrix(figure: Figure, axes: Axes, found: Comparison, frame_rate: float) ->
 
 def _label(axis: Axis, side: Side, frame_rate: float, name: str, as_written: bool) -> None:
     """The characters, and a line between the parts of two; or seconds."""
-    heard, parts = side.heard, side.heard.parts
-    text = f"{name} {heard.id}" if heard.id.isascii() else name
+    utterance, parts = side.utterance, side.utterance.parts
+    text = f"{name} {utterance.id}" if utterance.id.isascii() else name
     if not parts:
         axis.set_label_text(f"{text} (s)")
         return
@@ -95,10 +95,12 @@ def _label(axis: Axis, side: Side, frame_rate: float, name: str, as_written: boo
     for part in parts[1:]:
         draw(part.start / frame_rate, color=MUTED, linewidth=0.4)
     middles = [(start + end) / 2 / frame_rate for start, end in parts]
-    rows = staggered(middles, len(heard.frames) / frame_rate / 32)
+    rows = staggered(middles, len(utterance.frames) / frame_rate / 32)
     height = 10 if as_written else 26  # of a row, in points
     offsets = [-3 - height * row for row in rows]
-    _annotate(axis, list(heard.characters) if as_written else pinyin(heard.characters), middles, offsets)
+    _annotate(
+        axis, list(utterance.characters) if as_written else pinyin(utterance.characters), middles, offsets
+    )
     axis.set_ticks([])
     axis.set_label_text(f"{text}{'' if as_written else ' (pinyin)'}")
     axis.labelpad = height * (1 + max(rows))
@@ -131,7 +133,7 @@ def staggered(places: Sequence[float], room: float) -> list[int]:
 
 def _bars(axes: Axes, draw: Callable, side: Side, frame_rate: float) -> None:
     """What each character contributes, or each frame where there are none."""
-    parts = side.heard.parts or [Span(n, n + 1) for n in range(len(side.cosine))]
+    parts = side.utterance.parts or [Span(n, n + 1) for n in range(len(side.cosine))]
     draw(
         [part.start / frame_rate for part in parts],
         [side.contribution(part) for part in parts],
@@ -139,6 +141,6 @@ def _bars(axes: Axes, draw: Callable, side: Side, frame_rate: float) -> None:
         align="edge",
         color=ACCENT,
         edgecolor=PAPER,
-        linewidth=0.5 if side.heard.parts else 0,
+        linewidth=0.5 if side.utterance.parts else 0,
     )
     axes.tick_params(left=False, bottom=False, labelleft=False, labelbottom=False)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from fangyan.layers import Layer
 from fangyan.retrieval.pairs import Scorer, comparable_pairs
 from fangyan.retrieval.ranking import TIE
 from fangyan.retrieval.sides import Side, speech
@@ -57,7 +58,7 @@ def telling(feats: Path, data: Path, layer: str, count: int) -> tuple[list[Outco
     """
     bank = speech(feats, data)
     pairs, _ = comparable_pairs(data, bank.sides)
-    scorer = Scorer(bank.sides, bank.features(layer), choose("seqsim"))
+    scorer = Scorer(bank.sides, bank.features(Layer.parse(layer)), choose("seqsim"))
     found = []
     for a, b in pairs:
         ours, theirs = (bank.sides[x].shared(bank.sides[y]) for x, y in ((a, b), (b, a)))

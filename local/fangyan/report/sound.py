@@ -62,7 +62,7 @@ def definition(controls: Iterable[Control]) -> str:
         "alone gets wrong: those whose translation sounds no nearer than the quantile "
         f"{' and '.join(sorted(quantiles))} of the distances to the wrong candidates. After Shim et al. (2025, "
         "arXiv 2505.19606), whose distance and threshold are not published: the definitions are ours "
-        "(local/fangyan/control.py)."
+        "(local/fangyan/control/__init__.py)."
     )
 
 

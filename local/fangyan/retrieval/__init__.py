@@ -21,7 +21,7 @@ Conventions
   these are what the protocol of the benchmark publishes, 56 of the 8 x 8 cells of its groups (Chang et al. 2026). A
   cell of one group, over the ordered pairs of its different varieties, is ``within``: our extension. A group of one
   variety has none. A text column is a group of its own.
-- A layer ``a+b`` is the layers a and b concatenated frame by frame (`fangyan.similarity.concatenate`).
+- A layer ``a+b`` is the layers a and b concatenated frame by frame (`fangyan.layers`).
 - Where the features of recordings and of texts are of two encoders, ``a|b`` is the layer a of the one and b of the
   other, both of one dimension (`fangyan.retrieval.layers`).
 
@@ -31,7 +31,7 @@ from (`fangyan.statistics` does).
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import product
 from operator import attrgetter
@@ -120,7 +120,7 @@ def _inputs(
 ) -> dict:
     """What decides the result of one bank, or of several of the same data directory."""
     found = [
-        dump.identity_of(bank.home, sorted({name for layer in layers for name in layer.split("+")}))
+        dump.identity_of(bank.home, sorted({name for layer in layers for name in layer.names}))
         for bank, layers in zip(banks, zip(*scored.values(), strict=True), strict=True)
     ]
     inputs = {"feats": found[0], "data": identify(banks[0].data), "layers": list(scored)}
@@ -143,7 +143,9 @@ def _score(
                 try:
                     of_layer = dict(sorted(_ranked(scorer, known, mine, bar.update)))
                 except DataError as error:
-                    places = " and ".join(str(bank.home / at) for bank, at in zip(banks, layers, strict=True))
+                    places = " and ".join(
+                        str(bank.home / str(at)) for bank, at in zip(banks, layers, strict=True)
+                    )
                     raise DataError(f"{places}: {error}") from None
                 for (source, target), ranked in of_layer.items():
                     yield (name, source, target), known[source].shared(known[target]), ranked
@@ -166,11 +168,11 @@ def _ranked(
         scored()
 
 
-def _join(banks: Sequence[Bank], layers: Iterable[str], folders: Sequence[Path], folder: Path) -> None:
+def _join(banks: Sequence[Bank], scored: Mapping[str, Layers], folders: Sequence[Path], folder: Path) -> None:
     """Writes the tables of the whole set, in which each pair is exactly once."""
-    data = banks[0].data
+    data, layers = banks[0].data, list(scored)
     pairs, skipped = comparable_pairs(data, sides.all_sides(banks))
-    rows = tables.read_pairs(folders)
+    rows = tables.read_pairs(folders, layers)
     wanted = ((layer, *ends) for layer, (a, b) in product(layers, pairs) for ends in ((a, b), (b, a)))
     shards.exactly_once(folders[0].parent, "pair", map(attrgetter(*tables.PLACE), rows), wanted)
     if skipped:
@@ -181,7 +183,7 @@ def _join(banks: Sequence[Bank], layers: Iterable[str], folders: Sequence[Path],
     if lost := _ties(rows):
         print(f"{data}: {lost}", file=sys.stderr)
     write_table(folder / ".skipped.tsv", skipped, ("source", "target", "sentences"))
-    tables.write(rows, folders, tables.groups_of(data), folder)
+    tables.write(rows, folders, tables.groups_of(data), layers, folder)
 
 
 def _ties(rows: Sequence[tables.Pair]) -> str:

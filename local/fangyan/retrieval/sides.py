@@ -15,7 +15,8 @@ from fangyan.datadir import Utterance
 from fangyan.entries import check_ids
 from fangyan.errors import DataError, UserError
 from fangyan.files import made_from
-from fangyan.similarity import Features, concatenate
+from fangyan.layers import Layer
+from fangyan.similarity import Features
 
 SENTENCES = "utt2sent"
 """The column whose values are sentence ids: members of two sides are translations of each other iff it is equal."""
@@ -74,26 +75,24 @@ class Bank:
         """The names of the dumped layers in depth order."""
         return dump.layers(self.home)
 
-    def features(self, layer: str) -> dict[str, Features]:
-        """The (T, d) frames of a dumped layer, or those of ``a+b``, concatenated: side -> id -> frames.
+    def features(self, layer: Layer) -> dict[str, Features]:
+        """The (T, d) frames of a dumped layer, or of several concatenated: side -> id -> frames.
 
         `DataError` where a side has members without features, or layers to concatenate not the same frames.
         """
         frames = self._read(layer)
         return {name: {key: frames[key] for key in side.ids} for name, side in self.sides.items()}
 
-    def dimension(self, layer: str) -> int:
-        """d of a layer, or of ``a+b``, concatenated."""
-        return sum(dump.dimension(self.home, name) for name in layer.split("+"))
+    def dimension(self, layer: Layer) -> int:
+        """d of a layer, or of several concatenated."""
+        return sum(dump.dimension(self.home, name) for name in layer.names)
 
-    def _read(self, layer: str) -> Features:
-        parts = {name: dump.read_features(self.home, name) for name in layer.split("+")}
+    def _read(self, layer: Layer) -> Features:
+        parts = {name: dump.read_features(self.home, name) for name in layer.names}
         for name, part in parts.items():
             self._check(self.home / name, part)
-        if layer in parts:
-            return parts[layer]
         try:
-            return concatenate(parts)
+            return layer.of(parts)
         except DataError as error:
             raise DataError(f"{self.home}: {error}") from None
 
@@ -175,7 +174,7 @@ def all_sides(banks: Iterable[Bank]) -> dict[str, Side]:
     return found
 
 
-def all_features(banks: Iterable[Bank], layers: Iterable[str]) -> dict[str, Features]:
+def all_features(banks: Iterable[Bank], layers: Iterable[Layer]) -> dict[str, Features]:
     """The features of the sides of all banks, of each at its layer."""
     found: dict[str, Features] = {}
     for bank, layer in zip(banks, layers, strict=True):

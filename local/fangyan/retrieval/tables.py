@@ -90,27 +90,39 @@ def _lines(place: Iterable[str], queries: Side, found: Ranking) -> Iterator[str]
         yield f"{head}\t{queries.ids[n]}\t{queries.sentences[n]}\t{rank}\t{right}\t{found.candidates}\n"
 
 
-def read_pairs(shares: Iterable[Path]) -> list[Pair]:
-    """The metrics of the ordered pairs of all shares, by layer, source and target."""
+def read_pairs(shares: Iterable[Path], layers: Sequence[str]) -> list[Pair]:
+    """The metrics of the ordered pairs of all shares, by layer (in the order of ``layers``), source and target."""
     rows = [
         Pair(**json.loads(line))
         for share in shares
         for line in (share / "pairs.jsonl").read_text(encoding="utf-8").splitlines()
     ]
-    return sorted(rows, key=attrgetter(*PLACE))
+    return sorted(rows, key=lambda row: _order(attrgetter(*PLACE)(row), layers))
 
 
-def write(rows: Sequence[Pair], shares: Sequence[Path], groups: Mapping[str, str], folder: Path) -> None:
+def write(
+    rows: Sequence[Pair],
+    shares: Sequence[Path],
+    groups: Mapping[str, str],
+    layers: Sequence[str],
+    folder: Path,
+) -> None:
     """Nothing; ``{pairs,groups,ranks}.tsv`` from the ``rows`` of `read_pairs` and the ranks in ``shares``."""
     with ExitStack() as files:
         ranks = [
             files.enter_context((share / "ranks.tsv").open(encoding="utf-8", newline="\n"))
             for share in shares
         ]
-        in_order = merge(*ranks, key=lambda line: line.split("\t", len(PLACE))[: len(PLACE)])
+        in_order = merge(*ranks, key=lambda line: _order(line.split("\t", len(PLACE)), layers))
         write_lines(folder / "ranks.tsv", chain(["\t".join(RANKS) + "\n"], in_order))
     write_rows(folder / "groups.tsv", _groups(rows, groups), Group)
     write_rows(folder / "pairs.tsv", rows, Pair)
+
+
+def _order(cells: Sequence[str], layers: Sequence[str]) -> tuple[int, str, str]:
+    """What sorts rows by their first cells, the `PLACE`: by layer in the order of ``layers``, source and target."""
+    layer, source, target, *_ = cells
+    return layers.index(layer), source, target
 
 
 def groups_of(data: Path) -> dict[str, str]:

@@ -17,11 +17,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from fangyan.datadir import Utterance
 from fangyan.embedding import distinct, frames_of
 from fangyan.errors import UserError
+from fangyan.frames import checked, same_dimension, unit
 from fangyan.search.building import Added, add
 from fangyan.search.index import Entry, Index, mean
-from fangyan.seqsim import SeqSim, checked, same_dimension, seqsim_with, unit
+from fangyan.search.memory import MemoryIndex
+from fangyan.seqsim import SeqSim, seqsim_with
 
 __all__ = ["Added", "Entry", "Hit", "Index", "add", "nearest", "search"]
 
@@ -31,12 +34,15 @@ CUT = 500
 AT_ONCE = 512
 """Recordings whose frames are in memory at a time."""
 
+type Searchable = Index | MemoryIndex
+"""What is searched; its recordings are known by their row."""
+
 
 @dataclass(frozen=True)
 class Hit:
     """A recording that answers a query: SeqSim of the query with it, and the cosine of their means."""
 
-    entry: Entry
+    entry: Entry | Utterance
     f1: float
     precision: float
     recall: float
@@ -65,7 +71,7 @@ def search(
 
 
 def nearest(
-    index: Index,
+    index: Searchable,
     queries: Sequence[np.ndarray],
     top: int = 10,
     cut: int = CUT,
@@ -76,8 +82,10 @@ def nearest(
     `DataError` for frames that are not finite or of another d.
     """
     units = [unit(frames).numpy() for frames in checked(queries).values()]
-    same_dimension(units[0].shape[1], index.settings.dimension)
+    same_dimension(units[0].shape[1], index.dimension)
     rows = index.live if rows is None else rows
+    if not len(rows):
+        return [[] for _ in units]
     cuts, cosines = first_cut(index, np.stack([mean(frames) for frames in units]), cut, rows)
     return [
         _hits(index, *found, rerank(index, frames, found[0]), top)
@@ -85,7 +93,9 @@ def nearest(
     ]
 
 
-def first_cut(index: Index, means: np.ndarray, cut: int, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def first_cut(
+    index: Searchable, means: np.ndarray, cut: int, rows: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """The ``cut`` of ``rows`` whose means are nearest each of (n, d) ``means``, and the cosines: (n, cut) both."""
     import faiss
 
@@ -96,18 +106,15 @@ def first_cut(index: Index, means: np.ndarray, cut: int, rows: np.ndarray) -> tu
     return rows[places], cosines
 
 
-def rerank(index: Index, frames: np.ndarray, rows: np.ndarray) -> SeqSim[np.ndarray]:
+def rerank(index: Searchable, frames: np.ndarray, rows: np.ndarray) -> SeqSim[np.ndarray]:
     """SeqSim of a query's (T, d) frames, of length 1, with those of each of ``rows``, (n,) each."""
-    query, parts = torch.from_numpy(frames), []
-    for part in batched(rows, AT_ONCE):
-        matrices = [index.frames(int(row)) for row in part]
-        candidates = unit(torch.from_numpy(np.concatenate(matrices)))  # after half precision
-        parts.append(seqsim_with(query, candidates, torch.tensor([len(x) for x in matrices])))
+    query = torch.from_numpy(frames)
+    parts = [seqsim_with(query, *index.units(part)) for part in batched(rows.tolist(), AT_ONCE)]
     return SeqSim(*(torch.cat(scores).numpy() for scores in zip(*parts, strict=True)))
 
 
 def _hits(
-    index: Index, rows: np.ndarray, cosines: np.ndarray, scores: SeqSim[np.ndarray], top: int
+    index: Searchable, rows: np.ndarray, cosines: np.ndarray, scores: SeqSim[np.ndarray], top: int
 ) -> list[Hit]:
     """The ``top`` of a first cut, best first; of equal ones the first in the index."""
     return [

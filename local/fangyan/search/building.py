@@ -8,14 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
+from fangyan.at_layer import AtLayer
 from fangyan.audio import SAMPLE_RATE
 from fangyan.datadir import Dropped, Utterance
-from fangyan.embedding import AtLayer, encoded, recordings
+from fangyan.embedding import encoded, recordings
 from fangyan.encoders import identity, load_encoder
 from fangyan.errors import DataError, UserError
 from fangyan.files import version, write_table
+from fangyan.frames import checked, unit
 from fangyan.search.index import NOTHING, SETTINGS, Entry, Index, Settings, create, sole_writer
-from fangyan.seqsim import checked, unit
 
 LEFT_OUT = "left_out.tsv"
 
@@ -66,8 +67,8 @@ def _opened(folder: Path, spec: str, layer: str) -> Index:
         raise UserError(f"{folder}: no index there yet: --encoder SPEC says which encoder is to make one")
     encoder = AtLayer(load_encoder(spec), layer)
     noise = np.random.default_rng(0).normal(0, 0.01, SAMPLE_RATE).astype(np.float32)
-    dimension = encoder(noise)[encoder.layer].shape[1]
-    return create(folder, Settings(located(spec), identity(spec), encoder.layer, dimension))
+    ((layer, frames),) = encoder(noise).items()
+    return create(folder, Settings(located(spec), identity(spec), layer, frames.shape[1]))
 
 
 def located(spec: str) -> str:

@@ -23,11 +23,14 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
+import torch
+from torch import Tensor
 
-from fangyan.embedding import AtLayer
+from fangyan.at_layer import AtLayer
 from fangyan.encoders import identity, load_encoder
 from fangyan.errors import DataError, UserError
 from fangyan.files import read_text, write_json
+from fangyan.frames import unit
 
 SETTINGS = "index.json"
 FRAMES, MEANS, ENTRIES, ROWS = "frames.f16", "means.f32", "entries.jsonl", "rows"
@@ -110,6 +113,11 @@ class Index:
         return len(self.rows)
 
     @property
+    def dimension(self) -> int:
+        """d of all frames."""
+        return self.settings.dimension
+
+    @property
     def live(self) -> np.ndarray:
         """The rows that no later one replaces."""
         replaced = self.rows["replaces"]
@@ -118,16 +126,22 @@ class Index:
     @cached_property
     def means(self) -> np.ndarray:
         """(N, d) float32 of length 1, mapped from disk."""
-        return np.memmap(self.folder / MEANS, MEAN, "r", shape=(len(self), self.settings.dimension))
+        return np.memmap(self.folder / MEANS, MEAN, "r", shape=(len(self), self.dimension))
 
     @cached_property
     def _frames(self) -> np.ndarray:
-        shape = (int(self.rows["frames"][-1]), self.settings.dimension)
+        shape = (int(self.rows["frames"][-1]), self.dimension)
         return np.memmap(self.folder / FRAMES, FRAME, "r", shape=shape)
 
     def frames(self, row: int) -> np.ndarray:
         """The (T, d) float16 frames of a recording, at length 1, mapped from disk."""
         return self._frames[slice(*self._span("frames", row))]
+
+    def units(self, rows: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """The L2-normalised frames of the recordings at ``rows`` end to end, (sum of T, d) float32, and T of each."""
+        found = [self.frames(int(row)) for row in rows]
+        frames = unit(torch.from_numpy(np.concatenate(found)))  # after half precision
+        return frames, torch.tensor(list(map(len, found)))
 
     def entry(self, row: int) -> Entry:
         """What is known of a recording."""
@@ -162,7 +176,7 @@ class Index:
     def sizes(self) -> dict[str, int]:
         """The bytes of each file that count."""
         frames, entries, count = self._end()
-        width = self.settings.dimension
+        width = self.dimension
         return {
             FRAMES: frames * width * FRAME.itemsize,
             MEANS: count * width * MEAN.itemsize,
