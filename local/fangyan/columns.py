@@ -113,9 +113,9 @@ def _files(scp: Path, values: Mapping[str, str]) -> dict[str, str]:
 
 
 def read_all(path: Path, ids: Container[str] | None = None) -> Columns:
-    """The further columns of a data directory, to be carried along; one that cannot be read is left out, and told.
+    """The further columns of a data directory, to be carried along; one that cannot be read is left out and reported.
 
-    ``ids``: those of the utterances of a directory that is to be mended: then a column is read as mildly.
+    ``ids``: those of the utterances of a directory that is to be mended: then a column is read leniently, too.
     """
     found = {}
     for name, file in columns(path, ids).items():
@@ -127,7 +127,7 @@ def read_all(path: Path, ids: Container[str] | None = None) -> Columns:
 
 
 def write_all(path: Path, found: Mapping[str, Mapping[str, str]], ids: Mapping[str, str], home: Path) -> None:
-    """Writes the columns that have a value for all of ``ids`` into a data directory; the others are told.
+    """Writes the columns that have a value for all of ``ids`` into a data directory; the others are reported.
 
     ``ids``: id of an utterance -> that under which the columns have it. ``home``: what the directory will be called.
     """
@@ -142,7 +142,7 @@ def write_all(path: Path, found: Mapping[str, Mapping[str, str]], ids: Mapping[s
 
 
 def _first_id(file: Path) -> str | None:
-    """The id of the first line of a table of ``id value`` lines; None of any other file, and of one that is barred."""
+    """The id of the first line of a table of ``id value`` lines; None of any other file or an unreadable one."""
     try:
         with file.open("rb") as stream:
             head = stream.read(HEAD).decode("utf-8-sig", errors="replace").lstrip()

@@ -163,7 +163,7 @@ LEFT_OUT = {
 
 
 @pytest.mark.parametrize("case", LEFT_OUT)
-def test_a_column_that_cannot_be_carried_is_left_out_and_told(mine, tmp_path, capsys, case):
+def test_a_column_that_cannot_be_carried_is_left_out_and_reported(mine, tmp_path, capsys, case):
     content, message = LEFT_OUT[case]
     (tmp_path / "x").mkdir()
     (tmp_path / "x/units").write_bytes(content.encode(errors="surrogateescape"))

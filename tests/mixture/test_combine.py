@@ -282,7 +282,7 @@ def test_a_column_of_all_parts_is_carried_under_the_ids_of_the_mixture(shelf, tm
     assert (out / "units").read_text() == "aishell-1-aishell-1_2 7 7\naishell-13_1 8\nmdcc-1_2 9 1\n"
 
 
-def test_a_column_that_a_part_lacks_is_left_out_and_told(shelf, tmp_path, capsys):
+def test_a_column_that_a_part_lacks_is_left_out_and_reported(shelf, tmp_path, capsys):
     shelf.add(A, "train", said("x", "训"), said("y", "练")).add(B, "train", said("z", "食饭", "yue"))
     column(shelf, A, "train", {"x": "1", "y": "2"})
     write(tmp_path / "out", shelf.combined()["train"], shelf.sets["train"], tmp_path / "data/train")
@@ -291,7 +291,7 @@ def test_a_column_that_a_part_lacks_is_left_out_and_told(shelf, tmp_path, capsys
     assert read_all(tmp_path / "out") == {}
 
 
-def test_a_column_that_is_malformed_is_left_out_and_told(shelf, tmp_path, capsys):
+def test_a_column_that_is_malformed_is_left_out_and_reported(shelf, tmp_path, capsys):
     shelf.add(A, "train", said("x", "训"), said("y", "练"))
     (shelf.folder / "a/train/units").write_text("x 1\nx 2\n")
     write(tmp_path / "out", shelf.combined()["train"], shelf.sets["train"], tmp_path / "out")

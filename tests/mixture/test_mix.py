@@ -87,7 +87,7 @@ def test_a_corpus_that_the_user_goes_without_is_counted(desk, capsys, shelf):
     assert "1 missing corpus" in capsys.readouterr().out
 
 
-def test_sets_without_the_wording_are_left_out_and_told(desk, capsys):
+def test_sets_without_the_wording_are_left_out_and_reported(desk, capsys):
     homes = stirred(f"wording: text_cmn\n{ALL}")
     assert list(homes) == ["train", "dev", "test_aishell", "test_kespeech"]
     assert "data/mdcc/test: left out, it has no text_cmn" in capsys.readouterr().out

@@ -9,7 +9,7 @@
   utterances are of one sentence where the id is the same, or the Mandarin wording, or the wording in one variety.
 - Dev has as many utterances of each variety, or all there are, because ESPnet chooses the best epochs by the mean over
   the utterances of one set: so no variety decides alone. Its CER is scored by variety.
-- A further column (`fangyan.columns`) that all kept utterances have a value in is carried; any other is told.
+- A further column (`fangyan.columns`) that all kept utterances have a value in is carried; any other is reported.
 - What is too much is chosen by a hash of the utterance id: the same in any mixture, and a larger cap keeps what a
   smaller one kept. Whole speakers are not: many voices teach more than much of a few.
 """
