@@ -17,12 +17,12 @@ What has no reading (digits, foreign words, rare characters) is ``□``, which `
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from unicodedata import category
 
-from fangyan import synthesis
+from fangyan import phonetics, synthesis
 from fangyan.datadir import Utterance
 from fangyan.errors import UserError
 from fangyan.files import fingerprint
@@ -141,3 +141,21 @@ ROUTES = {
     "yue": Route("ToJyutping", _cantonese),
     "hak": Route("espeak-ng", _hakka),
 }
+
+
+def notices(
+    utterances: Sequence[Utterance], sources: Iterable[IpaSource], unknown: Counter[str]
+) -> Iterator[str]:
+    """What a reader of tables should know of the IPA behind them; ``unknown`` as of `phonetics.unknown`."""
+    read = [row for row in sources if row.source not in (DATA, NONE)]
+    if read:
+        counts = ", ".join(f"{row.variety} by {row.source} ({row.utterances})" for row in read)
+        yield f"IPA is the reading of a dictionary for {counts}"
+    if unknown:
+        some = ", ".join(f"{symbol!r} ({count})" for symbol, count in unknown.most_common(5))
+        yield f"{len(unknown)} IPA symbols are left out of the phonetic distance: {some}"
+    if silent := [u for u in utterances if not len(phonetics.segments(u.ipa))]:
+        yield (
+            f"{len(silent)} utterances have no IPA that panphon knows, so they are left out of the pronunciation "
+            f"control: the first is {silent[0].id}, {silent[0].ipa!r}"
+        )

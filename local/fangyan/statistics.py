@@ -3,6 +3,7 @@
 Conventions
 - What is drawn, and how, says `fangyan.resampling`. The mean is over the ordered pairs of varieties, each with equal
   weight, of the mean over the queries of the pair. So is chance, the R@1 of a random order.
+- A text column that was retrieved with them is a side of its pairs as a variety is, and drawn like one.
 - Ranks stay as they are: what was drawn does not change the candidates of a query.
 - Systems are compared on the same queries with the same candidates, or not at all.
 """

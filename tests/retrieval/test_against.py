@@ -143,6 +143,8 @@ def test_labels_for_sentences_are_zero_shot_classification(bilingual):
     (bilingual / "data/utt2topic").write_text(lines.replace("cmn-0 rice", "cmn-0 rain"), encoding="utf-8")
     assert retrieve(*paths(bilingual), **options)
     assert pairs(bilingual / "out/data", "layer01|sentence")["site", "topic"].recall_at_1 == 1
+    with pytest.raises(UserError, match=r"--sentences utt2mood: a column .*data has none such"):
+        retrieve(*paths(bilingual), sentences="utt2mood")
     assert read_table(bilingual / "out/data/.skipped.tsv") == [
         {"source": "cmn", "target": end, "sentences": "1"} for end in ("site", "yue", "topic")
     ]

@@ -25,7 +25,6 @@ Conventions, for one ordered pair of varieties, with the queries, candidates and
 """
 
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -127,9 +126,7 @@ def _write(
     feats: Path, data: Path, layers: Sequence[str], folder: Path, score: Score, quantile: float
 ) -> None:
     if column := column_of(feats):
-        print(
-            f"{data}: not controlled for sound, which texts ({column}) do not have: {feats}", file=sys.stderr
-        )
+        _report(data, [f"not controlled for sound, which texts ({column}) do not have: {feats}"])
         return
     utterances, sources = pronunciation.complete(datadir.read(data))
     write_rows(folder / "pronunciation.tsv", sources, IpaSource)
@@ -137,7 +134,7 @@ def _write(
     try:
         pairs, _ = comparable_pairs(data, sides)
     except DataError:
-        print(f"{data}: {_no_control(utterances, sides)}", file=sys.stderr)
+        _report(data, [_no_control(utterances, sides)])
         return
     _write_unknown(data, utterances, sources, folder)
     ipas = {u.id: u.ipa for u in utterances}
@@ -152,8 +149,7 @@ def _write_unknown(
     unknown = phonetics.unknown(u.ipa for u in utterances)
     counts = [{"symbol": symbol, "count": count} for symbol, count in unknown.most_common()]
     write_table(folder / ".unknown.tsv", counts, ("symbol", "count"))
-    for notice in _notices(utterances, sources, unknown):
-        print(f"{data}: {notice}", file=sys.stderr)
+    _report(data, pronunciation.notices(utterances, sources, unknown))
 
 
 def _write_layers(
@@ -185,6 +181,11 @@ def _write_layers(
     write_rows(folder / "controlled.tsv", rows, Controlled)
 
 
+def _report(data: Path, messages: Iterable[str]) -> None:
+    for message in messages:
+        print(f"{data}: {message}", file=sys.stderr)
+
+
 def _no_control(utterances: Sequence[Utterance], sides: Sides) -> str:
     """Why a set cannot be controlled."""
     known, codes = sum(len(side.ids) for side in sides.values()), ", ".join(sides) or "none"
@@ -192,24 +193,6 @@ def _no_control(utterances: Sequence[Utterance], sides: Sides) -> str:
         "not controlled for sound, which takes two varieties that share 2 sentences with IPA (utt2ipa, or text that a "
         f"dictionary reads), got IPA of {known} of {len(utterances)} utterances (varieties: {codes})"
     )
-
-
-def _notices(
-    utterances: Sequence[Utterance], sources: Iterable[IpaSource], unknown: Counter[str]
-) -> Iterator[str]:
-    """What a reader of the tables should know of the IPA behind them."""
-    read = [row for row in sources if row.source not in (pronunciation.DATA, pronunciation.NONE)]
-    if read:
-        said = ", ".join(f"{row.variety} by {row.source} ({row.utterances})" for row in read)
-        yield f"IPA is the reading of a dictionary for {said}"
-    if unknown:
-        some = ", ".join(f"{symbol!r} ({count})" for symbol, count in unknown.most_common(5))
-        yield f"{len(unknown)} IPA symbols are left out of the phonetic distance: {some}"
-    if silent := [u for u in utterances if not len(phonetics.segments(u.ipa))]:
-        yield (
-            f"{len(silent)} utterances have no IPA that panphon knows, so they are left out of the pronunciation "
-            f"control: the first is {silent[0].id}, {silent[0].ipa!r}"
-        )
 
 
 def _pairing(source: Side, target: Side, ipas: Mapping[str, str]) -> Pairing:

@@ -82,7 +82,7 @@ def retrieve(
         scored = layers_to_score(banks, layers)
         inputs = _inputs(banks, scored) | {"groups": tables.groups_of(data)} | settings
         if sentences != SENTENCES:
-            inputs["sentences"] = fingerprint(sentences, data / sentences)
+            inputs["sentences"] = fingerprint(sentences, sides.column_path(data, sentences))
         build, join = partial(_score, banks, scored, chosen), partial(_join, banks, scored)
         if shards.produce(out / data.name, inputs, part, build, join):
             written.append(out / data.name)

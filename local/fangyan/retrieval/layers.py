@@ -16,18 +16,13 @@ type Layers = tuple[Layer, ...]
 
 
 def layers_to_score(banks: Sequence[Bank], wanted: Sequence[str] = ()) -> dict[str, Layers]:
-    """What is scored by its name in the tables, shallow first: what is ``wanted``, or all layers of the first bank.
+    """What is scored by its name in tables, shallow first: what is ``wanted``, or all layers of the first bank.
 
-    A layer of the first bank goes with the layer of the same name where the same encoder made both banks, else with the
-    last one of the other; ``layer04|norm`` says which. Where nothing is wanted, layers of other dimensions are left
-    out. `UserError` for unknown layers, `DataError` where dimensions differ.
+    A layer of the first bank goes with the layer of its name where one encoder made both banks, else with the last one
+    of the other; ``layer04|norm`` is of layer04 of the first and norm of the other. Where nothing is wanted, layers of
+    other dimensions are left out. `UserError` for unknown layers, `DataError` where dimensions differ.
     """
-    chosen = [_parse(banks, layer) for layer in wanted]
-    if not chosen:
-        candidates = [_matched(banks, Layer.parse(name)) for name in banks[0].layers]
-        chosen = [layers for layers in candidates if len(set(_dimensions(banks, layers))) == 1] or candidates
-    for layers in chosen:
-        _check_dimensions(banks, layers)
+    chosen = [_parse(banks, layer) for layer in wanted] or _comparable(banks)
     return {_name(banks, layers): layers for layers in sorted(chosen, key=partial(_depth, banks))}
 
 
@@ -36,29 +31,42 @@ def _depth(banks: Sequence[Bank], layers: Layers) -> list[tuple[int, ...]]:
 
 
 def _parse(banks: Sequence[Bank], wanted: str) -> Layers:
-    parts = wanted.split(APART)
-    if len(parts) not in (1, len(banks)):
+    layers = tuple(map(Layer.parse, wanted.split(APART)))
+    if len(layers) not in (1, len(banks)):
         raise UserError(
             f"--layer {wanted}: a layer of {banks[0].home}, or joined by {APART} one of each folder of features "
             f"({len(banks)})"
         )
-    layers = tuple(Layer.parse(part) for part in parts)
     for bank, layer in zip(banks, layers, strict=False):
         layer.check(bank.layers, bank.home)
-    return layers if len(layers) == len(banks) else _matched(banks, layers[0])
+    found = layers if len(layers) == len(banks) else _match(banks, layers[0])
+    if not _same_dimension(banks, found):
+        raise _apart(banks, found)
+    return found
 
 
-def _matched(banks: Sequence[Bank], layer: Layer) -> Layers:
+def _comparable(banks: Sequence[Bank]) -> list[Layers]:
+    """Every layer of the first bank that can be compared with its counterparts."""
+    candidates = [_match(banks, Layer.parse(name)) for name in banks[0].layers]
+    found = [layers for layers in candidates if _same_dimension(banks, layers)]
+    if not found:
+        raise _apart(banks, candidates[0])
+    return found
+
+
+def _match(banks: Sequence[Bank], layer: Layer) -> Layers:
     """A layer of the first bank with its counterpart in each of the others."""
     first, *others = banks
-    counterparts = (layer if _same_layer(first, b, layer) else Layer.parse(b.layers[-1]) for b in others)
-    return (layer, *counterparts)
+    return (
+        layer,
+        *(layer if _same_layer(first, other, layer) else Layer.parse(other.layers[-1]) for other in others),
+    )
 
 
 def _same_layer(a: Bank, b: Bank, layer: Layer) -> bool:
     """Whether one encoder made the layer in both banks."""
-    encoders = [(made_from(bank.home) or {}).get("encoder") for bank in (a, b)]
-    return None not in encoders and len(set(map(str, encoders))) == 1 and set(layer.names) <= set(b.layers)
+    encoder, other = ((made_from(bank.home) or {}).get("encoder") for bank in (a, b))
+    return encoder is not None and encoder == other and set(layer.names) <= set(b.layers)
 
 
 def _name(banks: Sequence[Bank], layers: Layers) -> str:
@@ -67,20 +75,16 @@ def _name(banks: Sequence[Bank], layers: Layers) -> str:
     return str(layers[0]) if same else APART.join(map(str, layers))
 
 
-def _dimensions(banks: Sequence[Bank], layers: Layers) -> list[int]:
-    """d of the layer of each bank; of one bank there is nothing to compare, so it is not read."""
-    if len(banks) == 1:
-        return [0]
-    return [bank.dimension(layer) for bank, layer in zip(banks, layers, strict=True)]
+def _same_dimension(banks: Sequence[Bank], layers: Layers) -> bool:
+    first, *others = zip(banks, layers, strict=True)
+    return all(bank.dimension(layer) == first[0].dimension(first[1]) for bank, layer in others)
 
 
-def _check_dimensions(banks: Sequence[Bank], layers: Layers) -> None:
-    found = _dimensions(banks, layers)
-    if len(set(found)) > 1:
-        got = ", ".join(
-            f"{d} in {bank.home / str(layer)}" for d, bank, layer in zip(found, banks, layers, strict=True)
-        )
-        raise DataError(
-            f"layers to compare must lie in one space, so have one dimension, got {got}: choose layers that were "
-            f"trained into one space (--layer 'a{APART}b')"
-        )
+def _apart(banks: Sequence[Bank], layers: Layers) -> DataError:
+    """What to tell of layers of several dimensions."""
+    places = zip(banks, layers, strict=True)
+    found = ", ".join(f"{bank.dimension(layer)} in {bank.home / str(layer)}" for bank, layer in places)
+    return DataError(
+        f"layers to compare must lie in one space, so have one dimension, got {found}: choose layers that were trained "
+        f"into one space (--layer 'a{APART}b')"
+    )

@@ -14,7 +14,7 @@ from fangyan.tables import Count, Fraction, MeanRank, Total
 
 @dataclass(frozen=True)
 class Ranking:
-    """The ranks of the queries of one ordered pair of varieties."""
+    """The ranks of the queries of one ordered pair of sides."""
 
     queries: Tensor  # (n,): their places among the utterances of the source
     rank: Tensor  # (n,) int64, 1 is best
@@ -80,7 +80,7 @@ def ranking(scores: Tensor, queries: Sequence[str], candidates: Sequence[str]) -
     """
     common = set(queries) & set(candidates)
     if len(common) < 2:
-        raise DataError(f"retrieval needs 2 sentences that both varieties have, got {len(common)}")
+        raise DataError(f"retrieval needs 2 sentences that both sides have, got {len(common)}")
     number = {sentence: n for n, sentence in enumerate(sorted(common))}
     rows, columns = (torch.tensor([number.get(s, -1) for s in side]) for side in (queries, candidates))
     right = (rows[:, None] == columns)[rows >= 0][:, columns >= 0]

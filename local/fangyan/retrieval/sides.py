@@ -190,11 +190,20 @@ def by_variety(utterances: Iterable[Utterance]) -> dict[str, Side]:
     return {name: Side.of(name, members[name]) for name in sorted(members)}
 
 
+def column_path(data: Path, name: str) -> Path:
+    """The file of a column of sentence ids; `UserError` where the data directory has none of that name."""
+    path = data / name
+    if Path(name).name != name or not path.is_file():
+        raise UserError(f"--sentences {name}: a column is a file of the data directory, {data} has none such")
+    return path
+
+
 def _read(data: Path, sentences: str) -> Sequence[Utterance]:
     """The utterances of a data directory, each with its value in the column ``sentences`` for a sentence id."""
     utterances = datadir.read(data)
     if sentences == SENTENCES:
         return utterances
-    column = datadir.read_map(data / sentences)
-    check_ids(data / "wav.scp", {u.id: u.wav for u in utterances}, data / sentences, column)
+    path = column_path(data, sentences)
+    column = datadir.read_map(path)
+    check_ids(data / "wav.scp", {u.id: u.wav for u in utterances}, path, column)
     return [replace(utterance, sentence=column[utterance.id]) for utterance in utterances]
