@@ -80,7 +80,7 @@ def retrieve(
             for folder, column in ((feats, ""), *against)
         ]
         scored = layers_to_score(banks, layers)
-        inputs = _inputs(banks, scored) | {"groups": tables.groups_of(data)} | settings
+        inputs = _inputs(banks, scored, datadir.tables(data)) | {"groups": tables.groups_of(data)} | settings
         if sentences != SENTENCES:
             inputs["sentences"] = fingerprint(sentences, sides.column_path(data, sentences))
         build, join = partial(_score, banks, scored, chosen), partial(_join, banks, scored)
@@ -107,25 +107,22 @@ def each_set(
     for data in sets:
         banks = [sides.open_bank(feats / data.name, data)]
         scored = layers_to_score(banks, layers)
-        inputs = _inputs(banks, scored, identify) | dict(settings)
+        inputs = _inputs(banks, scored, identify(data)) | dict(settings)
         if produce(out / data.name, inputs, partial(write, banks[0].home, data, list(scored))):
             written.append(out / data.name)
     return written
 
 
-def _inputs(
-    banks: Sequence[Bank],
-    scored: Mapping[str, Layers],
-    identify: Callable[[Path], str] = datadir.tables,
-) -> dict:
-    """What decides the result of one bank, or of several of the same data directory."""
+def _inputs(banks: Sequence[Bank], scored: Mapping[str, Layers], data: str) -> dict:
+    """What decides the result; ``data``: a fingerprint of the data directory of the banks."""
     found = [
         dump.identity_of(bank.home, sorted({name for layer in layers for name in layer.names}))
         for bank, layers in zip(banks, zip(*scored.values(), strict=True), strict=True)
     ]
-    inputs = {"feats": found[0], "data": identify(banks[0].data), "layers": list(scored)}
-    against = [[bank.column, of_bank] for bank, of_bank in zip(banks[1:], found[1:], strict=True)]
-    return inputs | ({"against": against} if against else {})
+    inputs = {"feats": found[0], "data": data, "layers": list(scored)}
+    if columns := [bank.column for bank in banks if bank.column]:
+        inputs |= {"columns": columns, "against": found[1:]}
+    return inputs
 
 
 def _score(
