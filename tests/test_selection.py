@@ -18,16 +18,17 @@ def pair(layer: str, recall: float, mrr: float, source="a") -> Pair:
 def test_ties_go_to_mrr_then_to_the_shallower_layer():
     assert choose_layer([]) is None
     assert choose_layer([pair("layer01", 0.5, 0.6), pair("layer02", 0.5, 0.7)]) == "layer02"
-    assert choose_layer([pair("norm", 0.5, 0.7), pair("layer02", 0.5, 0.7)]) == "layer02"
+    assert choose_layer([pair("blocks.9", 0.5, 0.7), pair("blocks.10", 0.5, 0.7)]) == "blocks.9"
     # 1/3 + 1/3 with six digits against 2/3 + 0: the same mean
     thirds = [pair("layer01", 0.333333, 0.5), pair("layer01", 0.333333, 0.5, "c")]
     assert choose_layer([*thirds, pair("layer02", 0.666667, 0.5), pair("layer02", 0, 0.5, "c")]) == "layer01"
 
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=6))
-def test_choice_is_the_first_maximum_whatever_the_order_of_rows(values):
-    pairs = [pair(f"layer{n:02d}", r / 4, m / 4) for n, (r, m) in enumerate(values)]
-    assert choose_layer(pairs[::-1]) == f"layer{values.index(max(values)):02d}"
+def test_choice_is_the_first_maximum_in_the_order_of_layers(values):
+    pairs = [pair(f"{-n}", r / 4, m / 4) for n, (r, m) in enumerate(values)]
+    assert choose_layer(pairs) == f"{-values.index(max(values))}"
+    assert list(by_layer(pairs)) == [row.layer for row in pairs]
 
 
 def test_means_are_over_pairs_and_keep_the_range_of_queries():

@@ -32,9 +32,9 @@ class Mean:
 
 
 def by_layer(pairs: Sequence[Pair]) -> dict[str, Mean]:
-    """The mean over ordered pairs of each layer, shallow first (layer names sort in depth order)."""
+    """The mean over ordered pairs of each layer, in the order of ``pairs``: of ``pairs.tsv`` shallow first."""
     layers: dict[str, list[Pair]] = {}
-    for pair in sorted(pairs, key=lambda pair: pair.layer):
+    for pair in pairs:
         layers.setdefault(pair.layer, []).append(pair)
     return {layer: _mean(members) for layer, members in layers.items()}
 

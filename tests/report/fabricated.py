@@ -147,8 +147,8 @@ SOURCES = "variety\tsource\tutterances\n"
 
 
 TRIPLES = """layer n voices preference low high chance
-norm 8 4 0.25 0.2 0.3 0.5
 layer01 8 4 0.5 0.405 0.625 0.5
+norm 8 4 0.25 0.2 0.3 0.5
 """
 WORDS = """layer source target word synonym homophone preference margin
 layer01 cmn yue w4 s4 h4 0.5 0.1
@@ -170,12 +170,12 @@ def words(home: Path, layers=TRIPLES, triples=WORDS) -> None:
 
 
 EXITS = """layer variety sentences characters errors cer
-norm cmn 10 100 10 0.1
-norm yue 10 100 26 0.26
-norm all 20 200 36 0.18
 layer02 cmn 10 100 50 0.5
 layer02 yue 10 100 150 1.5
 layer02 all 20 200 200 1
+norm cmn 10 100 10 0.1
+norm yue 10 100 26 0.26
+norm all 20 200 36 0.18
 """
 
 

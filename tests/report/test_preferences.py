@@ -11,7 +11,7 @@ from .fabricated import TRIPLES, words
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("0.5 0.405", "1.5 0.405", r"layers.tsv:3: preference is a fraction in \[0, 1\], got '1.5'"),
+        ("0.5 0.405", "1.5 0.405", r"layers.tsv:2: preference is a fraction in \[0, 1\], got '1.5'"),
         ("0.405 0.625", "0.625 0.405", "layers.tsv: low is at most high, got 0.625 and 0.405 in layer01"),
         ("norm", "layer01", "layers.tsv: one row a layer, got layer01, layer01"),
         ("voices", "speakers", "layers.tsv:1: the columns are .* got none named voices"),

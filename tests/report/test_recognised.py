@@ -11,7 +11,7 @@ from .fabricated import EXITS, early_exit
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("200 200 1", "200 200 x", "cer.tsv:7: cer is a number from 0 up, got 'x'"),
+        ("200 200 1", "200 200 x", "cer.tsv:4: cer is a number from 0 up, got 'x'"),
         (
             "100 26 0.26",
             "100 25 0.25",

@@ -44,6 +44,14 @@ def test_each_seed_chooses_its_own_layer_and_the_row_is_their_mean_and_deviation
     assert row == ("ctc", "l1 l2", "2", "50.0 ± 14.1", "25.0 ± 7.1", "65.0 ± 7.1", "15.0 ± 7.1")
 
 
+def test_layers_are_named_in_their_depth_order_and_the_last_is_the_deepest(tmp_path):
+    test = {"blocks.9": 0.1, "blocks.10": 0.2}
+    one = experiment(tmp_path / "a_seed1", {"blocks.9": 0.3, "blocks.10": 0.5}, test)
+    two = experiment(tmp_path / "a_seed2", {"blocks.9": 0.5, "blocks.10": 0.3}, test)
+    (row,) = average([one, two], "dev", "test").rows
+    assert (row[1], row[3], row[5]) == ("blocks.9 blocks.10", "15.0 ± 7.1", "20.0 ± 0.0")
+
+
 def test_kinds_keep_their_order_and_a_single_seed_has_no_deviation(tmp_path):
     exps = [experiment(tmp_path / tag, {"l1": 0.5}, {"l1": 0.25}) for tag in ("b_seed1", "a_seed10")]
     rows = average(exps, "dev", "test").rows

@@ -30,7 +30,7 @@ def read(folder: Path, sets: Sequence[str], layer: str | None) -> dict[str, Cont
         path = folder / name / "controlled.tsv"
         check_pairs(path, rows)
         pairs = [row for row in rows if row.source != ALL]
-        pooled = {row.layer: row for row in sorted(rows, key=lambda row: row.layer) if row.source == ALL}
+        pooled = {row.layer: row for row in rows if row.source == ALL}
         if not pooled:
             raise DataError(f"{path}: the last row of a layer is from {ALL} to {ALL}, got none")
         _check_layer(path, pooled, layer)

@@ -41,7 +41,7 @@ ALL = "all"
 
 
 @dataclass(frozen=True)
-class Layer:
+class GroupScores:
     """The cells of a layer on a set, and the mean over its ordered pairs of varieties."""
 
     set: str
@@ -85,7 +85,7 @@ def write(experiment: Experiment, folder: Path) -> None:
         write_json(folder / f"{name}.groups.json", matrices(experiment, found))
 
 
-def layers(experiment: Experiment, name: str) -> list[Layer]:
+def layers(experiment: Experiment, name: str) -> list[GroupScores]:
     """The chosen layer on set ``name``; every layer, shallow first, where none was chosen."""
     encoder, found = experiment.encoder, []
     means = by_layer(encoder.seqsim[name])
@@ -95,11 +95,11 @@ def layers(experiment: Experiment, name: str) -> list[Layer]:
             raise DataError(
                 f"{name}/groups.tsv: has the layers of pairs.tsv, got none of {layer}: score it again"
             )
-        found.append(Layer(name, layer, cells, means[layer]))
+        found.append(GroupScores(name, layer, cells, means[layer]))
     return found
 
 
-def table(experiment: Experiment, layer: Layer, metric: str) -> Table:
+def table(experiment: Experiment, layer: GroupScores, metric: str) -> Table:
     """One metric of a layer: a row a source group, a column a target group."""
     chosen = f"chosen on {experiment.dev}" if experiment.encoder.layer else "not chosen"
     caption = (
@@ -124,7 +124,7 @@ def table(experiment: Experiment, layer: Layer, metric: str) -> Table:
     return Table(title, caption, ("source / target", *layer.groups), rows)
 
 
-def matrices(experiment: Experiment, found: Sequence[Layer]) -> dict:
+def matrices(experiment: Experiment, found: Sequence[GroupScores]) -> dict:
     """What the JSON file holds: an entry a layer, in it lists of rows for each metric, null where there is no cell.
 
     ``cell``: across or within; ``pairs``: how many ordered pairs of varieties a cell is the mean of; ``queries``: of
@@ -179,7 +179,7 @@ def _markdown(name: str, tables: Iterable[Table]) -> str:
     return "\n".join(parts)
 
 
-def _rows(layer: Layer) -> list[dict]:
+def _rows(layer: GroupScores) -> list[dict]:
     """The cells in the order of the matrix, and their macro mean (if there is one)."""
     cells = [layer.cells[a, b] for a in layer.groups for b in layer.groups if (a, b) in layer.cells]
     rows = [{name: getattr(cell, name) for name in COLUMNS} for cell in cells]

@@ -8,9 +8,9 @@ from fangyan.tables import read_rows
 
 
 def read_layers(folder: Path) -> dict[str, Preference]:
-    """The rows of ``folder/layers.tsv`` by layer, shallow first; nothing where there is no such file."""
+    """The rows of ``folder/layers.tsv`` by layer, in its order, shallow first; nothing where there is no such file."""
     path = folder / "layers.tsv"
-    rows = sorted(read_rows(path, Preference), key=lambda row: row.layer)
+    rows = read_rows(path, Preference)
     found = {row.layer: row for row in rows}
     if len(found) < len(rows):
         raise DataError(f"{path}: one row a layer, got {', '.join(row.layer for row in rows)}")

@@ -11,7 +11,7 @@ from fangyan.tables import read_sets
 def read_exits(
     folder: Path, sets: Sequence[str], whole: Mapping[str, Sequence[Errors]]
 ) -> dict[str, dict[str, list[Exit]]]:
-    """The rows by set and exit layer, shallow first, in ``folder/<set>``, of the sets that have them.
+    """The rows by set and exit layer, shallow first as ``cer.tsv`` has them, in ``folder/<set>``, of the sets that do.
 
     ``whole``: the rows of the whole model by set. Raises `DataError` for malformed tables, for layers that lack a
     variety, and where the whole model had other errors.
@@ -19,7 +19,7 @@ def read_exits(
     found = {}
     for name, rows in read_sets(folder, sets, "cer.tsv", Exit).items():
         layers: dict[str, list[Exit]] = {}
-        for row in sorted(rows, key=lambda row: row.layer):
+        for row in rows:
             layers.setdefault(row.layer, []).append(row)
         _check(folder / name / "cer.tsv", layers, whole.get(name, ()))
         found[name] = layers

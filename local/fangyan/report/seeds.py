@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
+from math import inf
 from pathlib import Path
 from statistics import fmean, stdev
 
@@ -12,6 +13,9 @@ from fangyan.report.tables import NONE, Table, percent
 from fangyan.selection import Mean, by_layer
 
 _NAME = re.compile(r"(.+)_seed\d+")
+
+type Chosen = tuple[float, str]
+"""Where the chosen layer stands in the order of depth (at infinity without one), and its name."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,7 @@ def average(exps: Sequence[Path], dev: str, test: str) -> Table:
     The layer is chosen on ``dev`` for each seed. The deviation is the sample's (n - 1), absent for a single seed.
     Raises `UserError` for a tag that names no seed, and for a missing folder.
     """
-    kinds: dict[str, list[tuple[str, Scores]]] = {}
+    kinds: dict[str, list[tuple[Chosen, Scores]]] = {}
     for exp in exps:
         named = _NAME.fullmatch(exp.resolve().name)
         if not named:
@@ -45,27 +49,27 @@ def average(exps: Sequence[Path], dev: str, test: str) -> Table:
     return Table("Seeds", caption, header, tuple(_row(*kind) for kind in kinds.items()), text_columns=2)
 
 
-def _read(exp: Path, dev: str, test: str) -> tuple[str, Scores]:
+def _read(exp: Path, dev: str, test: str) -> tuple[Chosen, Scores]:
     """The chosen layer of an experiment, and its scores."""
     experiment = results.read(exp, dev, [test])
     encoder = experiment.encoder
     seqsim, pooled = by_layer(encoder.seqsim.get(test, ())), by_layer(encoder.pooled.get(test, ()))
     layer = encoder.layer or ""
     cer = next((row.cer for row in experiment.cer.get(test, ()) if row.variety == "all"), None)
-    last = max(seqsim, default="")
-    return encoder.layer or NONE, Scores(
-        _recall(seqsim, layer), _recall(pooled, layer), _recall(seqsim, last), cer
-    )
+    order = list(seqsim)
+    depth = order.index(layer) if layer in order else inf
+    scores = _recall(seqsim, layer), _recall(pooled, layer), _recall(seqsim, order[-1] if order else "")
+    return (depth, layer or NONE), Scores(*scores, cer)
 
 
 def _recall(means: dict[str, Mean], layer: str) -> float | None:
     return means[layer].recall_at_1 if layer in means else None
 
 
-def _row(kind: str, seeds: Sequence[tuple[str, Scores]]) -> tuple[str, ...]:
-    layers = dict.fromkeys(layer for layer, _ in seeds)
+def _row(kind: str, seeds: Sequence[tuple[Chosen, Scores]]) -> tuple[str, ...]:
+    layers = dict.fromkeys(layer for _, layer in sorted(chosen for chosen, _ in seeds))
     columns = zip(*(astuple(scores) for _, scores in seeds), strict=True)
-    return kind, " ".join(sorted(layers)), str(len(seeds)), *map(_spread, columns)
+    return kind, " ".join(layers), str(len(seeds)), *map(_spread, columns)
 
 
 def _spread(values: Sequence[float | None]) -> str:

@@ -180,7 +180,7 @@ def _join(banks: Sequence[Bank], scored: Mapping[str, Layers], folders: Sequence
     if lost := _ties(rows):
         print(f"{data}: {lost}", file=sys.stderr)
     write_table(folder / ".skipped.tsv", skipped, ("source", "target", "sentences"))
-    tables.write(rows, folders, tables.groups_of(data), layers, folder)
+    tables.write(rows, folders, tables.groups_of(data), folder)
 
 
 def _ties(rows: Sequence[tables.Pair]) -> str:

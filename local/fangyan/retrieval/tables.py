@@ -100,14 +100,9 @@ def read_pairs(shares: Iterable[Path], layers: Sequence[str]) -> list[Pair]:
     return sorted(rows, key=lambda row: _order(attrgetter(*PLACE)(row), layers))
 
 
-def write(
-    rows: Sequence[Pair],
-    shares: Sequence[Path],
-    groups: Mapping[str, str],
-    layers: Sequence[str],
-    folder: Path,
-) -> None:
-    """Nothing; ``{pairs,groups,ranks}.tsv`` from the ``rows`` of `read_pairs` and the ranks in ``shares``."""
+def write(rows: Sequence[Pair], shares: Sequence[Path], groups: Mapping[str, str], folder: Path) -> None:
+    """Writes ``{pairs,groups,ranks}.tsv`` from the ``rows`` of `read_pairs` and the ranks in ``shares``."""
+    layers = list(dict.fromkeys(row.layer for row in rows))
     with ExitStack() as files:
         ranks = [
             files.enter_context((share / "ranks.tsv").open(encoding="utf-8", newline="\n"))
