@@ -3,12 +3,22 @@
 import os
 import platform
 import subprocess
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from fangyan.files import ROOT
+from fangyan.tables import Total
 
 PACKAGES = ("espnet", "torch", "torchaudio", "numpy", "kaldiio", "jiwer", "espeakng-loader", "fangyan")
+
+
+@dataclass(frozen=True)
+class StageTime:
+    """A row of ``times.tsv``, as ``utils/stages.sh`` writes it: a run of a stage."""
+
+    stage: str
+    seconds: Total
 
 
 def machine() -> dict[str, str | int | float]:

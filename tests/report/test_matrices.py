@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from fangyan.errors import DataError
 from fangyan.files import read_table
 from fangyan.report import matrices, report, results
-from fangyan.report.matrices import COLUMNS, METRICS, escape_latex, latex
+from fangyan.report.matrices import METRICS, escape_latex, latex
 from fangyan.report.tables import Table
+from fangyan.retrieval.tables import Group
+from fangyan.tables import columns
 
 PAIRS = """layer source target n recall_at_1 recall_at_5 recall_at_10 mrr median_rank chance
 layer03+layer04 y1 h1 40 0.5 0.6 0.7 0.5 1 0.025
@@ -100,7 +102,7 @@ def test_the_caption_says_what_the_matrix_rests_on(made):
 
 def test_tsv_has_a_row_a_cell_and_the_macro_mean(made):
     rows = read_table(made.with_suffix(".groups.tsv"))
-    assert tuple(rows[0]) == COLUMNS
+    assert tuple(rows[0]) == columns(Group)
     places = [(row["source_group"], row["target_group"], row["cell"], row["pairs"]) for row in rows]
     assert places == [
         ("yue", "yue", "within", "6"),

@@ -11,7 +11,8 @@ from fangyan.cluster.ending import how
 from fangyan.cluster.records import Record
 from fangyan.cluster.scheduler import Standing
 from fangyan.errors import UserError
-from fangyan.files import read_table
+from fangyan.provenance import StageTime
+from fangyan.tables import read_rows
 
 OUTPUTS = {
     "stats": ("stats",),
@@ -54,7 +55,7 @@ def status(exp: Path, names: Sequence[str]) -> list[Stage]:
         raise UserError(
             f"{exp}: no such experiment; there are: {', '.join(_experiments(exp.parent)) or 'none'}"
         )
-    seconds = {row["stage"]: int(row["seconds"]) for row in _times(exp / "times.tsv")}
+    seconds = {run.stage: run.seconds for run in read_rows(exp / "times.tsv", StageTime)}
     standings = scheduler.mine()
     live = records.live(exp / "log", standings)
     return [_stage(exp, name, seconds.get(name), live) for name in names]
@@ -101,10 +102,6 @@ def _why(record: Record) -> str:
             standing = scheduler.end_of(task) if scheduler.installed() else None
             return f"job {task} {how(records.tail(log), code, standing)}: {log}"
     return ""
-
-
-def _times(path: Path) -> list[dict[str, str]]:
-    return read_table(path) if path.exists() else []
 
 
 def _experiments(folder: Path) -> list[str]:

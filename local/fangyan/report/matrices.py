@@ -20,12 +20,13 @@ from pathlib import Path
 from statistics import fmean
 
 from fangyan.errors import DataError
-from fangyan.files import write_json, write_table, write_text
+from fangyan.files import write_json, write_text
 from fangyan.report.breakdown import group_order
 from fangyan.report.results import Experiment
 from fangyan.report.tables import NONE, Table, escape, markdown, percent, queries
 from fangyan.retrieval.tables import Group
 from fangyan.selection import Mean, by_layer
+from fangyan.tables import write_rows
 
 METRICS = {
     "recall_at_1": "R@1 (%)",
@@ -35,7 +36,6 @@ METRICS = {
     "median_rank": "Median rank",
     "chance": "Chance of R@1 (%)",
 }
-COLUMNS = ("layer", "source_group", "target_group", "cell", "pairs", *METRICS)
 ALL = "all"
 """Source and target of the row that has the macro mean."""
 
@@ -81,7 +81,7 @@ def write(experiment: Experiment, folder: Path) -> None:
         pages = "\n\\clearpage\n\n".join("\n".join(map(latex, of_layer)) for of_layer in tables)
         write_text(folder / f"{name}.groups.md", _markdown(name, chain(*tables)))
         write_text(folder / f"{name}.groups.tex", pages)
-        write_table(folder / f"{name}.groups.tsv", [row for layer in found for row in _rows(layer)], COLUMNS)
+        write_rows(folder / f"{name}.groups.tsv", chain.from_iterable(map(_rows, found)), Group)
         write_json(folder / f"{name}.groups.json", matrices(experiment, found))
 
 
@@ -179,14 +179,12 @@ def _markdown(name: str, tables: Iterable[Table]) -> str:
     return "\n".join(parts)
 
 
-def _rows(layer: GroupScores) -> list[dict]:
+def _rows(layer: GroupScores) -> list[Group]:
     """The cells in the order of the matrix, and their macro mean (if there is one)."""
     cells = [layer.cells[a, b] for a in layer.groups for b in layer.groups if (a, b) in layer.cells]
-    rows = [{name: getattr(cell, name) for name in COLUMNS} for cell in cells]
-    whole = {"layer": layer.name, "source_group": ALL, "target_group": ALL, "cell": "across"}
-    whole |= {"pairs": sum(cell.pairs for cell in layer.across)}
+    pairs = sum(cell.pairs for cell in layer.across)
     means = {metric: layer.macro_mean(metric) for metric in METRICS}
-    return [*rows, whole | means] if layer.across else rows
+    return [*cells, Group(layer.name, ALL, ALL, "across", pairs, **means)] if layer.across else cells
 
 
 def _text(metric: str, value: float | None) -> str:

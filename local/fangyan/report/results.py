@@ -10,6 +10,7 @@ from fangyan.asr import summary
 from fangyan.cer import Errors, Exit
 from fangyan.errors import DataError, UserError
 from fangyan.pronunciation import IpaSource
+from fangyan.provenance import StageTime
 from fangyan.report import controlled, explained, intervals, preferences, recognised, sentences
 from fangyan.report.controlled import Control
 from fangyan.report.explained import Explanation
@@ -32,14 +33,6 @@ class Epoch:
     valid_acc: float | None
     valid_cer_ctc: float | None
     seconds: Amount | None
-
-
-@dataclass(frozen=True)
-class Run:
-    """One row of ``times.tsv``: a run of a stage."""
-
-    stage: str
-    seconds: Amount
 
 
 @dataclass(frozen=True)
@@ -178,6 +171,6 @@ def _this_machine() -> dict[str, Any]:
 
 def _read_seconds(path: Path) -> dict[str, float]:
     seconds: dict[str, float] = {}
-    for run in read_rows(path, Run):
+    for run in read_rows(path, StageTime):
         seconds[run.stage] = seconds.get(run.stage, 0.0) + run.seconds
     return seconds

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from fangyan import datadir
 from fangyan.errors import DataError
+from fangyan.statistics import read_ranks
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,6 @@ def read(
 
 
 def _read(path: Path, layer: str, wording: dict[str, str]) -> list[Sentence]:
-    from fangyan.statistics import read_ranks  # loads torch, which a report without ranks can do without
-
     sums: dict[str, list[float]] = {}
     for name, queries in read_ranks(path):  # one layer at a time: a large set has millions of rows
         if name == layer:
