@@ -17,9 +17,9 @@ from fangyan.files import is_done, made_from, write_table
 from fangyan.tables import Amount, Count, Total, write_rows
 from fangyan.text import DEFAULT, NormalForm, normalise, removals
 
-ALL = "all"
+ALL_VARIETIES = "all"
 """The variety of the row that sums the others up."""
-WHOLE = "norm"
+WHOLE_MODEL = "norm"
 """The exit layer that is the whole model: its encoder ends with the final norm."""
 UNSCORED = ".unscored.tsv"
 
@@ -71,8 +71,8 @@ class References:
         return cls(file, texts, varieties, frozenset(unscored))
 
     def of(self, variety: str) -> list[str]:
-        """The ids of a variety; `ALL`: of all varieties."""
-        return [key for key in self.texts if variety in (self.varieties[key], ALL)]
+        """The ids of a variety; `ALL_VARIETIES`: of all varieties."""
+        return [key for key in self.texts if variety in (self.varieties[key], ALL_VARIETIES)]
 
 
 def score(decoded: Path, data: Path, target: str, form: NormalForm = DEFAULT) -> list[Errors]:
@@ -94,7 +94,7 @@ def score(decoded: Path, data: Path, target: str, form: NormalForm = DEFAULT) ->
 
 
 def score_exits(exits: Path, whole: Path, data: Path, target: str, form: NormalForm = DEFAULT) -> list[Exit]:
-    """The rows of `error_rates` for each ``exits/<layer>``, then for the whole model as `WHOLE`: ``exits/cer.tsv``.
+    """The rows of `error_rates` for each ``exits/<layer>``, then for the `WHOLE_MODEL`: ``exits/cer.tsv``.
 
     ``whole``: the folder that the whole model was decoded to; `DataError` for a layer of another model than that.
     """
@@ -111,7 +111,7 @@ def score_exits(exits: Path, whole: Path, data: Path, target: str, form: NormalF
     references = References.read(data, target, form)
     rows = [
         Exit(layer, **vars(row))
-        for layer, folder in (folders | {WHOLE: whole}).items()
+        for layer, folder in (folders | {WHOLE_MODEL: whole}).items()
         for row in error_rates(folder, references, form)
     ]
     write_rows(exits / "cer.tsv", rows, Exit)
@@ -134,7 +134,7 @@ def error_rates(decoded: Path, references: References, form: NormalForm = DEFAUL
     hypotheses = read_hypotheses(decoded / "text")
     check_ids(references.file, references.texts, decoded / "text", hypotheses)
     rows = []
-    for name in [*sorted(set(references.varieties.values())), ALL]:
+    for name in [*sorted(set(references.varieties.values())), ALL_VARIETIES]:
         keys = references.of(name)
         scored = [key for key in keys if key not in references.unscored]
         pairs = [references.texts[k] for k in scored], [hypotheses[k] for k in scored]

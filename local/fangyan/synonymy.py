@@ -28,11 +28,11 @@ from fangyan.corpora.mini_sinitic import READ_BY
 from fangyan.corpora.mini_sinitic import VOICES as CORPUS_VOICES
 from fangyan.encoders import Encoder, identity, load_encoder
 from fangyan.errors import DataError
-from fangyan.files import ROOT, fingerprint, produce, read_table
+from fangyan.files import ROOT, fingerprint, produce
 from fangyan.resampling import bootstrap, cells, interval
 from fangyan.similarity import choose
 from fangyan.synthesis import Voice
-from fangyan.tables import Count, Fraction, write_rows
+from fangyan.tables import Count, Fraction, read_rows, write_rows
 
 TRIPLES = ROOT / "conf" / "mini_sinitic" / "triples.tsv"
 VOICES = CORPUS_VOICES["test"]
@@ -86,20 +86,14 @@ class WordPreference:
 
 
 def triples(path: Path = TRIPLES) -> list[Triple]:
-    """The rows of the table; `DataError` for other columns, empty cells and varieties without a voice."""
-    found = []
-    for n, row in enumerate(read_table(path), 1):
-        if tuple(row) != tuple(Triple.__dataclass_fields__):
-            raise DataError(
-                f"{path}: the columns are {' '.join(Triple.__dataclass_fields__)}, got {' '.join(row)}"
-            )
-        triple = Triple(**row)
-        if not all(cell.strip() for cell in row.values()):
+    """The rows of the table; `DataError` for missing columns, empty cells and varieties without a voice."""
+    found = read_rows(path, Triple)
+    for n, triple in enumerate(found, 1):
+        if not all(cell.strip() for cell in vars(triple).values()):
             raise DataError(f"{path}: row {n}: every cell is filled, got {triple}")
         for variety in (triple.source, triple.target):
             if variety not in READ_BY:
                 raise DataError(f"{path}: row {n}: varieties are {' '.join(READ_BY)}, got {variety!r}")
-        found.append(triple)
     return found
 
 

@@ -6,39 +6,59 @@ may be empty. A field with a default is a column that older tables lack.
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, fields
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_type_hints
+from typing import Annotated, Any, NamedTuple, get_args, get_type_hints
 
 from fangyan.errors import DataError
 from fangyan.files import numbered_rows, write_table
 
 
-@dataclass(frozen=True)
-class Rule:
+class CellRule(NamedTuple):
     """A number that a cell holds: what to call it, and its bounds."""
 
     text: str
-    parse: Callable[[str], Any] = float
+    parse: Callable[[str], float] = float
     low: float = -math.inf
     high: float = math.inf
 
-    def __call__(self, cell: str) -> Any:
-        value = self.parse(cell)
-        if not self.low <= value <= self.high:
-            raise ValueError(cell)
-        return value
+
+Fraction = Annotated[float, CellRule("a fraction in [0, 1]", float, 0, 1)]
+Correlation = Annotated[float, CellRule("a number in [-1, 1]", float, -1, 1)]
+Amount = Annotated[float, CellRule("a number from 0 up", float, 0)]
+MeanRank = Annotated[float, CellRule("a number from 1 up", float, 1)]
+Count = Annotated[int, CellRule("a whole number above 0", int, 1)]
+Total = Annotated[int, CellRule("a whole number from 0 up", int, 0)]
 
 
-NUMBER = Rule("a number")
-"""The rule of a plain float."""
+class _Column(NamedTuple):
+    name: str
+    rule: CellRule | None  # None for text
+    optional: bool
 
-Fraction = Annotated[float, Rule("a fraction in [0, 1]", float, 0, 1)]
-Correlation = Annotated[float, Rule("a number in [-1, 1]", float, -1, 1)]
-Amount = Annotated[float, Rule("a number from 0 up", float, 0)]
-MeanRank = Annotated[float, Rule("a number from 1 up", float, 1)]
-Count = Annotated[int, Rule("a whole number above 0", int, 1)]
-Total = Annotated[int, Rule("a whole number from 0 up", int, 0)]
+    @classmethod
+    def of(cls, name: str, wanted: Any) -> "_Column":
+        optional = type(None) in get_args(wanted)
+        plain = get_args(wanted)[0] if optional else wanted
+        rule = None if plain is str else getattr(plain, "__metadata__", [CellRule("a number")])[0]
+        return cls(name, rule, optional)
+
+    def value(self, cell: str) -> Any:
+        """What a cell holds; `ValueError` where it breaks the rule."""
+        if self.rule is None:
+            return cell
+        if self.optional and cell.lower() in (
+            "",
+            "nan",
+        ):  # a diverged loss is a gap in the curve, not malformed
+            return None
+        try:
+            if self.rule.low <= (value := self.rule.parse(cell)) <= self.rule.high:
+                return value
+        except ValueError:
+            pass
+        rule = f"{self.rule.text}{' or nothing' if self.optional else ''}"
+        raise ValueError(f"{self.name} is {rule}, got {cell!r}")
 
 
 def columns(kind: type) -> tuple[str, ...]:
@@ -69,34 +89,18 @@ def read_rows[T](path: Path, kind: type[T]) -> list[T]:
     if body and missing:
         rule = f"the columns are {' '.join(columns(kind))}"
         raise DataError(f"{path}:{first}: {rule}, got none named {' '.join(missing)}")
-    rules = get_type_hints(kind, include_extras=True)
-    known = [(n, name, *_rule(rules[name])) for n, name in enumerate(header) if name in rules]
-    return [
-        kind(**{name: _value(f"{path}:{line}: {name}", cells[n], *rule) for n, name, *rule in known})
-        for line, cells in body
-    ]
+    types = get_type_hints(kind, include_extras=True)
+    known = [(n, _Column.of(name, types[name])) for n, name in enumerate(header) if name in types]
+    rows = []
+    for line, cells in body:
+        try:
+            rows.append(kind(**{column.name: column.value(cells[n]) for n, column in known}))
+        except ValueError as error:
+            raise DataError(f"{path}:{line}: {error}") from None
+    return rows
 
 
 def read_sets[T](folder: Path, sets: Iterable[str], name: str, kind: type[T]) -> dict[str, list[T]]:
     """The rows of ``folder/<set>/name`` by set; sets without any, and one without a name, are left out."""
     found = {set_name: read_rows(folder / set_name / name, kind) for set_name in sets if set_name}
     return {set_name: rows for set_name, rows in found.items() if rows}
-
-
-def _rule(wanted: Any) -> tuple[Rule | None, bool]:
-    """The rule of a column (None for text), and whether its cells may be empty."""
-    optional = type(None) in get_args(wanted)
-    plain = get_args(wanted)[0] if optional else wanted
-    return (None if plain is str else getattr(plain, "__metadata__", (NUMBER,))[0]), optional
-
-
-def _value(where: str, cell: str, rule: Rule | None, optional: bool) -> Any:
-    if rule is None:
-        return cell
-    if optional and cell.lower() in ("", "nan"):  # a diverged loss is a gap in the curve, not malformed
-        return None
-    try:
-        return rule(cell)
-    except ValueError:
-        text = f"{rule.text} or nothing" if optional else rule.text
-        raise DataError(f"{where} is {text}, got {cell!r}") from None

@@ -6,7 +6,7 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fangyan.cer import ALL
+from fangyan.cer import ALL_VARIETIES
 from fangyan.report.figures import chance_line, latin, layer_ticks, legend
 from fangyan.report.results import Experiment, System
 from fangyan.report.tables import percent
@@ -52,7 +52,7 @@ def exits(experiment: Experiment, name: str) -> Figure:
     for layer, rows in found.items():
         for row in rows:
             cer[row.variety][layer] = 100 * row.cer
-    whole = cer.pop(ALL)
+    whole = cer.pop(ALL_VARIETIES)
     with matplotlib.rc_context(STYLE):
         figure, axes = _axes(f"R@1 and CER on {latin(name, 'the test set')} (%)", places)
         for n, (variety, heights) in enumerate(cer.items()):

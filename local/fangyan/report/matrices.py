@@ -19,6 +19,7 @@ from itertools import chain
 from pathlib import Path
 from statistics import fmean
 
+from fangyan.control import ALL
 from fangyan.errors import DataError
 from fangyan.files import write_json, write_text
 from fangyan.report.breakdown import group_order
@@ -36,8 +37,6 @@ METRICS = {
     "median_rank": "Median rank",
     "chance": "Chance of R@1 (%)",
 }
-ALL = "all"
-"""Source and target of the row that has the macro mean."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from fangyan.cer import WHOLE, Errors, Exit
+from fangyan.cer import WHOLE_MODEL, Errors, Exit
 from fangyan.errors import DataError
 from fangyan.tables import read_sets
 
@@ -27,10 +27,10 @@ def read_exits(
 
 
 def _check(path: Path, layers: Mapping[str, Sequence[Exit]], whole: Sequence[Errors]) -> None:
-    if layers.get(WHOLE, []) != [Exit(WHOLE, **vars(row)) for row in whole]:
+    if layers.get(WHOLE_MODEL, []) != [Exit(WHOLE_MODEL, **vars(row)) for row in whole]:
         raise DataError(
-            f"{path}: the rows of {WHOLE} are those of the whole model, got others than decode/{path.parent.name} has: "
-            "run the stages decode and score again with --exit_layers, or remove it"
+            f"{path}: the rows of {WHOLE_MODEL} are those of the whole model, got others than "
+            f"decode/{path.parent.name} has: run the stages decode and score again with --exit_layers, or remove it"
         )
     wanted = [row.variety for row in whole]
     for layer, rows in layers.items():

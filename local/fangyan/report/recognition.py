@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from fangyan.cer import ALL, WHOLE
+from fangyan.cer import ALL_VARIETIES, WHOLE_MODEL
 from fangyan.report import curves
 from fangyan.report.blocks import Block, Picture, picture_name
 from fangyan.report.figures import LEGIBLE
@@ -31,7 +31,7 @@ def varieties(experiment: Experiment, name: str) -> Table:
     cells = tuple(
         (label(r.variety), percent(r.cer), f"{r.sentences}", f"{r.characters}", f"{r.errors}") for r in rows
     )
-    marked = frozenset(n for n, row in enumerate(rows) if row.variety == ALL)
+    marked = frozenset(n for n, row in enumerate(rows) if row.variety == ALL_VARIETIES)
     caption = f"{name}: errors are substitutions, deletions and insertions; CER in percent of the characters."
     header = ("variety", "CER", "sentences", "characters", "errors")
     return Table(f"CER on {name}", caption, header, cells, marked=marked)
@@ -41,14 +41,14 @@ def exits(experiment: Experiment, name: str) -> Table:
     """A row an exit layer on set ``name``: mean R@1 of the layer, and what was decoded from it, all and by variety."""
     found = experiment.exits[name]
     aligned = by_layer(experiment.encoder.seqsim.get(name, ()))
-    codes = ordered(row.variety for row in found[WHOLE] if row.variety != ALL)
+    codes = ordered(row.variety for row in found[WHOLE_MODEL] if row.variety != ALL_VARIETIES)
     shown = codes if len(codes) <= LEGIBLE else []
     rows = []
     for layer, errors in found.items():
         cer = {row.variety: percent(row.cer) for row in errors}
         recall = aligned[layer].recall_at_1 if layer in aligned else None
-        rows.append((layer, percent(recall), cer[ALL], *(cer[code] for code in shown)))
-    total = next(row for row in found[WHOLE] if row.variety == ALL)
+        rows.append((layer, percent(recall), cer[ALL_VARIETIES], *(cer[code] for code in shown)))
+    total = next(row for row in found[WHOLE_MODEL] if row.variety == ALL_VARIETIES)
     caption = (
         f"{name}, in percent: CER of what is decoded where the encoder ends with a layer, over all "
         f"{total.characters} characters{' and by variety' if shown else ''}, beside the mean R@1 of the layer."
@@ -61,12 +61,12 @@ def exits(experiment: Experiment, name: str) -> Table:
 
 def _curve(experiment: Experiment, name: str) -> Picture:
     found = experiment.exits[name]
-    totals = {layer: row for layer, rows in found.items() for row in rows if row.variety == ALL}
+    totals = {layer: row for layer, rows in found.items() for row in rows if row.variety == ALL_VARIETIES}
     values = ", ".join(f"{layer} {percent(row.cer)}" for layer, row in totals.items())
     caption = (
         f"Recognition against alignment on {name}: CER where the encoder ends with a layer and its final norm (early "
-        f"exit, after Shim et al. 2025), {WHOLE} being the whole model, beside the mean R@1 of the same layers. Thin: "
-        "varieties."
+        f"exit, after Shim et al. 2025), {WHOLE_MODEL} being the whole model, beside the mean R@1 of the same layers. "
+        "Thin: varieties."
     )
     if any(100 * row.cer > curves.TOP for rows in found.values() for row in rows):
         caption += f" CER above {curves.TOP} % is in the table."

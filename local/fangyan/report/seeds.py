@@ -7,7 +7,7 @@ from math import inf
 from pathlib import Path
 from statistics import fmean, stdev
 
-from fangyan.cer import ALL
+from fangyan.cer import ALL_VARIETIES
 from fangyan.errors import UserError
 from fangyan.report import results
 from fangyan.report.tables import NONE, Table, percent
@@ -56,7 +56,7 @@ def _read(exp: Path, dev: str, test: str) -> tuple[Chosen, Scores]:
     encoder = experiment.encoder
     seqsim, pooled = by_layer(encoder.seqsim.get(test, ())), by_layer(encoder.pooled.get(test, ()))
     layer = encoder.layer or ""
-    cer = next((row.cer for row in experiment.cer.get(test, ()) if row.variety == ALL), None)
+    cer = next((row.cer for row in experiment.cer.get(test, ()) if row.variety == ALL_VARIETIES), None)
     order = list(seqsim)
     depth = order.index(layer) if layer in order else inf
     scores = _recall(seqsim, layer), _recall(pooled, layer), _recall(seqsim, order[-1] if order else "")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, ClassVar
 
-from fangyan.cer import ALL
+from fangyan.cer import ALL_VARIETIES
 from fangyan.report.results import Experiment, System
 from fangyan.selection import Mean, by_layer
 from fangyan.varieties import varieties
@@ -208,7 +208,9 @@ def chosen(system: System, name: str) -> Mean | None:
 
 def total_cer(experiment: Experiment, name: str) -> str:
     """CER over all varieties of set ``name`` in percent; a dash where it was not decoded."""
-    return percent(next((row.cer for row in experiment.cer.get(name, ()) if row.variety == ALL), None))
+    return percent(
+        next((row.cer for row in experiment.cer.get(name, ()) if row.variety == ALL_VARIETIES), None)
+    )
 
 
 _FACTS = {

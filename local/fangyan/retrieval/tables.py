@@ -145,17 +145,15 @@ def _means(pairs: Sequence[Pair]) -> dict[str, float]:
 
 def check_pairs(path: Path, rows: Iterable) -> None:
     """`DataError` unless every layer of the ``rows`` of ``path`` has the same ordered pairs, each of them once."""
-    layers: dict[str, set[tuple[str, str]]] = {}
+    layers: dict[str, list[tuple[str, str]]] = {}
     for row in rows:
-        cells = layers.setdefault(row.layer, set())
-        if (row.source, row.target) in cells:
+        layers.setdefault(row.layer, []).append((row.source, row.target))
+    first, wanted = next(iter(layers.items()))
+    for layer, pairs in layers.items():
+        if len(set(pairs)) < len(pairs):
+            twice = " ".join(max(pairs, key=pairs.count))
+            raise DataError(f"{path}: one row a layer and pair, got {layer} {twice} twice")
+        if set(pairs) != set(wanted):
             raise DataError(
-                f"{path}: one row a layer and pair, got {row.layer} {row.source} {row.target} twice"
-            )
-        cells.add((row.source, row.target))
-    first, *others = layers.items()
-    for name, cells in others:
-        if cells != first[1]:
-            raise DataError(
-                f"{path}: every layer has the same ordered pairs, got others in {name} than in {first[0]}"
+                f"{path}: every layer has the same ordered pairs, got others in {layer} than in {first}"
             )
