@@ -19,6 +19,7 @@ from fangyan.entries import IMPORT, check_ids, line, read_map
 from fangyan.errors import DataError, shown
 from fangyan.files import fingerprint, number, read_table, versions, write_lines, write_table, write_text
 from fangyan.names import is_name, plain_path
+from fangyan.tables import read_rows, write_rows
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,8 +133,8 @@ def write(
             write_lines(file, (line(file, u.id, value) for u, value in zip(rows, values, strict=True)))
     write_lines(path / "spk2utt", (f"{s} {' '.join(u)}\n" for s, u in sorted(_by_speaker(rows).items())))
     _check_speakers(path, rows)
-    lost = [vars(d) | {"id": shown(d.id)} for d in dropped]
-    write_table(path / ".dropped.tsv", lost, ("id", "reason", "detail"))
+    lost = (dataclasses.replace(d, id=shown(d.id)) for d in dropped)
+    write_rows(path / ".dropped.tsv", lost, Dropped)
     changes = [dict(zip(CHANGE, (u.id, *change), strict=True)) for u in rows for change in u.changes]
     if changes:
         write_table(path / CHANGES, changes, CHANGE)
@@ -204,8 +205,7 @@ def remarks(path: Path) -> str:
 
 def read_dropped(path: Path) -> list[Dropped]:
     """What was left out of a data directory (nothing where the list is missing)."""
-    file = path / ".dropped.tsv"
-    return [Dropped(**row) for row in read_table(file)] if file.exists() else []
+    return read_rows(path / ".dropped.tsv", Dropped)
 
 
 def _check_twins(path: Path, names: Iterable[str]) -> None:

@@ -47,10 +47,7 @@ class _Column(NamedTuple):
         """What a cell holds; `ValueError` where it breaks the rule."""
         if self.rule is None:
             return cell
-        if self.optional and cell.lower() in (
-            "",
-            "nan",
-        ):  # a diverged loss is a gap in the curve, not malformed
+        if self.optional and cell.lower() in ("", "nan"):  # a diverged loss is a gap, not malformed
             return None
         try:
             if self.rule.low <= (value := self.rule.parse(cell)) <= self.rule.high:

@@ -14,9 +14,10 @@ from fangyan.datadir import Dropped, Utterance
 from fangyan.embedding import encoded, recordings
 from fangyan.encoders import identity, load_encoder
 from fangyan.errors import DataError, UserError
-from fangyan.files import version, write_table
+from fangyan.files import version
 from fangyan.frames import checked, unit
 from fangyan.search.index import NOTHING, SETTINGS, Entry, Index, Settings, create, sole_writer
+from fangyan.tables import write_rows
 
 LEFT_OUT = "left_out.tsv"
 
@@ -49,7 +50,7 @@ def add(folder: Path, paths: Sequence[Path], spec: str = "", layer: str = "") ->
             missing = dict(_missing(recordings(path), known, added))
             if missing:
                 _encode(index, encoder(), missing, known, added)
-        write_table(folder / LEFT_OUT, [vars(d) for d in added.left_out], ("id", "reason", "detail"))
+        write_rows(folder / LEFT_OUT, added.left_out, Dropped)
     return added
 
 
