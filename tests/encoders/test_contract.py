@@ -9,9 +9,11 @@ from fangyan.datadir import Utterance
 from fangyan.dump import dump, read_features
 from fangyan.embedding import embed
 from fangyan.encoders import FAMILIES, identity, load_encoder
-from fangyan.errors import DataError
+from fangyan.errors import DataError, UserError
 
 LENGTHS = (16_000, 9_001, 20_479, 16_000, 12_345)
+TEXTS = ("我吃饭", "我", "你看书你看书", "你喝水", "query: 我")
+"""As many, of unlike and of like length."""
 
 TRANSFORMERS = {
     "wav2vec2": (2, 50),
@@ -37,12 +39,16 @@ TRANSFORMERS = {
 """Tiny model -> its blocks, frames a second, and the norm where there is one."""
 
 
-SPECS = [*(name for name in FAMILIES if name != "hf"), *TRANSFORMERS, *espnet_models.TINY]
+SPOKEN = [*(name for name in FAMILIES if name not in ("hf", "text")), *TRANSFORMERS, *espnet_models.TINY]
+of_speech = pytest.mark.parametrize("spec", SPOKEN, indirect=True)
+of_text = pytest.mark.parametrize("spec", ["text"], indirect=True)
 
 
-@pytest.fixture(scope="module", params=SPECS)
+@pytest.fixture(scope="module", params=[*SPOKEN, "text"])
 def spec(request):
     """One SPEC of each family, each architecture of transformers, and each class of ESPnet by its defaults."""
+    if request.param == "text":
+        return f"text:{request.getfixturevalue('tiny_sentence')}"
     if request.param in TRANSFORMERS:
         return f"hf:{request.getfixturevalue('tiny')(request.param)}"
     if request.param in espnet_models.TINY:
@@ -55,7 +61,13 @@ def spec(request):
 
 @pytest.fixture(scope="module")
 def encoder(spec):
-    return load_encoder(spec, "cpu")
+    return load_encoder(spec, "cpu", "text" if spec.startswith("text:") else "speech")
+
+
+@pytest.fixture
+def items(encoder, noise):
+    """What the encoder takes, five of it."""
+    return TEXTS if encoder.modality == "text" else noise(*LENGTHS)
 
 
 def test_layers_have_names_in_depth_order(encoder):
@@ -63,12 +75,11 @@ def test_layers_have_names_in_depth_order(encoder):
     assert list(encoder.layers) == sorted(set(encoder.layers))
 
 
-def test_features_are_those_of_the_lone_utterance_in_any_batch(encoder, noise):
-    waves = noise(*LENGTHS)
-    batch, turned = encoder.encode(waves), encoder.encode(waves[::-1])
+def test_features_are_those_of_the_lone_item_in_any_batch(encoder, items):
+    batch, turned = encoder.encode(items), encoder.encode(items[::-1])
     assert len(batch) == len(encoder.layers)
-    for n, wave in enumerate(waves):
-        for layer, alone in enumerate(encoder(wave).values()):
+    for n, item in enumerate(items):
+        for layer, alone in enumerate(encoder(item).values()):
             assert np.isfinite(alone).all()
             assert alone.std() > 0
             for found in (batch[layer][n], turned[layer][-1 - n]):
@@ -78,16 +89,17 @@ def test_features_are_those_of_the_lone_utterance_in_any_batch(encoder, noise):
 
 @pytest.fixture(scope="module")
 def recorded(noise, tmp_path_factory):
-    """A data directory of noise of several lengths."""
+    """A data directory of noise of several lengths, and texts."""
     folder, utterances = tmp_path_factory.mktemp("recorded"), []
-    for n, wave in enumerate(noise(*LENGTHS)):
+    for n, (wave, text) in enumerate(zip(noise(*LENGTHS), TEXTS, strict=True)):
         audio.write(folder / f"{n}.wav", wave)
-        texts = {"text": "水", "speaker": f"u{n}", "variety": "cmn", "sentence": f"s{n}"}
+        texts = {"text": text, "speaker": f"u{n}", "variety": "cmn", "sentence": f"s{n}"}
         utterances.append(Utterance(f"u{n}", str(folder / f"{n}.wav"), **texts, duration=len(wave) / 16_000))
     datadir.write(folder / "data", utterances)
     return folder / "data"
 
 
+@of_speech
 def test_dump_and_embed_write_the_features_of_the_lone_recording(spec, encoder, recorded, tmp_path):
     dump(spec, [recorded], tmp_path)
     embed(spec, [recorded], tmp_path / "embedded.npz", encoder.layers[-1])
@@ -100,6 +112,22 @@ def test_dump_and_embed_write_the_features_of_the_lone_recording(spec, encoder, 
         assert np.allclose(embedded[key], features, rtol=1e-4, atol=1e-4)
 
 
+@of_text
+def test_dump_writes_the_features_of_the_lone_text_and_embed_refuses_it(spec, encoder, recorded, tmp_path):
+    dump(spec, [recorded], tmp_path, column="text")
+    dumped = {layer: read_features(tmp_path / "data", layer) for layer in encoder.layers}
+    for key, text in datadir.read_map(recorded / "text").items():
+        for layer, features in encoder(text).items():
+            assert np.allclose(dumped[layer][key], features, rtol=1e-4, atol=1e-4)
+    for refused in (
+        lambda: embed(spec, [recorded], tmp_path / "embedded.npz"),
+        lambda: dump(spec, [recorded], tmp_path / "spoken"),
+    ):
+        with pytest.raises(UserError, match=f"^encoder {spec} takes text, got speech for it"):
+            refused()
+
+
+@of_speech
 def test_frames_follow_time_at_the_stated_rate(encoder, noise):
     (second, three), *others = encoder.encode(noise(16_000, 48_000))
     assert abs(len(three) - len(second) - 2 * encoder.frame_rate) <= 1
@@ -107,6 +135,7 @@ def test_frames_follow_time_at_the_stated_rate(encoder, noise):
     assert all((len(a), len(b)) == (len(second), len(three)) for a, b in others)
 
 
+@of_speech
 def test_an_utterance_without_a_frame_is_refused(encoder, noise):
     with pytest.raises(DataError, match="399"):
         encoder.encode(noise(16_000, 399))

@@ -24,6 +24,9 @@ def made_on_meta():
 
 def run(spec, recordings):
     sys.argv = ["fangyan", "compare", *recordings, "--encoder", spec]
+    if spec.startswith("text:"):
+        data = os.path.dirname(recordings[0])
+        sys.argv = f"fangyan dump --encoder {spec} --data {data} --column text --out {data}/feats".split()
     try:
         main()
     except SystemExit as end:
@@ -54,14 +57,17 @@ def recordings(noise, tmp_path_factory):
     folder = tmp_path_factory.mktemp("recordings")
     for name, wave in zip("ab", noise(16_000, 12_345), strict=True):
         audio.write(folder / f"{name}.wav", wave)
+    for name, value in (("text", "我吃饭"), ("utt2sent", "s"), ("utt2lang", "yue")):
+        (folder / name).write_text(f"a {value}\n")
     return folder / "a.wav", folder / "b.wav"
 
 
-def test_every_encoder_is_heard_as_the_first_of_its_process(tiny, all_tiny, recordings, tmp_path):
+def test_every_encoder_works_as_the_first_of_its_process(tiny, all_tiny, tiny_sentence, recordings, tmp_path):
     described = espnet_models.settings("conformer", espnet_models.TINY["conformer"][0])
     espnet = espnet_models.experiment(described, tmp_path / "exp")
     models = [f"hf:{tiny(name)}" for name in all_tiny if name != "text"]
     groups = [*models, f"espnet:{espnet},random:{espnet}", "fbank", "mfcc"]
+    groups.append(f"text:{tiny_sentence}")
     command = [sys.executable, "-W", "ignore", "-c", FORKED, *groups, *map(str, recordings)]
     run = subprocess.run(command, env=SETTINGS, capture_output=True, text=True, check=True)
     specs = ",".join(groups).split(",")

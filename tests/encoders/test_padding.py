@@ -10,11 +10,11 @@ from fangyan.encoders.espnet import ESPnetEncoder, frame_count
 from fangyan.errors import DataError, UserError
 
 
-def leak(encoder, waves) -> float:
+def leak(encoder, items) -> float:
     """The largest difference between features alone and in a batch, relative to the largest feature."""
-    together, found = encoder.encode(waves), 0.0
-    for n, wave in enumerate(waves):
-        for layer, (alone,) in enumerate(encoder.encode([wave])):
+    together, found = encoder.encode(items), 0.0
+    for n, item in enumerate(items):
+        for layer, (alone,) in enumerate(encoder.encode([item])):
             assert together[layer][n].shape == alone.shape
             assert np.isfinite(alone).all()
             found = max(found, np.abs(together[layer][n] - alone).max() / np.abs(alone).max())
@@ -42,6 +42,11 @@ def test_padding_never_leaks_and_the_shortest_utterance_is_heard(name, noise):
             encoder.encode(noise(16_000, least - 1))
         tried.append(values)
     assert len(tried) >= 8
+
+
+def test_a_text_among_longer_ones_has_the_features_that_it_has_alone(tiny_sentence):
+    encoder = load_encoder(f"text:{tiny_sentence}", "cpu", "text")
+    assert leak(encoder, ["我", "你看书你看书你看书", "我吃饭", "你"]) < 1e-6
 
 
 @pytest.mark.parametrize("name", ["conformer", "e_branchformer", "branchformer", "multiconv_conformer"])
