@@ -89,6 +89,19 @@ def test_archives_hold_what_the_encoder_gives_and_kaldi_reads_them(sung, tmp_pat
     assert [p.name for p in sorted(Path("exp/feats").iterdir())] == ["dev", "test"]
 
 
+def test_only_the_layers_asked_for_are_written(sung, tell, tmp_path):
+    out = tmp_path / "feats"
+    tell([sung["test"]], out)
+    every = dump.read_features(out / "test", "layer01")
+    assert tell([sung["test"]], out, only=["layer01"]).batches == 6
+    assert dump.layers(out / "test") == ["layer01"]
+    only = dump.read_features(out / "test", "layer01")
+    assert all(np.array_equal(only[key], features) for key, features in every.items())
+    assert tell([sung["test"]], out, only=("layer01", "layer01")).batches == 0
+    with pytest.raises(UserError, match="^--layer norm: known are layer00, layer01$"):
+        tell([sung["test"]], out, only=["layer01", "norm"])
+
+
 def test_moved_features_are_still_read(sung, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     dump.dump("fbank", [sung["test"]], Path("feats"))
@@ -309,7 +322,7 @@ def test_the_command_line_dumps_shards_and_merges_them(sung, tmp_path):
 
 
 def test_a_set_in_which_an_utterance_is_twice_or_lacking_is_never_finished(sung, tmp_path):
-    (job,) = dump._unfinished("fbank", [sung["test"]], tmp_path)
+    (job,) = dump._Wanted("fbank").unfinished([sung["test"]], tmp_path)
     archive, ids = job.archive(WHOLE), [u.id for u in job.batches[0]]
     matrix = np.zeros((1, 1), np.float32)
     archive.append([*ids[:-1], ids[0]], [("x", [entry(key, matrix) for key in [*ids[:-1], ids[0]]])])

@@ -12,7 +12,7 @@ The tasks of a job array encode every n-th batch each; joined, their archives ar
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property, partial
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +23,7 @@ from fangyan.dump import finished, sentences
 from fangyan.dump.archive import SCP, Archive
 from fangyan.dump.pipeline import BATCH_SECONDS, batches, extract
 from fangyan.dump.sentences import Sentence
-from fangyan.encoders import Encoder, identity, load_encoder
+from fangyan.encoders import Encoder, SomeLayers, identity, load_encoder
 from fangyan.errors import DataError, UserError
 from fangyan.files import fingerprint, is_done
 from fangyan.layers import by_depth
@@ -37,25 +37,23 @@ def dump(
     part: Part = WHOLE,
     column: str = "",
     prefix: str | None = None,
+    only: Sequence[str] = (),
 ) -> list[Path]:
     """The folders ``out/<set>`` of the data directories ``sets`` on which there was work to do.
 
     ``column``: for an encoder of text, the table it reads, such as text_cmn; ``prefix``: what it puts before each text,
-    None for what the model says. Finished folders are kept; finished means: the same encoder (its files' content) and
-    the same data directory, or the same texts, column and prefix. What a killed process has written is gone on with.
-    ``part``: a share, which is left to be joined, or their joining; that raises `UserError` which names a share that is
-    not finished. `UserError` for an encoder that takes something else, too.
+    None for what the model says. ``only``: layers to write, by default all. Finished folders are kept; finished means:
+    the same encoder (its files' content) and layers asked for, and the same data directory, or the same texts, column
+    and prefix. What a killed process has written is gone on with. ``part``: a share, which is left to be joined, or
+    their joining; that raises `UserError` which names a share that is not finished. `UserError` for an encoder that
+    takes something else, too.
     """
     if prefix is not None and not column:
         raise UserError(
             f"--text_prefix {prefix!r} is for texts: name those to read, such as --column text_cmn"
         )
-    encoder = cache(partial(_load, spec, column, prefix))  # loaded once, and only if there is work
-    worked = []
-    for job in _unfinished(spec, sets, out, column, prefix):
-        if job.run(encoder, part):
-            worked.append(job.home)
-    return worked
+    wanted = _Wanted(spec, column, prefix, only)
+    return [job.home for job in wanted.unfinished(sets, out) if job.run(lambda: wanted.encoder, part)]
 
 
 def column_of(feats: Path) -> str:
@@ -134,41 +132,49 @@ class _Job:
         shards.discard(self.home)
 
 
-def _load(spec: str, column: str, prefix: str | None) -> Encoder:
-    encoder = load_encoder(spec, modality="text" if column else "speech")
-    if prefix is not None:
-        encoder.prefix = prefix
-    return encoder
+@dataclass(frozen=True)
+class _Wanted:
+    """What is asked of an encoder: features of recordings or of a text column with a prefix, some layers or all."""
 
+    spec: str
+    column: str = ""
+    prefix: str | None = None
+    layers: Sequence[str] = ()
 
-def _unfinished(
-    spec: str, sets: Sequence[Path], out: Path, column: str = "", prefix: str | None = None
-) -> Iterator[_Job]:
-    """What is left to do; what a finished set has left behind is gone."""
-    encoder = identity(spec)
-    for data in sets:
-        home = out / data.name
-        job = _texts(data, home, encoder, column, prefix) if column else _recordings(data, home, encoder)
-        if is_done(home, job.inputs):
-            shards.discard(home)  # a process may have been killed before it did
-        else:
-            yield job
+    @cached_property
+    def encoder(self) -> Encoder:
+        """The encoder, loaded once, and only if there is work."""
+        encoder = load_encoder(self.spec, modality="text" if self.column else "speech")
+        if self.prefix is not None:
+            encoder.prefix = self.prefix
+        return SomeLayers(encoder, self.layers) if self.layers else encoder
 
+    def unfinished(self, sets: Sequence[Path], out: Path) -> Iterator[_Job]:
+        """What is left to do; what a finished set has left behind is gone."""
+        inputs = {"encoder": identity(self.spec)}
+        if self.layers:
+            inputs["layers"] = sorted(set(self.layers))
+        job_of = self._texts if self.column else self._recordings
+        for data in sets:
+            job = job_of(data, out / data.name, inputs)
+            if is_done(job.home, job.inputs):
+                shards.discard(job.home)  # a process may have been killed before it did
+            else:
+                yield job
 
-def _recordings(data: Path, home: Path, encoder: dict) -> _Job:
-    inputs = {"encoder": encoder, "data": datadir.identity(data)}
-    return _Job(data, home, inputs, lambda: batches(datadir.read(data), BATCH_SECONDS), extract)
+    def _recordings(self, data: Path, home: Path, inputs: dict) -> _Job:
+        inputs = inputs | {"data": datadir.identity(data)}
+        return _Job(data, home, inputs, lambda: batches(datadir.read(data), BATCH_SECONDS), extract)
 
+    def _texts(self, data: Path, home: Path, inputs: dict) -> _Job:
+        texts = sentences.read(data, self.column)
+        inputs = inputs | {"data": sentences.identity(texts), "column": self.column, "prefix": self.prefix}
 
-def _texts(data: Path, home: Path, encoder: dict, column: str, prefix: str | None) -> _Job:
-    texts = sentences.read(data, column)
-    inputs = {"encoder": encoder, "data": sentences.identity(texts), "column": column, "prefix": prefix}
+        def read() -> list[list[Sentence]]:
+            sentences.report_wordings(data / self.column, texts)
+            return sentences.batches(texts)
 
-    def read() -> list[list[Sentence]]:
-        sentences.report_wordings(data / column, texts)
-        return sentences.batches(texts)
-
-    return _Job(data, home, inputs, read, sentences.extract)
+        return _Job(data, home, inputs, read, sentences.extract)
 
 
 def _join(shares: Sequence[Archive], whole: Archive, batches: int, title: str) -> None:

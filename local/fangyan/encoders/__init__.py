@@ -79,6 +79,21 @@ class Encoder(ABC):
         }
 
 
+class SomeLayers(Encoder):
+    """An encoder of whose layers only some are wanted; `UserError` for one that it has not."""
+
+    def __init__(self, encoder: Encoder, wanted: Sequence[str]) -> None:
+        if unknown := sorted(set(wanted) - set(encoder.layers)):
+            raise UserError(f"--layer {unknown[0]}: known are {', '.join(encoder.layers)}")
+        self.encoder, self.modality, self.frame_rate = encoder, encoder.modality, encoder.frame_rate
+        self.layers = tuple(layer for layer in encoder.layers if layer in wanted)
+
+    def encode(self, items: Sequence[Item]) -> list[list[np.ndarray]]:
+        """``[layer][item]`` -> (T, d) float32."""
+        found = dict(zip(self.encoder.layers, self.encoder.encode(items), strict=True))
+        return [found[layer] for layer in self.layers]
+
+
 FAMILIES = {
     "espnet": ("fangyan.encoders.espnet", {"trained": True}),
     "random": ("fangyan.encoders.espnet", {"trained": False}),

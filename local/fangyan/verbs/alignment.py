@@ -33,15 +33,22 @@ layers_to_score = option(
     default="",
 )
 @option("text_prefix", "put before each text (default: what the model's settings say)", str, default=None)
+@option("layer", "layer to write (may be repeated; default: every one)", str, multiple=True, default=())
 @option("out", "folder for <set>/<layer>/feats.{scp,ark}")
 @divided
 def dump(
-    encoder: str, data: tuple[Path, ...], column: str, text_prefix: str | None, out: Path, part: Part
+    encoder: str,
+    data: tuple[Path, ...],
+    column: str,
+    text_prefix: str | None,
+    layer: tuple[str, ...],
+    out: Path,
+    part: Part,
 ) -> None:
-    """Features of every layer of an encoder, of recordings or of a text column."""
+    """Features of the layers of an encoder, of recordings or of a text column."""
     from fangyan import dump
 
-    say(bool(dump.dump(encoder, data, out, part, column, text_prefix)), out)
+    say(bool(dump.dump(encoder, data, out, part, column, text_prefix, layer)), out)
 
 
 @cli.command()
