@@ -29,6 +29,8 @@ from fangyan.files import fingerprint, is_done
 from fangyan.layers import by_depth
 from fangyan.shards import WHOLE, Part, Resumable
 
+type Batches = Sequence[list[Utterance]] | Sequence[list[Sentence]]
+
 
 def dump(
     spec: str,
@@ -79,9 +81,6 @@ def read_features(feats: Path, layer: str) -> dict[str, np.ndarray]:
     finished.check(feats, layer)
     scp = datadir.read_map(feats / layer / SCP)
     return {key: finished.load(feats / layer, key, place) for key, place in scp.items()}
-
-
-type Batches = Sequence[list[Utterance]] | Sequence[list[Sentence]]
 
 
 def dimension(feats: Path, layer: str) -> int:
