@@ -62,7 +62,7 @@ def compose(path: Path, including: tuple[Path, ...] = ()) -> dict[str, Any]:
         raise DataError(
             f"{path}:1: include goes round in a circle: {' -> '.join(p.name for p in (*including, path))}"
         )
-    own = _load(path)
+    own = _load_mapping(path)
     named = own.pop("include", [])
     bases = named if isinstance(named, list) else [named]
     if not all(isinstance(base, str) for base in bases):
@@ -120,18 +120,28 @@ def contents(settings: Mapping[str, Any]) -> dict[str, str]:
     return named
 
 
-def _load(path: Path) -> dict[str, Any]:
+def load(path: Path) -> Any:
+    """What a YAML file holds; `DataError` with the line where it is not readable."""
+    return parse(read_text(path), f"{path}")
+
+
+def parse(text: str, name: str) -> Any:
+    """What YAML says; `DataError` with ``name`` and the line where it is not readable."""
     try:
-        loader = _Loader(read_text(path))
-        loader.name = str(path)
-        content = loader.get_single_data()
+        loader = _Loader(text)
+        loader.name = name
+        return loader.get_single_data()
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else 1
         why = " ".join(str(getattr(error, "problem", error)).split())
-        raise DataError(f"{path}:{line}: not readable as YAML: {why}") from None
+        raise DataError(f"{name}:{line}: not readable as YAML: {why}") from None
     except (RecursionError, OverflowError) as error:
-        raise DataError(f"{path}: not readable as YAML: {error}") from None
+        raise DataError(f"{name}: not readable as YAML: {error}") from None
+
+
+def _load_mapping(path: Path) -> dict[str, Any]:
+    content = load(path)
     if not isinstance(content or {}, dict):
         raise DataError(f"{path}:1: a configuration is a mapping of names to values, got {content!r}")
     for key in content or {}:

@@ -27,12 +27,13 @@ package counts too: features are made again when either changes.
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
+from fangyan import extensions
 from fangyan.errors import DataError, UserError
 from fangyan.files import fingerprint
 
@@ -157,12 +158,9 @@ def _family(name: str) -> tuple[Any, dict]:
     others = _installed()
     if name not in others:
         raise UserError(f"unknown encoder {name!r}: known forms are {', '.join([FORMS, *others])}")
-    try:
-        return others[name].load(), {}
-    except (ImportError, AttributeError) as error:
-        raise UserError(f"encoder {name!r} of {others[name].dist.name} does not load: {error}") from None
+    return extensions.load(others[name], "encoder"), {}
 
 
 def _installed() -> dict[str, EntryPoint]:
-    """Name -> entry point of the families of other packages; they cannot take a name that is taken here."""
-    return {entry.name: entry for entry in entry_points(group=GROUP) if entry.name not in FAMILIES}
+    """Name -> entry point of the families of other packages."""
+    return extensions.installed(GROUP, FAMILIES)
