@@ -17,7 +17,7 @@ from fangyan import audio, datadir
 from fangyan.corpora import yubao
 from fangyan.files import ROOT, fingerprint, read_table
 
-STAGES = "data tokens stats train decode score dump retrieve report pack".split()
+STAGES = "data tokens stats train decode score dump measure report pack".split()
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +157,7 @@ def test_the_cluster_gives_the_same_results(recipe, options, finished, cluster):
 
 
 def test_a_chain_of_jobs_scores_an_encoder_while_nobody_waits(recipe, options, finished, slurm, cluster):
-    chain = "--encoder fbank --tag left --backend slurm --submit --baselines= --stop_stage retrieve".split()
+    chain = "--encoder fbank --tag left --backend slurm --submit --baselines= --stop_stage measure".split()
     result = run(recipe, *options, *chain, **cluster)
     assert result.returncode == 0, result.stderr[-3000:]
     while slurm.command("squeue", "--noheader"):
@@ -165,7 +165,7 @@ def test_a_chain_of_jobs_scores_an_encoder_while_nobody_waits(recipe, options, f
     table = "retrieval/test/pairs.tsv"
     assert (recipe / "exp/left" / table).read_text() == (finished / "baselines/fbank" / table).read_text()
     status = run(recipe, *options, *chain, "--status", **cluster).stdout
-    assert re.search(r"8 retrieve +done", status) and not (recipe / "exp/left/.stage").exists()
+    assert re.search(r"8 measure +done", status) and not (recipe / "exp/left/.stage").exists()
 
 
 RECORDED = {

@@ -24,8 +24,8 @@ SHELL = sorted([*ROOT.glob("utils/*.sh"), *ROOT.glob("egs2/*/*/*.sh"), ROOT / ".
 OPTIONS_TITLE = "Options, with the values they have now (--name VALUE or --name=VALUE):"
 STAGES_TITLE = "Stages, for --stage and --stop_stage (name or number):"
 TRAINING = ["data", "tokens", "stats", "train", "decode", "score"]
-STAGES = [*TRAINING, "dump", "retrieve", "report", "pack", "publish"]
-VERBS = [*STAGES[:8], "intervals", "control", "explain", *STAGES[8:]]
+STAGES = [*TRAINING, "dump", "measure", "report", "pack", "publish"]
+VERBS = [*STAGES[:8], "explain", *STAGES[8:]]
 
 RECORDING_PYTHON = """#!/bin/bash
 if [ "$1" = -c ]; then exit "${NO_ESPNET:-0}"; fi
@@ -387,26 +387,31 @@ def test_every_encoder_is_measured_on_every_set(desk: Desk) -> None:
     dumped = [call[3:] for call in desk.calls() if call[2] == "dump"]
     sets = ["--data=data/dev", "--data=data/one", "--data=data/two"]
     assert dumped == [["--encoder", spec, *sets, "--out", f"{h}/feats"] for spec, h in home.items()]
-    scored = [call[3:] for call in desk.calls() if call[2] == "retrieve"]
-    assert scored == [
-        ["--feats", f"{h}/feats", *sets, "--score", score, "--out", f"{h}/{folder}"]
-        for h in home.values()
-        for score, folder in (("seqsim", "retrieval"), ("pooled", "retrieval_pooled"))
-    ]
+    (measured,) = [call[3:] for call in desk.calls() if call[2] == "measure"]
+    baselines = ["random=random:exp/x", "fbank=fbank", "mfcc=mfcc"]
+    model = ["--exp", "exp/x", "--encoder", "espnet:exp/x"]
+    measures = ["--measures", str(ROOT / "conf/measure.yaml")]
+    assert measured == [*model, *(f"--baseline={words}" for words in baselines), *sets, *measures]
     report = next(c for c in desk.calls() if c[2] == "report")
     assert report[3:9] == ["--exp", "exp/x", "--dev", "dev", "--test=one", "--test=two"]
     assert value(report, "--data") == "data"
 
 
-def test_the_encoder_is_controlled_for_sound_on_every_set(desk: Desk) -> None:
-    arguments = ["--test_sets", "one two", "--tag", "x y", "--stage", "retrieve", "--stop_stage", "retrieve"]
-    wanted = ["control", "--feats", "exp/x y/feats", "--data=data/dev", "--data=data/one", "--data=data/two"]
-    wanted += ["--score", "seqsim", "--quantile", "0.05", "--out", "exp/x y/control"]
-    assert commands(desk.run("--dry_run", *arguments).stdout)[-1] == wanted
-    desk.run(*arguments, "--control_quantile", "0.5")
-    verbs = [call[2] for call in desk.calls()]
-    assert verbs.count("control") == 1 and verbs[-1] == "control"
-    assert value(desk.calls()[-1], "--quantile") == "0.5"
+def test_what_is_measured_is_a_list_of_the_recipe_or_the_repository_with_changes(desk: Desk) -> None:
+    stage = ["--tag", "x", "--stage", "measure", "--stop_stage", "measure"]
+    (desk.recipe / "conf").mkdir()
+    (desk.recipe / "conf/measure.yaml").touch()
+    desk.run(*stage)
+    assert desk.calls()[0][-2:] == ["--measures", "conf/measure.yaml"]
+    desk.run(*stage, "--control_quantile", "0.5", "--word_test")
+    assert desk.calls()[0][-4:] == ["--set", "control.quantile=0.5", "--also", "word_test"]
+    result = desk.run(*stage, "--measures", "conf/mine.yaml")
+    assert "conf/mine.yaml: no such file, neither in" in result.stderr
+
+
+def test_a_stage_is_known_by_its_former_name(desk: Desk) -> None:
+    desk.run("--stage", "retrieve", "--stop_stage", "retrieve")
+    assert desk.verbs() == ["measure"]
 
 
 def test_a_mixture_takes_the_place_of_a_corpus(desk: Desk) -> None:
@@ -462,20 +467,15 @@ def test_the_telling_pairs_of_the_test_sets_are_explained_at_the_layer_that_dev_
     assert desk.verbs() == ["report"]
 
 
-def test_layers_are_chosen_for_the_encoder_and_not_for_its_baselines(desk: Desk) -> None:
-    arguments = ["--stage", "retrieve", "--stop_stage", "retrieve", "--tag", "x"]
-    desk.run(*arguments, "--layers", " norm\nlayer03+norm ")
-    calls = [call for call in desk.calls() if call[2] in ("retrieve", "control")]
-    asked = {value(call, "--feats"): [word for word in call if "--layer" in word] for call in calls}
-    chosen = ["--layer=norm", "--layer=layer03+norm"]
-    assert asked.pop("exp/x/feats") == chosen
-    assert len(asked) == 3 and not any(asked.values())
-    assert [call[2] for call in calls if chosen[1] in call] == ["retrieve", "retrieve", "control"]
+def test_layers_to_score_are_handed_on(desk: Desk) -> None:
+    desk.run("--stage", "measure", "--stop_stage", "measure", "--layers", " norm\nlayer03+norm ")
+    layers = [word for word in desk.calls()[0] if word.startswith("--layer")]
+    assert layers == ["--layer=norm", "--layer=layer03+norm"]
 
 
 def test_an_encoder_is_measured_without_training(desk: Desk) -> None:
     result = desk.run("--encoder", "espnet:../x y/model.zip", "--dev_set", "", "--train_config", "none.yaml")
-    assert desk.verbs() == ["data", "dump", "retrieve", "intervals", "control", "explain", "report"]
+    assert desk.verbs() == ["data", "dump", "measure", "explain", "report"]
     assert "stage 4 (train): left out, an encoder is given" in result.stderr
     dumps = [value(call, "--encoder") for call in desk.calls() if call[2] == "dump"]
     assert dumps == ["espnet:../x y/model.zip", "random:../x y/model.zip", "fbank", "mfcc"]
@@ -484,7 +484,7 @@ def test_an_encoder_is_measured_without_training(desk: Desk) -> None:
 
 def test_a_published_model_is_measured_and_recognises_without_training(desk: Desk) -> None:
     result = desk.run("--download", "user/name", "--train_config", "none.yaml", "--stop_stage", "publish")
-    verbs = ["data", "decode", "score", *VERBS[6:12], "publish"]
+    verbs = ["data", "decode", "score", *VERBS[6:10], "publish"]
     assert desk.verbs() == verbs
     assert "stage 4 (train): left out, a published model is given" in result.stderr
     calls = {call[2]: call for call in desk.calls()}
@@ -540,10 +540,10 @@ def test_on_the_cluster_every_command_is_submitted(desk: Desk) -> None:
     jobs = [submitted(call) for call in desk.calls()]
     assert [command for _, command in jobs] == [["python", *call] for call in here]
     classes = {command[3]: value(options, "--kind") for options, command in jobs}
-    assert {verb for verb, kind in classes.items() if kind == "gpu"} == {"decode", "dump", "retrieve"}
+    assert {verb for verb, kind in classes.items() if kind == "gpu"} == {"decode", "dump", "measure"}
     assert {verb for verb, kind in classes.items() if kind == "train"} == {"train"}
     shards = {command[3]: value(options, "--shards") for options, command in jobs}
-    assert {verb for verb, count in shards.items() if count == "2"} == {"decode", "dump", "retrieve"}
+    assert {verb for verb, count in shards.items() if count == "2"} == {"decode", "dump", "measure"}
     assert {value(options, "--exp") for options, _ in jobs} == {"exp/x y"}
     assert {value(options, "--stage") for options, _ in jobs} == set(STAGES[:-1])
 

@@ -42,7 +42,7 @@ def test_means_are_over_pairs_and_keep_the_range_of_queries():
 
 
 def test_the_layer_is_chosen_from_the_folder_of_a_retrieval(tmp_path):
-    with pytest.raises(UserError, match="run the stage retrieve first"):
+    with pytest.raises(UserError, match="run the stage measure first"):
         chosen_on(tmp_path / "dev")
     rows = [pair("layer01", 0.5, 0.8), pair("layer02", 0.7, 0.8), pair("norm", 0.6, 0.8)]
     write_rows(tmp_path / "pairs.tsv", rows, Pair)

@@ -141,7 +141,7 @@ def test_bad_use_says_what_to_do(tmp_path):
     write_ranks(tmp_path / "test", {"layer00": queries(THREE, 2), "norm": queries(THREE, 2)})
     with pytest.raises(UserError, match="no layer 'layer09': known are layer00, norm"):
         significance(tmp_path / "test", "layer00", tmp_path / "test", "layer09")
-    with pytest.raises(DataError, match=r"dev/ranks.tsv: no such file: run the stage retrieve first"):
+    with pytest.raises(DataError, match=r"dev/ranks.tsv: no such file: run the stage measure first"):
         intervals(tmp_path, ["dev"], tmp_path / "out")
     with pytest.raises(UserError, match="a folder of their own"):
         intervals(tmp_path, ["test"], tmp_path)

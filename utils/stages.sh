@@ -12,6 +12,7 @@
 # A whole number as default admits whole numbers only; true or false makes a switch. Values are never evaluated.
 
 about=() option_names=() option_kinds=() option_helps=() stage_names=() stage_numbers=() stage_titles=()
+declare -A renamed=([.retrieve]=measure) # stages by their former names
 left_out=() left_out_because="" current="" current_number="" current_since=0
 
 log() { printf '%(%F %T)T %s\n' -1 "$*" >&2; }
@@ -123,9 +124,9 @@ set_stages() { # first_stage and last_stage, as numbers, from the options stage 
 }
 
 number_of_stage() { # NAME-OR-NUMBER
-  local i
+  local i name=${renamed[.$1]:-$1}
   for i in "${!stage_names[@]}"; do
-    if [[ $1 == "${stage_names[i]}" || $1 == "${stage_numbers[i]}" ]]; then echo "${stage_numbers[i]}" && return; fi
+    if [[ $name == "${stage_names[i]}" || $1 == "${stage_numbers[i]}" ]]; then echo "${stage_numbers[i]}" && return; fi
   done
   die "unknown stage $(printf %q "$1")$(did_you_mean "$1" "${stage_names[@]}"): known are ${stage_names[*]}" \
     "(${stage_numbers[*]})"

@@ -49,7 +49,7 @@ def chosen_on(retrieval: Path) -> str:
     """The layer that the rule chooses on a development set, from its folder of `fangyan.retrieval`."""
     layer = choose_layer(read_rows(retrieval / "pairs.tsv", Pair))
     if layer is None:
-        raise UserError(f"{retrieval}: no pairs.tsv to choose a layer by: run the stage retrieve first")
+        raise UserError(f"{retrieval}: no pairs.tsv to choose a layer by: run the stage measure first")
     return layer
 
 

@@ -66,18 +66,18 @@ class Comparison:
 
 
 def intervals(
-    retrieval: Path, sets: Sequence[str], out: Path, draws: int = DRAWS, seed: int = 0
+    retrieval: Path, names: Sequence[str], out: Path, draws: int = DRAWS, seed: int = 0
 ) -> list[Path]:
     """The folders ``out/<set>`` that had to be written: ``intervals.tsv``, for every layer a row for each metric.
 
-    ``retrieval``: folder of `fangyan.retrieval`, with ``<set>/ranks.tsv`` for each of ``sets``. ``n`` queries; chance
-    is that of R@1. `DataError` for malformed ranks and fewer than 2 sentences; `UserError` if ``out`` is ``retrieval``
-    or the name of a set is none.
+    ``retrieval``: folder of `fangyan.retrieval`, with ``<set>/ranks.tsv`` for each of the sets ``names``. ``n``
+    queries; chance is that of R@1. `DataError` for malformed ranks and fewer than 2 sentences; `UserError` if ``out``
+    is ``retrieval`` or the name of a set is none.
     """
     if out.resolve() == retrieval.resolve():
         raise UserError(f"--out {out}: holds the retrieval itself, intervals need a folder of their own")
     written = []
-    for name in sets:
+    for name in names:
         if Path(name).name != name:
             raise UserError(f"--set {name}: the name of a set, no path")
         path = _ranks(retrieval / name)
@@ -177,7 +177,7 @@ def _query(where: str, row: Sequence[str]) -> RankedQuery:
 def _ranks(folder: Path) -> Path:
     path = folder / "ranks.tsv"
     if not path.is_file():
-        raise DataError(f"{path}: no such file: run the stage retrieve first")
+        raise DataError(f"{path}: no such file: run the stage measure first")
     return path
 
 

@@ -97,6 +97,17 @@ def test_times_of_jobs_nobody_waited_for_are_those_of_the_jobs(exp, queue):
     assert status.status(exp, ["dump"])[0].seconds == 18
 
 
+def test_a_stage_that_was_renamed_is_found_under_its_former_name(exp, queue):
+    (exp / "times.tsv").write_text("stage\tseconds\nretrieve\t61\n")
+    assert status.status(exp, ["measure"])[0].seconds == 61
+    submitted(exp, "retrieve", "7", None)
+    queue |= {"7": Standing("RUNNING")}
+    assert status.status(exp, ["measure"])[0].state == "running"
+    queue.clear()
+    (exp / ".stage").write_text("retrieve\n")
+    assert status.status(exp, ["measure"])[0].state == "failed"
+
+
 def test_an_experiment_that_is_not_there_lists_those_that_are(exp, queue):
     with pytest.raises(UserError, match="y: no such experiment; there are: x$"):
         status.status(exp.with_name("y"), NAMES)

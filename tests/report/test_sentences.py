@@ -50,7 +50,7 @@ def test_the_wording_of_a_sentence_is_the_one_that_most_utterances_have(exp, unr
 
 
 def test_without_ranks_or_without_a_layer_one_sentence_says_so(exp, made, unrendered):
-    assert "No ranks of single queries were found on test: run the stage retrieve again." in made.read_text()
+    assert "No ranks of single queries were found on test: run the stage measure again." in made.read_text()
     ranks(exp, {"s": (1,)})
     assert "No layer was selected, so sentences are not compared" in report(exp, "", ["test"]).read_text()
 

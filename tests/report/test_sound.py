@@ -63,14 +63,14 @@ def test_sound_on_the_page_and_in_the_images(exp):
     assert {"control.png", "control_far.png", "bins.png", "bins_far.png"} <= {
         path.name for path in (exp / "images").iterdir()
     }
-    assert "Sound was not controlled for on plain: run the stage retrieve." in text
+    assert "Sound was not controlled for on plain: run the stage measure." in text
     assert Page(exp / "report.html").tags.count("img") == 2 + 4 + 1
 
 
 def test_without_control_and_without_words_two_sentences_say_so(made):
     section = made.read_text().split("## Meaning or sound")[1].split("\n## ")[0]
     assert section.strip().split("\n\n") == [
-        "Sound was not controlled for on test: run the stage retrieve.",
+        "Sound was not controlled for on test: run the stage measure.",
         "Word by word, meaning was not tested against sound: --word_test true does it.",
     ]
 

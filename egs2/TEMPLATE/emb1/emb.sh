@@ -24,14 +24,15 @@ encoder=""  # SPEC of an encoder to measure in place of a trained one: espnet:DI
 download=""  # a published model to measure, and to recognise with, in place of training: Hub id USER/NAME, or model.zip
 baselines="random fbank mfcc"  # encoders to compare with, separated by spaces; random: the same network, untrained
 layers=""  # layers of the encoder to score, separated by spaces (default: all); a+b concatenates two
-control_quantile=0.05  # how strict the control for sound is, from 0 to 1: the larger the stricter
+measures=conf/measure.yaml  # what is measured: a list, of the recipe or else of the repository
+control_quantile=""  # how strict the control for sound is, from 0 to 1: the larger the stricter (default: as --measures says)
 word_test=false  # whether to ask of each layer if words are nearer to synonyms or to what sounds alike (needs espeak)
 telling=3  # so many hits and misses of each test set to explain, the most telling ones; 0: none
 hf_repo=""  # Hugging Face repository to publish to: USER/NAME
 private=false  # whether that repository is made private
 revision=""  # its branch to publish to, made where it is missing (default: main)
 i_have_permission=""  # who allowed to publish what the licence of a corpus forbids to; the model card quotes it
-nj=2  # parallel processes of data preparation; with --backend slurm also array tasks of decode, dump and retrieve
+nj=2  # parallel processes of data preparation; with --backend slurm also array tasks of decode, dump and measure
 ngpu=""  # GPUs of each node to train on; 0: the CPU (default: one, if there is one)
 num_nodes=1  # nodes to train on
 backend=local  # where commands run: local, or slurm (conf/slurm.yaml)
@@ -98,21 +99,23 @@ else
 fi
 tag=${tag:-$(as_file_name "$encoder")}
 decode_config=$(in_recipe_or_repository "$decode_config")
+measures=$(in_recipe_or_repository "$measures")
 exp=exp/$tag
 printf -v command '%q ' "${same[@]}" ${layers:+--layers "$layers"} --tag "$tag"
 tokens=data/token_list/${train_set}_$written
 job=(--config "$train_config" --train "data/$train_set" --dev "data/$dev_set" --tokens "$tokens"
   "${writing[@]}" --seed "$seed" --exp "$exp" ${init:+--init "$init"})
 
-# What is measured: SPECs, and the folder of each.
-specs=("${encoder:-espnet:$exp}") homes=("$exp")
+# What is measured: SPECs, the folder of each, and what the first is compared with.
+specs=("${encoder:-espnet:$exp}") homes=("$exp") compared=()
 for rival in "${rivals[@]}"; do
   case $rival,${specs[0]} in
     random,espnet:*) specs+=("random:${specs[0]#espnet:}") ;;
     random,*) continue ;; # only an ESPnet encoder has an untrained twin
     *) specs+=("$rival") ;;
   esac
-  homes+=("$exp/baselines/$(as_file_name "$rival")")
+  name=$(as_file_name "$rival")
+  homes+=("$exp/baselines/$name") compared+=("--baseline=$name=${specs[-1]}")
 done
 
 begin
@@ -161,17 +164,11 @@ if stage 7 dump "Dump the features of every layer, and those of the baselines"; 
   done
 fi
 
-if stage 8 retrieve "Retrieve translations across varieties: SeqSim, mean-pooled cosine, and what sound alone explains"; then
-  for home in "${homes[@]}"; do
-    from=(--feats "$home/feats" "${sets[@]/#/--data=data/}")
-    [ "$home" != "$exp" ] || from+=("${scored[@]/#/--layer=}") # baselines have layers of their own
-    share gpu python -m fangyan retrieve "${from[@]}" --score seqsim --out "$home/retrieval"
-    share gpu python -m fangyan retrieve "${from[@]}" --score pooled --out "$home/retrieval_pooled"
-  done
-  launch cpu python -m fangyan intervals --retrieval "$exp/retrieval" "${sets[@]/#/--set=}" --out "$exp/intervals"
-  launch cpu python -m fangyan control --feats "$exp/feats" "${sets[@]/#/--data=data/}" "${scored[@]/#/--layer=}" \
-    --score seqsim --quantile "$control_quantile" --out "$exp/control"
-  if $word_test; then launch cpu python -m fangyan synonymy --encoder "${specs[0]}" --out "$exp/synonymy"; fi
+if stage 8 measure "Measure the encoder and the baselines: retrieval across varieties, and all else that --measures lists"; then
+  how=(--measures "$measures" ${control_quantile:+--set "control.quantile=$control_quantile"})
+  ! $word_test || how+=(--also word_test)
+  share gpu python -m fangyan measure --exp "$exp" --encoder "${specs[0]}" "${compared[@]}" "${sets[@]/#/--data=data/}" \
+    "${scored[@]/#/--layer=}" "${how[@]}"
 fi
 
 if stage 9 report "Write RESULTS.md, report.html and the figures"; then

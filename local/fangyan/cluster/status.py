@@ -19,11 +19,13 @@ OUTPUTS = {
     "train": ("*.pth", "*.log", "history.tsv"),
     "decode": ("decode", "early_exit"),
     "dump": ("feats", "baselines/*/feats"),
-    "retrieve": ("retrieval*", "control", "intervals", "synonymy", "baselines/*/retrieval*"),
+    "measure": ("retrieval*", "intervals*", "control*", "synonymy*", "probe*", "baselines/*/retrieval*"),
     "report": ("RESULTS.md", "report.html", "images", "tables", "explain"),
     "pack": ("model.zip",),
 }
 """What stages leave in the experiment folder, for the sizes."""
+FORMER = {"measure": "retrieve"}
+"""What a stage is called in experiments from before it was renamed."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ def status(exp: Path, names: Sequence[str]) -> list[Stage]:
     seconds = {run.stage: run.seconds for run in read_rows(exp / "times.tsv", StageTime)}
     standings = scheduler.mine()
     live = records.live(exp / "log", standings)
-    return [_stage(exp, name, seconds.get(name), live) for name in names]
+    return [_stage(exp, name, seconds.get(name, seconds.get(FORMER.get(name, ""))), live) for name in names]
 
 
 def table(stages: Sequence[Stage]) -> str:
@@ -74,15 +76,16 @@ def table(stages: Sequence[Stage]) -> str:
 
 
 def _stage(exp: Path, name: str, seconds: int | None, live: list[tuple[Record, Standing]]) -> Stage:
+    names = (name, FORMER.get(name))
     size = sum(_size(path) for pattern in OUTPUTS.get(name, ()) for path in exp.glob(pattern))
-    running = [f"job {record.id} {standing}" for record, standing in live if record.stage == name]
+    running = [f"job {record.id} {standing}" for record, standing in live if record.stage in names]
     if running:
         return Stage(name, "running", "; ".join(running), None, size)
     current = exp / ".stage"
-    interrupted = current.exists() and current.read_text().strip() == name
+    interrupted = current.exists() and current.read_text().strip() in names
     if interrupted and owner(exp):
         return Stage(name, "running", owner(exp), None, size)
-    jobs = [record for record in records.read(exp / "log") if record.stage == name]
+    jobs = [record for record in records.read(exp / "log") if record.stage in names]
     since = (exp / "times.tsv").stat().st_mtime if seconds is not None else 0
     why = _why(jobs[-1]) if jobs and jobs[-1].script.stat().st_mtime > since else ""
     if interrupted or why:

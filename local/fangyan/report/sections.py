@@ -34,7 +34,7 @@ def remarks(experiment: Experiment) -> list[str]:
     """What a reader of the headline must know about missing parts."""
     said = []
     if not experiment.encoder.seqsim:
-        said.append("Retrieval was not scored: run the stages dump and retrieve.")
+        said.append("Retrieval was not scored: run the stages dump and measure.")
     elif experiment.encoder.layer is None:
         said.append("No layer was selected, because no development set was scored: all layers are shown.")
     missing = [name for name in experiment.tests if name not in experiment.encoder.seqsim]
@@ -123,7 +123,7 @@ def _sentences(experiment: Experiment) -> Iterator[Block]:
         yield breakdown.sentences(experiment, name)
     missing = [name for name in scored(experiment, experiment.tests) if name not in experiment.sentences]
     if missing:
-        yield f"No ranks of single queries were found on {', '.join(missing)}: run the stage retrieve again."
+        yield f"No ranks of single queries were found on {', '.join(missing)}: run the stage measure again."
 
 
 def _meaning(experiment: Experiment) -> Iterator[Block]:

@@ -36,7 +36,7 @@ def blocks(experiment: Experiment) -> Iterator[Block]:
             )
     known = {*experiment.control, *experiment.sources}
     if missing := [name for name in experiment.tests if name not in known]:
-        yield f"Sound was not controlled for on {', '.join(missing)}: run the stage retrieve."
+        yield f"Sound was not controlled for on {', '.join(missing)}: run the stage measure."
 
 
 def origin(sources: Iterable[IpaSource]) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from fangyan.errors import UserError
+from fangyan.files import ROOT
 from fangyan.shards import Part
 from fangyan.verbs import cli, divided, option, say, sets
 
@@ -49,6 +50,37 @@ def dump(
     from fangyan import dump
 
     say(bool(dump.dump(encoder, data, out, part, column, text_prefix, layer)), out)
+
+
+@cli.command()
+@option("exp", "experiment folder: features in feats and baselines/NAME/feats, results beside them")
+@option("encoder", "SPEC of its encoder, as for dump (default: espnet:EXP)", str, default="")
+@option("baseline", "NAME=SPEC to compare with (may be repeated)", str, multiple=True, default=())
+@sets()
+@layers_to_score
+@option("measures", "list of measurements (default: conf/measure.yaml of the repository)", default=None)
+@option("also", "measurement to add to the list (may be repeated)", str, multiple=True, default=())
+@option("set", "MEASUREMENT.OPTION=VALUE beats the list (may be repeated)", str, multiple=True, default=())
+@divided
+def measure(
+    exp: Path,
+    encoder: str,
+    baseline: tuple[str, ...],
+    data: tuple[Path, ...],
+    layer: tuple[str, ...],
+    measures: Path | None,
+    also: tuple[str, ...],
+    set: tuple[str, ...],
+    part: Part,
+) -> None:
+    """All that a list of measurements says, of an encoder and of its baselines."""
+    from fangyan import measure
+
+    measurements = measure.plan.read(measures or ROOT / "conf" / "measure.yaml", also, set)
+    model = measure.Subject(exp, encoder or f"espnet:{exp}", layer)
+    baselines = [measure.baseline(exp, words) for words in baseline]
+    for out, built in measure.measure(measurements, model, baselines, data, part):
+        say(built, out)
 
 
 @cli.command()
