@@ -70,6 +70,7 @@ def test_a_change_is_of_every_line_of_its_name(listed):
         ("control: {quantile: 0.7}", "control"),
         ("control: {score: pooled}", "control_pooled"),
         ("intervals: {draws: 10}", "intervals"),
+        ("probe: {label: utt2lang}", "probe_utt2lang"),
         ("word_test: {score: ../x}", "synonymy_.._x"),
     ],
 )
@@ -146,7 +147,7 @@ def test_another_package_adds_a_measurement(install, listed):
     assert listed("- retrieve")[0].function is retrieval.retrieve  # a name that is taken here stays ours
     with pytest.raises(DataError, match="yaml: frames: unit: has no default, so a value is needed, got none"):
         listed("- frames")
-    with pytest.raises(UserError, match="known are retrieve, .*, word_test, frames$"):
+    with pytest.raises(UserError, match="known are retrieve, .*, probe, frames$"):
         listed("- frame")
 
 

@@ -30,6 +30,7 @@ MEASURES = {
     "intervals": "fangyan.statistics:intervals",
     "control": "fangyan.control:control",
     "word_test": "fangyan.synonymy:synonymy",
+    "probe": "fangyan.measure.probing:probe",
 }
 FOLDERS = {"retrieve": "retrieval", "word_test": "synonymy"}
 """Folders that are not called as their measurement."""
