@@ -37,6 +37,7 @@ STAGES = {
     "retrieve": f"retrieve --feats {EXP}/feats --data data/dev --data data/test --out {EXP}/retrieval",
     "intervals": f"intervals --retrieval {EXP}/retrieval --set test --out {EXP}/intervals",
     "control": f"control --feats {EXP}/feats --data data/test --out {EXP}/control",
+    "measure": f"measure --exp {EXP} --data data/dev --data data/test",
     "explain": f"explain --encoder espnet:{EXP} --feats {EXP}/feats --data data/test --count 1 --out {EXP}/explain",
     "report": f"report --exp {EXP} --dev dev --test test --data data --command ./run.sh",
     "pack": f"pack --exp {EXP}",
