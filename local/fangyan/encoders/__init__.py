@@ -26,16 +26,14 @@ package counts too: features are made again when either changes.
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from importlib import import_module
-from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from fangyan import extensions
 from fangyan.errors import DataError, UserError
 from fangyan.files import fingerprint
+from fangyan.registry import Registry
 
 type Modality = Literal["speech", "text"]
 type Item = np.ndarray | str
@@ -107,7 +105,7 @@ FORMS = (
     "espnet:<experiment folder, model.zip or Hub id>, random:<the same>, hf:<Hub id or folder of transformers>, "
     "text:<Hub id or folder of sentence-transformers>, fbank, mfcc"
 )
-GROUP = "fangyan.encoders"
+REGISTRY = Registry("encoder", "fangyan.encoders", {name: module for name, (module, _) in FAMILIES.items()})
 
 
 def load_encoder(spec: str, device: str | None = None, modality: Modality = "speech") -> Encoder:
@@ -140,7 +138,7 @@ def identity(spec: str) -> dict[str, str]:
     """
     name = spec.partition(":")[0]
     found = {"family": name, "files": fingerprint(*files(spec))}
-    return found if name in FAMILIES else found | {"version": _installed()[name].dist.version}
+    return found if name in FAMILIES else found | {"version": REGISTRY.installed()[name].dist.version}
 
 
 def files(spec: str) -> list[Path | str]:
@@ -152,15 +150,7 @@ def files(spec: str) -> list[Path | str]:
 
 def _family(name: str) -> tuple[Any, dict]:
     """The module (or what else an entry point names) with ``load`` and ``files``, and the options of ``load``."""
-    if name in FAMILIES:
-        module, options = FAMILIES[name]
-        return import_module(module), options
-    others = _installed()
-    if name not in others:
-        raise UserError(f"unknown encoder {name!r}: known forms are {', '.join([FORMS, *others])}")
-    return extensions.load(others[name], "encoder"), {}
-
-
-def _installed() -> dict[str, EntryPoint]:
-    """Name -> entry point of the families of other packages."""
-    return extensions.installed(GROUP, FAMILIES)
+    if name not in REGISTRY:
+        known = ", ".join([FORMS, *REGISTRY.installed()])
+        raise UserError(f"unknown encoder {name!r}: known forms are {known}")
+    return REGISTRY.load(name), FAMILIES[name][1] if name in FAMILIES else {}

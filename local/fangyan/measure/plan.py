@@ -16,25 +16,28 @@ false. One with the parameter ``part`` can be divided among the tasks of a job a
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from importlib import import_module
 from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from fangyan import config, extensions
+from fangyan import config
 from fangyan.errors import DataError, UserError
+from fangyan.registry import Registry
 from fangyan.shards import Part
 
-MEASURES = {
-    "retrieve": "fangyan.retrieval:retrieve",
-    "intervals": "fangyan.statistics:intervals",
-    "control": "fangyan.control:control",
-    "word_test": "fangyan.synonymy:synonymy",
-    "probe": "fangyan.measure.probing:probe",
-}
+MEASURES = Registry(
+    "measurement",
+    "fangyan.measures",
+    {
+        "retrieve": "fangyan.retrieval:retrieve",
+        "intervals": "fangyan.statistics:intervals",
+        "control": "fangyan.control:control",
+        "word_test": "fangyan.synonymy:synonymy",
+        "probe": "fangyan.measure.probing:probe",
+    },
+)
 FOLDERS = {"retrieve": "retrieval", "word_test": "synonymy"}
 """Folders that are not called as their measurement."""
-GROUP = "fangyan.measures"
 BASELINES = Parameter("baselines", Parameter.KEYWORD_ONLY, default=False, annotation=bool)
 """The option that every measurement has: whether it is of the baselines, too."""
 KINDS = {str: "a word", int: "a whole number", float: "a number", bool: "true or false"}
@@ -168,14 +171,10 @@ def _measurement(line: _Line) -> Measurement:
 
 
 def _function(line: _Line) -> Callable[..., object]:
-    if line.name in MEASURES:
-        module, name = MEASURES[line.name].split(":")
-        return getattr(import_module(module), name)
-    others = extensions.installed(GROUP, MEASURES)
-    if line.name not in others:
-        known = ", ".join([*MEASURES, *others])
+    if line.name not in MEASURES:
+        known = ", ".join([*MEASURES.own, *MEASURES.installed()])
         raise UserError(f"{line.where}: unknown measurement {line.name!r}: known are {known}")
-    return extensions.load(others[line.name], "measurement")
+    return MEASURES.load(line.name)
 
 
 def _check_kind(where: str, kind: type, value: object) -> None:

@@ -1,0 +1,53 @@
+"""Names of what is defined elsewhere, imported when it is asked for: here by module, in other packages by entry point."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from fangyan.errors import UserError
+
+
+@dataclass(frozen=True)
+class Registry:
+    """What is known by name. ``kind``: a word for it; ``group``: that of the entry points of other packages.
+
+    ``own``: name -> ``module`` or ``module:object``, as an entry point says it. Other packages cannot take these names.
+    """
+
+    kind: str
+    group: str
+    own: Mapping[str, str]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.own or name in self.installed()
+
+    def load(self, name: str) -> Any:
+        """What ``name`` stands for; `UserError` where nobody has it, or where the package that has it does not load."""
+        if name in self.own:
+            return EntryPoint(name, self.own[name], self.group).load()
+        others = self.installed()
+        if name not in others:
+            raise UserError(
+                f"{self.kind} {name!r} is not installed: known are {', '.join([*self.own, *others])}"
+            )
+        try:
+            return others[name].load()
+        except (ImportError, AttributeError) as error:
+            package = others[name].dist.name
+            raise UserError(f"{self.kind} {name!r} of {package} does not load: {error}") from None
+
+    def installed(self) -> dict[str, EntryPoint]:
+        """Name -> entry point of what other packages have."""
+        return {entry.name: entry for entry in entry_points(group=self.group) if entry.name not in self.own}
+
+    def package(self, name: str) -> str:
+        """The other package that has ``name``, with its version; empty for what is known here."""
+        entry = self.installed().get(name)
+        return f"{entry.dist.name} {entry.dist.version}" if entry else ""
+
+
+ASR = "asr"
+"""The task of a configuration or a model that names none."""
+TASKS = Registry("task", "fangyan.tasks", {ASR: "fangyan.asr.tasks.asr:Task"})
+"""What a model is trained for. Training asks here, and whoever builds the model again."""
