@@ -1,11 +1,11 @@
-"""Names of what is defined elsewhere, imported when it is asked for: here by module, in other packages by entry point."""
+"""Names of what is defined elsewhere, here or in other packages (by entry point), and imported when it is asked for."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from fangyan.errors import UserError
+from fangyan.errors import DataError, UserError
 
 
 @dataclass(frozen=True)
@@ -51,3 +51,11 @@ ASR = "asr"
 """The task of a configuration or a model that names none."""
 TASKS = Registry("task", "fangyan.tasks", {ASR: "fangyan.asr.tasks.asr:Task"})
 """What a model is trained for. Training asks here, and whoever builds the model again."""
+
+
+def task_name(settings: Mapping[str, Any], source: object) -> str:
+    """The task that a configuration names, or a trained model's; `DataError` with ``source`` for what is no name."""
+    name = settings.get("task") or ASR
+    if not isinstance(name, str):
+        raise DataError(f"{source}: task is the name of a training task, got {name!r}")
+    return name

@@ -71,12 +71,12 @@ def test_training_that_stopped_goes_on_with_the_draws_it_would_have_had(job):
 def test_batches_are_epochs_of_the_pool_and_validation_hears_everything_once(job):
     from espnet2.train.distributed_utils import DistributedOption
 
-    from fangyan.asr.task import training_task
+    from fangyan.encoders.espnet_build import task_class
 
     train(job)
     args = Namespace(**yaml.safe_load((job.exp / "config.yaml").read_text()))
     drawn, whole = (
-        training_task().build_iter_factory(args, DistributedOption(), mode) for mode in ("train", "valid")
+        task_class().build_iter_factory(args, DistributedOption(), mode) for mode in ("train", "valid")
     )
     epochs = [list(drawn.build_iter(n)) for n in (1, 2, 1)]
     keys = [[key for batch, _ in epoch for key in batch] for epoch in epochs]
@@ -86,9 +86,7 @@ def test_batches_are_epochs_of_the_pool_and_validation_hears_everything_once(job
     assert {sum(key.startswith("cmn") for key in epoch) for epoch in keys} <= {4, 5}
     assert all(batch["speech"].numel() <= args.batch_bins for _, batch in epochs[0]) and len(epochs[0]) > 2
     args.num_iters_per_epoch = 2
-    assert (
-        len(list(training_task().build_iter_factory(args, DistributedOption(), "train").build_iter(7))) == 2
-    )
+    assert len(list(task_class().build_iter_factory(args, DistributedOption(), "train").build_iter(7))) == 2
     heard = sorted(key for batch, _ in whole.build_iter(1) for key in batch)
     assert heard == list(datadir.read_map(job.train / "wav.scp"))
 
@@ -96,11 +94,11 @@ def test_batches_are_epochs_of_the_pool_and_validation_hears_everything_once(job
 def test_every_gpu_has_its_share_of_every_batch(job, monkeypatch):
     from espnet2.train.distributed_utils import DistributedOption
 
-    from fangyan.asr.task import training_task
+    from fangyan.encoders.espnet_build import task_class
 
     train(job)
     args = Namespace(**yaml.safe_load((job.exp / "config.yaml").read_text()))
-    factory = training_task().build_iter_factory(args, DistributedOption(), "train")
+    factory = task_class().build_iter_factory(args, DistributedOption(), "train")
     alone = [batch for batch, _ in factory.build_iter(1)]
     factory.options.distributed = True
     shares = []

@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from fangyan.asr.checkpoints import NEWEST, PREVIOUS, newest_whole, whole_checkpoints
+from fangyan.asr.history import columns
 from fangyan.errors import DataError
 from fangyan.files import read_table
 
@@ -16,7 +17,7 @@ def state(epoch: int) -> dict:
 @pytest.fixture
 def exp(tmp_path):
     """An experiment folder with the checkpoints of two epochs."""
-    with whole_checkpoints(tmp_path, 2):
+    with whole_checkpoints(tmp_path, 2, columns([])):
         for epoch in (1, 2):
             torch.save(state(epoch), tmp_path / NEWEST)
     return tmp_path

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from fangyan.asr.lengths import check_lengths, ctc_frames
+from fangyan.asr.lengths import check_heard, check_short, ctc_frames
 from fangyan.encoders import load_encoder
 from fangyan.encoders.bounds import beyond
 from fangyan.encoders.espnet import audible, frame_count
@@ -50,7 +50,7 @@ def test_frames_are_counted_as_the_encoder_makes_them(job):
 def test_shorter_than_the_ctc_target_is_counted_and_listed(job, tmp_path, capsys):
     # 3,200 samples: 21 frames of 10 ms, 10 after the first convolution, 4 after the second; 5 are needed.
     short = changed(job, tmp_path, 3_200, "我我吃饭")
-    check_lengths(short)
+    check_short(short)
     table = (short.stats / ".short.tsv").read_text()
     assert table == "id\tset\tframes\tneeded\ncmntrain-s00\ttrain\t4\t5\n"
     assert "1 utterances are shorter than their CTC target" in capsys.readouterr().err
@@ -58,7 +58,7 @@ def test_shorter_than_the_ctc_target_is_counted_and_listed(job, tmp_path, capsys
 
 def test_nothing_is_said_where_all_fit(job, tmp_path, capsys):
     fitting = changed(job, tmp_path, 3_200, "我吃饭")
-    check_lengths(fitting)
+    check_short(fitting)
     assert (fitting.stats / ".short.tsv").read_text() == "id\tset\tframes\tneeded\n"
     assert capsys.readouterr().err == ""
 
@@ -68,7 +68,7 @@ def test_too_short_to_encode_is_refused(job, tmp_path):
         DataError,
         match=r"wav.scp:1: this encoder hears 960 samples .0.06 s. or more at once, got 800 .0.05 s. for cmn",
     ):
-        check_lengths(changed(job, tmp_path, 800, "我"))
+        check_heard(changed(job, tmp_path, 800, "我"))
 
 
 def test_what_can_be_heard_is_counted_in_samples(job):

@@ -11,10 +11,10 @@ import yaml
 
 from fangyan.asr import collect_stats, train
 from fangyan.asr.ranks import Place
-from fangyan.asr.task import training_task
 from fangyan.asr.training import _rehearse
 from fangyan.config import compose
 from fangyan.dump import dump, layers
+from fangyan.encoders.espnet_build import task_class
 from fangyan.errors import DataError, UserError
 
 
@@ -56,6 +56,9 @@ def other(job, tmp_path):
             "valid cer_ctc is not among",
         ),
         ("best_model_criterion: [[valid, acc, best]]", "best acc is its min or its max, got 'best'"),
+        ("best_model_criterion: [[valid, cer_ctc, max]]", "best cer_ctc is its min, got 'max'"),
+        ("task: alignd", "task 'alignd' is not installed: known are asr"),
+        ("task: [asr]", "task is the name of a training task, got .'asr'.$"),
         ("early_stopping_criterion: [valid, ac, max]", "early_stopping_criterion: valid ac is not among"),
         ("val_scheduler_criterion: [valid, bleu]", "val_scheduler_criterion: valid bleu is not among"),
         ("dry_run: true", "nothing is trained"),
@@ -112,12 +115,10 @@ def test_initial_weights_are_named_once(other):
 
 
 def test_a_rehearsal_leaves_nothing_behind(job, monkeypatch):
-    from fangyan.asr import trainer
-
-    built = []
-    build = trainer.Task.build_model.__func__
+    task, built = task_class(), []
+    build = task.build_model.__func__
     keep = classmethod(lambda cls, args: built.append(weakref.ref(model := build(cls, args))) or model)
-    monkeypatch.setattr(trainer.Task, "build_model", keep)
+    monkeypatch.setattr(task, "build_model", keep)
     before, save = sorted(job.exp.rglob("*")), torch.save
     gc.disable()
     try:
@@ -170,8 +171,8 @@ DECODE = {"transformer", "rnn", "lightweight_conv", "lightweight_conv2d", "dynam
 
 def shrunk(part):
     """Name -> small options of each class that ESPnet has for a part of its model."""
-    choices = next(choice for choice in training_task().class_choices_list if choice.name == part)
-    sizes = {name: signature(chosen).parameters.keys() & SMALL for name, chosen in choices.classes.items()}
+    classes = task_class().known_classes()[part]
+    sizes = {name: signature(chosen).parameters.keys() & SMALL for name, chosen in classes.items()}
     return {name: {key: SMALL[key] for key in keys} for name, keys in sizes.items()}
 
 

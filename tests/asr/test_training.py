@@ -79,7 +79,7 @@ def test_training_learns_tells_and_remembers(job):
     assert (summary["seed"], summary["target"]) == (1, "text_cmn")
     assert summary["data"]["valid"]["fingerprint"] == datadir.identity(job.dev)
     assert [origin["variety"] for origin in summary["data"]["train"]["origins"]] == ["cmn", "hak", "yue"]
-    assert "python -m fangyan.asr.trainer --config" in (job.exp / "train.log").read_text()
+    assert "python -m fangyan.asr.task asr --config" in (job.exp / "train.log").read_text()
     assert not train(job)
 
 
@@ -136,7 +136,7 @@ def test_a_checkpoint_is_whole_or_the_old_one(tmp_path):
             raise RuntimeError("disk full")
 
     path = tmp_path / "model.pth"
-    with whole_checkpoints(tmp_path, 1):
+    with whole_checkpoints(tmp_path, 1, ()):
         torch.save({"w": torch.ones(1)}, path)
         with pytest.raises(RuntimeError, match="disk full"):
             torch.save({"w": Unsavable()}, path)

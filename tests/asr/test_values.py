@@ -2,16 +2,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fangyan.asr.task import check, training_task
+from fangyan.asr.task import check
 from fangyan.asr.values import check_values
 from fangyan.config import compose
+from fangyan.encoders.espnet_build import task_class
 from fangyan.errors import DataError
 from fangyan.files import ROOT
 
 
 @pytest.fixture(scope="module")
 def actions():
-    return training_task().get_parser()._actions
+    return task_class().get_parser()._actions
 
 
 @pytest.mark.parametrize(

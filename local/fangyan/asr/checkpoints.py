@@ -3,35 +3,26 @@
 import os
 import sys
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from fangyan.asr import history
+from fangyan.encoders.espnet_patches import saving
 from fangyan.errors import DataError
-from fangyan.files import atomic, write_table
+from fangyan.files import atomic
 
-NEWEST, PREVIOUS, TOLD = "checkpoint.pth", "checkpoint.previous.pth", "history.tsv"
-HISTORY = ("epoch", "train_loss", "train_acc", "valid_loss", "valid_acc", "valid_cer_ctc", "seconds")
-"""What is told of an epoch. Each number is the mean over batches weighted by their utterances, of all ranks.
-
-``loss``: what is minimised, of a batch the mean over its utterances (with ``length_normalized_loss`` the decoder's part
-is that over its tokens), whatever ``accum_grad``; in training with noise and dropout, while weights still change, on
-the development set by the weights at the end. ``acc``: the share of a batch's tokens that the decoder finds, given
-those before. ``cer_ctc``: errors over characters of a batch by the best path of CTC, on the development set alone.
-These two are not quite what they would be over all tokens at once. ``seconds``: of the clock, without plots and files.
-"""
+NEWEST, PREVIOUS = "checkpoint.pth", "checkpoint.previous.pth"
 
 
 @contextmanager
-def whole_checkpoints(exp: Path, max_epoch: int) -> Iterator[None]:
+def whole_checkpoints(exp: Path, max_epoch: int, told: Sequence[str]) -> Iterator[None]:
     """While it is open, torch.save is atomic, and each epoch's checkpoint keeps the one before and tells its progress.
 
-    ESPnet writes checkpoints in place: a kill while it does so would leave a broken one.
+    ESPnet writes checkpoints in place: a kill while it does so would leave a broken one. ``told``: the columns of
+    history.tsv.
     """
-    import torch
-
-    save = torch.save
 
     def whole(value, path, *args, **kwargs):
         with atomic(Path(path)) as temporary:
@@ -39,15 +30,12 @@ def whole_checkpoints(exp: Path, max_epoch: int) -> Iterator[None]:
                 save(value, stream, *args, **kwargs)
             _to_disk(temporary)
             if Path(path).name == NEWEST:
-                _tell(exp, value["reporter"]["stats"], max_epoch)
+                _tell(exp, value["reporter"]["stats"], max_epoch, told)
                 if (exp / NEWEST).exists():
                     (exp / NEWEST).replace(exp / PREVIOUS)
 
-    torch.save = whole
-    try:
+    with saving(whole) as save:
         yield
-    finally:
-        torch.save = save
 
 
 @contextmanager
@@ -89,13 +77,6 @@ def epochs_told(exp: Path) -> dict[int, dict[str, dict[str, Any]]]:
     return safe_torch_load(exp / NEWEST, map_location="cpu")["reporter"]["stats"]
 
 
-def write_history(exp: Path, stats: Mapping[int, Mapping]) -> list[dict[str, Any]]:
-    """The rows of history.tsv, written: one for each epoch of what a checkpoint knows."""
-    rows = [_epoch_row(epoch, by_role) for epoch, by_role in sorted(stats.items())]
-    write_table(exp / TOLD, rows, HISTORY)
-    return rows
-
-
 def _damage(path: Path) -> str:
     try:
         with zipfile.ZipFile(path) as archive:  # as torch.save writes; torch.load does not look at checksums
@@ -110,28 +91,13 @@ def _to_disk(path: Path) -> None:
         os.fsync(stream.fileno())
 
 
-def _tell(exp: Path, stats: Mapping[int, Mapping], max_epoch: int) -> None:
+def _tell(exp: Path, stats: Mapping[int, Mapping], max_epoch: int, told: Sequence[str]) -> None:
     """Writes history.tsv and prints one line about the last epoch."""
-    rows = write_history(exp, stats)
+    rows = history.write(exp, stats, told)
     row = rows[-1]
     left = (max_epoch - row["epoch"]) * sum(r["seconds"] for r in rows) / len(rows) / 60
-    numbers = "  ".join(f"{name} {row[name]:.3f}" for name in HISTORY[1:-1] if row[name] != "")
+    numbers = "  ".join(f"{name} {row[name]:.3f}" for name in told[1:-1] if row[name] != "")
     print(
         f"epoch {row['epoch']}/{max_epoch}  {numbers}  {row['seconds']:.0f} s  {left:.1f} min left",
         flush=True,
     )
-
-
-def _epoch_row(epoch: int, by_role: Mapping[str, Mapping]) -> dict[str, Any]:
-    def value(role: str, name: str) -> float | str:
-        return by_role.get(role, {}).get(name, "")
-
-    def seconds(role: str) -> float:
-        return float(by_role.get(role, {}).get("time", {}).get("__timedelta_seconds__", 0.0))
-
-    row = {
-        f"{role}_{name}": value(role, name)
-        for role in ("train", "valid")
-        for name in ("loss", "acc", "cer_ctc")
-    }
-    return {"epoch": epoch, "seconds": seconds("train") + seconds("valid")} | row

@@ -4,12 +4,15 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from fangyan import config as configs
 from fangyan import datadir
 from fangyan.asr import pieces
 from fangyan.entries import place
 from fangyan.errors import DataError, UserError
 from fangyan.files import fingerprint, produce, read_text, write_text
+from fangyan.registry import ASR, task_name
 from fangyan.text import DEFAULT, NormalForm, normalise, removals
 
 TARGETS = ("text_cmn", "text")
@@ -33,6 +36,17 @@ class Experiment:
     exp: Path
     init: str = ""
     text_form: str = ""
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What the configuration says; the default task is not in it, whether it is named or not."""
+        settings = configs.compose(self.config)
+        return {key: value for key, value in settings.items() if (key, value) != ("task", ASR)}
+
+    @property
+    def task(self) -> str:
+        """The name of the training task."""
+        return task_name(self.settings, self.config)
 
     @property
     def form(self) -> NormalForm:

@@ -21,16 +21,13 @@ def ctc_frames(tokens: Sequence[str]) -> int:
     return len(tokens) + sum(a == b for a, b in pairwise(tokens))
 
 
-def check_lengths(job: Experiment) -> None:
-    """Nothing; ``stats/.short.tsv`` lists the utterances that are shorter than their CTC target.
+def check_short(job: Experiment) -> None:
+    """Writes ``stats/.short.tsv``, the utterances that are shorter than their CTC target; counts them on stderr.
 
-    A line on stderr counts them. They stay in the data: the attention decoder learns from them, and ESPnet takes their
-    CTC loss as zero. Raises `DataError` for what the encoder cannot hear at all or, as Whisper above 30 s, not at once.
+    They stay in the data: the attention decoder learns from them, and ESPnet takes their CTC loss as zero.
     """
     model = sketch(job.config, job.vocabulary)
     short = [row for role in job.sets() for row in _short(job, role, model)] if model.ctc else []
-    for role in job.sets():
-        _refuse_unheard(job, role, model)
     write_table(job.stats / ".short.tsv", short, COLUMNS)
     if short:
         print(
@@ -38,6 +35,13 @@ def check_lengths(job: Experiment) -> None:
             f"see {job.stats / '.short.tsv'}",
             file=sys.stderr,
         )
+
+
+def check_heard(job: Experiment) -> None:
+    """`DataError` for utterances that the encoder cannot hear at all or, as Whisper above 30 s, not at once."""
+    model = sketch(job.config, job.vocabulary)
+    for role in job.sets():
+        _refuse_unheard(job, role, model)
 
 
 def _samples(job: Experiment, role: str) -> Iterator[tuple[str, int]]:

@@ -13,8 +13,7 @@ from fangyan.asr.hypotheses import Hypothesis
 from fangyan.datadir import Utterance
 from fangyan.encoders import best_device, bounds
 from fangyan.encoders.espnet import audible
-from fangyan.encoders.espnet_build import asr_task
-from fangyan.encoders.espnet_model import SPECIAL, for_recognition
+from fangyan.encoders.espnet_model import SPECIAL, for_recognition, inference
 from fangyan.errors import DataError, UserError, out_of_memory
 
 
@@ -26,13 +25,10 @@ class Recogniser:
 
     def __init__(self, exp: Path, settings: Mapping[str, Any], where: str) -> None:
         decode_conf.check_device(settings, where)
-        asr_task()
-        from espnet2.bin.asr_inference import Speech2Text
-
         what = f"{where}: {', '.join(settings) or 'no keys'}"
         with for_recognition(exp) as (model, checkpoint):
             arguments = {"device": best_device()} | dict(settings)
-            self._search = _tried(what, Speech2Text, str(model), str(checkpoint), **arguments)
+            self._search = _tried(what, inference, model, checkpoint, **arguments)
         self.model = self._search.asr_model
         self._audible = audible(self.model)
         decode_conf.check_model(settings, self.model, where)

@@ -6,9 +6,10 @@ The model is built whole, but only its lowest blocks work, so that it takes litt
 """
 
 from argparse import Namespace
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from collections.abc import Callable, Mapping
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import replace
+from itertools import cycle, islice, repeat
 from math import isfinite
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,22 +18,27 @@ from typing import Any
 import numpy as np
 import torch
 import yaml
-from espnet2.tasks.asr import ASRTask
+from espnet2.train.trainer import Trainer
 from humanfriendly import parse_size
 
 from fangyan import audio, datadir
 from fangyan.asr.experiment import Experiment
+from fangyan.asr.history import LOSS
+from fangyan.asr.inputs import SPEECH, TRANSCRIPT, measured, present
 from fangyan.asr.ranks import Place
 from fangyan.asr.task import blaming, command, logging_to
-from fangyan.asr.trainer import Task, check_rates
+from fangyan.asr.trainer import check_rates
 from fangyan.datadir import Utterance
 from fangyan.encoders.espnet import tried
+from fangyan.encoders.espnet_build import task_class
+from fangyan.encoders.espnet_patches import saving
 from fangyan.errors import DataError
 from fangyan.files import naming, write_text
 
 SAMPLES = audio.SAMPLE_RATE // 2
 VARIETIES = ("cmn", "cmn", "yue", "yue")
 """Of the utterances; a category sampler wants two of each."""
+TEXT = "我"
 ONCE = {"max_epoch": 1, "accum_grad": 1, "min_batch_size": 1, "drop_last_iter": False}
 ONCE |= {"dataset_scaling_factor": 1.0, "use_wandb": False}
 """Instead of what a configuration says of how much and how long, which is checked as numbers."""
@@ -57,6 +63,7 @@ def rehearse(
     ``arguments``: those of ESPnet for an experiment and its settings. This process alone does it, not as one of ranks.
     """
     _check_trainer(settings, job.config)
+    values, task = _values(job), task_class(job.task)
     once = dict(settings) | ONCE | CRITERIA
     if settings.get("num_iters_per_epoch"):
         once["num_iters_per_epoch"] = 1
@@ -65,9 +72,9 @@ def rehearse(
         naming(Path("rehearsal"), Path(folder)),
         blaming(settings, job.config),
     ):
-        small = _small(job, Path(folder))
-        found = _train(once, here, small.exp, arguments(small, once))
-        _check_criteria(settings, found)
+        small = _small(job, Path(folder), values)
+        found = _train(task, once, here, small.exp, arguments(small, once))
+        _check_criteria(settings, found, task)
         _check_effect(settings, found)
         if found.saved["1epoch.pth"].keys() != found.names:
             raise DataError("save_strategy: all: the weights of the whole model are needed")
@@ -79,20 +86,22 @@ class Found(Namespace):
     """What a rehearsal leaves: ``model``, the ``names`` of its weights, and what it ``saved`` by file."""
 
 
-def _train(settings: Mapping[str, Any], here: Place, exp: Path, arguments: Mapping[str, Any]) -> Found:
+def _train(
+    task: type, settings: Mapping[str, Any], here: Place, exp: Path, arguments: Mapping[str, Any]
+) -> Found:
     """What one epoch of ESPnet leaves."""
     found = Found(saved={}, model=None)
 
-    class Once(Task):
+    class Once(task):
         """The task that trains here with ESPnet's own trainer, whose checkpoints are caught."""
 
-        class trainer(ASRTask.trainer):
+        class trainer(Trainer):
             @classmethod
             def run(cls, *, model, optimizers, **others):
                 check_rates(optimizers)
                 _make_shallow(model)
                 found.model, found.names = model, model.state_dict().keys()
-                with _catching(found.saved):
+                with saving(lambda value, path, *_, **__: found.saved.update({Path(path).name: value})):
                     super().run(model=model, optimizers=optimizers, **others)
 
     alone = Place(gpu=here.gpu).arguments() | dict(arguments) | {"output_dir": str(exp)}
@@ -103,25 +112,18 @@ def _train(settings: Mapping[str, Any], here: Place, exp: Path, arguments: Mappi
 
 
 def _make_shallow(model: torch.nn.Module) -> None:
-    """Nothing; of encoder and decoder the lowest blocks remain, up to the last with a loss of its own.
+    """Removes all but the lowest blocks of encoder and decoder, up to the last with a loss of its own.
 
     The others are alike. What belongs to all, as their numbers and rates, was checked when they were built.
     """
     named = getattr(model.encoder, "interctc_layer_idx", None) or []
-    for blocks in (getattr(model.encoder, "encoders", None), getattr(model.decoder, "decoders", None)):
+    for blocks in (getattr(model.encoder, "encoders", None), _decoders(model)):
         if isinstance(blocks, torch.nn.ModuleList | torch.nn.Sequential):
             del blocks[max([DEPTH, *named]) :]
 
 
-@contextmanager
-def _catching(saved: dict[str, Any]) -> Iterator[None]:
-    """While it is open, torch.save writes nothing: what it was given is in ``saved``."""
-    save = torch.save
-    torch.save = lambda value, path, *_, **__: saved.update({Path(path).name: value})
-    try:
-        yield
-    finally:
-        torch.save = save
+def _decoders(model: torch.nn.Module) -> torch.nn.Module | None:
+    return getattr(getattr(model, "decoder", None), "decoders", None)
 
 
 def _check_trainer(settings: Mapping[str, Any], source: Path) -> None:
@@ -134,14 +136,18 @@ def _check_trainer(settings: Mapping[str, Any], source: Path) -> None:
         raise DataError(f"{source}: use_deepspeed: the trainer here goes without it: leave it out")
 
 
-def _check_criteria(settings: Mapping[str, Any], found: Found) -> None:
-    """`DataError` for a criterion that this configuration does not measure, or measures as not a number."""
+def _check_criteria(settings: Mapping[str, Any], found: Found, task: type) -> None:
+    """`DataError` for a criterion that this configuration does not measure, or measures as not a number.
+
+    So for one that would choose the worst of what the task measures.
+    """
+    best = {curve.name: curve.best for curve in (LOSS, *task.curves)}
     saved = found.saved.get("checkpoint.pth")
     measured = _measured(saved["reporter"]["stats"][1]) if saved else []
     if not measured:
         raise DataError("nothing is trained with these settings: dry_run, no_forward_run and the like")
     for key in CRITERIA:
-        stated = settings.get(key, Task.get_parser().get_default(key))
+        stated = settings.get(key, task.get_parser().get_default(key))
         for role, name, *mode in stated if key == "best_model_criterion" else [stated]:
             if f"{role} {name}" not in measured:
                 sure = yaml.safe_dump(CRITERIA[key], default_flow_style=True).strip()
@@ -151,6 +157,8 @@ def _check_criteria(settings: Mapping[str, Any], found: Found) -> None:
                 )
             if mode and mode[0] not in ("min", "max"):
                 raise DataError(f"{key}: the best {name} is its min or its max, got {mode[0]!r}")
+            if mode and mode[0] != best.get(name, mode[0]):
+                raise DataError(f"{key}: the best {name} is its {best[name]}, got {mode[0]!r}")
 
 
 def _check_effect(settings: Mapping[str, Any], found: Found) -> None:
@@ -176,31 +184,41 @@ def _measured(stats: Mapping[str, Mapping[str, Any]]) -> list[str]:
     ]
 
 
-def _small(job: Experiment, folder: Path) -> Experiment:
-    """An experiment like ``job`` on noises, with its statistics."""
+def _values(job: Experiment) -> dict[str, dict[str, list[str]]]:
+    """Role -> column -> what the first utterances have there, of what is read beside recordings and transcripts."""
+    return {
+        role: {
+            one.column: list(islice(datadir.read_map(data / one.column).values(), len(VARIETIES)))
+            for one in present(job, data)
+            if one not in (SPEECH, TRANSCRIPT)
+        }
+        for role, data in job.sets().items()
+    }
+
+
+def _small(job: Experiment, folder: Path, values: Mapping[str, Mapping[str, list[str]]]) -> Experiment:
+    """An experiment like ``job`` on noises, with its statistics, and ``values`` of the job's own in further columns."""
     small = replace(job, train=folder / "train", dev=folder / "dev", exp=folder / "exp", init="")
+    sizes = {SPEECH: f"{SAMPLES}", TRANSCRIPT: f"1,{len(job.vocabulary)}"}
     for role, data in small.sets().items():
-        rows = []
-        for n, variety in enumerate(VARIETIES):
-            wav = data / f"{n}.wav"
-            audio.write(wav, _noise(n))
-            rows.append(
-                Utterance(
-                    f"noise-{n}", str(wav), "我", "noise", variety, f"s{n}", SAMPLES / audio.SAMPLE_RATE
-                )
-            )
+        rows = [_utterance(data, n, variety) for n, variety in enumerate(VARIETIES)]
         datadir.write(data, rows)
-        home = small.stats / role
-        for name, value in (
-            ("text", "我"),
-            ("speech_shape", f"{SAMPLES}"),
-            ("text_shape", f"1,{len(job.vocabulary)}"),
-        ):
-            write_text(home / name, "".join(f"{row.id} {value}\n" for row in rows))
+        tables = {data / column: cycle(cells) for column, cells in values[role].items()}
+        tables |= {small.stats / role / "text": repeat(TEXT)}
+        for one in measured(job):
+            tables[small.stats / role / f"{one.name}_shape"] = repeat(sizes.get(one, "1"))
+        for file, cells in tables.items():
+            write_text(file, "".join(f"{row.id} {value}\n" for row, value in zip(rows, cells, strict=False)))
     moments = job.stats / "train" / "feats_stats.npz"
     if moments.exists():
         (small.stats / "train" / "feats_stats.npz").symlink_to(moments.absolute())
     return small
+
+
+def _utterance(data: Path, n: int, variety: str) -> Utterance:
+    wav = data / f"{n}.wav"
+    audio.write(wav, _noise(n))
+    return Utterance(f"noise-{n}", str(wav), TEXT, "noise", variety, f"s{n}", SAMPLES / audio.SAMPLE_RATE)
 
 
 def _noise(seed: int) -> np.ndarray:

@@ -13,9 +13,10 @@ from typing import Any
 
 from fangyan import config as configs
 from fangyan.asr.checkpoints import epochs_told
-from fangyan.asr.task import training_task
+from fangyan.encoders.espnet_build import task_class
 from fangyan.errors import UserError
 from fangyan.files import DONE
+from fangyan.registry import task_name
 
 STARTED = ".started"
 """The folder of the stamp of what a training was started from, its settings by their dotted keys."""
@@ -60,14 +61,15 @@ def check_unchanged(exp: Path, now: Mapping[str, Any]) -> None:
     ``now``: the stamp of this run, its ``settings`` as of `felt`. There is a checkpoint in ``exp``.
     """
     before, now = _started(exp), json.loads(json.dumps(now))
-    changes = dict(_changes(before[SETTINGS], now[SETTINGS], _defaults()))
+    defaults = _defaults(task_name(now[SETTINGS], exp))
+    changes = dict(_changes(before[SETTINGS], now[SETTINGS], defaults))
     materials = dict(_changes(*({key: x[key] for key in x if key != SETTINGS} for x in (before, now)), {}))
     barred = materials | {key: change for key, change in changes.items() if key not in (*LENGTH, *CHOICE)}
     if barred:
         said = ", ".join(_say(key, *change) for key, change in barred.items())
         raise UserError(f"{exp}: was started otherwise ({said}): {ADVICE}")
     if changes:
-        settings = _defaults() | now[SETTINGS]
+        settings = defaults | now[SETTINGS]
         told = epochs_told(exp)
         for key, why in (*_too_long(told, settings), *_lost(exp, told, settings)):
             if key in changes:
@@ -85,13 +87,10 @@ def _started(exp: Path) -> dict[str, Any]:
         ) from None
 
 
-def _defaults() -> dict[str, Any]:
+def _defaults(task: str) -> dict[str, Any]:
     """What ESPnet takes for keys that a configuration leaves out."""
-    return json.loads(
-        json.dumps(
-            {action.dest: action.default for action in training_task().get_parser()._actions}, default=repr
-        )
-    )
+    actions = task_class(task).get_parser()._actions
+    return json.loads(json.dumps({action.dest: action.default for action in actions}, default=repr))
 
 
 def _changes(before: Mapping, now: Mapping, defaults: Mapping) -> Iterator[tuple[str, tuple[Any, Any]]]:

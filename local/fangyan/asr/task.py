@@ -1,7 +1,8 @@
-"""ESPnet's ASR task, run in this process or only sketched: keys checked, messages in a log."""
+"""A training task of ESPnet, run in this process or only sketched: keys checked, messages in a log."""
 
 import logging
 import shlex
+import sys
 from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr
@@ -14,9 +15,10 @@ import yaml
 from fangyan import config as configs
 from fangyan.asr.ranks import Place, any_rank
 from fangyan.asr.values import check_values
-from fangyan.encoders.espnet_build import asr_task, parameters
+from fangyan.encoders.espnet_build import parameters, task_class
 from fangyan.errors import DataError, UserError, trouble
 from fangyan.files import naming, write_text
+from fangyan.registry import ASR, TASKS, task_name
 
 SAID_ELSEWHERE = {
     "seed": "--seed",
@@ -26,6 +28,7 @@ SAID_ELSEWHERE = {
     **dict.fromkeys(("train_data_path_and_name_and_type", "train_shape_file"), "--train"),
     **dict.fromkeys(("valid_data_path_and_name_and_type", "valid_shape_file"), "--dev"),
     **dict.fromkeys(("collect_stats", "resume"), "the stage"),
+    "task_package": "task",
     **dict.fromkeys(("local_rank", "multiprocessing_distributed"), "--ngpu and --num_nodes"),
     **dict.fromkeys(("dist_backend", "dist_init_method", "dist_launcher"), "--ngpu and --num_nodes"),
     **dict.fromkeys(("dist_world_size", "dist_rank"), "--ngpu and --num_nodes"),
@@ -35,23 +38,25 @@ SAID_ELSEWHERE = {
 
 
 def run(settings: Mapping[str, Any], stem: Path, arguments: Mapping[str, Any], here: Place) -> None:
-    """ESPnet's ASR task has run with ``settings`` and ``arguments``; settings and messages are in ``stem``.{yaml,log}.
+    """Runs the task that ``settings`` name with ``arguments``; writes settings and messages to ``stem``.{yaml,log}.
 
     The exact command line is logged. The first of several ranks writes; of the others only errors are heard.
     """
     config, log = stem.with_suffix(".yaml"), stem.with_suffix(".log")
-    words = command(config, here.arguments() | dict(arguments))
+    task = task_name(settings, config)
+    package = {"task_package": TASKS.package(task)} if task != ASR else {}
+    words = command(config, here.arguments() | dict(arguments) | package)
     if here.first:
         write_text(config, yaml.safe_dump(dict(settings), allow_unicode=True))
     any_rank(False)  # the others wait for the file
     if not here.first:
-        training_task().main(cmd=words)
+        task_class(task).main(cmd=words)
         return
-    line = shlex.join(["python", "-m", training_task().__module__, *words])
+    line = shlex.join(["python", "-m", "fangyan.asr.task", task, *words])
     print(f"{line}\n# messages: {log}", flush=True)
     with logging_to(log) as stream, redirect_stderr(stream):
         logging.info(line)
-        training_task().main(cmd=words)
+        task_class(task).main(cmd=words)
 
 
 def command(config: Path, arguments: Mapping[str, Any]) -> list[str]:
@@ -92,41 +97,33 @@ def logging_to(log: Path) -> Iterator[TextIO]:
         root.setLevel(level)
 
 
-def training_task() -> type:
-    """The task that trains here: ESPnet's ASR task and what `fangyan.asr.trainer` adds."""
-    asr_task()  # imported in silence
-    from fangyan.asr.trainer import Task
-
-    return Task
-
-
 def check(settings: Mapping[str, Any], source: Path) -> None:
     """`DataError` for a key that nobody knows or heeds, a class that ESPnet lacks, a value that it does not take.
 
     ``source`` is the file that the user wrote the settings in.
     """
     with blaming({}, source):
-        known = known_keys(settings)
+        known, task = known_keys(settings), task_class(task_name(settings, "task"))
     configs.check_keys(settings, known, str(source))
     if vain := [f"{key} ({SAID_ELSEWHERE[key]} says it)" for key in settings if key in SAID_ELSEWHERE]:
         raise DataError(f"{source}: without effect in a configuration, leave it out: {', '.join(vain)}")
-    check_values(settings, training_task().get_parser()._actions, str(source))
+    check_values(settings, task.get_parser()._actions, str(source))
 
 
 def known_keys(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """What ESPnet's ASR task understands with the classes ``settings`` choose, as `config.check_keys` wants it."""
-    known: dict[str, Any] = {action.dest: None for action in training_task().get_parser()._actions}
+    """What the task of ``settings`` understands with the classes that they choose, as `config.check_keys` wants it."""
+    parser = task_class(task_name(settings, "task")).get_parser()
+    known: dict[str, Any] = {action.dest: None for action in parser._actions}
     return known | {f"{name}_conf": parameters(chosen) for name, chosen in classes(settings).items()}
 
 
 def classes(settings: Mapping[str, Any]) -> dict[str, type]:
     """The classes that ``settings`` choose, by ESPnet's name of their part: encoder, decoder, optim, ..."""
-    task = training_task()
+    task = task_class(task_name(settings, "task"))
     from espnet2.tasks.abs_task import optim_classes, scheduler_classes
 
     parser = task.get_parser()
-    known = {choice.name: choice.classes for choice in task.class_choices_list}
-    known |= {"optim": optim_classes, "scheduler": scheduler_classes}
+    known = task.known_classes() | {"optim": optim_classes, "scheduler": scheduler_classes}
     chosen = {}
     for name, of_it in known.items():
         value = settings.get(name, parser.get_default(name))
@@ -182,9 +179,13 @@ def sketch(config: Path, tokens: Sequence[str], device: str = "meta"):
 
     settings = configs.compose(config)
     check(settings, config)
-    task = training_task()
+    task = task_class(task_name(settings, config))
     parser = task.get_parser()
     parser.set_defaults(**settings, token_list=list(tokens))
     arguments = vars(parser.parse_args([])) | {"normalize": None, "normalize_conf": {}, "init": None}
     with torch.device(device), blaming(settings, config):
         return task.build_model(Namespace(**arguments))
+
+
+if __name__ == "__main__":  # as the log of a training quotes it
+    task_class(sys.argv[1]).main(cmd=sys.argv[2:])

@@ -12,8 +12,9 @@ FILES = (SETTINGS, WEIGHTS)
 PARTS = ("frontend.", "normalize.", "preencoder.", "encoder.", "postencoder.", "ctc.")
 """The parts of the model that features and CTC's characters come from, as its weights are named."""
 
-KEYS = ("input_size", "init", "frontend", "normalize", "preencoder", "encoder", "postencoder")
-"""What ESPnet builds them from; each but the first two has its ``_conf``."""
+KEYS = ("task", "task_package", "input_size", "init")
+KEYS += ("frontend", "normalize", "preencoder", "encoder", "postencoder")
+"""What ESPnet builds them from, and the task that does so; classes have their ``_conf``."""
 NO_TOKENS = ["<blank>", "<unk>", "<sos/eos>"]
 """The token list of a model without CTC, in which ESPnet builds a head all the same."""
 WITHOUT_REST = {

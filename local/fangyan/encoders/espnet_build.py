@@ -1,4 +1,4 @@
-"""ESPnet ASR models built of what their configuration describes; what it cannot describe is refused in a sentence."""
+"""ESPnet models built of what their configuration describes; what it cannot describe is refused in a sentence."""
 
 import sys
 from argparse import Namespace
@@ -12,21 +12,37 @@ from typing import Any
 
 from fangyan.config import check_keys
 from fangyan.errors import DataError, UserError
+from fangyan.registry import ASR, TASKS, task_name
 
 UNUSED = ("preprocessor",)
 """What may be chosen, but is no part of the model."""
 
 
-def asr_task() -> type:
-    """ESPnet's ASR task with Whisper among its encoders.
+def task_class(name: str = ASR) -> type:
+    """The class of a training task, which builds its models; `UserError` for one that nobody knows, or that is none.
 
-    Its import takes a quarter of a minute and talks of optional packages, which is muted.
+    The import of ESPnet takes a quarter of a minute and talks of optional packages, which is muted.
     """
     with _muted():
-        from espnet2.tasks.asr import ASRTask
+        found = TASKS.load(name)
+    if not hasattr(found, "known_classes"):
+        raise UserError(
+            f"task {name!r} is no class with fangyan.asr.trained.Trained among its bases: {found!r}"
+        )
+    return found
 
-        import fangyan.encoders.espnet_whisper  # noqa: F401
-    return ASRTask
+
+def task_of(settings: Mapping[str, Any], source: Path) -> type:
+    """The class of the task that a model was trained by; `DataError` with ``source``, its configuration, for others.
+
+    A configuration that names none is of speech recognition.
+    """
+    name, package = task_name(settings, source), settings.get("task_package")
+    try:
+        return task_class(name)
+    except UserError as error:
+        advice = f": the model was trained with the package {package}" if package else ""
+        raise DataError(f"{source}: {error}{advice}") from None
 
 
 @contextmanager
@@ -50,15 +66,16 @@ class _Mutable(TextIOBase):
 
 
 def build(settings: Mapping[str, Any], source: Path):
-    """The ESPnet ASR model that the settings of a config.yaml describe, with random weights of seed 0.
+    """The ESPnet model that the settings of a config.yaml describe, with random weights of seed 0.
 
     `DataError` with ``source``, the file of the settings, where they name what this ESPnet lacks, or lack something.
     """
     import torch
 
-    task = asr_task()
-    for choices in (c for c in task.class_choices_list if c.name not in UNUSED):
-        _check_choice(choices.name, choices.classes, settings, source)
+    task = task_of(settings, source)
+    for part, classes in task.known_classes().items():
+        if part not in UNUSED:
+            _check_choice(part, classes, settings, source)
     try:
         with torch.random.fork_rng():
             torch.manual_seed(0)

@@ -7,8 +7,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from fangyan.encoders import bare, hub
-from fangyan.encoders.espnet_build import build
+from fangyan.encoders import bare, espnet_patches, hub
+from fangyan.encoders.espnet_build import build, task_of
 from fangyan.errors import DataError, UserError, trouble
 from fangyan.files import read_text, unpack, write_json
 
@@ -84,6 +84,18 @@ def for_recognition(folder: Path) -> Iterator[tuple[Path, Path]]:
     with TemporaryDirectory() as temporary:
         write_json(Path(temporary) / "config.yaml", settings)  # JSON is YAML, too
         yield Path(temporary) / "config.yaml", checkpoint
+
+
+def inference(config: Path, checkpoint: Path, **settings: Any):
+    """ESPnet's ``Speech2Text`` of a configuration and its checkpoint; `UserError` for a task that writes no text."""
+    task = task_of(_yaml(config), config)
+    from espnet2.bin.asr_inference import Speech2Text
+    from espnet2.tasks.asr import ASRTask
+
+    if not issubclass(task, ASRTask):
+        raise UserError(f"{config}: models of its training task write no text ({task.__module__})")
+    with espnet_patches.recognising(task):
+        return Speech2Text(str(config), str(checkpoint), **settings)
 
 
 def recognition_files(folder: Path) -> list[Path]:
@@ -174,7 +186,10 @@ def _from_bare(folder: Path, trained: bool):
     may_lack = ("ctc.",) if trained else ("ctc.", "encoder.")
     if not trained:
         found = {key: value for key, value in found.items() if not key.startswith(may_lack)}
-    rest = {key: value for key, value in model.state_dict().items() if key.startswith(may_lack)}
+    needed = tuple(
+        part for part in bare.PARTS if part not in may_lack
+    )  # a task may build more for its training
+    rest = {key: value for key, value in model.state_dict().items() if not key.startswith(needed)}
     _fit(model, rest | found, folder / bare.WEIGHTS)
     return model
 

@@ -1,4 +1,4 @@
-"""Whisper as ESPnet knows it: ``frontend: whisper_logmel`` and ``encoder: hf_whisper``, registered on import.
+"""Whisper as ESPnet has its parts: ``frontend: whisper_logmel`` and ``encoder: hf_whisper`` of the task asr.
 
 ESPnet's own ``whisper`` lets batch padding leak, downloads by name, and does not run with current openai-whisper.
 Here the configuration holds the architecture only, and weights come from a checkpoint like any others.
@@ -8,7 +8,6 @@ from typing import Any
 
 from espnet2.asr.encoder.abs_encoder import AbsEncoder
 from espnet2.asr.frontend.abs_frontend import AbsFrontend
-from espnet2.tasks.asr import encoder_choices, frontend_choices
 from torch import Tensor
 from transformers import WhisperConfig
 from transformers.models.whisper.modeling_whisper import WhisperEncoder
@@ -92,7 +91,3 @@ def add_lora(
         inject_adapter_in_model(config, blocks)
     except ValueError as error:
         raise DataError(f"encoder_conf: lora: {error}") from None
-
-
-frontend_choices.classes["whisper_logmel"] = LogMelFrontend
-encoder_choices.classes["hf_whisper"] = PaddingFreeEncoder

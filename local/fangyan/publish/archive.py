@@ -40,7 +40,10 @@ def pack(exp: Path) -> Path:
 def prove(archive: Path) -> None:
     """Nothing; the archive loads in a process of its own, elsewhere and without a network, or else `UserError`."""
     package = str(Path(__file__).parents[2])
-    environment = os.environ | {"PYTHONPATH": package, "HF_HUB_OFFLINE": "1"}
+    path = os.pathsep.join(
+        filter(None, (package, os.environ.get("PYTHONPATH")))
+    )  # a task may be of another package
+    environment = os.environ | {"PYTHONPATH": path, "HF_HUB_OFFLINE": "1"}
     with TemporaryDirectory() as elsewhere:
         command = [sys.executable, "-m", proof.__name__, str(archive.resolve())]
         run = subprocess.run(command, cwd=elsewhere, env=environment, capture_output=True, text=True)

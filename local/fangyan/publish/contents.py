@@ -24,6 +24,7 @@ from fangyan.encoders.espnet_model import locate, read_weights
 from fangyan.errors import UserError
 from fangyan.files import write_text
 from fangyan.publish import card, licence
+from fangyan.registry import ASR, task_name
 
 AT_HOME = ("_path_and_name_and_type", "_shape_file")
 """How the keys of a configuration end that name files of the training machine."""
@@ -42,7 +43,7 @@ def lay_out(exp: Path, folder: Path) -> None:
         (copytree if file.is_dir() else copy)(file, folder / home / place)
     _write_yaml(folder / home / "config.yaml", _portable(settings, home, statistics is not None))
     write_text(folder / home / "tokens.txt", "".join(f"{token}\n" for token in settings["token_list"]))
-    _write_yaml(folder / "meta.yaml", _meta(home, checkpoint.name))
+    _write_yaml(folder / "meta.yaml", _meta(home, checkpoint.name, settings))
     bare.write(settings, read_weights(checkpoint), {"layer": facts.layer}, folder)
     write_text(folder / "LICENSE", licence.text(facts.corpora))
     write_text(folder / card.NAME, card.write(facts))
@@ -74,8 +75,10 @@ def _portable(settings: Mapping[str, Any], home: Path, normalised: bool) -> dict
     return {**settings, **own}
 
 
-def _meta(home: Path, checkpoint: str) -> dict[str, Any]:
+def _meta(home: Path, checkpoint: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    task = task_name(settings, home)
     return {
+        **({"task": task} if task != ASR else {}),
         "files": {"asr_model_file": str(home / checkpoint)},
         "yaml_files": {"asr_train_config": str(home / "config.yaml")},
         "espnet": version("espnet"),

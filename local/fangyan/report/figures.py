@@ -11,8 +11,8 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from fangyan.asr.history import ROLES, Epoch, measures
 from fangyan.control import Bin, Controlled
-from fangyan.report.results import Epoch
 from fangyan.report.tables import CONTRAST, Table, percent
 from fangyan.style import ACCENT, DEEP, INK, MUTED, PAPER, STYLE
 
@@ -109,34 +109,48 @@ def bins(rows: Sequence[Bin], name: str) -> Figure:
 
 
 def training(history: Sequence[Epoch]) -> Figure:
-    """Loss above, accuracy and character error rate below, by epoch."""
-    epochs = [row.epoch for row in history]
+    """Loss above, accuracy and character error rate below, by epoch; then a panel for each further measure."""
+    further = [name for name in measures(history) if name not in SHARED]
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(3.4, 4.4), layout="constrained")
-        upper, lower = figure.subplots(2, sharex=True)
+        figure = Figure(figsize=(3.4, 4.4 + 1.6 * len(further)), layout="constrained")
+        upper, lower, *others = figure.subplots(2 + len(further), sharex=True)
         for axes, lines in ((upper, _LOSS), (lower, _RATES)):
-            for field, (text, style, scale) in lines.items():
-                values = [getattr(row, field) for row in history]
-                if any(value is not None for value in values):
-                    heights = [float("nan") if value is None else scale * value for value in values]
-                    axes.plot(epochs, heights, label=text, marker=".", markersize=3, **style)
+            _lines(axes, history, lines)
             axes.set_ylim(bottom=0)
+        for axes, name in zip(others, further, strict=True):
+            _lines(axes, history, {f"{role}_{name}": _BY_ROLE[role] for role in ROLES})
+            axes.set_title(latin(name, "further"))
         if upper.lines:
             upper.legend(fontsize=7, loc="upper right")
         legend(figure, lower, columns=2)
         upper.set_title("loss")
-        lower.set(title="accuracy and CER (%)", xlabel="epoch")
-        lower.xaxis.get_major_locator().set_params(integer=True)
+        lower.set_title("accuracy and CER (%)")
+        lowest = [lower, *others][-1]
+        lowest.set_xlabel("epoch")
+        lowest.xaxis.get_major_locator().set_params(integer=True)
     return figure
 
 
+def _lines(axes: Axes, history: Sequence[Epoch], lines: Mapping[str, tuple]) -> None:
+    """Draws the columns of ``lines`` that hold numbers: label, style and scale of each."""
+    for column, (text, style, scale) in lines.items():
+        values = [row.values.get(column) for row in history]
+        if any(value is not None for value in values):
+            heights = [float("nan") if value is None else scale * value for value in values]
+            epochs = [row.epoch for row in history]
+            axes.plot(epochs, heights, label=text, marker=".", markersize=3, **style)
+
+
 _TRAIN, _VALID = {"color": MUTED, "linewidth": 1.2}, {"color": ACCENT, "linewidth": 1.8}
-_LOSS = {"train_loss": ("training", _TRAIN, 1), "valid_loss": ("development", _VALID, 1)}
+_BY_ROLE = {"train": ("training", _TRAIN, 1), "valid": ("development", _VALID, 1)}
+_LOSS = {f"{role}_loss": look for role, look in _BY_ROLE.items()}
 _RATES = {
     "train_acc": ("accuracy, training", _TRAIN, 100),
     "valid_acc": ("accuracy, development", _VALID, 100),
     "valid_cer_ctc": ("CER (CTC), development", {"color": INK, "linewidth": 1.2, "linestyle": "--"}, 100),
 }
+SHARED = ("loss", "acc", "cer_ctc")
+"""What has its place in the first two panels."""
 
 
 def chance_line(axes: Axes, chance: float) -> None:

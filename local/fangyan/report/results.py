@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from fangyan import datadir, provenance
-from fangyan.asr import summary
+from fangyan.asr import history, summary
+from fangyan.asr.history import Epoch
 from fangyan.cer import Errors, Exit
 from fangyan.errors import DataError, UserError
 from fangyan.pronunciation import IpaSource
@@ -19,22 +20,10 @@ from fangyan.retrieval.tables import Group, Pair, check_pairs
 from fangyan.selection import by_layer, choose_layer
 from fangyan.statistics import Interval
 from fangyan.synonymy import Preference, WordPreference
-from fangyan.tables import Amount, Count, read_rows, read_sets
+from fangyan.tables import read_rows, read_sets
 
 
 @dataclass(frozen=True)
-class Epoch:
-    """One row of ``history.tsv``; None where nothing was measured."""
-
-    epoch: Count
-    train_loss: float | None
-    train_acc: float | None
-    valid_loss: float | None
-    valid_acc: float | None
-    valid_cer_ctc: float | None
-    seconds: Amount | None
-
-
 @dataclass(frozen=True)
 class System:
     """The scores of one encoder by set, and its layer (None for several of which none was chosen)."""
@@ -111,7 +100,7 @@ def read(
         baselines=_baselines(exp / "baselines", dev, tests),
         cer=cer,
         exits=recognised.read_exits(exp / "early_exit", (dev, *tests), cer),
-        history=read_rows(exp / "history.tsv", Epoch),
+        history=history.read(exp),
         control=controlled.read(exp / "control", tests, encoder.layer),
         sources=read_sets(exp / "control", tests, "pronunciation.tsv", IpaSource),
         triples=preferences.read_triples(exp / "synonymy", encoder.layer),

@@ -5,6 +5,7 @@ What an experiment lacks is replaced by one sentence that says so and how to get
 
 from collections.abc import Iterator
 
+from fangyan.asr.history import measures
 from fangyan.report import breakdown, curves, figures, hits, recognition, sound, tables, words
 from fangyan.report.blocks import Block, Code, Hero, Picture, Section, picture_name, scored
 from fangyan.report.results import Experiment
@@ -135,15 +136,23 @@ def _training(experiment: Experiment) -> Iterator[Block]:
     if not experiment.history:
         yield "There is no training history."
         return
-    last = experiment.history[-1]
-    measured = {"loss": last.valid_loss, "accuracy (%)": last.valid_acc, "CER by CTC (%)": last.valid_cer_ctc}
-    rates = {
-        name: 100 * value if "%" in name else value for name, value in measured.items() if value is not None
-    }
-    ends = ", ".join(f"{name} {value:.1f}" for name, value in rates.items()) or "nothing measured"
+    last = experiment.history[-1].values
+    measured = {name: last.get(f"valid_{name}") for name in measures(experiment.history)}
+    ends = ", ".join(_measured(*of) for of in measured.items() if of[1] is not None) or "nothing measured"
     caption = f"{len(experiment.history)} epochs. On the development set, the last one ends at: {ends}."
-    alt = f"Line charts of loss, accuracy and character error rate by epoch. {caption}"
+    further = "".join(f", {name}" for name in measured if name not in figures.SHARED)
+    alt = f"Line charts of loss, accuracy and character error rate{further} by epoch. {caption}"
     yield Picture("training", figures.training(experiment.history), alt, caption)
+
+
+_RATES = {"acc": "accuracy (%)", "cer_ctc": "CER by CTC (%)"}
+
+
+def _measured(name: str, value: float) -> str:
+    """A measure of an epoch with its name; what is in no unit of its own with as many digits as it needs."""
+    if name in _RATES:
+        return f"{_RATES[name]} {100 * value:.1f}"
+    return f"{name} {value:.1f}" if name == "loss" else f"{name} {value:.3g}"
 
 
 def _run(experiment: Experiment) -> Iterator[Block]:

@@ -1,0 +1,105 @@
+"""All places at which ESPnet is bent: each for a while, and what was there stands again afterwards.
+
+Written against ESPnet 202611. Each function names the file and the line or function of it that does otherwise there; an
+upgrade of ESPnet begins with reading these again.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from math import isnan
+from typing import Any
+
+from fangyan.errors import UserError
+
+
+@contextmanager
+def replaced(owner: Any, name: str, value: Any) -> Iterator[Any]:
+    """While it is open, ``owner.name`` is ``value``; gives what was there."""
+    before = getattr(owner, name)
+    setattr(owner, name, value)
+    try:
+        yield before
+    finally:
+        setattr(owner, name, before)
+
+
+@contextmanager
+def for_training() -> Iterator[None]:
+    """While it is open, ESPnet trains as it does here: `joined_once`, `numbers_first`."""
+    with joined_once(), numbers_first():
+        yield
+
+
+@contextmanager
+def joined_once() -> Iterator[None]:
+    """While it is open, ESPnet does not join ranks that are joined (`fangyan.asr.ranks`).
+
+    espnet2/train/distributed_utils.py: ``DistributedOption.init_torch_distributed``, which joins them whatever was.
+    """
+    import torch
+    from espnet2.train.distributed_utils import DistributedOption
+
+    def join(option: DistributedOption) -> None:
+        if not torch.distributed.is_initialized():
+            original(option)
+
+    with replaced(DistributedOption, "init_torch_distributed", join) as original:
+        yield
+
+
+@contextmanager
+def numbers_first() -> Iterator[None]:
+    """While it is open, an epoch whose value is not a number is never the best; where all are such, `UserError`.
+
+    espnet2/train/reporter.py: ``Reporter.sort_epochs_and_values``, whose order is arbitrary then.
+    """
+    from espnet2.train.reporter import Reporter
+
+    def sort(reporter: Reporter, key: str, key2: str, mode: str) -> list[tuple[int, float]]:
+        rows = original(reporter, key, key2, mode)
+        sign = {"min": 1, "max": -1}[mode]
+        if all(isnan(value) for _, value in rows):
+            raise UserError(
+                f"{key} {key2} was not a number in any epoch, so none is the best: name another criterion"
+            )
+        return sorted(rows, key=lambda row: (isnan(row[1]), 0 if isnan(row[1]) else sign * row[1]))
+
+    with replaced(Reporter, "sort_epochs_and_values", sort) as original:
+        yield
+
+
+@contextmanager
+def saving(save: Callable[..., None]) -> Iterator[Callable[..., None]]:
+    """While it is open, ESPnet saves by ``save(value, path, ...)``; gives torch's own function.
+
+    espnet2/train/trainer.py: ``torch.save`` in ``Trainer.run``; espnet2/main_funcs/average_nbest_models.py alike.
+    """
+    import torch
+
+    with replaced(torch, "save", save) as original:
+        yield original
+
+
+@contextmanager
+def registered(choices: Collection[Any], classes: Mapping[str, Mapping[str, type]]) -> Iterator[None]:
+    """While it is open, ESPnet's ``choices`` (`ClassChoices`) have further ``classes``, by part and name.
+
+    espnet2/tasks/asr.py and the like: ``ASRTask.build_model`` asks ``encoder_choices`` and others of its module.
+    """
+    with ExitStack() as stack:
+        for choice in choices:
+            wider = {**choice.classes, **classes.get(choice.name, {})}
+            stack.enter_context(replaced(choice, "classes", wider))
+        yield
+
+
+@contextmanager
+def recognising(task: type) -> Iterator[None]:
+    """While it is open, ESPnet's inference builds models of ``task``, a subclass of its ASR task.
+
+    espnet2/bin/asr_inference.py: ``task = ASRTask`` in ``Speech2Text.__init__``.
+    """
+    from espnet2.bin import asr_inference
+
+    with replaced(asr_inference, "ASRTask", task):
+        yield
