@@ -37,6 +37,11 @@ VILLAGE = {
 }
 MADE = {"conf/corpora.yaml", "utils/download_wenetspeech.sh"} | VILLAGE
 """Files that a reader makes or gets elsewhere."""
+MICRO = f"""\
+include: {ROOT}/conf/train/e_branchformer.yaml
+max_epoch: 1
+encoder_conf: {{num_blocks: 1, output_size: 32, cgmlp_linear_units: 64, linear_units: 64}}
+"""
 OURS = ("conf/", "docs/", "egs2/", "local/", "tests/", "utils/")
 
 every_page = pytest.mark.parametrize("page", DOCS + RECIPES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -306,3 +311,20 @@ def test_the_encoder_of_the_how_to_is_dumped_and_measured(workshop, sets, tmp_pa
         "layer01": (98, 201),
     }
     assert (tmp_path / "exp/spectrum/retrieval/test/pairs.tsv").is_file()
+
+
+def test_the_measure_of_the_how_to_is_in_its_folder(workshop, sets):
+    row = workshop("adding_a_measure.md", sets)["row"]
+    assert (row.layer, row.n) == ("fbank", 24 * 21 // 2)  # 24 utterances, each with the 21 of other sentences
+    assert -0.2 < row.cosine < 0.2  # centred
+
+
+def test_the_task_of_the_how_to_trains_and_is_dumped(workshop, sets, tmp_path):
+    def base() -> None:
+        sets()
+        (tmp_path / "conf/train/e_branchformer.yaml").write_text(MICRO)
+
+    workshop("adding_a_task.md", base)
+    (header, *epochs) = (tmp_path / "exp/aligned/history.tsv").read_text().splitlines()
+    assert {"train_loss_cosine", "valid_loss_cosine"} <= set(header.split("\t")) and len(epochs) == 1
+    assert (tmp_path / "exp/aligned/feats/test/norm/feats.scp").is_file()
