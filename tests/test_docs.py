@@ -35,7 +35,7 @@ VILLAGE = {
     "local/fangyan/corpora/village.py",
     "tests/corpora/miniatures/village.py",
 }
-MADE = {"conf/corpora.yaml", "utils/download_wenetspeech.sh"} | VILLAGE
+MADE = {"conf/corpora.yaml", "conf/train/aligned.yaml", "utils/download_wenetspeech.sh"} | VILLAGE
 """Files that a reader makes or gets elsewhere."""
 MICRO = f"""\
 include: {ROOT}/conf/train/e_branchformer.yaml

@@ -1,6 +1,7 @@
-"""What README.md says about publishing and using a model, done to the letter with a Hub on loopback."""
+"""What the docs say about publishing and using a model, done to the letter with a Hub on loopback."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,12 +12,12 @@ import soundfile
 from fangyan import audio, datadir
 from fangyan.files import ROOT
 
-TITLE = "## Publish a model, use a model"
 
-
-@pytest.fixture(scope="module")
-def section() -> str:
-    return (ROOT / "README.md").read_text(encoding="utf-8").partition(f"\n{TITLE}\n")[2].partition("\n## ")[0]
+def first(page: str, language: str) -> list[str]:
+    """The lines of the first block of a language that a page has."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    block = re.search(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    return [line for line in block[1].splitlines() if line]
 
 
 @pytest.fixture
@@ -29,10 +30,8 @@ def checkout(exp, packed, tmp_path):
     return tmp_path
 
 
-def test_three_commands_publish_and_three_lines_use_it(section, checkout, minihub, sung, monkeypatch):
-    commands = [line.removeprefix("    ") for line in section.splitlines() if line.startswith("    ")]
-    code = section.partition("```python\n")[2].partition("```")[0]
-    lines = [line for line in code.splitlines() if line]
+def test_three_commands_publish_and_three_lines_use_it(checkout, minihub, sung, monkeypatch):
+    commands, lines = (first("docs/publish.md", language) for language in ("bash", "python"))
     assert len(commands) == len(lines) == 3
 
     monkeypatch.delenv("HF_TOKEN")
@@ -52,3 +51,16 @@ def test_three_commands_publish_and_three_lines_use_it(section, checkout, minihu
     names: dict = {}
     exec("\n".join(lines), names)
     assert list(names["features"]) == ["layer00", "layer01", "layer02", "norm"]
+
+
+def test_two_recordings_are_compared_in_python(packed, sung, tmp_path, monkeypatch, capsys):
+    home = tmp_path / "egs2/mini_sinitic/emb1/exp" / packed.parent.name
+    home.mkdir(parents=True)
+    shutil.copy(packed, home / packed.name)
+    monkeypatch.chdir(tmp_path)
+    for utterance, name in zip(
+        datadir.read(sung["test"])[:2], ("mandarin.wav", "cantonese.wav"), strict=True
+    ):
+        soundfile.write(name, audio.read(utterance.wav), audio.SAMPLE_RATE)
+    exec("\n".join(first("docs/use.md", "python")), {})
+    assert capsys.readouterr().out.startswith("SeqSim(precision=")
