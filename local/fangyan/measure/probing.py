@@ -11,20 +11,22 @@ Conventions
 - Chance: the same of always choosing the commonest label of the training part.
 """
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections import ChainMap, Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from fangyan import datadir, entries
+from fangyan import datadir
+from fangyan.columns import read_column
 from fangyan.errors import DataError, UserError
-from fangyan.files import fingerprint, write_table
+from fangyan.layers import Layer
 from fangyan.retrieval import each_set
-from fangyan.retrieval.pairs import by_variety, read_layer
+from fangyan.retrieval.sides import speech
+from fangyan.tables import Count, Fraction, write_rows
 
 FOLDS = 5
 ITERATIONS = 1000
@@ -36,11 +38,11 @@ class Probe:
 
     layer: str
     label: str
-    n: int
-    classes: int
-    folds: int
-    accuracy: float
-    chance: float
+    n: Count
+    classes: Count
+    folds: Count
+    accuracy: Fraction
+    chance: Fraction
 
 
 def probe(feats: Path, sets: Sequence[Path], out: Path, label: str, layers: Sequence[str] = ()) -> list[Path]:
@@ -52,11 +54,8 @@ def probe(feats: Path, sets: Sequence[Path], out: Path, label: str, layers: Sequ
     """
     if Path(label).name != label:
         raise UserError(f"a label is the name of a file in the data directory, utt2lang say, got {label!r}")
-
-    def identify(data: Path) -> str:
-        return fingerprint(datadir.tables(data), list(_labels(data, label).items()))
-
-    return each_set(feats, sets, out, {"label": label}, partial(_write, label=label), layers, identify)
+    write, identify = partial(_write, label=label), lambda data: datadir.tables(data, label)
+    return each_set(feats, sets, out, {"label": label}, write, layers, identify)
 
 
 def cross_validate(
@@ -97,26 +96,18 @@ def _classify(vectors: np.ndarray, labels: np.ndarray, others: np.ndarray) -> np
     return classifier.fit(vectors, labels).predict(others)
 
 
-def _labels(data: Path, label: str) -> Mapping[str, str]:
-    """Utterance id -> label."""
-    found = entries.read_map(data / label)
-    wav = data / "wav.scp"
-    entries.check_ids(wav, entries.read_map(wav), data / label, found)
-    return found
-
-
 def _write(feats: Path, data: Path, layers: Sequence[str], folder: Path, label: str) -> None:
-    utterances, labels = datadir.read(data), _labels(data, label)
+    utterances, labels = datadir.read(data), read_column(data, label)
     known = [labels[u.id] for u in utterances]
     sentences = [u.sentence for u in utterances]
     if (classes := len(set(known))) < 2:
         raise DataError(f"{data / label}: a probe tells labels apart, at least 2, got {known[0]!r} alone")
     if _count(sentences) < 2:
         raise DataError(f"{data / 'utt2sent'}: a probe is tested on other sentences, at least 2, got 1")
-    rows = []
+    bank, rows = speech(feats, data), []
     for layer in tqdm(layers, desc=f"probe {data.name}", unit="layer", disable=None):
-        features = read_layer(feats, layer, data, by_variety(utterances))
+        features = ChainMap(*bank.features(Layer.parse(layer)).values())
         vectors = np.stack([np.asarray(features[u.id], dtype=np.float64).mean(0) for u in utterances])
         accuracy, chance = cross_validate(vectors, known, sentences)
         rows.append(Probe(layer, label, len(known), classes, _count(sentences), accuracy, chance))
-    write_table(folder / "probe.tsv", map(vars, rows), [field.name for field in fields(Probe)])
+    write_rows(folder / "probe.tsv", rows, Probe)

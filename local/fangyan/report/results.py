@@ -24,7 +24,6 @@ from fangyan.tables import read_rows, read_sets
 
 
 @dataclass(frozen=True)
-@dataclass(frozen=True)
 class System:
     """The scores of one encoder by set, and its layer (None for several of which none was chosen)."""
 
