@@ -1,6 +1,7 @@
 """What tests share: a micro corpus of tones that sing, in three "varieties"; a cluster, a Hub and a browser."""
 
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -88,6 +89,23 @@ def job(sung, micro_config, tmp_path_factory):
     collect_stats(job)
     train(job)
     return job
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """A function that installs a package: its name, which is that of its one module, entry points and text."""
+
+    def install(name: str, entry_points: str, text: str, version: str = "1.0") -> None:
+        home = tmp_path / f"site{len(list(tmp_path.glob('site*')))}"
+        information = home / f"{name}-{version}.dist-info"
+        information.mkdir(parents=True)
+        (information / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+        (information / "entry_points.txt").write_text(f"{entry_points}\n")
+        (home / f"{name}.py").write_text(text)
+        monkeypatch.delitem(sys.modules, name, raising=False)
+        monkeypatch.syspath_prepend(home)
+
+    return install
 
 
 @pytest.fixture(scope="session")

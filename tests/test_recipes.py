@@ -504,6 +504,7 @@ def test_a_published_model_is_measured_and_recognises_without_training(desk: Des
         ["--download", "user/name"],
         ["--tag", "it's"],
         ["--layers", "layer03 layer03+norm"],
+        ["--measures", "conf/decode.yaml", "--control_quantile", "0.5"],
     ],
 )
 def test_the_report_is_told_the_command_that_repeats_the_experiment(desk: Desk, arguments: list[str]) -> None:

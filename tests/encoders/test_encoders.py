@@ -45,20 +45,11 @@ def files(argument):
 
 
 @pytest.fixture
-def install(tmp_path, monkeypatch):
+def install(package):
     """A function that installs a package with these entry points and this text of its module loud_speech."""
 
     def write(entries: str, module: str = FAMILY, version: str = "1.0") -> None:
-        home = tmp_path / f"site{len(list(tmp_path.glob('site*')))}"
-        information = home / f"loud_speech-{version}.dist-info"
-        information.mkdir(parents=True)
-        (information / "METADATA").write_text(
-            f"Metadata-Version: 2.1\nName: loud-speech\nVersion: {version}\n"
-        )
-        (information / "entry_points.txt").write_text(f"[fangyan.encoders]\n{entries}\n")
-        (home / "loud_speech.py").write_text(module)
-        monkeypatch.delitem(__import__("sys").modules, "loud_speech", raising=False)
-        monkeypatch.syspath_prepend(home)
+        package("loud_speech", f"[fangyan.encoders]\n{entries}", module, version)
 
     return write
 
@@ -96,7 +87,7 @@ def test_a_name_that_is_taken_here_stays_ours(install):
 @pytest.mark.parametrize("entry", ["loud = absent_module", "loud = loud_speech:absent"])
 def test_a_family_that_does_not_load_is_named(install, entry):
     install(entry)
-    with pytest.raises(UserError, match="encoder 'loud' of loud-speech does not load: .*absent"):
+    with pytest.raises(UserError, match="encoder 'loud' of loud_speech does not load: .*absent"):
         load_encoder("loud")
 
 

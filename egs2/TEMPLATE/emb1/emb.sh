@@ -99,9 +99,11 @@ else
 fi
 tag=${tag:-$(as_file_name "$encoder")}
 decode_config=$(in_recipe_or_repository "$decode_config")
-measures=$(in_recipe_or_repository "$measures")
 exp=exp/$tag
-printf -v command '%q ' "${same[@]}" ${layers:+--layers "$layers"} --tag "$tag"
+[ "$measures" = conf/measure.yaml ] || same+=(--measures "$measures")
+same+=(${control_quantile:+--control_quantile "$control_quantile"} ${layers:+--layers "$layers"})
+printf -v command '%q ' "${same[@]}" --tag "$tag"
+measures=$(in_recipe_or_repository "$measures")
 tokens=data/token_list/${train_set}_$written
 job=(--config "$train_config" --train "data/$train_set" --dev "data/$dev_set" --tokens "$tokens"
   "${writing[@]}" --seed "$seed" --exp "$exp" ${init:+--init "$init"})

@@ -73,7 +73,7 @@ def measure(
     set: tuple[str, ...],
     part: Part,
 ) -> None:
-    """All that a list of measurements says, of an encoder and of its baselines."""
+    """Run a list of measurements on an encoder and its baselines."""
     from fangyan import measure
 
     measurements = measure.plan.read(measures or ROOT / "conf" / "measure.yaml", also, set)
