@@ -46,28 +46,9 @@ dry_run=false  # print the commands, run nothing
 . "$root/utils/stages.sh"
 # shellcheck source=utils/backend.sh
 . "$root/utils/backend.sh"
+# shellcheck source=utils/names.sh
+. "$root/utils/names.sh"
 parse_options "$@"
-
-in_recipe_or_repository() { # FILE -> its path
-  if [ -e "$1" ]; then
-    echo "$1"
-  elif [ -e "$root/$1" ]; then
-    echo "$root/$1"
-  else
-    die "$1: no such file, neither in $PWD nor in $root"
-  fi
-}
-
-sets_of() { # PATTERN... -> the names of the sets in data/ that each stands for, or else itself
-  local IFS='' pattern path
-  for pattern; do
-    for path in data/$pattern; do echo "${path#data/}"; done
-  done
-}
-
-as_file_name() { # TEXT
-  echo "${1//[^A-Za-z0-9._-]/_}"
-}
 
 read -r -d '' -a tests <<<"$test_sets" || true # read's exit code only says that the text ended
 IFS=';' read -r -d '' -a choices < <(printf %s "$corpus_options") || true

@@ -1,0 +1,25 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2154  # root belongs to the script that sources this file
+#
+# Names of files and sets, as the templates of recipes use them.
+
+in_recipe_or_repository() { # FILE -> its path
+  if [ -e "$1" ]; then
+    echo "$1"
+  elif [ -e "$root/$1" ]; then
+    echo "$root/$1"
+  else
+    die "$1: no such file, neither in $PWD nor in $root"
+  fi
+}
+
+sets_of() { # PATTERN... -> the names of the sets in data/ that each stands for, or else itself
+  local IFS='' pattern path
+  for pattern; do
+    for path in data/$pattern; do echo "${path#data/}"; done
+  done
+}
+
+as_file_name() { # TEXT
+  echo "${1//[^A-Za-z0-9._-]/_}"
+}
