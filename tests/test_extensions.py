@@ -1,9 +1,9 @@
 """What other packages add, and what they cannot take."""
 
 import pytest
+from fangyan.extensions import installed, load
 
 from fangyan.errors import UserError
-from fangyan.extensions import installed, load
 
 
 def test_what_is_taken_stays_ours_and_the_rest_loads_when_it_is_asked_for(package):

@@ -51,6 +51,12 @@ def present(job: Experiment, data: Path) -> list[Input]:
     return inputs
 
 
+def archives(job: Experiment) -> list[Path]:
+    """The tables of vectors and matrices in Kaldi's archives that are read."""
+    read = ((data, one) for data in job.sets().values() for one in present(job, data))
+    return [data / one.column for data, one in read if one.kind == "kaldi_ark"]
+
+
 def further_columns(job: Experiment, data: Path, only_measured: bool) -> list[str]:
     """The columns read of ``data`` beside the known tables, for its fingerprint.
 

@@ -17,8 +17,9 @@ def size(config: Path, vocabulary: int) -> dict[str, Any]:
     def count(part) -> int:
         return sum(p.numel() for p in part.parameters()) if part is not None else 0
 
-    parts = (config.stem, count(model.encoder), count(model.decoder), count(model.ctc), count(model))
-    return dict(zip(COLUMNS, (*parts, frame_rate(model)), strict=True))
+    parts = (getattr(model, name, None) for name in ("encoder", "decoder", "ctc"))
+    counts = (*map(count, parts), count(model))
+    return dict(zip(COLUMNS, (config.stem, *counts, frame_rate(model)), strict=True))
 
 
 def table(rows: Sequence[dict[str, Any]]) -> str:

@@ -11,7 +11,7 @@ from fangyan.origins import Origin
 from fangyan.text import NormalForm
 
 NAME = "train.json"
-WORDS, NUMBERS = ("train_set", "dev_set", "init", "text_form"), ("parameters", "seconds")
+WORDS, NUMBERS = ("task", "train_set", "dev_set", "init", "text_form"), ("parameters", "seconds")
 
 
 def read(folder: Path) -> dict[str, Any]:

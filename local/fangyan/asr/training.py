@@ -13,7 +13,7 @@ from fangyan.asr.checkpoints import epochs_told, newest_whole
 from fangyan.asr.experiment import Experiment, stamped
 from fangyan.asr.initialise import WEIGHTS, content_of, write_weights
 from fangyan.asr.ranks import Place, any_rank, place, together
-from fangyan.asr.recordings import named
+from fangyan.asr.recordings import archives_named, named
 from fangyan.asr.resuming import STARTED, check_unchanged, felt
 from fangyan.asr.sampling import CORPORA
 from fangyan.asr.sampling import WEIGHTS as CORPUS_WEIGHTS
@@ -167,7 +167,7 @@ def _training_arguments(job: Experiment, settings: Mapping[str, Any]) -> dict[st
 
 
 def _run_training(job: Experiment, settings: Mapping[str, Any], here: Place) -> None:
-    with named(job.sets().values()):
+    with named(job.sets().values()), archives_named(inputs.archives(job)):
         run(settings, job.exp / "train", _training_arguments(job, settings), here)
 
 

@@ -6,6 +6,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, ClassVar
 
 from fangyan.cer import ALL_VARIETIES
+from fangyan.registry import ASR
 from fangyan.report.results import Experiment, System
 from fangyan.selection import Mean, by_layer
 from fangyan.varieties import varieties
@@ -172,6 +173,7 @@ TARGETS = {"text": "text: the wording of the variety", "text_cmn": "text_cmn: th
 def facts(train: Mapping[str, Any]) -> Table:
     """Seed, target wording, sets, size, machine and versions, as far as they were recorded."""
     known: dict[str, Any] = {name: train.get(key) for name, key in _FACTS.items()}
+    known["training task"] = train["task"] if train.get("task", ASR) != ASR else None
     known["target wording"] = TARGETS.get(str(train.get("target")), train.get("target"))
     known["parameters"] = f"{train['parameters']:,}" if isinstance(train.get("parameters"), int) else None
     known["training time"] = (
@@ -214,6 +216,7 @@ def total_cer(experiment: Experiment, name: str) -> str:
 
 
 _FACTS = {
+    "training task": "task",
     "seed": "seed",
     "target wording": "target",
     "training set": "train_set",

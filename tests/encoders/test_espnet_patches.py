@@ -1,0 +1,82 @@
+"""ESPnet is as it was wherever nothing is trained or built."""
+
+import pytest
+import torch
+
+from fangyan.encoders import espnet_patches
+from fangyan.encoders.espnet_build import task_class
+from fangyan.errors import UserError
+
+
+@pytest.fixture(scope="module")
+def espnet():
+    task_class()
+    from espnet2.bin import asr_inference
+    from espnet2.tasks import asr
+    from espnet2.train.distributed_utils import DistributedOption
+    from espnet2.train.reporter import Reporter
+
+    return {
+        "save": lambda: torch.save,
+        "join": lambda: DistributedOption.init_torch_distributed,
+        "sort": lambda: Reporter.sort_epochs_and_values,
+        "task": lambda: asr_inference.ASRTask,
+        "encoders": lambda: asr.encoder_choices.classes,
+        "frontends": lambda: asr.frontend_choices.classes,
+    }
+
+
+ORIGINAL = {
+    "save": "torch.serialization",
+    "join": "espnet2.train.distributed_utils",
+    "sort": "espnet2.train.reporter",
+    "task": "espnet2.tasks.asr",
+}
+
+
+def check_original(espnet) -> None:
+    for name, module in ORIGINAL.items():
+        assert espnet[name]().__module__ == module, name
+    assert "hf_whisper" not in espnet["encoders"]()
+    assert "whisper_logmel" not in espnet["frontends"]()
+
+
+def test_after_training_decoding_and_dumping_all_is_as_it_was(job, espnet, tmp_path):
+    from fangyan.asr import decode, train
+    from fangyan.dump import dump
+
+    quick = tmp_path / "quick.yaml"
+    quick.write_text("beam_size: 1\nmaxlenratio: -1\n")
+    assert not train(job)
+    decode(job.exp, [job.dev], quick, tmp_path / "decode")
+    dump(f"random:{job.exp}", [job.dev], tmp_path / "feats")
+    check_original(espnet)
+
+
+def test_what_is_bent_stands_again_whatever_happens(espnet):
+    task = task_class()
+    with (
+        pytest.raises(UserError),
+        espnet_patches.for_training(),
+        espnet_patches.saving(print),
+        espnet_patches.recognising(task),
+        espnet_patches.registered(task.class_choices_list, {"encoder": {"mine": object}}),
+    ):
+        assert espnet["save"]() is print and espnet["task"]() is task
+        assert espnet["encoders"]()["mine"] is object
+        assert {espnet["join"]().__module__, espnet["sort"]().__module__} == {espnet_patches.__name__}
+        raise UserError("stop")
+    check_original(espnet)
+    assert "mine" not in espnet["encoders"]()
+
+
+def test_ranks_that_are_joined_are_not_joined_again(espnet, monkeypatch):
+    from espnet2.train.distributed_utils import DistributedOption
+
+    joined = []
+    monkeypatch.setattr(DistributedOption, "init_torch_distributed", joined.append)
+    for already in (True, False):
+        monkeypatch.setattr(torch.distributed, "is_initialized", lambda already=already: already)
+        with espnet_patches.joined_once():
+            DistributedOption.init_torch_distributed(already)
+    assert joined == [False]
