@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from fangyan import audio, datadir
 from fangyan.__main__ import cli
 from fangyan.at_layer import AtLayer
-from fangyan.embedding import compare, distinct, embed, encoded, recordings
+from fangyan.embedding import compare_recordings, embed, encode_batches, find_recordings, unique_recordings
 from fangyan.encoders import Encoder, load_encoder
 from fangyan.errors import DataError, UserError
 from fangyan.seqsim import seqsim
@@ -35,7 +35,7 @@ def test_a_folder_is_its_audio_files(tmp_path):
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         path.touch()
-    assert [os.path.relpath(u.id, tmp_path) for u in recordings(tmp_path)] == [
+    assert [os.path.relpath(u.id, tmp_path) for u in find_recordings(tmp_path)] == [
         "a.FLAC",
         "b.wav",
         "deep/c.mp3",
@@ -44,16 +44,16 @@ def test_a_folder_is_its_audio_files(tmp_path):
     with pytest.raises(
         DataError, match=r"empty: expected wav.scp or audio files \(.wav .*\) in it, found none"
     ):
-        recordings(tmp_path / "empty")
+        find_recordings(tmp_path / "empty")
 
 
 def test_a_data_directory_needs_wav_scp_alone_and_knows_segments(tmp_path):
     (tmp_path / "wav.scp").write_text("r /x.wav\n")
-    (found,) = recordings(tmp_path)
+    (found,) = find_recordings(tmp_path)
     assert (found.id, found.wav, found.start, found.end, found.text) == ("r", "/x.wav", 0, None, "")
     (tmp_path / "segments").write_text("u1 r 0.5 1.5\nu2 r 2 3\n")
     (tmp_path / "text").write_text("u1 你\nu2 我\n")
-    assert [(u.id, u.start, u.end, u.text) for u in recordings(tmp_path)] == [
+    assert [(u.id, u.start, u.end, u.text) for u in find_recordings(tmp_path)] == [
         ("u1", 0.5, 1.5, "你"),
         ("u2", 2, 3, "我"),
     ]
@@ -63,7 +63,7 @@ def test_what_fails_stands_beside_what_does_not(tmp_path):
     audio.write(tmp_path / "good.wav", np.ones(800, np.float32) / 2)
     audio.write(tmp_path / "silent.wav", np.zeros(800, np.float32))
     (tmp_path / "text.wav").write_text("no audio")
-    found = [x for batch in encoded(AtLayer(Two()), recordings(tmp_path), "") for x in batch]
+    found = [x for batch in encode_batches(AtLayer(Two()), find_recordings(tmp_path), "") for x in batch]
     results = {os.path.basename(u.id): frames for u, frames in found}
     assert len(found) == 3 and results["good.wav"].shape == (800, 2)
     assert isinstance(results["silent.wav"], DataError) and "silence" in str(results["silent.wav"])
@@ -75,7 +75,9 @@ def test_segments_and_other_rates_are_heard_as_16_khz_mono(tmp_path):
     soundfile.write(tmp_path / "x.flac", np.stack([tone, tone], 1), 48_000)
     (tmp_path / "wav.scp").write_text(f"r {tmp_path}/x.flac\n")
     (tmp_path / "segments").write_text("u r 0.5 1.0\n")
-    ((_, frames),) = [x for batch in encoded(AtLayer(Two(), "a"), recordings(tmp_path), "") for x in batch]
+    ((_, frames),) = [
+        x for batch in encode_batches(AtLayer(Two(), "a"), find_recordings(tmp_path), "") for x in batch
+    ]
     np.testing.assert_array_equal(frames[:, 0], audio.read(tmp_path / "x.flac", 0.5, 1.0))
     assert len(frames) == 8_000
 
@@ -137,11 +139,11 @@ def test_two_recordings_compared(sung):
     a, b = (sung["test"].parent / "wav" / f"{name}test-s03.wav" for name in ("cmn", "yue"))
     encoder = load_encoder("fbank")
     x, y = (encoder(audio.read(path))["fbank"] for path in (a, b))
-    layer, found = compare("fbank", a, b)
+    layer, found = compare_recordings("fbank", a, b)
     assert layer == "fbank" and found.frames == (len(x), len(y))
     assert (found.precision, found.recall, found.f1) == pytest.approx(seqsim(x, y), abs=1e-5)
     assert found.precision != found.recall
-    _, turned = compare("fbank", b, a)
+    _, turned = compare_recordings("fbank", b, a)
     assert (turned.precision, turned.recall) == pytest.approx((found.recall, found.precision), abs=1e-5)
 
 
@@ -150,7 +152,7 @@ def test_the_cosine_of_the_means_by_hand(tmp_path, monkeypatch):
     for name, samples in {"a": [0.5, 0.5], "b": [0.5, -0.5]}.items():
         audio.write(tmp_path / f"{name}.wav", np.array(samples))
     # Means (0.25, 0.5) and (0.25, 0): their cosine is 0.25 / sqrt(0.3125).
-    layer, found = compare("two", tmp_path / "a.wav", tmp_path / "b.wav")
+    layer, found = compare_recordings("two", tmp_path / "a.wav", tmp_path / "b.wav")
     assert layer == "b" and found.pooled == pytest.approx(0.25 / np.sqrt(0.3125), abs=1e-3)
 
 
@@ -160,14 +162,14 @@ def test_comparing_needs_two_recordings_and_prints_a_line(sung):
     assert line.startswith("SeqSim precision 1.0000, recall 1.0000, F1 1.0000; cosine of the mean frames ")
     assert line.count("\n") == 1 and "layer fbank, " in line
     with pytest.raises(UserError, match="test: one recording is expected here, got 24"):
-        compare("fbank", sung["test"], sung["test"])
+        compare_recordings("fbank", sung["test"], sung["test"])
 
 
 def test_what_a_data_directory_lacks_is_told(tmp_path, capsys):
     audio.write(tmp_path / "x.wav", np.ones(800, np.float32) / 2)
     (tmp_path / "wav.scp").write_text(f"u {tmp_path}/x.wav\n")
     (tmp_path / "text").write_text("u 你\nv 我\nw 他\n")
-    assert [u.id for u in distinct([tmp_path])] == ["u"]
+    assert [u.id for u in unique_recordings([tmp_path])] == ["u"]
     assert capsys.readouterr().err == f"{tmp_path}: left out: 2 not in wav.scp: the first is v\n"
 
 
@@ -176,13 +178,15 @@ def test_samples_that_are_no_numbers_are_named_by_their_file_and_left_out_one_by
     soundfile.write(bad, np.float32([0.1, np.nan] * 8_000), 16_000, subtype="FLOAT")
     for run in (
         lambda: embed("fbank", [bad, Path(good)], tmp_path / "out.npz"),
-        lambda: compare("fbank", Path(good), bad),
+        lambda: compare_recordings("fbank", Path(good), bad),
     ):
         with pytest.raises(DataError, match=r"bad\.wav: samples are finite numbers, got others"):
             run()
     assert not (tmp_path / "out.npz").exists()
     found = dict(
-        chain.from_iterable(encoded(AtLayer(load_encoder("fbank")), distinct([bad, Path(good)]), ""))
+        chain.from_iterable(
+            encode_batches(AtLayer(load_encoder("fbank")), unique_recordings([bad, Path(good)]), "")
+        )
     )
     assert {type(frames) for frames in found.values()} == {np.ndarray, DataError}
 
@@ -202,8 +206,10 @@ def test_features_that_are_no_numbers_are_named_by_their_file(sung, tmp_path, mo
     monkeypatch.setattr("fangyan.embedding.load_encoder", lambda spec: Silent())
     with np.errstate(divide="ignore"):
         with pytest.raises(DataError, match=r"silent\.wav: utterance .*: features are finite numbers"):
-            compare("silent", good, silent)
-        found = dict(chain.from_iterable(encoded(AtLayer(Silent()), distinct([silent, good]), "")))
+            compare_recordings("silent", good, silent)
+        found = dict(
+            chain.from_iterable(encode_batches(AtLayer(Silent()), unique_recordings([silent, good]), ""))
+        )
     assert {u.wav: isinstance(x, DataError) for u, x in found.items()} == {
         str(silent): True,
         str(good): False,

@@ -24,7 +24,7 @@ from fangyan.names import is_id
 from fangyan.seqsim import seqsim
 from fangyan.similarity import SCORES
 
-AUDIO = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".aif", ".aiff", ".sph", ".w64", ".au")
+AUDIO_SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".aif", ".aiff", ".sph", ".w64", ".au")
 """What counts as a recording in a folder; a file that is named may be whatever soundfile reads."""
 
 type Encoded = tuple[Utterance, np.ndarray | DataError]
@@ -41,7 +41,7 @@ class Likeness:
     frames: tuple[int, int]
 
 
-def recordings(path: Path) -> list[Utterance | Dropped]:
+def find_recordings(path: Path) -> list[Utterance | Dropped]:
     """What ``path`` names: an audio file, all those in a folder, or the utterances of a Kaldi data directory.
 
     Of a data directory only ``wav.scp`` is needed; what its tables disagree about is left out by name. The id of a file
@@ -55,11 +55,11 @@ def recordings(path: Path) -> list[Utterance | Dropped]:
     return [Utterance(id=file, wav=file, text="", speaker="", variety="", sentence="") for file in files]
 
 
-def distinct(paths: Iterable[Path]) -> list[Utterance]:
-    """The utterances of all ``paths``, what is left out being told; `DataError` where two have the same id."""
+def unique_recordings(paths: Iterable[Path]) -> list[Utterance]:
+    """The utterances of all ``paths``, what is left out is reported; `DataError` where two have the same id."""
     found: dict[str, Utterance] = {}
     for path in paths:
-        records = recordings(path)
+        records = find_recordings(path)
         if dropped := [record for record in records if isinstance(record, Dropped)]:
             print(f"{path}: left out: {summary(dropped)}: the first is {dropped[0].id}", file=sys.stderr)
         for utterance in (record for record in records if isinstance(record, Utterance)):
@@ -69,7 +69,7 @@ def distinct(paths: Iterable[Path]) -> list[Utterance]:
     return list(found.values())
 
 
-def encoded(encoder: AtLayer, utterances: Sequence[Utterance], title: str) -> Iterator[list[Encoded]]:
+def encode_batches(encoder: AtLayer, utterances: Sequence[Utterance], title: str) -> Iterator[list[Encoded]]:
     """Batches of the utterances, longest first, each with its (T, d) frames, or with why it has none.
 
     Ids are unique. It knows the duration of each utterance; its id names it in errors.
@@ -91,39 +91,39 @@ def frames_of(
     encoder: AtLayer, utterances: Sequence[Utterance], title: str
 ) -> Iterator[tuple[str, np.ndarray]]:
     """The id of each utterance with its (T, d) frames, longest first; `DataError` for the first that has none."""
-    for utterance, frames in chain.from_iterable(encoded(encoder, utterances, title)):
+    for utterance, frames in chain.from_iterable(encode_batches(encoder, utterances, title)):
         if isinstance(frames, DataError):
             raise frames
         yield utterance.id, frames
 
 
 def embed(spec: str, paths: Sequence[Path], out: Path, layer: str = "") -> None:
-    """Nothing; ``out`` has the (T, d) float32 frames of all that ``paths`` name (`recordings`) by their id.
+    """Writes ``out``: the (T, d) float32 frames of all that ``paths`` name (`find_recordings`) by their id.
 
     ``out``: ``.npz``, or ``.ark`` with its ``.scp`` beside it. `UserError` for another suffix or layer, `DataError` for
     ids that are not unique and for what cannot be read or encoded.
     """
     if out.suffix not in WRITERS:
         raise UserError(f"--out {out}: the suffix says the form, one of {' '.join(WRITERS)}")
-    utterances = distinct(paths)
+    utterances = unique_recordings(paths)
     encoder = AtLayer(load_encoder(spec), layer)
     with WRITERS[out.suffix](out) as write:
         for key, frames in frames_of(encoder, utterances, "embed"):
             write(key, frames)
 
 
-def compare(spec: str, a: Path, b: Path, layer: str = "") -> tuple[str, Likeness]:
+def compare_recordings(spec: str, a: Path, b: Path, layer: str = "") -> tuple[str, Likeness]:
     """The layer and how alike two audio files are at it: precision is how much of ``a`` is found in ``b``."""
     encoder = AtLayer(load_encoder(spec), layer)
-    x, y = (next(frames_of(encoder, [only(path)], path.name))[1] for path in (a, b))
+    x, y = (next(frames_of(encoder, [only_recording(path)], path.name))[1] for path in (a, b))
     pooled = SCORES["pooled"]
     cosine = pooled.compare(pooled.prepare({0: x}), pooled.prepare({0: y})).item()
     return str(encoder.layer), Likeness(*seqsim(x, y), cosine, (len(x), len(y)))
 
 
-def only(path: Path) -> Utterance:
+def only_recording(path: Path) -> Utterance:
     """The recording that ``path`` names; `UserError` where it names several, or none."""
-    found = distinct([path])
+    found = unique_recordings([path])
     if len(found) != 1:
         raise UserError(f"{path}: one recording is expected here, got {len(found)}")
     return found[0]
@@ -166,10 +166,14 @@ def _below(folder: Path) -> list[str]:
     for place, folders, names in os.walk(folder, followlinks=True):
         folders[:] = [name for name in folders if not name.startswith(".")]
         found += [
-            os.path.join(place, n) for n in names if n.lower().endswith(AUDIO) and not n.startswith(".")
+            os.path.join(place, n)
+            for n in names
+            if n.lower().endswith(AUDIO_SUFFIXES) and not n.startswith(".")
         ]
     if not found:
-        raise DataError(f"{folder}: expected wav.scp or audio files ({' '.join(AUDIO)}) in it, found none")
+        raise DataError(
+            f"{folder}: expected wav.scp or audio files ({' '.join(AUDIO_SUFFIXES)}) in it, found none"
+        )
     return sorted(found)
 
 

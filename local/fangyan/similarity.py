@@ -78,7 +78,7 @@ def pooled(features: Features) -> Packed:
 
 
 def units(features: Features) -> list[Tensor]:
-    """The (T, d) frames of each utterance at length 1."""
+    """The (T, d) frames of each utterance, L2-normalised."""
     return [unit(frames) for frames in checked(features).values()]
 
 

@@ -12,6 +12,6 @@ def test_one_side_cuts_and_the_other_does_not(monkeypatch, tmp_path):
     asked = []
     monkeypatch.setattr(search, "nearest", lambda index, queries, top, cut: asked.append((len(index), cut)))
     row = measure(ROW, Size(utterances=2, repeats=1))
-    assert set(asked) == {(6, search.CUT), (6, 6)}
+    assert set(asked) == {(6, search.SHORTLIST), (6, 6)}
     assert row["value"] > 0 and row["baseline"] > 0
     assert not list(tmp_path.iterdir())

@@ -14,8 +14,8 @@ def library(sung):
 @pytest.fixture(scope="session")
 def blocks(library):
     """The page of `library`, served."""
-    from fangyan.demo.server import launch
+    from fangyan.demo.server import start_page
 
-    served = launch(library)
+    served = start_page(library)
     yield served
     served.close()

@@ -4,7 +4,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from fangyan.demo.server import ask_no_proxy, launch
+from fangyan.demo.server import ask_no_proxy, start_page
 from fangyan.errors import UserError
 
 
@@ -31,7 +31,7 @@ def test_a_port_that_is_taken_is_said_so(library):
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(UserError, match=f"--port {port}: taken, or not allowed to you: name another"):
-            launch(library, port)
+            start_page(library, port)
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_this_machine_is_not_asked_through_a_proxy(given, expected):
 def test_a_page_is_there_where_proxies_are_set(library, monkeypatch):
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     monkeypatch.setenv("no_proxy", "")
-    blocks = launch(library)
+    blocks = start_page(library)
     try:
         assert httpx.get(blocks.local_url).status_code == 200
     finally:

@@ -45,7 +45,7 @@ def test_half_precision_changes_no_score_by_more_than_rounding(indexed, sung):
 
 def test_adding_again_encodes_nothing(indexed, sung, monkeypatch):
     sizes = Index(indexed).sizes()
-    monkeypatch.setattr(building, "encoded", None)
+    monkeypatch.setattr(building, "encode_batches", None)
     added = add(indexed, [sung["test"], sung["test"].parent / "wav" / "cmntest-s00.wav"])
     assert (added.new, added.known, added.left_out) == (0, 25, [])
     assert Index(indexed).sizes() == sizes

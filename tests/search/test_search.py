@@ -8,7 +8,7 @@ from fangyan import datadir
 from fangyan.__main__ import cli
 from fangyan.embedding import frames_of
 from fangyan.errors import DataError, UserError
-from fangyan.search import CUT, nearest, search
+from fangyan.search import SHORTLIST, nearest, search
 from fangyan.search.index import Index, create, mean
 from fangyan.seqsim import seqsim
 
@@ -105,7 +105,7 @@ def test_an_unreadable_query_is_named(indexed, tmp_path):
 
 
 def test_the_command_line_cuts_as_the_function_does():
-    assert {p.name: p.default for p in cli.commands["search"].params}["cut"] == CUT
+    assert {p.name: p.default for p in cli.commands["search"].params}["cut"] == SHORTLIST
 
 
 def test_the_command_line(sung, tmp_path):

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 from fangyan.bench.benchmark import Benchmark, Data, Set, Size, seconds, sets
 from fangyan.frames import unit
-from fangyan.search import CUT, nearest
+from fangyan.search import SHORTLIST, nearest
 from fangyan.search.index import NOTHING, Entry, Index, Settings, create
 
 DIMENSION = 256
@@ -31,7 +31,7 @@ def recordings(size: Size, device: str) -> Data:
 
 def cut(folder: TemporaryDirectory, index: Index, queries: Set) -> float:
     """Queries a second with the first cut."""
-    return len(queries) / seconds(nearest, index, queries, 10, CUT)
+    return len(queries) / seconds(nearest, index, queries, 10, SHORTLIST)
 
 
 def exhaustive(folder: TemporaryDirectory, index: Index, queries: Set) -> float:

@@ -14,7 +14,7 @@ TITLE = "Say it in one variety, hear it in the others"
 
 
 def demo(spec: str, data: Path, layer: str = "", port: int = 0) -> None:
-    """Nothing, once it is interrupted; until then the page is served on this machine, and its address printed.
+    """Serves the page on this machine until it is interrupted, and prints its address.
 
     ``spec``: an encoder; ``data``: the data directory that is searched; ``layer``: of the encoder, its last if empty;
     ``port``: 0 takes the first free one from 7860. `UserError` where gradio is missing or the port is taken.
@@ -23,7 +23,7 @@ def demo(spec: str, data: Path, layer: str = "", port: int = 0) -> None:
     from fangyan.demo.library import Library
 
     library = Library(spec, data, layer)
-    from fangyan.demo.server import serve  # Gradio takes seconds: mistakes above are told before
+    from fangyan.demo.server import serve  # Gradio takes seconds: mistakes above are reported before
 
     serve(library, port)
 

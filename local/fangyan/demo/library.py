@@ -13,7 +13,7 @@ from fangyan.demo.trial import trial
 from fangyan.embedding import frames_of
 from fangyan.encoders import load_encoder
 from fangyan.errors import DataError
-from fangyan.explain.comparison import AlignedUtterance, Comparison, compare_frames
+from fangyan.explain.comparison import AlignedUtterance, FrameComparison, compare_frames
 from fangyan.explain.transcripts import align, align_utterance, transcript
 from fangyan.retrieval.sides import by_variety
 from fangyan.search import Hit, nearest
@@ -79,7 +79,7 @@ class Library:
             found[variety] = best_of_sentence(hits)[:count]
         return found
 
-    def compare(self, query: SpokenQuery, utterance: datadir.Utterance) -> Comparison:
+    def compare(self, query: SpokenQuery, utterance: datadir.Utterance) -> FrameComparison:
         """The query and an utterance, frame by frame."""
         return compare_frames(query.utterance, align_utterance(self.encoder, utterance, self.transcript))
 

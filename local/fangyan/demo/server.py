@@ -26,14 +26,14 @@ QUIET = {
 
 
 def serve(library: Library, port: int) -> None:
-    """Nothing, once it is interrupted; until then the page is served, and its address printed."""
-    blocks = launch(library, port)
+    """Serves the page until it is interrupted, and prints its address."""
+    blocks = start_page(library, port)
     port = blocks.server_port
     print(f"{blocks.local_url}  (elsewhere: ssh -L {port}:localhost:{port} {gethostname()})", flush=True)
     blocks.block_thread()
 
 
-def launch(library: Library, port: int = 0) -> gr.Blocks:
+def start_page(library: Library, port: int = 0) -> gr.Blocks:
     """The page, served by a thread; of all files only the recordings of the library can be fetched.
 
     It listens to this machine alone, unless the environment's GRADIO_SERVER_NAME says otherwise, as on a Space.
@@ -57,7 +57,7 @@ def launch(library: Library, port: int = 0) -> gr.Blocks:
 
 
 def ask_no_proxy(environment: MutableMapping[str, str]) -> None:
-    """Nothing; where proxies are set, this machine is not asked for by way of them: Gradio asks itself if it is up."""
+    """Excepts this machine from the proxies that are set: Gradio asks itself if it is up."""
     given = environment.get("no_proxy") or environment.get("NO_PROXY", "")
     environment["no_proxy"] = ",".join(
         dict.fromkeys([*filter(None, given.split(",")), "localhost", "127.0.0.1"])

@@ -38,7 +38,7 @@ MODEL = "model"
 
 
 def space(spec: str, data: Path, out: Path, layer: str = "", permission: str = "") -> bool:
-    """Whether the folder ``out`` had to be written; it shows `fangyan.demo.demo` of the same arguments as a Space.
+    """Writes the folder ``out``, `fangyan.demo.demo` of the same arguments as a Space; False if it was finished.
 
     ``permission``: who allowed to hand on what a licence forbids to; without it `UserError` says which corpus does.
     `UserError` for a folder that has something else in it.
@@ -80,7 +80,7 @@ def _code() -> list[Path]:
 
 
 def _new_or_ours(out: Path) -> None:
-    """Nothing, or a `UserError` where ``out`` has anything in it and is no Space that was written here."""
+    """Raises `UserError` where ``out`` has anything in it and is no Space that was written here."""
     there = {path.name for path in out.iterdir()} if out.exists() else set()
     if there and (DONE not in there or ".git" in there):
         raise UserError(
@@ -162,7 +162,7 @@ def _model(spec: str, layer: str, folder: Path) -> str:
 
 
 def _recordings(data: Path, folder: Path, home: Path) -> None:
-    """Nothing; ``folder/home`` is the data directory with its recordings in it, at paths relative to ``folder``."""
+    """Writes the data directory ``folder/home`` with its recordings in it, at paths relative to ``folder``."""
     from tqdm import tqdm
 
     moved = []

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from fangyan.datadir import Utterance
 from fangyan.demo.library import Library, SpokenQuery
-from fangyan.explain.comparison import Comparison
+from fangyan.explain.comparison import FrameComparison
 from fangyan.explain.figure import similarity
 from fangyan.search import Hit
 from fangyan.style import PAPER, STYLE
@@ -48,7 +48,7 @@ def hits(query: SpokenQuery, found: Mapping[str, Sequence[Hit]], asked: Utteranc
     return _template("hits.html").render(content, name=name, wording=wording, source=source)
 
 
-def picture(found: Comparison, frame_rate: float, title: str) -> str:
+def picture(found: FrameComparison, frame_rate: float, title: str) -> str:
     """The cosines of all frames of two utterances, as in `fangyan.explain`."""
     buffer = BytesIO()
     with matplotlib.rc_context(STYLE):

@@ -23,7 +23,7 @@ from fangyan.at_layer import AtLayer
 from fangyan.datadir import Utterance
 from fangyan.encoders import Encoder, identity, load_encoder
 from fangyan.errors import UserError
-from fangyan.explain.comparison import Comparison, characters, compare_frames
+from fangyan.explain.comparison import FrameComparison, characters, compare_frames
 from fangyan.explain.telling import telling
 from fangyan.explain.transcripts import Transcript, align_utterance, transcript
 from fangyan.files import fingerprint, produce, versions, write_table
@@ -139,7 +139,7 @@ def _explain_telling(
     write_rows(folder / "telling.tsv", rows, Answer)
 
 
-def _write_tables(found: Comparison, frame_rate: float, folder: Path) -> None:
+def _write_tables(found: FrameComparison, frame_rate: float, folder: Path) -> None:
     columns = [str(n) for n in range(len(found.target.cosine))]
     rows = [dict(zip(columns, row, strict=True)) for row in found.cosines.tolist()]
     write_table(folder / "cosines.tsv", rows, columns)
@@ -152,7 +152,7 @@ def _write_tables(found: Comparison, frame_rate: float, folder: Path) -> None:
     write_rows(folder / "characters.tsv", _character_rows(found, frame_rate), CharacterRow)
 
 
-def _character_rows(found: Comparison, frame_rate: float) -> Iterator[CharacterRow]:
+def _character_rows(found: FrameComparison, frame_rate: float) -> Iterator[CharacterRow]:
     for name, (side, other) in found.sides().items():
         for n, char in enumerate(characters(side, other), 1):
             times = (frame / frame_rate for frame in (*char.part, *char.peak))

@@ -62,7 +62,7 @@ class Character(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Comparison:
+class FrameComparison:
     """The (T, U) cosines of a query and a target, seen from both sides."""
 
     cosines: np.ndarray
@@ -80,12 +80,12 @@ class Comparison:
         return {"query": (self.query, self.target), "target": (self.target, self.query)}
 
 
-def compare_frames(query: AlignedUtterance, target: AlignedUtterance) -> Comparison:
+def compare_frames(query: AlignedUtterance, target: AlignedUtterance) -> FrameComparison:
     """The comparison of two utterances; `DataError` where their frames differ in dimension."""
     a, b = (unit(*checked({side.id: side.frames}).values()) for side in (query, target))
     same_dimension(a.shape[1], b.shape[1])
     cosines = (a @ b.T).clamp(-1, 1).numpy()
-    return Comparison(
+    return FrameComparison(
         cosines,
         Side(query, cosines.max(1), cosines.argmax(1)),
         Side(target, cosines.max(0), cosines.argmax(0)),

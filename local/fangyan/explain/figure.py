@@ -12,7 +12,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from fangyan.alignment import Span, in_time
-from fangyan.explain.comparison import Comparison, Side
+from fangyan.explain.comparison import FrameComparison, Side
 from fangyan.style import ACCENT, DEEP, MUTED, PAPER, STYLE
 
 FORTH, BACK = "#d9480f", "#f2b705"
@@ -24,7 +24,7 @@ PLACEHOLDERS = "Last Resort"
 """A font of matplotlib's that claims every character and draws boxes."""
 
 
-def similarity(found: Comparison, frame_rate: float, title: str) -> Figure:
+def similarity(found: FrameComparison, frame_rate: float, title: str) -> Figure:
     """The matrix, query downwards and target to the right, with the contributions to recall above and precision beside.
 
     Axes have the characters, by pinyin where no font is installed that has them; without characters, seconds.
@@ -68,7 +68,7 @@ def pinyin(characters: str) -> list[str]:
     return lazy_pinyin(characters, Style.TONE, errors=lambda run: ["□"] * len(run))
 
 
-def _matrix(figure: Figure, axes: Axes, found: Comparison, frame_rate: float) -> None:
+def _matrix(figure: Figure, axes: Axes, found: FrameComparison, frame_rate: float) -> None:
     query, target = (np.arange(n) for n in found.cosines.shape)
     extent = (0, len(target) / frame_rate, len(query) / frame_rate, 0)
     shades = LinearSegmentedColormap.from_list("accent", [PAPER, DEEP])

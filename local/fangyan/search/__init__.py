@@ -1,7 +1,7 @@
 """Search by voice: which of many recordings say what a query says, in whatever variety.
 
 A first cut takes the recordings whose means have the highest cosine with that of the query (exact, by FAISS); SeqSim of
-all frames ranks them. A mean is that of frames at length 1. It needs no statistics of the index, so that adding to it
+all frames ranks them. A mean is that of L2-normalised frames. It needs no statistics of the index, so that adding to it
 changes nothing that is there; centred or whitened means found no more of what SeqSim puts first. Of 2,820 recordings of
 the embedded corpus a cut of 100 has the best one by SeqSim for 97 % of the queries, one of 500 for all.
 
@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from fangyan.datadir import Utterance
-from fangyan.embedding import distinct, frames_of
+from fangyan.embedding import frames_of, unique_recordings
 from fangyan.errors import UserError
 from fangyan.frames import checked, same_dimension, unit
 from fangyan.search.building import Added, add
@@ -28,7 +28,7 @@ from fangyan.seqsim import SeqSim, seqsim_with
 
 __all__ = ["Added", "Entry", "Hit", "Index", "add", "nearest", "search"]
 
-CUT = 500
+SHORTLIST = 500
 """Recordings that the first cut leaves: to score them takes a tenth of a second."""
 
 AT_ONCE = 512
@@ -53,28 +53,29 @@ def search(
     folder: Path,
     queries: Sequence[Path],
     top: int = 10,
-    cut: int = CUT,
+    cut: int = SHORTLIST,
     varieties: Sequence[str] = (),
     spec: str = "",
 ) -> dict[str, list[Hit]]:
     """The ``top`` hits of each query, best first, by its id.
 
-    ``queries``: what `embedding.recordings` takes; ``cut``: of so many recordings SeqSim is computed; ``varieties``: to
-    find nothing else; ``spec``: where the encoder of the index lies now. `UserError` for a variety that it lacks.
+    ``queries``: what `embedding.find_recordings` takes; ``cut``: of so many recordings SeqSim is computed;
+    ``varieties``: to find nothing else; ``spec``: where the encoder of the index lies now. `UserError` for a variety
+    that it lacks.
     """
     index = Index(folder)
     rows = _rows(index, varieties)
-    utterances = distinct(queries)
-    heard = dict(frames_of(index.settings.encoder(spec), utterances, "search"))
+    utterances = unique_recordings(queries)
+    frames = dict(frames_of(index.settings.encoder(spec), utterances, "search"))
     ids = [utterance.id for utterance in utterances]
-    return dict(zip(ids, nearest(index, [heard[key] for key in ids], top, cut, rows), strict=True))
+    return dict(zip(ids, nearest(index, [frames[key] for key in ids], top, cut, rows), strict=True))
 
 
 def nearest(
     index: Searchable,
     queries: Sequence[np.ndarray],
     top: int = 10,
-    cut: int = CUT,
+    cut: int = SHORTLIST,
     rows: np.ndarray | None = None,
 ) -> list[list[Hit]]:
     """The ``top`` of the recordings at ``rows`` (None: all) that are most like each query, (T, d) frames, best first.
@@ -107,7 +108,7 @@ def first_cut(
 
 
 def rerank(index: Searchable, frames: np.ndarray, rows: np.ndarray) -> SeqSim[np.ndarray]:
-    """SeqSim of a query's (T, d) frames, of length 1, with those of each of ``rows``, (n,) each."""
+    """SeqSim of a query's (T, d) L2-normalised frames with those of each of ``rows``, (n,) each."""
     query = torch.from_numpy(frames)
     parts = [seqsim_with(query, *index.units(part)) for part in batched(rows.tolist(), AT_ONCE)]
     return SeqSim(*(torch.cat(scores).numpy() for scores in zip(*parts, strict=True)))

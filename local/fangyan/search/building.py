@@ -1,4 +1,4 @@
-"""An index made and added to: what it has is skipped, what cannot be heard is left out and listed."""
+"""An index made and added to: what it has is skipped, what cannot be read or encoded is left out and listed."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -11,7 +11,7 @@ import numpy as np
 from fangyan.at_layer import AtLayer
 from fangyan.audio import SAMPLE_RATE
 from fangyan.datadir import Dropped, Utterance
-from fangyan.embedding import encoded, recordings
+from fangyan.embedding import encode_batches, find_recordings
 from fangyan.encoders import identity, load_encoder
 from fangyan.errors import DataError, UserError
 from fangyan.files import version
@@ -35,7 +35,7 @@ class Added:
 
 
 def add(folder: Path, paths: Sequence[Path], spec: str = "", layer: str = "") -> Added:
-    """What became of the recordings of ``paths`` (`embedding.recordings`) in the index ``folder``.
+    """What became of the recordings of ``paths`` (`embedding.find_recordings`) in the index ``folder``.
 
     A recording is known by where it lies. One whose file has changed since, or of which more is said now (a data
     directory with transcripts after a mere folder), is encoded anew and replaces the old one. ``spec`` and ``layer``
@@ -47,7 +47,7 @@ def add(folder: Path, paths: Sequence[Path], spec: str = "", layer: str = "") ->
         known: Known = {entry.place: (row, entry) for row, entry in enumerate(index.entries())}
         added = Added()
         for path in paths:
-            missing = dict(_missing(recordings(path), known, added))
+            missing = dict(_missing(find_recordings(path), known, added))
             if missing:
                 _encode(index, encoder(), missing, known, added)
         write_rows(folder / LEFT_OUT, added.left_out, Dropped)
@@ -100,9 +100,9 @@ def _missing(
 def _encode(
     index: Index, encoder: AtLayer, missing: dict[str, tuple[Utterance, Entry]], known: Known, added: Added
 ) -> None:
-    """Nothing; what is ``missing`` is appended to the index, or listed as left out."""
+    """Appends what is ``missing`` to the index, or lists it as left out."""
     utterances = [utterance for utterance, _ in missing.values()]
-    for batch in encoded(encoder, utterances, "index"):
+    for batch in encode_batches(encoder, utterances, "index"):
         ready = []
         for utterance, frames in batch:
             try:
@@ -117,7 +117,7 @@ def _encode(
 
 
 def _units(key: str, frames: np.ndarray | DataError) -> np.ndarray:
-    """The (T, d) frames at length 1; `DataError` where there are none, or not all are finite."""
+    """The L2-normalised (T, d) frames; `DataError` where there are none, or not all are finite."""
     if isinstance(frames, DataError):
         raise frames
     return unit(checked({key: frames})[key]).numpy()

@@ -2,8 +2,8 @@
 
 A folder
 - ``index.json``: the encoder (SPEC and identity), the layer, the dimension d
-- ``frames.f16``: the frames of all recordings, (sum of T, d) at length 1, half precision
-- ``means.f32``: of each recording the mean of these frames, again at length 1, (N, d)
+- ``frames.f16``: the frames of all recordings, (sum of T, d) L2-normalised, half precision
+- ``means.f32``: of each recording the mean of these frames, L2-normalised again, (N, d)
 - ``entries.jsonl``: a line a recording, the fields of `Entry`
 - ``rows``: of each recording where its frames and its line end, and the row that it replaces or -1, 3 x int64
 - ``left_out.tsv``: what the last command could not read or encode, and why
@@ -84,7 +84,7 @@ class Settings:
     format: int = FORMAT
 
     def check(self, spec: str) -> None:
-        """Nothing, or a `UserError` where ``spec`` (empty: the index's own) gives other features than the index has."""
+        """Raises `UserError` where ``spec`` (empty: the index's own) gives other features than the index has."""
         if identity(spec or self.spec) != self.identity:
             raise UserError(
                 f"{spec or self.spec}: not the encoder of this index, which is {self.spec} as it was when it made "
@@ -125,7 +125,7 @@ class Index:
 
     @cached_property
     def means(self) -> np.ndarray:
-        """(N, d) float32 of length 1, mapped from disk."""
+        """(N, d) float32, L2-normalised, mapped from disk."""
         return np.memmap(self.folder / MEANS, MEAN, "r", shape=(len(self), self.dimension))
 
     @cached_property
@@ -134,7 +134,7 @@ class Index:
         return np.memmap(self.folder / FRAMES, FRAME, "r", shape=shape)
 
     def frames(self, row: int) -> np.ndarray:
-        """The (T, d) float16 frames of a recording, at length 1, mapped from disk."""
+        """The (T, d) float16 frames of a recording, L2-normalised, mapped from disk."""
         return self._frames[slice(*self._span("frames", row))]
 
     def units(self, rows: Sequence[int]) -> tuple[Tensor, Tensor]:
@@ -157,7 +157,7 @@ class Index:
                 yield self._parse(row, stream.readline())
 
     def append(self, batch: Sequence[tuple[Entry, np.ndarray, int]]) -> None:
-        """Nothing; recordings are added, each as entry, (T, d) frames at length 1, and the row it replaces or -1."""
+        """Adds recordings, each as entry, L2-normalised (T, d) frames, and the row it replaces or -1."""
         entries, frames, replaces = zip(*batch, strict=True)
         lines = [json.dumps(asdict(e), ensure_ascii=False).encode() + b"\n" for e in entries]
         rows = np.empty(len(batch), ROW)
@@ -221,7 +221,7 @@ class Index:
 
 
 def mean(frames: np.ndarray) -> np.ndarray:
-    """The (d,) float64 mean of (T, d) frames at length 1, at length 1 itself (or 0)."""
+    """The (d,) float64 mean of L2-normalised (T, d) frames, itself L2-normalised (or 0)."""
     found = frames.mean(0, dtype=np.float64)
     return found / (np.linalg.norm(found) or 1.0)
 
