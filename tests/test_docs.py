@@ -135,7 +135,8 @@ def test_options_in_the_text_exist(page):
 def there(path: str, home: Path) -> bool:
     """Whether a path, a pattern or a form (``<name>``, X.yaml) is of a file of the repository, or may be of one."""
     pattern = re.sub(r"<[^>]*>|\{[^}]*\}", "*", path.rstrip("/.,"))
-    folders = (ROOT, home, *(page.parent for page in RECIPES))
+    folders = (ROOT, PACKAGE, home, *(page.parent for page in RECIPES))
+    pattern = pattern if "/" in pattern else f"**/{pattern}"
     return bool(re.search(r"(^|/)X[./]", path)) or any(any(folder.glob(pattern)) for folder in folders)
 
 
@@ -145,7 +146,8 @@ def test_files_that_are_named_exist(page):
     typed = [word for block in blocks(page) for words in commands(block) for word in words]
     for word in text + typed:
         path = word.partition("=")[2] if word.startswith("--") else word
-        if path.startswith(OURS) and path not in MADE and "/data/" not in path and "/exp/" not in path:
+        ours = path.startswith(OURS) or path.endswith(".py")
+        if ours and path not in MADE and "/data/" not in path and "/exp/" not in path:
             assert there(path, page.parent), f"{page.name}: {path}"
 
 
