@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from fangyan import datadir, dump, report
 from fangyan.__main__ import cli
 from fangyan.control import control
+from fangyan.encoders import Encoder
 from fangyan.errors import DataError, UserError
 from fangyan.files import read_table
 from fangyan.report.breakdown import matrix
@@ -143,11 +144,47 @@ def test_labels_for_sentences_are_zero_shot_classification(bilingual):
     (bilingual / "data/utt2topic").write_text(lines.replace("cmn-0 rice", "cmn-0 rain"), encoding="utf-8")
     assert retrieve(*paths(bilingual), **options)
     assert pairs(bilingual / "out/data", "layer01|sentence")["site", "topic"].recall_at_1 == 1
-    with pytest.raises(UserError, match=r"--sentences utt2mood: a column .*data has none such"):
+    with pytest.raises(DataError, match=r"data/utt2mood: no such column, further ones here are utt2topic"):
         retrieve(*paths(bilingual), sentences="utt2mood")
     assert read_table(bilingual / "out/data/.skipped.tsv") == [
         {"source": "cmn", "target": end, "sentences": "1"} for end in ("site", "yue", "topic")
     ]
+
+
+class Letters(Encoder):
+    """A text is the directions of its characters."""
+
+    layers, frame_rate, modality = ("letters",), 0.0, "text"
+
+    def encode(self, items):
+        return [[np.eye(4, dtype=np.float32)[["abcd".index(char) for char in text]] for text in items]]
+
+
+def test_what_a_dump_of_texts_writes_is_retrieved_without_recordings(tmp_path, monkeypatch):
+    """The varieties word s2 differently; of two utterances of s1 in yue the first is taken."""
+    tables = {
+        "utt2spk": {"a-1": "a", "a-2": "a", "b-1": "b", "b-2": "b", "b-3": "b"},
+        "utt2lang": {"a-1": "hak", "a-2": "hak", "b-1": "yue", "b-2": "yue", "b-3": "yue"},
+        "utt2sent": {"a-1": "s1", "a-2": "s2", "b-1": "s1", "b-2": "s2", "b-3": "s1"},
+        "text": {"a-1": "ab", "a-2": "cd", "b-1": "aab", "b-2": "cdd", "b-3": "d"},
+        "text_cmn": {"a-1": "b", "a-2": "c", "b-1": "b", "b-2": "c", "b-3": "b"},
+        "spk2utt": {"a": "a-1 a-2", "b": "b-1 b-2 b-3"},
+    }
+    (tmp_path / "data").mkdir()
+    for name, table in tables.items():
+        lines = "".join(f"{key} {value}\n" for key, value in table.items())
+        (tmp_path / "data" / name).write_text(lines, encoding="utf-8")
+    monkeypatch.setattr(dump, "load_encoder", lambda spec, modality: Letters())
+    for column in ("text", "text_cmn"):
+        dump.dump("fbank", [tmp_path / "data"], tmp_path / column, column=column)
+    retrieve(tmp_path / "text", [tmp_path / "data"], tmp_path / "out", against=[(tmp_path / "text_cmn", "")])
+    found = pairs(tmp_path / "out/data", "letters")
+    sides = ("text:hak", "text:yue", "text_cmn")
+    assert {ends: (row.n, row.recall_at_1) for ends, row in found.items()} == {
+        (a, b): (2, 1) for a in sides for b in sides if a != b
+    }
+    queries = dict(read_ranks(tmp_path / "out/data/ranks.tsv"))["letters"]
+    assert [q.query for q in queries if q.source == "text:yue"] == ["b-1", "b-2"] * 2
 
 
 def test_one_variety_and_its_texts_are_two_sides(bilingual):

@@ -38,7 +38,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from fangyan import datadir, phonetics, pronunciation
+from fangyan import datadir, dump, phonetics, pronunciation
 from fangyan.control.queries import (
     Pairing,
     Queries,
@@ -57,7 +57,7 @@ from fangyan.pronunciation import IpaSource
 from fangyan.retrieval import each_set
 from fangyan.retrieval.pairs import Scorer, comparable_pairs
 from fangyan.retrieval.ranking import ranks
-from fangyan.retrieval.sides import Bank, Side, Sides, by_variety, column_of, speech
+from fangyan.retrieval.sides import Bank, Side, Sides, by_variety, speech
 from fangyan.similarity import Score, choose
 from fangyan.tables import Correlation, Count, Fraction, Total, write_rows
 
@@ -125,7 +125,7 @@ def control(
 def _write(
     feats: Path, data: Path, layers: Sequence[str], folder: Path, score: Score, quantile: float
 ) -> None:
-    if column := column_of(feats):
+    if column := dump.column_of(feats):
         _report(data, [f"not controlled for sound, which texts ({column}) do not have: {feats}"])
         return
     utterances, sources = pronunciation.complete(datadir.read(data))

@@ -41,7 +41,7 @@ from tqdm import tqdm
 
 from fangyan import datadir, dump, shards
 from fangyan.errors import DataError
-from fangyan.files import fingerprint, produce, write_table
+from fangyan.files import produce, write_table
 from fangyan.retrieval import sides, tables
 from fangyan.retrieval.layers import Layers, layers_to_score
 from fangyan.retrieval.pairs import Scorer, comparable_pairs
@@ -73,6 +73,8 @@ def retrieve(
     frames, layers to compare not one dimension, and where there is no pair of sides to score.
     """
     chosen, settings = choose(score, normalise), {"score": score, "normalise": normalise}
+    if sentences != SENTENCES:
+        settings["sentences"] = sentences
     written = []
     for data in sets:
         banks = [
@@ -80,9 +82,8 @@ def retrieve(
             for folder, column in ((feats, ""), *against)
         ]
         scored = layers_to_score(banks, layers)
-        inputs = _inputs(banks, scored, datadir.tables(data)) | {"groups": tables.groups_of(data)} | settings
-        if sentences != SENTENCES:
-            inputs["sentences"] = fingerprint(sentences, sides.column_path(data, sentences))
+        inputs = _inputs(banks, scored, datadir.tables(data, sentences)) | settings
+        inputs |= {"groups": tables.groups_of(data)}
         build, join = partial(_score, banks, scored, chosen), partial(_join, banks, scored)
         if shards.produce(out / data.name, inputs, part, build, join):
             written.append(out / data.name)

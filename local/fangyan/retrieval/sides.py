@@ -11,18 +11,15 @@ from functools import cached_property
 from pathlib import Path
 
 from fangyan import datadir, dump
+from fangyan.columns import read_column
 from fangyan.datadir import Utterance
-from fangyan.entries import check_ids
+from fangyan.dump.sentences import OWN
 from fangyan.errors import DataError, UserError
-from fangyan.files import made_from
 from fangyan.layers import Layer
 from fangyan.similarity import Features
 
 SENTENCES = "utt2sent"
 """The column whose values are sentence ids: members of two sides are translations of each other iff it is equal."""
-
-OWN = "text"
-"""The column in which each variety has its own wording of a sentence; others have one for all."""
 
 
 @dataclass(frozen=True)
@@ -112,14 +109,9 @@ class Bank:
 
 def open_bank(feats: Path, data: Path, column: str = "", sentences: str = SENTENCES) -> Bank:
     """The bank of a text column, where the dump of ``feats`` or ``column`` names one, else of recordings."""
-    if column or column_of(feats):
+    if column or dump.column_of(feats):
         return text(feats, data, column, sentences)
     return speech(feats, data, sentences)
-
-
-def column_of(feats: Path) -> str:
-    """The text column of which a dump says that its features are; empty for those of recordings."""
-    return (made_from(feats) or {}).get("column", "")
 
 
 def speech(feats: Path, data: Path, sentences: str = SENTENCES) -> Bank:
@@ -128,7 +120,7 @@ def speech(feats: Path, data: Path, sentences: str = SENTENCES) -> Bank:
     ``feats``: features of exactly these recordings. ``sentences``: the column of ``data`` to take for sentence ids.
     `UserError` for features of texts.
     """
-    if column := column_of(feats):
+    if column := dump.column_of(feats):
         raise UserError(f"{feats}: recordings are needed here, got features of texts ({column})")
     return Bank(feats, data, lambda: by_variety(_read(data, sentences)))
 
@@ -140,7 +132,7 @@ def text(feats: Path, data: Path, column: str, sentences: str = SENTENCES) -> Ba
     sentence that of its first utterance. ``feats``: features of this column, may be of further sentences. `UserError`
     where their dump names another ``column``.
     """
-    name = column_of(feats) or column
+    name = dump.column_of(feats) or column
     if column not in ("", name):
         raise UserError(f"--column {column}: the features in {feats} are those of {name}")
 
@@ -190,20 +182,10 @@ def by_variety(utterances: Iterable[Utterance]) -> dict[str, Side]:
     return {name: Side.of(name, members[name]) for name in sorted(members)}
 
 
-def column_path(data: Path, name: str) -> Path:
-    """The file of a column of sentence ids; `UserError` where the data directory has none of that name."""
-    path = data / name
-    if Path(name).name != name or not path.is_file():
-        raise UserError(f"--sentences {name}: a column is a file of the data directory, {data} has none such")
-    return path
-
-
 def _read(data: Path, sentences: str) -> Sequence[Utterance]:
     """The utterances of a data directory, each with its value in the column ``sentences`` for a sentence id."""
-    utterances = datadir.read(data)
+    utterances = datadir.read(data, recordings=False)
     if sentences == SENTENCES:
         return utterances
-    path = column_path(data, sentences)
-    column = datadir.read_map(path)
-    check_ids(data / "wav.scp", {u.id: u.wav for u in utterances}, path, column)
+    column = read_column(data, sentences)
     return [replace(utterance, sentence=column[utterance.id]) for utterance in utterances]
