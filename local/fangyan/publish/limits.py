@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
+from fangyan.cer import ALL_VARIETIES
 from fangyan.origins import Origin
-from fangyan.report.recognition import ALL
 from fangyan.report.results import Experiment
 from fangyan.report.tables import label, percent
 
@@ -41,7 +41,11 @@ def _spread(experiment: Experiment) -> Iterator[str]:
     for name in experiment.tests:
         pairs = [p for p in experiment.encoder.seqsim.get(name, ()) if p.layer == experiment.encoder.layer]
         recalls = {f"{label(p.source)} to {label(p.target)}": p.recall_at_1 for p in pairs}
-        errors = {label(row.variety): row.cer for row in experiment.cer.get(name, ()) if row.variety != ALL}
+        errors = {
+            label(row.variety): row.cer
+            for row in experiment.cer.get(name, ())
+            if row.variety != ALL_VARIETIES
+        }
         for metric, values in (("R@1", recalls), ("CER", errors)):
             if len(values) > 1:
                 low, *_, high = sorted(values, key=values.__getitem__)
