@@ -13,10 +13,9 @@ from click.testing import CliRunner
 from fangyan import audio, datadir
 from fangyan.__main__ import cli
 from fangyan.at_layer import AtLayer
-from fangyan.embedding import compare_recordings, embed, encode_batches, find_recordings, unique_recordings
+from fangyan.embedding import embed, encode_batches, find_recordings, unique_recordings
 from fangyan.encoders import Encoder, load_encoder
 from fangyan.errors import DataError, UserError
-from fangyan.seqsim import seqsim
 
 
 class Two(Encoder):
@@ -135,36 +134,6 @@ def test_mistakes(sung, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a b.wav", "empty.wav"]
 
 
-def test_two_recordings_compared(sung):
-    a, b = (sung["test"].parent / "wav" / f"{name}test-s03.wav" for name in ("cmn", "yue"))
-    encoder = load_encoder("fbank")
-    x, y = (encoder(audio.read(path))["fbank"] for path in (a, b))
-    layer, found = compare_recordings("fbank", a, b)
-    assert layer == "fbank" and found.frames == (len(x), len(y))
-    assert (found.precision, found.recall, found.f1) == pytest.approx(seqsim(x, y), abs=1e-5)
-    assert found.precision != found.recall
-    _, turned = compare_recordings("fbank", b, a)
-    assert (turned.precision, turned.recall) == pytest.approx((found.recall, found.precision), abs=1e-5)
-
-
-def test_the_cosine_of_the_means_by_hand(tmp_path, monkeypatch):
-    monkeypatch.setattr("fangyan.embedding.load_encoder", lambda spec: Two())
-    for name, samples in {"a": [0.5, 0.5], "b": [0.5, -0.5]}.items():
-        audio.write(tmp_path / f"{name}.wav", np.array(samples))
-    # Means (0.25, 0.5) and (0.25, 0): their cosine is 0.25 / sqrt(0.3125).
-    layer, found = compare_recordings("two", tmp_path / "a.wav", tmp_path / "b.wav")
-    assert layer == "b" and found.pooled == pytest.approx(0.25 / np.sqrt(0.3125), abs=1e-3)
-
-
-def test_comparing_needs_two_recordings_and_prints_a_line(sung):
-    a = str(sung["test"].parent / "wav" / "cmntest-s03.wav")
-    line = CliRunner().invoke(cli, ["compare", a, a, "--encoder", "fbank"]).output
-    assert line.startswith("SeqSim precision 1.0000, recall 1.0000, F1 1.0000; cosine of the mean frames ")
-    assert line.count("\n") == 1 and "layer fbank, " in line
-    with pytest.raises(UserError, match="test: one recording is expected here, got 24"):
-        compare_recordings("fbank", sung["test"], sung["test"])
-
-
 def test_what_a_data_directory_lacks_is_told(tmp_path, capsys):
     audio.write(tmp_path / "x.wav", np.ones(800, np.float32) / 2)
     (tmp_path / "wav.scp").write_text(f"u {tmp_path}/x.wav\n")
@@ -176,12 +145,8 @@ def test_what_a_data_directory_lacks_is_told(tmp_path, capsys):
 def test_samples_that_are_no_numbers_are_named_by_their_file_and_left_out_one_by_one(sung, tmp_path):
     bad, good = tmp_path / "bad.wav", datadir.read(sung["test"])[0].wav
     soundfile.write(bad, np.float32([0.1, np.nan] * 8_000), 16_000, subtype="FLOAT")
-    for run in (
-        lambda: embed("fbank", [bad, Path(good)], tmp_path / "out.npz"),
-        lambda: compare_recordings("fbank", Path(good), bad),
-    ):
-        with pytest.raises(DataError, match=r"bad\.wav: samples are finite numbers, got others"):
-            run()
+    with pytest.raises(DataError, match=r"bad\.wav: samples are finite numbers, got others"):
+        embed("fbank", [bad, Path(good)], tmp_path / "out.npz")
     assert not (tmp_path / "out.npz").exists()
     found = dict(
         chain.from_iterable(
@@ -206,7 +171,7 @@ def test_features_that_are_no_numbers_are_named_by_their_file(sung, tmp_path, mo
     monkeypatch.setattr("fangyan.embedding.load_encoder", lambda spec: Silent())
     with np.errstate(divide="ignore"):
         with pytest.raises(DataError, match=r"silent\.wav: utterance .*: features are finite numbers"):
-            compare_recordings("silent", good, silent)
+            embed("silent", [good, silent], tmp_path / "out.npz")
         found = dict(
             chain.from_iterable(encode_batches(AtLayer(Silent()), unique_recordings([silent, good]), ""))
         )

@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from fangyan import datadir
-from fangyan.asr import collect_stats, decode, inputs, train
+from fangyan.asr import collect_stats, inputs, train
+from fangyan.asr.decoding import decode
 from fangyan.asr.task import sketch
 from fangyan.dump import dump, layers
 from fangyan.encoders import espnet_model, load_encoder

@@ -84,7 +84,7 @@ def test_two_sets_of_one_name_are_refused_and_a_dot_is_no_name(tmp_path, monkeyp
         "--data b/test: what is made of a set goes to a folder of its name"
     )
     seen = []
-    monkeypatch.setattr("fangyan.dump.dump", lambda spec, sets, out, part: seen.append(sets))
+    monkeypatch.setattr("fangyan.dump.dump", lambda spec, sets, *rest: seen.append(sets))
     (tmp_path / "a/test").mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "a/test")
     for given in (".", "../test", ".."):

@@ -10,6 +10,7 @@ import pytest
 from fangyan import asr, audio, control, corpora, datadir, dump, explain, pronunciation, retrieval, synthesis
 from fangyan import text as texts
 from fangyan import varieties as tables_of_varieties
+from fangyan.asr import decoding
 from fangyan.asr.initialise import content_of
 from fangyan.config import contents
 from fangyan.demo.space import space
@@ -87,7 +88,7 @@ def experiment(w):
 def decode_it(w):
     config = w / "decode.yaml"
     config.write_text("beam_size: 1\nctc_weight: 1.0\n")
-    return asr.decode(w.job.exp, [w.data], config, w / "decoded")
+    return decoding.decode(w.job.exp, [w.data], config, w / "decoded")
 
 
 STAGES = {

@@ -5,7 +5,7 @@ import sys
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
@@ -21,24 +21,11 @@ from fangyan.encoders import best_device, load_encoder
 from fangyan.errors import DataError, UserError
 from fangyan.files import atomic, write_lines
 from fangyan.names import is_id
-from fangyan.seqsim import seqsim
-from fangyan.similarity import SCORES
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".aif", ".aiff", ".sph", ".w64", ".au")
 """What counts as a recording in a folder; a file that is named may be whatever soundfile reads."""
 
 type Encoded = tuple[Utterance, np.ndarray | DataError]
-
-
-@dataclass(frozen=True)
-class Likeness:
-    """How alike two recordings are: SeqSim, the cosine of their mean frames, and how many frames each has."""
-
-    precision: float
-    recall: float
-    f1: float
-    pooled: float
-    frames: tuple[int, int]
 
 
 def find_recordings(path: Path) -> list[Utterance | Dropped]:
@@ -110,15 +97,6 @@ def embed(spec: str, paths: Sequence[Path], out: Path, layer: str = "") -> None:
     with WRITERS[out.suffix](out) as write:
         for key, frames in frames_of(encoder, utterances, "embed"):
             write(key, frames)
-
-
-def compare_recordings(spec: str, a: Path, b: Path, layer: str = "") -> tuple[str, Likeness]:
-    """The layer and how alike two audio files are at it: precision is how much of ``a`` is found in ``b``."""
-    encoder = AtLayer(load_encoder(spec), layer)
-    x, y = (next(frames_of(encoder, [only_recording(path)], path.name))[1] for path in (a, b))
-    pooled = SCORES["pooled"]
-    cosine = pooled.compare(pooled.prepare({0: x}), pooled.prepare({0: y})).item()
-    return str(encoder.layer), Likeness(*seqsim(x, y), cosine, (len(x), len(y)))
 
 
 def only_recording(path: Path) -> Utterance:

@@ -9,8 +9,7 @@ import torch
 import yaml
 
 from fangyan import audio, cer, datadir
-from fangyan.asr import decode
-from fangyan.asr.decoding import exit_layers, leaving_after
+from fangyan.asr.decoding import decode, exit_layers, leaving_after
 from fangyan.datadir import Utterance, read_map
 from fangyan.encoders import load_encoder
 from fangyan.encoders.espnet_build import build

@@ -9,7 +9,8 @@ import torch
 from transformers import WhisperConfig, WhisperModel
 
 from fangyan import audio, datadir, publish
-from fangyan.asr import collect_stats, decode, train
+from fangyan.asr import collect_stats, train
+from fangyan.asr.decoding import decode
 from fangyan.encoders import load_encoder
 from fangyan.encoders.whisper import LogMel, PaddingFree
 from fangyan.errors import DataError, UserError

@@ -42,7 +42,8 @@ def check_original(espnet) -> None:
 
 
 def test_after_training_decoding_and_dumping_all_is_as_it_was(job, espnet, tmp_path):
-    from fangyan.asr import decode, train
+    from fangyan.asr import train
+    from fangyan.asr.decoding import decode
     from fangyan.dump import dump
 
     quick = tmp_path / "quick.yaml"

@@ -46,7 +46,7 @@ def dump(
     out: Path,
     part: Part,
 ) -> None:
-    """Features of the layers of an encoder, of recordings or of a text column."""
+    """Features of every layer of an encoder. Of recordings, or of a text column."""
     from fangyan import dump
 
     say(bool(dump.dump(encoder, data, out, part, column, text_prefix, layer)), out)
@@ -73,7 +73,7 @@ def measure(
     set: tuple[str, ...],
     part: Part,
 ) -> None:
-    """Run a list of measurements on an encoder and its baselines."""
+    """All that a list of measurements says. Of an encoder and of its baselines."""
     from fangyan import measure
 
     measurements = measure.plan.read(measures or ROOT / "conf" / "measure.yaml", also, set)
@@ -108,7 +108,7 @@ def measure(
 @option("out", "folder for <set>/{pairs,groups,ranks}.tsv")
 @divided
 def retrieve(feats, data, score, normalise, layer, against, column, sentences, out, part) -> None:
-    """Retrieval between all varieties of a set, and between these and texts."""
+    """Retrieval between the varieties of a set, and with texts."""
     from fangyan import retrieval
 
     if column and len(column) != len(against):

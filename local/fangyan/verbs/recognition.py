@@ -138,9 +138,9 @@ def decode(
     exp: str, data: tuple[Path, ...], config: Path, exit_layer: tuple[str, ...], out: Path, part: Part
 ) -> None:
     """Hypotheses by joint CTC/attention beam search."""
-    from fangyan import asr
+    from fangyan.asr import decoding
 
-    say(bool(asr.decode(exp, data, config, out, exit_layer, part)), out)
+    say(bool(decoding.decode(exp, data, config, out, exit_layer, part)), out)
 
 
 @cli.command()

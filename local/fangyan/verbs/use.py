@@ -44,9 +44,9 @@ def embed(audio: tuple[Path, ...], encoder: str, layer: str, out: Path) -> None:
 @layer
 def compare(a: Path, b: Path, encoder: str, layer: str) -> None:
     """How alike two recordings are: SeqSim, cosine of mean frames."""
-    from fangyan import embedding
+    from fangyan import likeness
 
-    at, found = embedding.compare_recordings(encoder, a, b, layer)
+    at, found = likeness.compare_recordings(encoder, a, b, layer)
     click.echo(
         f"SeqSim precision {found.precision:.4f}, recall {found.recall:.4f}, F1 {found.f1:.4f}; "
         f"cosine of the mean frames {found.pooled:.4f}; layer {at}, {found.frames[0]} and {found.frames[1]} frames"
