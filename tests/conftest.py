@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
-from fangyan import audio, datadir
-from fangyan.datadir import Utterance
+from fangyan.data import audio, datadir
+from fangyan.data.datadir import Utterance
 from fangyan.files import ROOT
 
 settings.register_profile("busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -80,7 +80,7 @@ def micro_config(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def job(sung, micro_config, tmp_path_factory):
     """A micro experiment, trained; its paths are relative to the recipe folder ``job.exp.parent.parent``."""
-    from fangyan.asr import Experiment, collect_stats, train, write_tokens
+    from fangyan.training import Experiment, collect_stats, train, write_tokens
 
     exp = tmp_path_factory.mktemp("recipe") / "exp" / "micro"
     tokens = exp.parent.parent / "data" / "tokens"

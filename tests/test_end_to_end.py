@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from fangyan import audio, datadir
 from fangyan.corpora import yubao
+from fangyan.data import audio, datadir
 from fangyan.files import ROOT, fingerprint, read_table
 
 STAGES = "data tokens stats train decode score dump measure report pack".split()

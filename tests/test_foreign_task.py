@@ -9,16 +9,17 @@ import numpy as np
 import pytest
 import yaml
 
-from fangyan import datadir
-from fangyan.asr import collect_stats, inputs, train
-from fangyan.asr.decoding import decode
-from fangyan.asr.task import sketch
-from fangyan.dump import dump, layers
+from fangyan.data import datadir
 from fangyan.encoders import espnet_model, load_encoder
 from fangyan.errors import DataError, UserError
+from fangyan.features.dump import dump, layers
 from fangyan.files import fingerprint, read_json, read_table, unpack
 from fangyan.publish.archive import pack
-from fangyan.report import figures, results
+from fangyan.recognition.decoding import decode
+from fangyan.report.read import results
+from fangyan.report.render import figures
+from fangyan.training import collect_stats, inputs, train
+from fangyan.training.espnet_task import sketch
 
 PACKAGE = Path(__file__).parent / "foreign" / "aligned_speech.py"
 DIMENSIONS = 6
@@ -126,7 +127,7 @@ def test_the_packed_model_is_dumped_and_decoded_as_the_experiment_is(aligned, mo
 
 
 def test_its_weights_start_another_training(aligned, model, micro_config, tmp_path):
-    from fangyan.asr.initialise import WEIGHTS, write_weights
+    from fangyan.training.initialise import WEIGHTS, write_weights
 
     write_weights(f"espnet:{model}", micro_config, tmp_path)
     assert (tmp_path / WEIGHTS).exists()
@@ -187,7 +188,7 @@ def test_what_is_no_task_is_refused(installed):
     (installed / "aligned_speech-1.0.dist-info/entry_points.txt").write_text(
         "[fangyan.tasks]\naligned = aligned_speech:Task\nbroken = aligned_speech:Aligned\nabsent = aligned_speech:no\n"
     )
-    with pytest.raises(UserError, match="task 'broken' is no class with fangyan.asr.trained.Trained"):
+    with pytest.raises(UserError, match="task 'broken' is no class with fangyan.training.task.Trained"):
         task_class("broken")
     with pytest.raises(UserError, match="task 'absent' of aligned-speech does not load: .*no"):
         task_class("absent")

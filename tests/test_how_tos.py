@@ -12,8 +12,9 @@ from click.testing import CliRunner
 from corpora.conftest import Tree
 from pages import commands, fences
 
-from fangyan import corpora, datadir
+from fangyan import corpora
 from fangyan.__main__ import cli
+from fangyan.data import datadir
 from fangyan.files import ROOT
 
 MICRO = f"""\

@@ -6,8 +6,8 @@ import pytest
 from click.testing import CliRunner
 
 from fangyan import __main__ as main
+from fangyan.cli import SECTIONS
 from fangyan.errors import DataError
-from fangyan.verbs import SECTIONS
 
 VERBS = " ".join(SECTIONS.values()).split()
 
@@ -84,7 +84,7 @@ def test_two_sets_of_one_name_are_refused_and_a_dot_is_no_name(tmp_path, monkeyp
         "--data b/test: what is made of a set goes to a folder of its name"
     )
     seen = []
-    monkeypatch.setattr("fangyan.dump.dump", lambda spec, sets, *rest: seen.append(sets))
+    monkeypatch.setattr("fangyan.features.dump.dump", lambda spec, sets, *rest: seen.append(sets))
     (tmp_path / "a/test").mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "a/test")
     for given in (".", "../test", ".."):

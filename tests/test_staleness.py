@@ -7,19 +7,23 @@ from pathlib import Path
 
 import pytest
 
-from fangyan import asr, audio, control, corpora, datadir, dump, explain, pronunciation, retrieval, synthesis
-from fangyan import text as texts
-from fangyan import varieties as tables_of_varieties
-from fangyan.asr import decoding
-from fangyan.asr.initialise import content_of
+from fangyan import corpora, training
 from fangyan.config import contents
+from fangyan.data import audio, datadir
+from fangyan.data import text as texts
+from fangyan.data import varieties as tables_of_varieties
+from fangyan.data_report import survey
 from fangyan.demo.space import space
 from fangyan.encoders.espnet_model import recognition_files
 from fangyan.errors import UserError
+from fangyan.features import dump
 from fangyan.files import DONE
+from fangyan.ipa import dictionaries, espeak
+from fangyan.measure import explain, pronunciation_control, retrieval
+from fangyan.recognition import decoding
 from fangyan.search import add
 from fangyan.shards import Part
-from fangyan.survey import survey
+from fangyan.training.initialise import content_of
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,7 @@ class World:
     """A data directory of nine utterances in a folder of its own, and a trained experiment."""
 
     data: Path
-    job: asr.Experiment
+    job: training.Experiment
     table: Path  # of varieties
 
     def __truediv__(self, name: str) -> Path:
@@ -95,15 +99,15 @@ STAGES = {
     "data": import_it,
     "dump": dump_it,
     "retrieve": after_dump(retrieval.retrieve),
-    "control": after_dump(control.control),
+    "control": after_dump(pronunciation_control.control),
     "explain": explain_it,
     "explain telling": explain_telling,
     "index": lambda w: add(w / "index", [w.data], "fbank").new,
     "survey": lambda w: survey([w.data], w / "survey"),
     "survey audio": lambda w: survey([w.data], w / "survey", hear=True),
     "space": lambda w: space("fbank", w.data, w / "space", permission="it is ours"),
-    "tokens": lambda w: asr.write_tokens(w.data, "text_cmn", w / "tokens"),
-    "stats": lambda w: asr.collect_stats(experiment(w)),
+    "tokens": lambda w: training.write_tokens(w.data, "text_cmn", w / "tokens"),
+    "stats": lambda w: training.collect_stats(experiment(w)),
     "decode": decode_it,
 }
 
@@ -182,37 +186,37 @@ def test_shares_of_a_recording_before_and_after_a_change_are_not_joined(world):
 
 def test_training_wants_the_statistics_of_what_is_there_now(world):
     job = experiment(world)
-    asr.collect_stats(job)
+    training.collect_stats(job)
     turn_round(world)
     with pytest.raises(
         UserError, match="not whole, or of other data, tokens or front end .* run stage stats again"
     ):
-        asr.train(job)
+        training.train(job)
 
 
 def test_statistics_are_of_all_that_comes_before_the_model(world, tmp_path):
     job = experiment(world)
-    assert asr.collect_stats(job)
+    assert training.collect_stats(job)
     louder = tmp_path / "louder.yaml"
     louder.write_text(f"include: {job.config}\nspeech_volume_normalize: 0.5\n")
-    assert asr.collect_stats(replace(job, config=louder))
+    assert training.collect_stats(replace(job, config=louder))
 
 
 def test_readings_are_of_dictionaries_and_our_table_of_phones(tmp_path, monkeypatch):
-    before = pronunciation.identity()
-    assert pronunciation.identity() == before
+    before = dictionaries.identity()
+    assert dictionaries.identity() == before
     table = tmp_path / "phones.tsv"
-    table.write_text(synthesis.PHONES.read_text() + "hak\tq\tq\n")
+    table.write_text(espeak.PHONES.read_text() + "hak\tq\tq\n")
     with monkeypatch.context() as patch:
-        patch.setattr(synthesis, "PHONES", table)
-        assert pronunciation.identity() != before
-    monkeypatch.setattr(pronunciation, "version", lambda package: "0")
-    assert pronunciation.identity() != before
+        patch.setattr(espeak, "PHONES", table)
+        assert dictionaries.identity() != before
+    monkeypatch.setattr(dictionaries, "version", lambda package: "0")
+    assert dictionaries.identity() != before
 
 
 def test_a_form_with_variants_is_of_the_table_of_variants(world, tmp_path, monkeypatch):
     def tokens(words):
-        return asr.write_tokens(world.data, "text_cmn", tmp_path / words, texts.NormalForm.parse(words))
+        return training.write_tokens(world.data, "text_cmn", tmp_path / words, texts.NormalForm.parse(words))
 
     assert tokens("variants=true") and tokens("latin=true")
     table = tmp_path / "variants.tsv"

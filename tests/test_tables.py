@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fangyan.cer import Errors, Exit
-from fangyan.control import Bin, Controlled
 from fangyan.errors import DataError
-from fangyan.explain import Answer, CharacterRow
-from fangyan.pronunciation import IpaSource
-from fangyan.retrieval.tables import Group, Pair
-from fangyan.statistics import Interval
-from fangyan.synonymy import Preference, WordPreference
+from fangyan.ipa.dictionaries import IpaSource
+from fangyan.measure.explain import Answer, CharacterRow
+from fangyan.measure.pronunciation_control import Bin, Controlled
+from fangyan.measure.retrieval.tables import Group, Pair
+from fangyan.measure.significance import Interval
+from fangyan.measure.word_test import Preference, WordPreference
+from fangyan.recognition.cer import Errors, Exit
 from fangyan.tables import (
     Amount,
     Correlation,

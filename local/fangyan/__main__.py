@@ -1,4 +1,4 @@
-"""The command line: `fangyan.verbs` behind one entry, and how a mistake of the user ends."""
+"""The command line: `fangyan.cli` behind one entry, and how a mistake of the user ends."""
 
 import atexit
 import gc
@@ -7,8 +7,8 @@ import sys
 
 import click
 
+from fangyan.cli import cli, cluster, data, demo, measuring, results, training, use  # noqa: F401  (they add verbs)
 from fangyan.errors import UserError, trouble
-from fangyan.verbs import alignment, cli, cluster, data, demo, recognition, results, use  # noqa: F401  (they add verbs)
 
 
 def main() -> None:

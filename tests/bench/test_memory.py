@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from fangyan.bench import memory
-from fangyan.seqsim import SeqSim
+from fangyan.measure.seqsim import SeqSim
 
 (ROW,) = memory.BENCHMARKS
 MIB = 2**20

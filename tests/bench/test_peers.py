@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from fangyan.bench import peers
-from fangyan.seqsim import seqsim_matrix
+from fangyan.measure.seqsim import seqsim_matrix
 
 
 @pytest.mark.parametrize("row", peers.BENCHMARKS, ids=lambda row: row.name)

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from fangyan import datadir
 from fangyan.bench import preparation
 from fangyan.bench.benchmark import Size, measure
+from fangyan.data import datadir
 
 (ROW,) = preparation.BENCHMARKS
 

@@ -6,7 +6,7 @@ import torch
 from fangyan.bench import seqsim
 from fangyan.bench.benchmark import Size, measure, sets
 from fangyan.errors import DataError
-from fangyan.seqsim import seqsim_matrix
+from fangyan.measure.seqsim import seqsim_matrix
 
 
 @pytest.mark.parametrize("form", [seqsim.by_pair, seqsim.as_published])

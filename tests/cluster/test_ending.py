@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from fangyan.cluster import records
+from fangyan.cluster import job_files
 from fangyan.cluster.classes import job_class
 from fangyan.cluster.ending import ended, hopeless, how, refused
-from fangyan.cluster.records import Record
+from fangyan.cluster.job_files import Record
 from fangyan.cluster.scheduler import Standing
 
 
@@ -15,7 +15,7 @@ from fangyan.cluster.scheduler import Standing
 def record(tmp_path, monkeypatch) -> Record:
     monkeypatch.setenv("FANGYAN_SLURM", str(tmp_path / "mine.yaml"))
     (tmp_path / "mine.yaml").write_text("")
-    return records.write(tmp_path / "log" / "dump", "dump", "7", "#!/bin/sh\n")
+    return job_files.write(tmp_path / "log" / "dump", "dump", "7", "#!/bin/sh\n")
 
 
 CPU = "cpu"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fangyan import dump
+from fangyan.features import dump
 
 SHARDS = ("--shards", "3")
 

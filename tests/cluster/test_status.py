@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from fangyan.cluster import records, scheduler, status
+from fangyan.cluster import job_files, scheduler, status
 from fangyan.cluster.scheduler import Standing
 from fangyan.errors import UserError
 
@@ -35,7 +35,7 @@ def stages(exp: Path) -> dict[str, tuple[str, str]]:
 
 
 def submitted(exp: Path, stage: str, job: str, code: int | None) -> None:
-    records.write(exp / "log" / stage, stage, job, f"#!/bin/sh\n# {job}\n")
+    job_files.write(exp / "log" / stage, stage, job, f"#!/bin/sh\n# {job}\n")
     (exp / "log" / stage / f"{stage}.{job}.log").write_text("oops\n")
     if code is not None:
         (exp / "log" / stage / f"{stage}.{job}.exit").write_text(f"{code}\t9\n")

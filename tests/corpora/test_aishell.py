@@ -1,8 +1,9 @@
 import pytest
 
-from fangyan import corpora, datadir
+from fangyan import corpora
 from fangyan.corpora import aishell
-from fangyan.datadir import Dropped, Utterance
+from fangyan.data import datadir
+from fangyan.data.datadir import Dropped, Utterance
 from fangyan.errors import DataError
 
 

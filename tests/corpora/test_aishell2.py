@@ -1,8 +1,9 @@
 import pytest
 
-from fangyan import audio, corpora, datadir
+from fangyan import corpora
 from fangyan.corpora import aishell2
-from fangyan.datadir import Dropped
+from fangyan.data import audio, datadir
+from fangyan.data.datadir import Dropped
 from fangyan.errors import DataError
 
 

@@ -1,8 +1,9 @@
 import pytest
 
-from fangyan import audio, corpora, datadir
+from fangyan import corpora
 from fangyan.corpora import commonvoice
-from fangyan.datadir import Dropped, Utterance
+from fangyan.data import audio, datadir
+from fangyan.data.datadir import Dropped, Utterance
 from fangyan.errors import DataError, UserError
 
 RELEASE = "cv-corpus-25.0-2026-03-09"

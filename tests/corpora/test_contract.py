@@ -5,11 +5,12 @@ from itertools import combinations
 
 import pytest
 
-from fangyan import audio, corpora, datadir
-from fangyan.datadir import Utterance
+from fangyan import corpora
+from fangyan.data import audio, datadir
+from fangyan.data.datadir import Utterance
+from fangyan.data.text import has_words
+from fangyan.data.varieties import varieties
 from fangyan.errors import DataError, UserError
-from fangyan.text import has_words
-from fangyan.varieties import varieties
 
 GENERATED = {"mini_sinitic"}
 """These need no folder."""

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from fangyan import audio, corpora, datadir
-from fangyan.datadir import Dropped, Utterance
+from fangyan import corpora
+from fangyan.data import audio, datadir
+from fangyan.data.datadir import Dropped, Utterance
 from fangyan.errors import DataError, UserError
 
 

@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 
-from fangyan import audio, corpora, datadir, dump
-from fangyan.control import control
+from fangyan import corpora
 from fangyan.corpora import fleurs
-from fangyan.datadir import Dropped, Utterance
+from fangyan.data import audio, datadir
+from fangyan.data.datadir import Dropped, Utterance
 from fangyan.errors import DataError, UserError
+from fangyan.features import dump
 from fangyan.files import read_table
+from fangyan.measure.pronunciation_control import control
 
 MANDARIN = """\
 2\t100.wav\t"这 不是告别。\t这不是告别\t这|不|是|告|别\t16000\tFEMALE

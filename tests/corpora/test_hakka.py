@@ -1,8 +1,9 @@
 import pytest
 
-from fangyan import corpora, datadir
+from fangyan import corpora
 from fangyan.corpora import hakka
-from fangyan.datadir import Dropped, Utterance
+from fangyan.data import datadir
+from fangyan.data.datadir import Dropped, Utterance
 from fangyan.errors import DataError
 
 KEY = "FSR-2025-Hakka-evaluation-key"

@@ -6,10 +6,10 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fangyan import datadir
-from fangyan.columns import read_all
 from fangyan.corpora import kaldi, prepare
-from fangyan.datadir import Dropped, Utterance
+from fangyan.data import datadir
+from fangyan.data.columns import read_all
+from fangyan.data.datadir import Dropped, Utterance
 from fangyan.errors import DataError, UserError
 
 FILES = {

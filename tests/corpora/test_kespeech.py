@@ -1,12 +1,13 @@
 import pytest
 
-from fangyan import corpora, datadir
+from fangyan import corpora
 from fangyan.corpora import kespeech
-from fangyan.datadir import Dropped, Utterance
+from fangyan.data import datadir
+from fangyan.data.datadir import Dropped, Utterance
+from fangyan.data.varieties import group_of, varieties
 from fangyan.errors import DataError, UserError
-from fangyan.retrieval.pairs import comparable_pairs
-from fangyan.retrieval.sides import by_variety
-from fangyan.varieties import group_of, varieties
+from fangyan.measure.retrieval.pairs import comparable_pairs
+from fangyan.measure.retrieval.sides import by_variety
 
 
 def test_tables_are_joined_by_id_in_whatever_order(miniature):

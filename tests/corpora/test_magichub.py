@@ -1,8 +1,9 @@
 import pytest
 
-from fangyan import audio, corpora, datadir
+from fangyan import corpora
 from fangyan.corpora import magichub
-from fangyan.datadir import Dropped, Utterance
+from fangyan.data import audio, datadir
+from fangyan.data.datadir import Dropped, Utterance
 from fangyan.errors import DataError, UserError
 
 SHANGHAI = "Shanghai_Dialect_Scripted_Speech_Corpus_Daily_Use_Sentence"

@@ -7,9 +7,10 @@ import pytest
 import soundfile
 from pyarrow import parquet
 
-from fangyan import audio, corpora, datadir
+from fangyan import corpora
 from fangyan.corpora import manifest
-from fangyan.datadir import Dropped, Utterance
+from fangyan.data import audio, datadir
+from fangyan.data.datadir import Dropped, Utterance
 from fangyan.errors import DataError
 
 

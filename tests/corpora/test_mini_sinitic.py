@@ -13,11 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from fangyan import audio, synthesis
 from fangyan.corpora import mini_sinitic
 from fangyan.corpora.mini_sinitic import READ_BY, VOICES, Sentence
+from fangyan.data import audio
 from fangyan.errors import DataError
 from fangyan.files import DONE, ROOT, read_table
+from fangyan.ipa import espeak
 
 SYLLABLE = re.compile(r"[˥˦˧˨˩]+")
 TABLES = (mini_sinitic.WORDS, mini_sinitic.PATTERNS)
@@ -69,9 +70,9 @@ def test_han_is_han_and_pfs_is_latin_with_marks():
 def test_espeak_reads_every_word_with_one_syllable_a_character(variety):
     for word in set(literal_words("hak_pfs" if variety == "hak" else variety)):
         syllables = word.split("-") if variety == "hak" else word
-        readable = synthesis.respelt(word) if variety == "hak" else word
+        readable = espeak.respelt(word) if variety == "hak" else word
         # ipa raises for what the voice would spell out; the count finds what it would skip
-        assert len(SYLLABLE.findall(synthesis.ipa(readable, READ_BY[variety]))) == len(syllables), word
+        assert len(SYLLABLE.findall(espeak.ipa(readable, READ_BY[variety]))) == len(syllables), word
 
 
 def test_every_word_of_the_vocabulary_is_used(chosen):

@@ -15,8 +15,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from fangyan import audio, corpora, datadir, files, layouts
-from fangyan.datadir import Dropped, Utterance
+from fangyan import corpora, files
+from fangyan.corpora.common import layouts
+from fangyan.data import audio, datadir
+from fangyan.data.datadir import Dropped, Utterance
 from fangyan.errors import DataError
 
 NAMES = {

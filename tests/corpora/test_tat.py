@@ -1,8 +1,9 @@
 import pytest
 
-from fangyan import audio, corpora, datadir
+from fangyan import corpora
 from fangyan.corpora import tat
-from fangyan.datadir import Dropped, Utterance
+from fangyan.data import audio, datadir
+from fangyan.data.datadir import Dropped, Utterance
 from fangyan.errors import DataError, UserError
 
 VOL1, VOL2 = "TAT-Vol1-train-master", "TAT-Vol2-train"

@@ -1,7 +1,8 @@
 import pytest
 
-from fangyan import audio, corpora, datadir
+from fangyan import corpora
 from fangyan.corpora import thchs30
+from fangyan.data import audio, datadir
 from fangyan.errors import DataError
 
 

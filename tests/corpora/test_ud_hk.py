@@ -3,11 +3,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fangyan import audio, corpora, datadir, synthesis
+from fangyan import corpora
 from fangyan.corpora import mini_sinitic, ud_hk
-from fangyan.datadir import Dropped, Utterance
+from fangyan.data import audio, datadir
+from fangyan.data.datadir import Dropped, Utterance
 from fangyan.errors import DataError
-from fangyan.synthesis import Voice
+from fangyan.ipa import espeak
+from fangyan.ipa.espeak import Voice
 
 YUE, CMN = "UD_Cantonese-HK/yue_hk-ud-test.conllu", "UD_Chinese-HK/zh_hk-ud-test.conllu"
 
@@ -34,7 +36,7 @@ def test_each_sentence_is_spoken_in_both_varieties_and_has_the_mandarin(spoken):
         assert variety == utterance.variety and variant in mini_sinitic.VOICES["test"]
         assert utterance.id == f"{utterance.speaker}-{utterance.sentence}"
         assert audio.probe(utterance.wav).duration == utterance.duration > 0.3
-    assert kept[-1].ipa == f"{synthesis.ipa('聽日', 'yue')} {synthesis.ipa('佢哋去睇戲', 'yue')}"
+    assert kept[-1].ipa == f"{espeak.ipa('聽日', 'yue')} {espeak.ipa('佢哋去睇戲', 'yue')}"
 
 
 def test_what_a_voice_cannot_read_is_left_out_by_name(spoken):
@@ -92,14 +94,14 @@ def test_broken_treebanks_are_refused(miniature, path, old, new, message):
 
 
 def test_mandarin_sounds_that_need_two_signs_have_ipa():
-    assert synthesis.ipa("论文", "cmn-latn-pinyin") == "luə˥˩n wuə˧˥n"
-    assert synthesis.ipa("群", "cmn-latn-pinyin") == "tɕʰy˧˥n"
+    assert espeak.ipa("论文", "cmn-latn-pinyin") == "luə˥˩n wuə˧˥n"
+    assert espeak.ipa("群", "cmn-latn-pinyin") == "tɕʰy˧˥n"
 
 
 def test_a_recording_is_what_the_voice_says_at_16_khz(tmp_path):
     utterance = Utterance("s-1", "", "佢食飯", "s", "yue", "1")
     voice = Voice("yue+m3", 175, 45)
-    made = synthesis.recorded(tmp_path, synthesis.Recording(utterance, "佢食飯", voice))
-    expected = audio.resample(*synthesis.synthesise("佢食飯", voice))
+    made = espeak.recorded(tmp_path, espeak.Recording(utterance, "佢食飯", voice))
+    expected = audio.resample(*espeak.synthesise("佢食飯", voice))
     assert np.abs(audio.read(made.wav) - expected).max() < 1e-3
     assert made.duration == len(expected) / 16_000

@@ -2,9 +2,10 @@ import json
 
 import pytest
 
-from fangyan import audio, corpora, datadir
+from fangyan import corpora
 from fangyan.corpora import wenetspeech
-from fangyan.datadir import Dropped, Utterance
+from fangyan.data import audio, datadir
+from fangyan.data.datadir import Dropped, Utterance
 from fangyan.errors import DataError, UserError
 
 AID = "Y0000000000_--5llN02F84"

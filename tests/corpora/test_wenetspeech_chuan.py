@@ -2,9 +2,10 @@ import json
 
 import pytest
 
-from fangyan import audio, corpora, datadir
+from fangyan import corpora
 from fangyan.corpora import wenetspeech_chuan
-from fangyan.datadir import Dropped, Utterance
+from fangyan.data import audio, datadir
+from fangyan.data.datadir import Dropped, Utterance
 from fangyan.errors import DataError
 
 TRAIN, EVAL = "WSC-Train", "WSC-Eval/WSC-Eval-ASR"

@@ -2,9 +2,10 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
-from fangyan import audio, corpora, datadir
+from fangyan import corpora
 from fangyan.corpora import wenetspeech_wu
-from fangyan.datadir import Dropped, Utterance
+from fangyan.data import audio, datadir
+from fangyan.data.datadir import Dropped, Utterance
 from fangyan.errors import DataError
 
 CORPUS, BENCH = "WenetSpeech-Wu", "WenetSpeech-Wu-Bench"

@@ -1,8 +1,9 @@
 import pytest
 
-from fangyan import corpora, datadir
+from fangyan import corpora
 from fangyan.corpora import wenetspeech_yue
-from fangyan.datadir import Dropped, Utterance
+from fangyan.data import datadir
+from fangyan.data.datadir import Dropped, Utterance
 from fangyan.errors import DataError
 
 CORPUS, EVAL = "WenetSpeech-Yue", "WSYue-ASR-eval"

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from fangyan import audio, corpora, datadir
+from fangyan import corpora
 from fangyan.corpora import yubao
+from fangyan.data import audio, datadir
 from fangyan.errors import DataError, UserError
 
 ODD_IPA = "a⁵⁵ʔ̚\tt͡ɕʰi˥˩\n ɓɯ̃ŋ5/53"

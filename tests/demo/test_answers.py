@@ -2,7 +2,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from fangyan.datadir import Utterance
+from fangyan.data.datadir import Utterance
 from fangyan.demo.answers import Answers, examples
 
 

@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from fangyan import audio, datadir
-from fangyan.datadir import Utterance
+from fangyan.data import audio, datadir
+from fangyan.data.datadir import Utterance
 from fangyan.demo.library import Library, best_of_sentence
 from fangyan.errors import DataError, UserError
+from fangyan.measure.seqsim import seqsim
 from fangyan.search import Hit
-from fangyan.seqsim import seqsim
 
 
 def utterance(variety, sentence, take=0):

@@ -12,7 +12,7 @@ import pytest
 from huggingface_hub import SpaceCard
 from packaging.requirements import Requirement
 
-from fangyan import audio, datadir
+from fangyan.data import audio, datadir
 from fangyan.demo.space import requirements, space
 from fangyan.encoders import load_encoder
 from fangyan.errors import UserError

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from fangyan.datadir import Utterance
+from fangyan.data.datadir import Utterance
 from fangyan.demo.trial import trial
 
 

@@ -2,7 +2,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from fangyan.datadir import Utterance
+from fangyan.data.datadir import Utterance
 from fangyan.demo import view
 from fangyan.demo.library import SpokenQuery
 from fangyan.demo.trial import Trial

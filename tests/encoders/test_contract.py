@@ -4,12 +4,12 @@ import espnet_models
 import numpy as np
 import pytest
 
-from fangyan import audio, datadir
-from fangyan.datadir import Utterance
-from fangyan.dump import dump, read_features
-from fangyan.embedding import embed
+from fangyan.data import audio, datadir
+from fangyan.data.datadir import Utterance
 from fangyan.encoders import FAMILIES, identity, load_encoder
 from fangyan.errors import DataError, UserError
+from fangyan.features.dump import dump, read_features
+from fangyan.features.embedding import embed
 
 LENGTHS = (16_000, 9_001, 20_479, 16_000, 12_345)
 TEXTS = ("我吃饭", "我", "你看书你看书", "你喝水", "query: 我")

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from fangyan import audio, datadir, publish
+from fangyan import publish
+from fangyan.data import audio, datadir
 from fangyan.encoders import identity, load_encoder
 from fangyan.encoders.espnet_model import locate
 from fangyan.errors import DataError, UserError

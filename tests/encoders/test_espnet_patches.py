@@ -42,9 +42,9 @@ def check_original(espnet) -> None:
 
 
 def test_after_training_decoding_and_dumping_all_is_as_it_was(job, espnet, tmp_path):
-    from fangyan.asr import train
-    from fangyan.asr.decoding import decode
-    from fangyan.dump import dump
+    from fangyan.features.dump import dump
+    from fangyan.recognition.decoding import decode
+    from fangyan.training import train
 
     quick = tmp_path / "quick.yaml"
     quick.write_text("beam_size: 1\nmaxlenratio: -1\n")

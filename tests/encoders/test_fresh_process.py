@@ -7,7 +7,7 @@ import sys
 import espnet_models
 import pytest
 
-from fangyan import audio
+from fangyan.data import audio
 from fangyan.files import ROOT
 
 FORKED = """

@@ -7,7 +7,7 @@ from pathlib import Path
 import disturbed
 import pytest
 
-from fangyan import datadir
+from fangyan.data import datadir
 
 
 def put_back(path: Path, content: bytes, before: os.stat_result) -> None:

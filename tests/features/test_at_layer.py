@@ -1,11 +1,11 @@
-"""`fangyan.at_layer`: an encoder that gives one layer of another."""
+"""`fangyan.features.at_layer`: an encoder that gives one layer of another."""
 
 import numpy as np
 import pytest
 
-from fangyan.at_layer import AtLayer
 from fangyan.encoders import Encoder
 from fangyan.errors import UserError
+from fangyan.features.at_layer import AtLayer
 
 
 class Two(Encoder):

@@ -4,14 +4,16 @@ import shutil
 
 import pytest
 
-from fangyan import dump, statistics
-from fangyan.at_layer import AtLayer
-from fangyan.control import control
 from fangyan.encoders import load_encoder
+from fangyan.features import dump
+from fangyan.features.at_layer import AtLayer
 from fangyan.files import read_table
-from fangyan.report import curves, results, tables
-from fangyan.retrieval import retrieve
-from fangyan.selection import chosen_on
+from fangyan.measure import significance
+from fangyan.measure.pronunciation_control import control
+from fangyan.measure.retrieval import retrieve
+from fangyan.measure.selection import chosen_on
+from fangyan.report.read import results
+from fangyan.report.render import curves, tables
 from fangyan.shards import Part
 
 ORDER = ["conv", "blocks.9", "blocks.10"]
@@ -54,7 +56,7 @@ def exp(sung, tmp_path_factory):
         for part in (Part(1, 2), Part(2, 2), Part(0, 2)):
             retrieve(home / "feats", sets, home / "retrieval", part=part)
         control(home / "feats", [sung["test"]], home / "control")
-        statistics.intervals(home / "retrieval", ["dev", "test"], home / "intervals")
+        significance.intervals(home / "retrieval", ["dev", "test"], home / "intervals")
         yield home
 
 

@@ -1,4 +1,4 @@
-"""`fangyan.layers`: names, order and concatenation of layers."""
+"""`fangyan.features.layers`: names, order and concatenation of layers."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fangyan.errors import DataError, UserError
-from fangyan.layers import Layer, by_depth, concatenate
+from fangyan.features.layers import Layer, by_depth, concatenate
 
 ORDER = ("conv", "blocks.9", "blocks.10", "after")
 

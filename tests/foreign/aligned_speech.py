@@ -4,9 +4,9 @@ import torch
 from espnet2.asr.espnet_model import ESPnetASRModel
 from espnet2.torch_utils.device_funcs import force_gatherable
 
-from fangyan.asr.history import Curve
-from fangyan.asr.inputs import Input
-from fangyan.asr.tasks import asr
+from fangyan.training.history import Curve
+from fangyan.training.inputs import Input
+from fangyan.training.tasks import asr
 
 
 class Aligned(ESPnetASRModel):

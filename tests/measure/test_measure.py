@@ -3,11 +3,12 @@
 import pytest
 from click.testing import CliRunner
 
-from fangyan import control, dump, measure, retrieval, statistics
+from fangyan import measure
 from fangyan.__main__ import cli
 from fangyan.errors import UserError
+from fangyan.features import dump
 from fangyan.files import fingerprint
-from fangyan.measure import Subject, plan
+from fangyan.measure import Subject, plan, pronunciation_control, retrieval, significance
 from fangyan.shards import Part
 
 LIST = """\
@@ -39,8 +40,8 @@ def one_by_one(exp, sets):
     for home in (exp, exp / "baselines" / "mfcc"):
         retrieval.retrieve(home / "feats", sets, home / "retrieval")
         retrieval.retrieve(home / "feats", sets, home / "retrieval_pooled", "pooled")
-    statistics.intervals(exp / "retrieval", ["dev", "test"], exp / "intervals")
-    control.control(exp / "feats", sets, exp / "control", "seqsim", 0.05)
+    significance.intervals(exp / "retrieval", ["dev", "test"], exp / "intervals")
+    pronunciation_control.control(exp / "feats", sets, exp / "control", "seqsim", 0.05)
 
 
 def at_once(exp, sets, part="1/1", merge=0, layers=()):
@@ -92,7 +93,7 @@ def test_what_was_stopped_goes_on_with_what_is_missing(exp, sets, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(control, "_write", killed)
+        patch.setattr(pronunciation_control, "_write", killed)
         with pytest.raises(KeyboardInterrupt):
             at_once(exp, sets)
     assert at_once(exp, sets) == [(folder, folder == "control") for folder in FOLDERS]

@@ -4,10 +4,9 @@ import re
 
 import pytest
 
-from fangyan import control, retrieval, statistics, synonymy
 from fangyan.errors import DataError, UserError
 from fangyan.files import ROOT
-from fangyan.measure import plan
+from fangyan.measure import plan, pronunciation_control, retrieval, significance, word_test
 
 
 @pytest.fixture
@@ -27,8 +26,8 @@ def test_the_list_of_the_repository_is_what_experiments_were_measured_by():
     assert [(one.function, one.options, one.baselines, one.folder) for one in found] == [
         (retrieval.retrieve, {"score": "seqsim"}, True, "retrieval"),
         (retrieval.retrieve, {"score": "pooled"}, True, "retrieval_pooled"),
-        (statistics.intervals, {}, False, "intervals"),
-        (control.control, {"quantile": 0.05}, False, "control"),
+        (significance.intervals, {}, False, "intervals"),
+        (pronunciation_control.control, {"quantile": 0.05}, False, "control"),
     ]
     assert [one.shardable for one in found] == [True, True, False, False]
 
@@ -45,7 +44,7 @@ def test_more_is_added_behind_and_only_once(listed):
         ("intervals", "intervals"),
         ("word_test", "synonymy"),
     ]
-    assert found[1].function is synonymy.synonymy
+    assert found[1].function is word_test.synonymy
 
 
 def test_a_change_is_of_every_line_of_its_name(listed):

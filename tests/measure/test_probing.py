@@ -4,8 +4,8 @@ import kaldiio
 import numpy as np
 import pytest
 
-from fangyan import datadir
-from fangyan.datadir import Utterance
+from fangyan.data import datadir
+from fangyan.data.datadir import Utterance
 from fangyan.errors import DataError, UserError
 from fangyan.files import read_table
 from fangyan.measure import Subject, measure, plan

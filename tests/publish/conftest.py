@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from fangyan import publish
-from fangyan.cer import Errors
 from fangyan.files import write_json, write_text
-from fangyan.retrieval.tables import Pair
+from fangyan.measure.retrieval.tables import Pair
+from fangyan.recognition.cer import Errors
 from fangyan.tables import write_rows
 
 TAG = "e_branchformer_text_cmn_seed1"

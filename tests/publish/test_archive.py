@@ -8,11 +8,13 @@ import pytest
 import torch
 import yaml
 
-from fangyan import alignment, audio, datadir, publish
+from fangyan import publish
+from fangyan.data import audio, datadir
 from fangyan.encoders import bare, load_encoder
 from fangyan.errors import DataError, UserError
 from fangyan.files import unpack
 from fangyan.publish.proof import prove
+from fangyan.recognition import ctc_alignment
 
 TAG = "exp/e_branchformer_text_cmn_seed1"
 
@@ -67,13 +69,13 @@ def test_the_packed_encoder_hears_the_same_bit_for_bit_with_pickle_and_without(
     for name in bare.FILES:
         shutil.copy(unpacked / name, alone)
     expected = load_encoder(f"espnet:{exp}")(wave)
-    written = alignment.written(load_encoder(f"espnet:{exp}"), expected["norm"])
+    written = ctc_alignment.written(load_encoder(f"espnet:{exp}"), expected["norm"])
     for place in (packed, whole, alone):
         encoder = load_encoder(f"espnet:{place}")
         found = encoder(wave)
         assert list(found) == list(expected)
         assert all(np.array_equal(found[layer], expected[layer]) for layer in expected)
-        assert alignment.vocabulary(encoder) and alignment.written(encoder, found["norm"]) == written
+        assert ctc_alignment.vocabulary(encoder) and ctc_alignment.written(encoder, found["norm"]) == written
 
 
 def test_the_untrained_twin_of_a_packed_encoder_is_that_of_its_experiment(unpacked, exp, wave):
@@ -160,7 +162,7 @@ class Malice:
 def test_a_malicious_pickle_is_refused_on_every_way_in_and_does_not_run(unpacked, exp, tmp_path, monkeypatch):
     from espnet2.bin.asr_inference import Speech2Text
 
-    from fangyan.asr.initialise import write_weights
+    from fangyan.training.initialise import write_weights
 
     monkeypatch.chdir(tmp_path)
     folder = shutil.copytree(unpacked, tmp_path / "evil")

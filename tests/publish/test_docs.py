@@ -9,7 +9,7 @@ import sys
 import pytest
 import soundfile
 
-from fangyan import audio, datadir
+from fangyan.data import audio, datadir
 from fangyan.files import ROOT
 
 

@@ -7,8 +7,9 @@ import pytest
 import soundfile
 from click.testing import CliRunner
 
-from fangyan import audio, datadir, publish
+from fangyan import publish
 from fangyan.__main__ import cli
+from fangyan.data import audio, datadir
 from fangyan.encoders import bare, identity, load_encoder
 from fangyan.errors import UserError
 from fangyan.files import fingerprint, unpack
@@ -96,7 +97,7 @@ def test_espnet_and_its_model_zoo_read_the_same_repository(published, exp, wave,
 def test_the_weights_of_the_hub_start_another_training(published, exp, micro_config, tmp_path):
     import torch
 
-    from fangyan.asr.initialise import WEIGHTS, write_weights
+    from fangyan.training.initialise import WEIGHTS, write_weights
 
     write_weights("espnet:user/name", micro_config, tmp_path)
     weights = torch.load(tmp_path / WEIGHTS, weights_only=True)

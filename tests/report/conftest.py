@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from fangyan.report import blocks, figures, report
+from fangyan.report import report
+from fangyan.report.render import blocks, figures
 
 from .fabricated import experiment
 

@@ -5,8 +5,8 @@ import json
 from itertools import permutations
 from pathlib import Path
 
-from fangyan import datadir
-from fangyan.retrieval.tables import Group, Pair
+from fangyan.data import datadir
+from fangyan.measure.retrieval.tables import Group, Pair
 from fangyan.tables import write_rows
 
 CER = """variety\tsentences\tcharacters\terrors\tcer

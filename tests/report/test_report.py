@@ -3,7 +3,9 @@
 import platform
 import re
 
-from fangyan.report import curves, headline, report, results
+from fangyan.report import headline, report
+from fangyan.report.read import results
+from fangyan.report.render import curves
 
 from .fabricated import scores
 from .reading import Page, rows

@@ -4,7 +4,9 @@ import math
 
 import pytest
 
-from fangyan.report import figures, report, results
+from fangyan.report import report
+from fangyan.report.read import results
+from fangyan.report.render import figures
 
 from .fabricated import HISTORY, write
 

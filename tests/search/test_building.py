@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 import soundfile
 
-from fangyan import audio, datadir
-from fangyan.embedding import frames_of
+from fangyan.data import audio, datadir
 from fangyan.errors import DataError, UserError
+from fangyan.features.embedding import frames_of
 from fangyan.files import read_table
+from fangyan.measure.seqsim import seqsim
 from fangyan.search import add, building, search
 from fangyan.search.building import located
 from fangyan.search.index import Index
-from fangyan.seqsim import seqsim
 
 
 def ids(folder):
@@ -118,7 +118,7 @@ def test_what_cannot_be_heard_is_listed_and_the_rest_is_added(tmp_path):
 
 @pytest.mark.parametrize("write", range(1, 9))
 def test_killed_at_any_write_and_run_again_it_finds_the_same(write, indexed, sung, tmp_path, monkeypatch):
-    monkeypatch.setattr("fangyan.embedding.BATCH_SECONDS", 8.0)  # several batches
+    monkeypatch.setattr("fangyan.features.embedding.BATCH_SECONDS", 8.0)  # several batches
     calls, whole = [], Index._write
 
     def killed(self, name, data):

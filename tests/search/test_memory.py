@@ -5,12 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fangyan.datadir import Utterance
+from fangyan.data.datadir import Utterance
 from fangyan.errors import DataError
+from fangyan.measure.seqsim import seqsim
 from fangyan.search import nearest
 from fangyan.search.index import create
 from fangyan.search.memory import MemoryIndex
-from fangyan.seqsim import seqsim
 
 
 def spoken(*keys: str) -> list[Utterance]:

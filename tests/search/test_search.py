@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from fangyan import datadir
 from fangyan.__main__ import cli
-from fangyan.embedding import frames_of
+from fangyan.data import datadir
 from fangyan.errors import DataError, UserError
+from fangyan.features.embedding import frames_of
+from fangyan.measure.seqsim import seqsim
 from fangyan.search import SHORTLIST, nearest, search
 from fangyan.search.index import Index, create, mean
-from fangyan.seqsim import seqsim
 
 
 @pytest.fixture

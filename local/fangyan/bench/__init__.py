@@ -20,9 +20,9 @@ from tqdm import tqdm
 
 from fangyan.bench import dump, memory, peers, preparation, search, seqsim, yubao
 from fangyan.bench.benchmark import COLUMNS, LONGEST, SEED, SHORTEST, Benchmark, Size, measure
+from fangyan.environment import machine
 from fangyan.errors import DataError
 from fangyan.files import write_table
-from fangyan.provenance import machine
 
 BENCHMARKS = (
     *seqsim.BENCHMARKS,

@@ -1,4 +1,4 @@
-"""Speed and memory of `fangyan.dump`: what it costs to read, pack and write around an encoder, and what it gains.
+"""Speed and memory of `features.dump`: what it costs to read, pack and write around an encoder, and what it gains.
 
 Seconds of speech a second. The encoders are those of ``conf/train`` with random weights, the speech is noise of 2 to
 5 s in files: neither changes how long it takes. An archive of all layers is written, and begun anew each time.
@@ -19,16 +19,17 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from fangyan import audio, datadir, dump
-from fangyan.asr.task import sketch
 from fangyan.bench.benchmark import SEED, Benchmark, seconds
 from fangyan.bench.memory import resident
-from fangyan.datadir import Utterance
-from fangyan.dump.archive import Archive
-from fangyan.dump.pipeline import BATCH_SECONDS, ENCODED_SECONDS, batches, extract
+from fangyan.data import audio, datadir
+from fangyan.data.datadir import Utterance
 from fangyan.encoders.espnet import ESPnetEncoder
 from fangyan.errors import DataError
+from fangyan.features import dump
+from fangyan.features.archive import Archive
+from fangyan.features.pipeline import BATCH_SECONDS, ENCODED_SECONDS, batches, extract
 from fangyan.files import ROOT
+from fangyan.training.espnet_task import sketch
 
 SHORTEST, LONGEST = 2.0, 5.0
 TOLERANCE = 1e-3
@@ -64,7 +65,7 @@ def clips(count: int) -> Clips:
 
 
 def dumped(name: str, speech: Clips, out: Path) -> None:
-    """Nothing; the features of all layers are in ``out/dumped``, by way of `fangyan.dump`."""
+    """Nothing; the features of all layers are in ``out/dumped``, by way of `fangyan.features.dump`."""
     archive = Archive(out / "shard", {})
     extract(encoder(name), batches(speech, BATCH_SECONDS), archive, "dump")
     archive.finish(out / "dumped", {})

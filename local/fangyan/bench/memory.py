@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from fangyan.bench.benchmark import Benchmark, sets
-from fangyan.seqsim import pack, seqsim_matrix
+from fangyan.measure.seqsim import pack, seqsim_matrix
 
 MARK = Path("/proc/self/clear_refs")
 DIMENSION = 512

@@ -8,9 +8,10 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from fangyan import audio, corpora
+from fangyan import corpora
 from fangyan.bench.benchmark import Benchmark, Data, Size, seconds
-from fangyan.datadir import read_map
+from fangyan.data import audio
+from fangyan.data.datadir import read_map
 from fangyan.files import write_text
 
 FOLD = 125

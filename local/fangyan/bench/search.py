@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from fangyan.bench.benchmark import Benchmark, Data, Set, Size, seconds, sets
-from fangyan.frames import unit
+from fangyan.features.frames import unit
 from fangyan.search import SHORTLIST, nearest
 from fangyan.search.index import NOTHING, Entry, Index, Settings, create
 

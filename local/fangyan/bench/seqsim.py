@@ -9,7 +9,7 @@ from torch import Tensor
 
 from fangyan.bench.benchmark import Benchmark, Data, Set, Size, seconds, sets
 from fangyan.errors import DataError
-from fangyan.seqsim import seqsim_matrix
+from fangyan.measure.seqsim import seqsim_matrix
 
 SIDES = {"cpu": (1024, 2048), "cuda": (4096, 8192)}
 """Sides of the square matrices whose product shows the rate of the machine: that of the best one counts."""

@@ -1,7 +1,7 @@
 """The complete job of the YuBao benchmark: every site against every other, from dumped features to tables.
 
 78 sites x 50 sentences, one layer of random features, d = 512, as the stage dump leaves them. The time is that of
-`fangyan.retrieval.retrieve`: it reads, packs, scores and ranks all ordered pairs of sites, and writes the tables.
+`measure.retrieval.retrieve`: it reads, packs, scores and ranks all ordered pairs of sites, and writes the tables.
 
 The baseline is extrapolated: the seconds that the broadcast cosine (`as_published`) takes a pair of utterances, in the
 same run, times the pairs of utterances of the ordered pairs of sites of *different* groups, which are all that was
@@ -14,12 +14,12 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from fangyan import datadir
 from fangyan.bench.benchmark import LONGEST, SEED, SHORTEST, Benchmark, seconds, sets
 from fangyan.bench.seqsim import as_published, pairs_per_second
 from fangyan.corpora import yubao
-from fangyan.datadir import Utterance
-from fangyan.retrieval import retrieve
+from fangyan.data import datadir
+from fangyan.data.datadir import Utterance
+from fangyan.measure.retrieval import retrieve
 
 DIMENSION = 512
 FEW = 16

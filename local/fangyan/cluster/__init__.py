@@ -9,10 +9,10 @@ import signal
 import time
 from collections.abc import Callable
 
-from fangyan.cluster import records, scheduler
+from fangyan.cluster import job_files, scheduler
 from fangyan.cluster.ending import refused
 from fangyan.cluster.job import Job, jobs
-from fangyan.cluster.records import Record
+from fangyan.cluster.job_files import Record
 from fangyan.cluster.stopping import Interrupted, deaf, stoppable
 from fangyan.cluster.watching import watch
 from fangyan.errors import UserError
@@ -59,7 +59,7 @@ def _submitted(job: Job, tell: Callable[[str], None], after: str = "") -> Record
         number = scheduler.submit(job.script, f"{job.name}.{job.experiment}", after)
     except scheduler.Refused as error:
         raise UserError(refused(str(error), job.kind)) from None
-    record = records.write(job.folder, job.name, number, job.script)
+    record = job_files.write(job.folder, job.name, number, job.script)
     tell(f"job {number} ({job.name}) is submitted: {record.log(record.tasks[0])}")
     return record
 
@@ -67,7 +67,7 @@ def _submitted(job: Job, tell: Callable[[str], None], after: str = "") -> Record
 def _running(job: Job, tell: Callable[[str], None]) -> Record | None:
     """The job of this very script that runs already; `UserError` for another job of the same experiment."""
     logs = job.folder.parent
-    while live := records.live(logs, scheduler.mine()):
+    while live := job_files.live(logs, scheduler.mine()):
         record, standing = live[-1]
         if standing.state == "COMPLETING":  # cancelled a moment ago, its processes may still write
             tell(f"job {record.id} ({record.name}) is ending: waiting for that")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from fangyan.cluster.classes import JobClass, own_file
-from fangyan.cluster.records import Record, tail
+from fangyan.cluster.job_files import Record, tail
 from fangyan.cluster.scheduler import Standing
 
 ADVICE = {

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from fangyan.cluster import records, scheduler
+from fangyan.cluster import job_files, scheduler
 from fangyan.cluster.ending import how
-from fangyan.cluster.records import Record
+from fangyan.cluster.job_files import Record
 from fangyan.cluster.scheduler import Standing
+from fangyan.environment import StageTime
 from fangyan.errors import UserError
-from fangyan.provenance import StageTime
 from fangyan.tables import read_rows
 
 OUTPUTS = {
@@ -59,7 +59,7 @@ def status(exp: Path, names: Sequence[str]) -> list[Stage]:
         )
     seconds = {run.stage: run.seconds for run in read_rows(exp / "times.tsv", StageTime)}
     standings = scheduler.mine()
-    live = records.live(exp / "log", standings)
+    live = job_files.live(exp / "log", standings)
     return [_stage(exp, name, seconds.get(name, seconds.get(FORMER.get(name, ""))), live) for name in names]
 
 
@@ -85,7 +85,7 @@ def _stage(exp: Path, name: str, seconds: int | None, live: list[tuple[Record, S
     interrupted = current.exists() and current.read_text().strip() in names
     if interrupted and owner(exp):
         return Stage(name, "running", owner(exp), None, size)
-    jobs = [record for record in records.read(exp / "log") if record.stage in names]
+    jobs = [record for record in job_files.read(exp / "log") if record.stage in names]
     since = (exp / "times.tsv").stat().st_mtime if seconds is not None else 0
     why = _why(jobs[-1]) if jobs and jobs[-1].script.stat().st_mtime > since else ""
     if interrupted or why:
@@ -103,7 +103,7 @@ def _why(record: Record) -> str:
         if code != 0:
             log = record.log(task)
             standing = scheduler.end_of(task) if scheduler.installed() else None
-            return f"job {task} {how(records.tail(log), code, standing)}: {log}"
+            return f"job {task} {how(job_files.tail(log), code, standing)}: {log}"
     return ""
 
 

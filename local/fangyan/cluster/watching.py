@@ -7,7 +7,7 @@ from collections.abc import Callable
 from fangyan.cluster import scheduler
 from fangyan.cluster.classes import JobClass
 from fangyan.cluster.ending import Ending, ended, hopeless
-from fangyan.cluster.records import Record
+from fangyan.cluster.job_files import Record
 from fangyan.cluster.scheduler import Standing
 from fangyan.cluster.stopping import rest
 

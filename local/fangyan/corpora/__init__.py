@@ -10,7 +10,7 @@ segments of them, without opening the audio; ``root`` is None where the user nam
 sentences of each set are wanted (0: all): a module that generates audio need not generate more. Keyword-only
 parameters beyond these are the corpus's own options. Where varieties are finer than ``conf/varieties.tsv``, as sites
 are, a function ``groups(root) -> dict[str, str]`` says which group each belongs to. Where there are further columns
-(`fangyan.columns`), a function ``columns(root) -> dict[str, Columns]`` gives those of each set, by the ids of the
+(`fangyan.data.columns`), a function ``columns(root) -> dict[str, Columns]`` gives those of each set, by the ids of the
 corpus. `prepare` does the rest.
 """
 
@@ -30,14 +30,14 @@ from types import ModuleType
 
 from tqdm import tqdm
 
-from fangyan import audio, datadir
-from fangyan.admission import ordered, writable
-from fangyan.columns import Columns, write_all
-from fangyan.datadir import Dropped, Utterance
+from fangyan.corpora.common.admission import ordered, writable
+from fangyan.corpora.common.layouts import distinct, original_id
+from fangyan.data import audio, datadir
+from fangyan.data.columns import Columns, write_all
+from fangyan.data.datadir import Dropped, Utterance
+from fangyan.data.names import fits_a_line
 from fangyan.errors import DataError, UserError
 from fangyan.files import DONE, fingerprint, produce, version, versions
-from fangyan.layouts import distinct, original_id
-from fangyan.names import fits_a_line
 
 CONVERTED = ".wav"
 """Beside the data directories: the folder of audio that was converted, by set. It may be removed with them."""
@@ -45,7 +45,7 @@ CONVERTED = ".wav"
 
 def names() -> list[str]:
     """The names of all corpora."""
-    return sorted(module.name for module in iter_modules(__path__))
+    return sorted(module.name for module in iter_modules(__path__) if not module.ispkg)
 
 
 def load(name: str) -> ModuleType:

@@ -13,8 +13,8 @@ baseline, O-COCOSDA, arXiv 1709.05522.
 
 from pathlib import Path
 
-from fangyan.datadir import Dropped, Utterance
-from fangyan.layouts import home, matched, pairs, recordings, utterance, weeded
+from fangyan.corpora.common.layouts import home, matched, pairs, recordings, utterance, weeded
+from fangyan.data.datadir import Dropped, Utterance
 
 SETS = ("train", "dev", "test")
 TRANSCRIPT = "transcript/aishell_transcript_v0.8.txt"

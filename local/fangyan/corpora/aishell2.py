@@ -15,8 +15,8 @@ arXiv 1808.10583.
 
 from pathlib import Path
 
-from fangyan.datadir import Dropped, Utterance
-from fangyan.layouts import home, matched, pairs, recordings, utterance, weeded
+from fangyan.corpora.common.layouts import home, matched, pairs, recordings, utterance, weeded
+from fangyan.data.datadir import Dropped, Utterance
 
 SETS = {"train": "data", "dev": "dev", "test": "test"}
 """Ours -> upstream's folder."""

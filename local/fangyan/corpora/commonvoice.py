@@ -19,9 +19,9 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
-from fangyan.datadir import Dropped, Utterance
+from fangyan.corpora.common.layouts import apart, listing, table, utterance, weeded
+from fangyan.data.datadir import Dropped, Utterance
 from fangyan.errors import DataError, UserError
-from fangyan.layouts import apart, listing, table, utterance, weeded
 
 VARIETIES = {"zh-CN": "cmn", "zh-TW": "cmn", "zh-HK": "yue", "yue": "yue", "nan-tw": "nan"}
 """Locale -> variety."""

@@ -19,10 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 
-from fangyan.datadir import Dropped, Utterance
+from fangyan.corpora.common.layouts import unlisted
+from fangyan.data.datadir import Dropped, Utterance
 from fangyan.errors import DataError, UserError
 from fangyan.files import read_text
-from fangyan.layouts import unlisted
 
 SETS = ("train", "dev", "test")
 LOCALES = "cmn_hans_cn yue_hant_hk"

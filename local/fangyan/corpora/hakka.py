@@ -19,10 +19,10 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from fangyan.datadir import Dropped, Utterance
+from fangyan.corpora.common.layouts import divided, listing, recordings, utterance, weeded
+from fangyan.corpora.common.streams import rows
+from fangyan.data.datadir import Dropped, Utterance
 from fangyan.errors import DataError, UserError
-from fangyan.layouts import divided, listing, recordings, utterance, weeded
-from fangyan.streams import rows
 
 SETS = {"訓練": "train", "熱身賽_錄製語料": "test_recorded", "熱身賽_媒體語料": "test_media"}
 """How the name of a table begins -> set."""

@@ -4,7 +4,7 @@ What: ``root`` is one data directory (it becomes the set ``test``) or a folder o
 name). ``wav.scp`` (plain paths), ``utt2lang`` (varieties) and ``utt2sent`` (utterances of one sentence are translations
 of each other) are needed; ``text``, ``text_cmn``, ``utt2ipa``, ``utt2spk``, ``segments`` and ``lang2group`` (groups of
 varieties) are used where they exist. Order, CR LF and empty lines are mended; an id that one table has and another
-lacks is left out by name. Further columns (`fangyan.columns`) are carried where all that is left has a value in them.
+lacks is left out by name. Further columns (`data.columns`) are carried where all that is left has a value in them.
 Relative paths are meant from the working directory, as in Kaldi.
 Licence: that of the recordings; they are read in place and only converted where they are not 16 kHz mono.
 Where to get it: it is yours. Citation: none.
@@ -13,13 +13,13 @@ Where to get it: it is yours. Citation: none.
 from collections.abc import Mapping
 from pathlib import Path
 
-from fangyan import audio
-from fangyan.columns import GROUPS, Columns, read_all
-from fangyan.datadir import Dropped, Utterance
-from fangyan.entries import entries, read_map
+from fangyan.corpora.common.layouts import named, times, unmatched
+from fangyan.data import audio
+from fangyan.data.columns import GROUPS, Columns, read_all
+from fangyan.data.datadir import Dropped, Utterance
+from fangyan.data.entries import entries, read_map
+from fangyan.data.names import plain_path
 from fangyan.errors import DataError, UserError, shown
-from fangyan.layouts import named, times, unmatched
-from fangyan.names import plain_path
 
 FIELDS = {
     "utt2lang": "variety",
@@ -32,7 +32,7 @@ FIELDS = {
 NEEDED = ("utt2lang", "utt2sent")
 
 type Piece = tuple[str, dict[str, float | None]]
-"""A file, and the start and end of a segment of it (`layouts.times`)."""
+"""A file, and the start and end of a segment of it (`corpora.common.layouts.times`)."""
 
 
 def splits(root: Path | None, jobs: int = 1, limit: int = 0) -> dict[str, list[Utterance | Dropped]]:

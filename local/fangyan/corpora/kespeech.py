@@ -18,9 +18,9 @@ from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
-from fangyan.datadir import Dropped, Utterance
+from fangyan.corpora.common.layouts import home, pairs, unmatched, utterance, weeded
+from fangyan.data.datadir import Dropped, Utterance
 from fangyan.errors import DataError, UserError
-from fangyan.layouts import home, pairs, unmatched, utterance, weeded
 
 TASK = "Tasks/ASR"
 COLUMNS = ("text", "utt2spk", "utt2subdialect")

@@ -14,8 +14,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from fangyan.datadir import Dropped, Utterance
-from fangyan.layouts import home, matched, recordings, table, utterance, weeded
+from fangyan.corpora.common.layouts import home, matched, recordings, table, utterance, weeded
+from fangyan.data.datadir import Dropped, Utterance
 
 SETS = ("train", "dev", "test")
 COLUMNS = ("UtteranceID", "SpeakerID", "Transcription")

@@ -19,9 +19,9 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from fangyan.datadir import Dropped, Utterance
+from fangyan.corpora.common.layouts import apart, lines, listing, table, times, unlisted, utterance, weeded
+from fangyan.data.datadir import Dropped, Utterance
 from fangyan.errors import DataError, UserError
-from fangyan.layouts import apart, lines, listing, table, times, unlisted, utterance, weeded
 
 PLACES = {
     "Changsha": "hsn",

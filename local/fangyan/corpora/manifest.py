@@ -17,11 +17,11 @@ Where to get it: it is yours. Citation: none.
 from dataclasses import replace
 from pathlib import Path
 
-from fangyan.datadir import Dropped, Utterance
+from fangyan.corpora.common.layouts import listing, times, utterance, weeded
+from fangyan.corpora.common.streams import READERS, Row, cell_recording, cell_text, rows
+from fangyan.data.datadir import Dropped, Utterance
 from fangyan.errors import DataError, UserError
 from fangyan.files import fingerprint
-from fangyan.layouts import listing, times, utterance, weeded
-from fangyan.streams import READERS, Row, cell_recording, cell_text, rows
 
 NEEDED = ("audio", "variety")
 MEANING = ("sentence", "text", "text_cmn")

@@ -16,9 +16,9 @@ arXiv 2201.02419.
 from collections.abc import Iterator
 from pathlib import Path
 
-from fangyan.datadir import Dropped, Utterance
+from fangyan.corpora.common.layouts import home, table, unlisted, utterance, weeded
+from fangyan.data.datadir import Dropped, Utterance
 from fangyan.files import read_text
-from fangyan.layouts import home, table, unlisted, utterance, weeded
 
 SETS = {"train": "train", "dev": "valid", "test": "test"}
 """Ours -> upstream's."""

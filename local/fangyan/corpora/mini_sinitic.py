@@ -21,12 +21,12 @@ from itertools import chain, zip_longest
 from pathlib import Path
 from random import Random
 
-from fangyan import synthesis
 from fangyan.corpora import parallel
-from fangyan.datadir import Utterance
+from fangyan.data.datadir import Utterance
 from fangyan.errors import DataError
 from fangyan.files import ROOT, fingerprint, read_table, read_text
-from fangyan.synthesis import Recording, Voice, recorded
+from fangyan.ipa import espeak
+from fangyan.ipa.espeak import Recording, Voice, recorded
 
 WORDS = ROOT / "conf" / "mini_sinitic" / "words.tsv"
 PATTERNS = ROOT / "conf" / "mini_sinitic" / "patterns.tsv"
@@ -87,7 +87,7 @@ def splits(root: Path | None, jobs: int = 1, limit: int = 0) -> dict[str, list[U
     """
     planned = {name: _recordings(name, chosen) for name, chosen in _numbered().items()}
     everything = [astuple(recording) for recordings in planned.values() for recording in recordings]
-    folder = (root or DOWNLOADS) / fingerprint(synthesis.stamp(), everything)[:16]
+    folder = (root or DOWNLOADS) / fingerprint(espeak.stamp(), everything)[:16]
     return {
         name: parallel(
             partial(_make, folder / name), recordings[: limit * len(READ_BY) or None], jobs, f"speech {name}"
@@ -243,12 +243,12 @@ def _recording(name: str, key: str, sentence: Sentence, variety: str) -> Recordi
     speaker = f"{variety}-{variant}"
     text = _joined(getattr(sentence, variety))
     utterance = Utterance(f"{speaker}-{key}", "", text, speaker, variety, key, text_cmn=_joined(sentence.cmn))
-    readable = synthesis.respelt(sentence.hak_pfs) if variety == "hak" else text
+    readable = espeak.respelt(sentence.hak_pfs) if variety == "hak" else text
     voice = Voice(f"{READ_BY[variety]}+{variant}", draw.choice(RATES), draw.choice(PITCHES))
     return Recording(utterance, readable, voice)
 
 
 def _make(folder: Path, recording: Recording) -> Utterance:
     """The utterance with its audio (made unless it is there), duration and IPA."""
-    phones = synthesis.ipa(recording.text, READ_BY[recording.utterance.variety])
+    phones = espeak.ipa(recording.text, READ_BY[recording.utterance.variety])
     return replace(recorded(folder, recording), ipa=phones)

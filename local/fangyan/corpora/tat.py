@@ -17,10 +17,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from fangyan.datadir import Dropped, Utterance
+from fangyan.corpora.common.layouts import apart, listing, matched, utterance, weeded
+from fangyan.data.datadir import Dropped, Utterance
 from fangyan.errors import DataError, UserError
 from fangyan.files import read_json
-from fangyan.layouts import apart, listing, matched, utterance, weeded
 
 SETS = {"train": "train", "dev": "eval", "test": "test"}
 """Ours -> upstream's."""

@@ -14,10 +14,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from fangyan.datadir import Dropped, Utterance
+from fangyan.corpora.common.layouts import home, matched, recordings, utterance, weeded
+from fangyan.data.datadir import Dropped, Utterance
 from fangyan.errors import DataError
 from fangyan.files import read_text
-from fangyan.layouts import home, matched, recordings, utterance, weeded
 
 SETS = ("train", "dev", "test")
 NAME = re.compile(r"([A-D])(\d+)_(\d+)\.wav")

@@ -23,15 +23,15 @@ from functools import partial
 from pathlib import Path
 from random import Random
 
-from fangyan import synthesis
 from fangyan.corpora import parallel
+from fangyan.corpora.common.layouts import listing
 from fangyan.corpora.mini_sinitic import PITCHES, RATES, READ_BY, VOICES
-from fangyan.datadir import Dropped, Utterance
+from fangyan.data.datadir import Dropped, Utterance
+from fangyan.data.text import simplified
 from fangyan.errors import DataError, UserError
 from fangyan.files import fingerprint, read_text
-from fangyan.layouts import listing
-from fangyan.synthesis import Recording, Voice, recorded
-from fangyan.text import simplified
+from fangyan.ipa import espeak
+from fangyan.ipa.espeak import Recording, Voice, recorded
 
 FILES = {"cmn": "zh_hk-ud-test.conllu", "yue": "yue_hk-ud-test.conllu"}
 DOWNLOADS = Path("downloads") / "ud_hk"
@@ -51,7 +51,7 @@ def splits(root: Path | None, jobs: int = 1, limit: int = 0) -> dict[str, list[U
         odd = min(said["cmn"].keys() ^ said["yue"].keys())
         raise DataError(f"{root}: the two treebanks have the same sentences, got {odd} in one of them alone")
     planned = [_recording(key, variety, said) for key in said["cmn"] for variety in FILES]
-    home = DOWNLOADS / fingerprint(synthesis.stamp(), [astuple(recording) for recording in planned])[:16]
+    home = DOWNLOADS / fingerprint(espeak.stamp(), [astuple(recording) for recording in planned])[:16]
     return {
         "test": parallel(partial(_make, home), planned[: limit * len(FILES) or None], jobs, "speech test")
     }
@@ -102,4 +102,4 @@ def _phrases(recording: Recording) -> Iterator[str]:
     """The IPA of each phrase of the text, in which espeak-ng takes no punctuation."""
     for phrase in re.split(r"[^\w ]+", recording.text):
         if phrase.strip():
-            yield synthesis.ipa(phrase.strip(), READ_BY[recording.utterance.variety])
+            yield espeak.ipa(phrase.strip(), READ_BY[recording.utterance.variety])

@@ -17,10 +17,10 @@ arXiv 2110.03370.
 
 from pathlib import Path
 
-from fangyan.datadir import Dropped, Utterance
+from fangyan.corpora.common.layouts import home, times, utterance, weeded
+from fangyan.corpora.common.streams import rows
+from fangyan.data.datadir import Dropped, Utterance
 from fangyan.errors import DataError, UserError
-from fangyan.layouts import home, times, utterance, weeded
-from fangyan.streams import rows
 
 TABLE = "WenetSpeech.json"
 SUBSETS = ("L", "M", "S")

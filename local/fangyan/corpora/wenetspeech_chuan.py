@@ -18,9 +18,9 @@ processing, arXiv 2509.18004.
 
 from pathlib import Path
 
-from fangyan.clips import parts, recording_of, tables, trained
-from fangyan.datadir import Dropped, Utterance
-from fangyan.layouts import home, matched, pairs, recordings, utterance, weeded
+from fangyan.corpora.common.clips import parts, recording_of, tables, trained
+from fangyan.corpora.common.layouts import home, matched, pairs, recordings, utterance, weeded
+from fangyan.data.datadir import Dropped, Utterance
 
 TRAIN, EVAL = "WSC-Train", "WSC-Eval"
 LABELS = "audio_labels"

@@ -20,13 +20,13 @@ processing ecosystem, arXiv 2601.11027.
 from collections.abc import Iterator
 from pathlib import Path
 
-from fangyan.clips import parts, recording_of, tables, trained
-from fangyan.datadir import Dropped, Utterance
+from fangyan.corpora.common.clips import parts, recording_of, tables, trained
+from fangyan.corpora.common.layouts import listing, utterance, weeded
+from fangyan.corpora.common.streams import cell_recording, cell_text, rows
+from fangyan.data.datadir import Dropped, Utterance
+from fangyan.data.text import has_words
 from fangyan.errors import DataError
 from fangyan.files import fingerprint
-from fangyan.layouts import listing, utterance, weeded
-from fangyan.streams import cell_recording, cell_text, rows
-from fangyan.text import has_words
 
 TRAIN, EVAL = "WenetSpeech-Wu", "WenetSpeech-Wu-Bench"
 VARIETY = "wuu"

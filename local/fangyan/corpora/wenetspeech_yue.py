@@ -20,11 +20,11 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from fangyan.clips import parts, recording_of, tables, trained
-from fangyan.datadir import Dropped, Utterance
+from fangyan.corpora.common.clips import parts, recording_of, tables, trained
+from fangyan.corpora.common.layouts import lines, matched, recordings, utterance, weeded
+from fangyan.data.datadir import Dropped, Utterance
 from fangyan.errors import DataError
 from fangyan.files import read_text
-from fangyan.layouts import lines, matched, recordings, utterance, weeded
 
 TRAIN, EVAL = "WenetSpeech-Yue", "WSYue-ASR-eval"
 VARIETY = "yue"

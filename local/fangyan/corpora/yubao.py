@@ -24,10 +24,10 @@ from pathlib import Path
 from shlex import quote
 from tempfile import TemporaryDirectory
 
-from fangyan.datadir import Dropped, Utterance
+from fangyan.corpora.common.streams import READERS
+from fangyan.data.datadir import Dropped, Utterance
 from fangyan.errors import DataError, UserError
 from fangyan.files import ROOT, read_table
-from fangyan.streams import READERS
 
 SITES = ROOT / "conf" / "yubao" / "sites.tsv"
 METADATA = "yubao_videos"

@@ -23,7 +23,7 @@ def demo(spec: str, data: Path, layer: str = "", port: int = 0) -> None:
     from fangyan.demo.library import Library
 
     library = Library(spec, data, layer)
-    from fangyan.demo.server import serve  # Gradio takes seconds: mistakes above are reported before
+    from fangyan.demo.server import serve
 
     serve(library, port)
 

@@ -1,6 +1,6 @@
 """What the page answers, free of the page: examples, hits, and one of them frame by frame."""
 
-from fangyan.datadir import Utterance
+from fangyan.data.datadir import Utterance
 from fangyan.demo import view
 from fangyan.demo.library import Library
 from fangyan.errors import UserError

@@ -7,18 +7,19 @@ from pathlib import Path
 
 import numpy as np
 
-from fangyan import alignment, audio, datadir
-from fangyan.at_layer import AtLayer
+from fangyan.data import audio, datadir
+from fangyan.data_report.sound import SILENCE, measure
 from fangyan.demo.trial import trial
-from fangyan.embedding import frames_of
 from fangyan.encoders import load_encoder
 from fangyan.errors import DataError
-from fangyan.explain.comparison import AlignedUtterance, FrameComparison, compare_frames
-from fangyan.explain.transcripts import align, align_utterance, transcript
-from fangyan.retrieval.sides import by_variety
+from fangyan.features.at_layer import AtLayer
+from fangyan.features.embedding import frames_of
+from fangyan.measure.explain.comparison import AlignedUtterance, FrameComparison, compare_frames
+from fangyan.measure.explain.transcripts import align, align_utterance, transcript
+from fangyan.measure.retrieval.sides import by_variety
+from fangyan.recognition import ctc_alignment
 from fangyan.search import Hit, nearest
 from fangyan.search.memory import MemoryIndex
-from fangyan.survey.sound import SILENCE, measure
 
 SHORTEST, LONGEST = 0.1, 30
 """Seconds of a query: a frame or two at least; a sentence is shorter, and memory grows with the square of it."""
@@ -61,7 +62,9 @@ class Library:
             raise DataError("the recording is silent: is the microphone on, and the right one chosen?")
         encoder = self.encoder.encoder
         features = encoder(wave)
-        written = alignment.written(encoder, features[encoder.layers[-1]]) if self.transcript.column else ""
+        written = (
+            ctc_alignment.written(encoder, features[encoder.layers[-1]]) if self.transcript.column else ""
+        )
         return SpokenQuery(align(self.encoder, "recording", features, written), written)
 
     def find(

@@ -20,17 +20,18 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from packaging.requirements import Requirement
 
-from fangyan import audio, datadir, encoders
-from fangyan.asr import summary
+from fangyan import encoders
+from fangyan.data import audio, datadir
+from fangyan.data.sources import origins
 from fangyan.demo import TITLE, gradio_version
 from fangyan.encoders import bare
 from fangyan.encoders.espnet_model import write_bare
 from fangyan.errors import UserError
-from fangyan.explain.transcripts import trained
 from fangyan.files import DONE, ROOT, fingerprint, produce, write_text
-from fangyan.licences import Corpus, describe, strictest
-from fangyan.origins import origins
-from fangyan.publish import licence
+from fangyan.measure.explain.transcripts import trained
+from fangyan.publish import rights
+from fangyan.publish.licences import Corpus, describe, strictest
+from fangyan.training import summary
 
 TEMPLATES = Path(__file__).parent / "templates" / "space"
 PYTHON = "3.12"
@@ -44,7 +45,7 @@ def space(spec: str, data: Path, out: Path, layer: str = "", permission: str = "
     `UserError` for a folder that has something else in it.
     """
     corpora = [describe(name) for name in sorted(_corpora(spec, data))]
-    licence.check(str(out), corpora, permission, "recordings or a model of")
+    rights.check(str(out), corpora, permission, "recordings or a model of")
     code = [str(path.relative_to(ROOT)) for path in _code()]
     inputs = {
         "encoder": encoders.identity(spec),
@@ -133,7 +134,7 @@ def _front_matter(spec: str, corpora: Sequence[Corpus]) -> str:
         app_file="app.py",
         short_description="Speech retrieval between Chinese varieties",
         models=[argument.partition("@")[0]] if of_hub else None,
-        **licence.front_matter(corpora),
+        **rights.front_matter(corpora),
     )
     return data.to_yaml()
 

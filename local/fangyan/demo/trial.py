@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fangyan.datadir import Utterance
-from fangyan.retrieval.ranking import TIE
-from fangyan.seqsim import Packed, pack, seqsim_matrix
+from fangyan.data.datadir import Utterance
+from fangyan.measure.retrieval.ranking import TIE
+from fangyan.measure.seqsim import Packed, pack, seqsim_matrix
 
 TRIED = 500
 """So many searches, at most, are made with the data's own utterances to learn what scores mean."""

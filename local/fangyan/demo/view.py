@@ -11,13 +11,13 @@ import matplotlib
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from fangyan.datadir import Utterance
+from fangyan.data.datadir import Utterance
+from fangyan.data.varieties import varieties
 from fangyan.demo.library import Library, SpokenQuery
-from fangyan.explain.comparison import FrameComparison
-from fangyan.explain.figure import similarity
+from fangyan.measure.explain.comparison import FrameComparison
+from fangyan.measure.explain.figure import similarity
 from fangyan.search import Hit
 from fangyan.style import PAPER, STYLE
-from fangyan.varieties import varieties
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -49,7 +49,7 @@ def hits(query: SpokenQuery, found: Mapping[str, Sequence[Hit]], asked: Utteranc
 
 
 def picture(found: FrameComparison, frame_rate: float, title: str) -> str:
-    """The cosines of all frames of two utterances, as in `fangyan.explain`."""
+    """The cosines of all frames of two utterances, as in `fangyan.measure.explain`."""
     buffer = BytesIO()
     with matplotlib.rc_context(STYLE):
         similarity(found, frame_rate, title).savefig(buffer, format="png", dpi=200, facecolor=PAPER)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from fangyan.audio import SAMPLE_RATE
+from fangyan.data.audio import SAMPLE_RATE
 from fangyan.errors import DataError
 
 ENDLESS = 2**32

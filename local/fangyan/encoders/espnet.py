@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
-from fangyan.audio import SAMPLE_RATE
+from fangyan.data.audio import SAMPLE_RATE
 from fangyan.encoders import Encoder, bounds
 from fangyan.encoders.blocks import in_batches, watched
 from fangyan.encoders.bounds import ENDLESS

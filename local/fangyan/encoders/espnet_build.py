@@ -27,7 +27,7 @@ def task_class(name: str = ASR) -> type:
         found = TASKS.load(name)
     if not hasattr(found, "known_classes"):
         raise UserError(
-            f"task {name!r} is no class with fangyan.asr.trained.Trained among its bases: {found!r}"
+            f"task {name!r} is no class with fangyan.training.task.Trained among its bases: {found!r}"
         )
     return found
 

@@ -32,7 +32,7 @@ def for_training() -> Iterator[None]:
 
 @contextmanager
 def joined_once() -> Iterator[None]:
-    """While it is open, ESPnet does not join ranks that are joined (`fangyan.asr.ranks`).
+    """While it is open, ESPnet does not join ranks that are joined (`fangyan.training.ranks`).
 
     espnet2/train/distributed_utils.py: ``DistributedOption.init_torch_distributed``, which joins them whatever was.
     """

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from fangyan.audio import SAMPLE_RATE
+from fangyan.data.audio import SAMPLE_RATE
 from fangyan.encoders import hub
 from fangyan.errors import DataError, UserError
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fangyan.audio import SAMPLE_RATE
+from fangyan.data.audio import SAMPLE_RATE
 from fangyan.encoders import Encoder, bounds
 from fangyan.errors import UserError
 

@@ -11,7 +11,7 @@ from torch.utils.checkpoint import checkpoint
 from transformers.audio_utils import mel_filter_bank
 from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
-from fangyan.audio import SAMPLE_RATE
+from fangyan.data.audio import SAMPLE_RATE
 from fangyan.errors import DataError
 
 WINDOW = 400  # samples: 25 ms

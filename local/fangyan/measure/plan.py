@@ -29,10 +29,10 @@ MEASURES = Registry(
     "measurement",
     "fangyan.measures",
     {
-        "retrieve": "fangyan.retrieval:retrieve",
-        "intervals": "fangyan.statistics:intervals",
-        "control": "fangyan.control:control",
-        "word_test": "fangyan.synonymy:synonymy",
+        "retrieve": "fangyan.measure.retrieval:retrieve",
+        "intervals": "fangyan.measure.significance:intervals",
+        "control": "fangyan.measure.pronunciation_control:control",
+        "word_test": "fangyan.measure.word_test:synonymy",
         "probe": "fangyan.measure.probing:probe",
     },
 )

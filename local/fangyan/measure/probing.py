@@ -20,12 +20,12 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from fangyan import datadir
-from fangyan.columns import read_column
+from fangyan.data import datadir
+from fangyan.data.columns import read_column
 from fangyan.errors import DataError, UserError
-from fangyan.layers import Layer
-from fangyan.retrieval import each_set
-from fangyan.retrieval.sides import speech
+from fangyan.features.layers import Layer
+from fangyan.measure.retrieval import each_set
+from fangyan.measure.retrieval.sides import speech
 from fangyan.tables import Count, Fraction, write_rows
 
 FOLDS = 5
@@ -49,7 +49,7 @@ def probe(feats: Path, sets: Sequence[Path], out: Path, label: str, layers: Sequ
     """The folders ``out/<set>`` that had to be written: ``probe.tsv``, a row of `Probe` for each of ``layers``.
 
     ``label``: a file of ``id value`` lines of each data directory, ``utt2lang`` say. ``feats``, ``sets`` and ``layers``
-    as in `fangyan.retrieval.retrieve`. `UserError` if ``label`` is no file name; `DataError` where it has not the ids
+    as in `measure.retrieval.retrieve`. `UserError` if ``label`` is no file name; `DataError` where it has not the ids
     of the data directory, and for fewer than 2 labels or sentences.
     """
     if Path(label).name != label:

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 from fangyan.errors import UserError
 from fangyan.files import unpack, write_text
-from fangyan.publish import card, licence
+from fangyan.publish import card, rights
 from fangyan.publish.archive import pack
 from fangyan.publish.upload import upload
 
@@ -27,7 +27,7 @@ def publish(
     if repository.count("/") != 1:
         raise UserError(f"--hf_repo {repository}: a repository of the Hugging Face Hub is USER/NAME")
     facts = card.read(exp)
-    licence.check(repository, facts.corpora, permission)
+    rights.check(repository, facts.corpora, permission)
     archive = pack(exp)
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)

@@ -8,16 +8,18 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from fangyan.asr import summary
+from fangyan.data.sources import UNKNOWN, Origin
+from fangyan.data.varieties import varieties
 from fangyan.errors import UserError
-from fangyan.licences import Corpus, describe
-from fangyan.origins import UNKNOWN, Origin
-from fangyan.publish import licence, limits
-from fangyan.report import recognition, results, tables
-from fangyan.report.results import Experiment
-from fangyan.report.tables import Table, label, percent
-from fangyan.selection import by_layer
-from fangyan.varieties import varieties
+from fangyan.measure.selection import by_layer
+from fangyan.publish import limits, rights
+from fangyan.publish.licences import Corpus, describe
+from fangyan.report.read import results
+from fangyan.report.read.results import Experiment
+from fangyan.report.render import tables
+from fangyan.report.render.tables import Table, label, percent
+from fangyan.report.sections import cer
+from fangyan.training import summary
 
 NAME = "README.md"
 TAGS = (
@@ -81,7 +83,7 @@ def write(facts: Facts, repository: str = "", permission: str = "") -> str:
         tables=[*_tables(experiment)],
         origins=_origins(facts.origins),
         limits=limits.sentences(experiment, facts.origins),
-        licence=licence.text(facts.corpora).strip(),
+        licence=rights.text(facts.corpora).strip(),
         permission=permission,
     )
 
@@ -90,9 +92,7 @@ def _tables(experiment: Experiment) -> list[Table]:
     layers = [
         tables.layers(experiment, name) for name in experiment.tests if name in experiment.encoder.seqsim
     ]
-    return layers + [
-        recognition.varieties(experiment, name) for name in experiment.tests if name in experiment.cer
-    ]
+    return layers + [cer.varieties(experiment, name) for name in experiment.tests if name in experiment.cer]
 
 
 def _origins(origins: Sequence[Origin]) -> Table:
@@ -114,7 +114,7 @@ def _front_matter(facts: Facts, repository: str) -> str:
     spoken = [known[o.variety].iso for o in facts.origins if o.variety in known]
     data = ModelCardData(
         language=list(dict.fromkeys(spoken)) or None,
-        **licence.front_matter(facts.corpora),
+        **rights.front_matter(facts.corpora),
         library_name="espnet",
         pipeline_tag="feature-extraction",
         tags=list(TAGS),

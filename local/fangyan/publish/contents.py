@@ -23,7 +23,7 @@ from fangyan.encoders import bare
 from fangyan.encoders.espnet_model import locate, read_weights
 from fangyan.errors import UserError
 from fangyan.files import write_text
-from fangyan.publish import card, licence
+from fangyan.publish import card, rights
 from fangyan.registry import ASR, task_name
 
 AT_HOME = ("_path_and_name_and_type", "_shape_file")
@@ -45,7 +45,7 @@ def lay_out(exp: Path, folder: Path) -> None:
     write_text(folder / home / "tokens.txt", "".join(f"{token}\n" for token in settings["token_list"]))
     _write_yaml(folder / "meta.yaml", _meta(home, checkpoint.name, settings))
     bare.write(settings, read_weights(checkpoint), {"layer": facts.layer}, folder)
-    write_text(folder / "LICENSE", licence.text(facts.corpora))
+    write_text(folder / "LICENSE", rights.text(facts.corpora))
     write_text(folder / card.NAME, card.write(facts))
 
 

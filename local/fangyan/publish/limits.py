@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 
-from fangyan.cer import ALL_VARIETIES
-from fangyan.origins import Origin
-from fangyan.report.results import Experiment
-from fangyan.report.tables import label, percent
+from fangyan.data.sources import Origin
+from fangyan.recognition.cer import ALL_VARIETIES
+from fangyan.report.read.results import Experiment
+from fangyan.report.render.tables import label, percent
 
 ALWAYS = (
     "What was not measured: noise, overlapping speech, children and the old, other corpora than those above. Expect "

@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from fangyan.audio import SAMPLE_RATE
+from fangyan.data.audio import SAMPLE_RATE
 from fangyan.encoders import bare, load_encoder
 from fangyan.encoders.espnet_model import inference
 from fangyan.errors import DataError

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fangyan.files import read_text
-from fangyan.report import matrices, page, results, tables
-from fangyan.report.page import Page
+from fangyan.report.read import results
+from fangyan.report.render import matrices, page, tables
+from fangyan.report.render.page import Page
 from fangyan.report.sections import heroes, remarks, sections
 
 __all__ = ["headline", "report"]

@@ -17,14 +17,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from fangyan.datadir import Utterance
-from fangyan.embedding import frames_of, unique_recordings
+from fangyan.data.datadir import Utterance
 from fangyan.errors import UserError
-from fangyan.frames import checked, same_dimension, unit
+from fangyan.features.embedding import frames_of, unique_recordings
+from fangyan.features.frames import checked, same_dimension, unit
+from fangyan.measure.seqsim import SeqSim, seqsim_with
 from fangyan.search.building import Added, add
 from fangyan.search.index import Entry, Index, mean
 from fangyan.search.memory import MemoryIndex
-from fangyan.seqsim import SeqSim, seqsim_with
 
 __all__ = ["Added", "Entry", "Hit", "Index", "add", "nearest", "search"]
 
@@ -59,7 +59,7 @@ def search(
 ) -> dict[str, list[Hit]]:
     """The ``top`` hits of each query, best first, by its id.
 
-    ``queries``: what `embedding.find_recordings` takes; ``cut``: of so many recordings SeqSim is computed;
+    ``queries``: what `features.embedding.find_recordings` takes; ``cut``: of so many recordings SeqSim is computed;
     ``varieties``: to find nothing else; ``spec``: where the encoder of the index lies now. `UserError` for a variety
     that it lacks.
     """

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from fangyan.at_layer import AtLayer
-from fangyan.audio import SAMPLE_RATE
-from fangyan.datadir import Dropped, Utterance
-from fangyan.embedding import encode_batches, find_recordings
+from fangyan.data.audio import SAMPLE_RATE
+from fangyan.data.datadir import Dropped, Utterance
 from fangyan.encoders import identity, load_encoder
 from fangyan.errors import DataError, UserError
+from fangyan.features.at_layer import AtLayer
+from fangyan.features.embedding import encode_batches, find_recordings
+from fangyan.features.frames import checked, unit
 from fangyan.files import version
-from fangyan.frames import checked, unit
 from fangyan.search.index import NOTHING, SETTINGS, Entry, Index, Settings, create, sole_writer
 from fangyan.tables import write_rows
 
@@ -35,7 +35,7 @@ class Added:
 
 
 def add(folder: Path, paths: Sequence[Path], spec: str = "", layer: str = "") -> Added:
-    """What became of the recordings of ``paths`` (`embedding.find_recordings`) in the index ``folder``.
+    """What became of the recordings of ``paths`` (`features.embedding.find_recordings`) in the index ``folder``.
 
     A recording is known by where it lies. One whose file has changed since, or of which more is said now (a data
     directory with transcripts after a mere folder), is encoded anew and replaces the old one. ``spec`` and ``layer``

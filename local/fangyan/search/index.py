@@ -26,11 +26,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fangyan.at_layer import AtLayer
 from fangyan.encoders import identity, load_encoder
 from fangyan.errors import DataError, UserError
+from fangyan.features.at_layer import AtLayer
+from fangyan.features.frames import unit
 from fangyan.files import read_text, write_json
-from fangyan.frames import unit
 
 SETTINGS = "index.json"
 FRAMES, MEANS, ENTRIES, ROWS = "frames.f16", "means.f32", "entries.jsonl", "rows"

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fangyan.datadir import Utterance
-from fangyan.frames import checked, unit
+from fangyan.data.datadir import Utterance
+from fangyan.features.frames import checked, unit
 from fangyan.search.index import MEAN, mean
 
 
@@ -16,7 +16,7 @@ class MemoryIndex:
     """Utterances by their row; its length is their number. It answers as `fangyan.search.index.Index` does."""
 
     def __init__(self, utterances: Sequence[Utterance], features: Mapping[str, np.ndarray]) -> None:
-        """``features``: (T, d) frames by id, of each utterance; `DataError` as `fangyan.frames.checked`."""
+        """``features``: (T, d) frames by id, of each utterance; `DataError` as `fangyan.features.frames.checked`."""
         self.utterances = utterances
         self._units = [unit(x) for x in checked({u.id: features[u.id] for u in utterances}).values()]
         self.dimension = self._units[0].shape[1]

@@ -1,9 +1,0 @@
-"""The only door to ESPnet training and decoding.
-
-ESPnet takes a quarter of a minute to import, so it is imported inside the functions that need it.
-"""
-
-from fangyan.asr.experiment import TARGETS, Experiment, write_tokens
-from fangyan.asr.training import collect_stats, train
-
-__all__ = ["TARGETS", "Experiment", "collect_stats", "train", "write_tokens"]

@@ -1,0 +1,54 @@
+"""Verbs on the cluster: submit a command as a job of Slurm, and see how far an experiment is."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from fangyan.cli import cli, option
+
+
+@cli.command()
+@option("kind", "class of job: cpu, gpu or train, described in conf/slurm.yaml", str)
+@option("stage", "name of the stage, of its jobs and of the folder of their logs", str)
+@option("exp", "experiment folder: scripts, logs and results go to log/<stage>/ there")
+@option("shards", "so many array tasks, each with --shard I/N; then a job with --merge N", int, default=1)
+@option("ngpu", "for training: GPUs of each node, a process each", int, default=None)
+@option("num_nodes", "for training: nodes", int, default=1)
+@click.option("--dry_run", is_flag=True, help="print the job scripts, submit nothing")
+@click.option(
+    "--no_wait", is_flag=True, help="submit and leave; the last job's id is the last word on stdout"
+)
+@option("after", "with --no_wait: id of the job that has to end well before", str, default="")
+@click.argument(
+    "command", nargs=-1, required=True, type=click.UNPROCESSED, help="command and its arguments, after --"
+)
+def submit(kind, stage, exp, shards, ngpu, num_nodes, dry_run, no_wait, after, command) -> None:
+    """A command as a job of Slurm. It is waited for, its end explained, its exit code passed on."""
+    from fangyan import cluster
+
+    for job in cluster.jobs(kind, stage, exp / "log" / stage, command, shards, ngpu, num_nodes):
+        if dry_run:
+            click.echo(job.script)
+        elif no_wait:
+            after = cluster.submit(job, after, tell)
+            click.echo(after)
+        elif code := cluster.run(job, tell):
+            sys.exit(code)
+
+
+@cli.command()
+@option("exp", "experiment folder")
+@click.argument("stage", nargs=-1, required=True, help="stages, in order")
+def status(exp: Path, stage: tuple[str, ...]) -> None:
+    """How far an experiment is: its stages, jobs, times and sizes."""
+    from fangyan.cluster import status
+
+    owner = status.owner(exp)
+    click.echo(f"{exp}: {'in use by ' + owner if owner else 'nobody runs in it'}")
+    click.echo(status.table(status.status(exp, stage)))
+
+
+def tell(sentence: str) -> None:
+    """Says it on stderr, beside the progress of other stages."""
+    click.echo(sentence, err=True)

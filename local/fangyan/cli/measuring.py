@@ -1,0 +1,197 @@
+"""Verbs on the alignment of varieties: features, retrieval, and what explains it."""
+
+from pathlib import Path
+
+import click
+
+from fangyan.cli import cli, divided, option, say, sets
+from fangyan.errors import UserError
+from fangyan.files import ROOT
+from fangyan.shards import Part
+
+layers_to_score = option(
+    "layer",
+    "layer to score (may be repeated; default: every dumped one); a+b concatenates two",
+    str,
+    multiple=True,
+    default=(),
+)
+
+
+@cli.command()
+@option(
+    "encoder",
+    "SPEC: espnet:<exp folder, model.zip or Hub id>, random:<the same>, hf:<Hub id or folder of transformers>, "
+    "text:<Hub id or folder of sentence-transformers>, fbank, mfcc, or what a package adds",
+    str,
+)
+@sets()
+@option(
+    "column",
+    "with an encoder of text: the column of --data to read, such as text_cmn (each sentence once) or text (once for "
+    "each variety)",
+    str,
+    default="",
+)
+@option("text_prefix", "put before each text (default: what the model's settings say)", str, default=None)
+@option("layer", "layer to write (may be repeated; default: every one)", str, multiple=True, default=())
+@option("out", "folder for <set>/<layer>/feats.{scp,ark}")
+@divided
+def dump(
+    encoder: str,
+    data: tuple[Path, ...],
+    column: str,
+    text_prefix: str | None,
+    layer: tuple[str, ...],
+    out: Path,
+    part: Part,
+) -> None:
+    """Features of every layer of an encoder. Of recordings, or of a text column."""
+    from fangyan.features import dump
+
+    say(bool(dump.dump(encoder, data, out, part, column, text_prefix, layer)), out)
+
+
+@cli.command()
+@option("exp", "experiment folder: features in feats and baselines/NAME/feats, results beside them")
+@option("encoder", "SPEC of its encoder, as for dump (default: espnet:EXP)", str, default="")
+@option("baseline", "NAME=SPEC to compare with (may be repeated)", str, multiple=True, default=())
+@sets()
+@layers_to_score
+@option("measures", "list of measurements (default: conf/measure.yaml of the repository)", default=None)
+@option("also", "measurement to add to the list (may be repeated)", str, multiple=True, default=())
+@option("set", "MEASUREMENT.OPTION=VALUE beats the list (may be repeated)", str, multiple=True, default=())
+@divided
+def measure(
+    exp: Path,
+    encoder: str,
+    baseline: tuple[str, ...],
+    data: tuple[Path, ...],
+    layer: tuple[str, ...],
+    measures: Path | None,
+    also: tuple[str, ...],
+    set: tuple[str, ...],
+    part: Part,
+) -> None:
+    """All that a list of measurements says. Of an encoder and of its baselines."""
+    from fangyan import measure
+
+    measurements = measure.plan.read(measures or ROOT / "conf" / "measure.yaml", also, set)
+    model = measure.Subject(exp, encoder or f"espnet:{exp}", layer)
+    baselines = [measure.baseline(exp, words) for words in baseline]
+    for out, built in measure.measure(measurements, model, baselines, data, part):
+        say(built, out)
+
+
+@cli.command()
+@option("feats", "folder of dumped features, <set>/<layer>/feats.scp")
+@sets()
+@option(
+    "score",
+    "seqsim (F1 over frames), its precision or recall, pooled (cosine of mean frames), dtw",
+    str,
+    default="seqsim",
+)
+@option(
+    "normalise", "what is done to the frames of a variety first: none, centre, whiten", str, default="none"
+)
+@layers_to_score
+@option(
+    "against",
+    "folder of dumped features of a text column, retrieved from and searched in as well (may be repeated); "
+    "--layer 'a|b' is then layer a of --feats and b of this, whose default is the last",
+    multiple=True,
+    default=(),
+)
+@option("column", "text column of each --against (default: as its dump says)", str, multiple=True, default=())
+@option("sentences", "column whose equal values are translations, such as labels", str, default="utt2sent")
+@option("out", "folder for <set>/{pairs,groups,ranks}.tsv")
+@divided
+def retrieve(feats, data, score, normalise, layer, against, column, sentences, out, part) -> None:
+    """Retrieval between the varieties of a set, and with texts."""
+    from fangyan.measure import retrieval
+
+    if column and len(column) != len(against):
+        raise UserError(f"--column: one for each --against, got {len(column)} for {len(against)}")
+    texts = list(zip(against, column or [""] * len(against), strict=True))
+    say(bool(retrieval.retrieve(feats, data, out, score, normalise, layer, part, texts, sentences)), out)
+
+
+@cli.command()
+@option("retrieval", "folder of retrieve, <set>/ranks.tsv")
+@option("set", "name of a set (may be repeated)", str, multiple=True)
+@option("out", "folder for <set>/intervals.tsv")
+def intervals(retrieval: Path, set: tuple[str, ...], out: Path) -> None:
+    """95 % bootstrap intervals of the means of each layer. The bootstrap is over sentences (and sites)."""
+    from fangyan.measure import significance
+
+    say(bool(significance.intervals(retrieval, set, out)), out)
+
+
+@cli.command()
+@option("a", "a set's folder of retrieve (with ranks.tsv)")
+@option("layer_a", "its layer", str)
+@option("b", "the folder it is compared with (may be the same)")
+@option("layer_b", "its layer", str)
+def significance(a: Path, layer_a: str, b: Path, layer_b: str) -> None:
+    """Whether two systems or layers differ on the same queries. Difference of mean R@1, interval and p-value."""
+    from fangyan.measure import significance
+
+    found = significance.significance(a, layer_a, b, layer_b)
+    click.echo(
+        f"R@1 {100 * found.a:.1f} and {100 * found.b:.1f} %, difference {100 * found.difference:+.1f} "
+        f"(95 %: {100 * found.low:+.1f} to {100 * found.high:+.1f}), p = {found.p:.4g}; "
+        f"n = {found.n}, {found.clusters}, chance {100 * found.chance:.1f} %"
+    )
+
+
+@cli.command()
+@option("feats", "folder of dumped features, <set>/<layer>/feats.scp")
+@sets("data directory with utt2ipa, or text to read (may be repeated)")
+@option("score", "seqsim (F1 over frames) or pooled (cosine of mean frames)", str, default="seqsim")
+@option("quantile", "0 to 1, how strict: the larger, the fewer queries are kept", float, default=0.05)
+@layers_to_score
+@option("out", "folder for <set>/{controlled,bins}.tsv")
+def control(
+    feats: Path, data: tuple[Path, ...], score: str, quantile: float, layer: tuple[str, ...], out: Path
+) -> None:
+    """R@1 on the queries that phonetic distance gets wrong. Is it meaning that aligns, or do cognates sound alike?"""
+    from fangyan.measure import pronunciation_control
+
+    say(bool(pronunciation_control.control(feats, data, out, score, quantile, layer)), out)
+
+
+@cli.command()
+@option("encoder", "SPEC of an encoder", str)
+@option("out", "folder for {layers,words}.tsv")
+def synonymy(encoder: str, out: Path) -> None:
+    """Whether words are nearer to synonyms or to what sounds alike. Synonyms in other varieties, layer by layer."""
+    from fangyan.measure import word_test
+
+    say(word_test.synonymy(encoder, out), out)
+
+
+@cli.command()
+@option("encoder", "SPEC, as for dump", str)
+@sets()
+@option("query", "utterance id; with --target: explain this pair", str, default="")
+@option("target", "utterance id", str, default="")
+@option("feats", "folder of dumped features: explain the most telling pairs of each set", default=None)
+@option("count", "with --feats: so many hits and as many misses", int, default=4)
+@option("layer", "layer of the encoder (default: the last)", str, default="")
+@option("dev", "the development set's folder of retrieve, to choose the layer by", default=None)
+@option("wording", "transcript to align: text_cmn or text (default: what the model writes)", str, default="")
+@option("out", "folder for <query>--<target>/, or with --feats for <set>/")
+def explain(encoder, data, query, target, feats, count, layer, dev, wording, out) -> None:
+    """Why two utterances are alike: frames, matches, characters."""
+    from fangyan.measure import explain, selection
+
+    if bool(query and target) == bool(feats):
+        raise UserError("name --query and --target to explain a pair, or --feats to have telling ones chosen")
+    if dev and not layer:
+        layer = selection.chosen_on(dev)
+    if feats:
+        built = bool(explain.explain_telling(encoder, feats, data, out, count, layer, wording))
+    else:
+        built = explain.explain(encoder, data, query, target, out, layer, wording)
+    say(built, out)

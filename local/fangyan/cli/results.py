@@ -1,0 +1,71 @@
+"""Verbs on results: report them, hand them on, measure speeds."""
+
+from pathlib import Path
+
+import click
+
+from fangyan.cli import cli, option
+
+
+@cli.command()
+@option("exp", "experiment folder")
+@option("dev", "set on which the best layer is chosen (empty: none is chosen)", str)
+@option("test", "sets to report, in order", str, multiple=True)
+@option("command", "the command line to quote as the way to these numbers", str, default="")
+@option("data", "folder of the data directories: wording of sentences, groups of varieties", default=None)
+def report(exp: Path, dev: str, test: tuple[str, ...], command: str, data: Path | None) -> None:
+    """RESULTS.md, report.html and figures of an experiment."""
+    from fangyan.report import headline, report
+
+    click.echo(headline(report(exp, dev, test, command, data)))
+
+
+@cli.command()
+@option("exp", "experiment folder, named TAG_seedN (may be repeated)", multiple=True)
+@option("dev", "set on which each chooses its layer", str)
+@option("test", "set to report", str)
+def average(exp: tuple[Path, ...], dev: str, test: str) -> None:
+    """Mean and standard deviation of experiments over their seeds.
+
+    A table; experiments that differ by their seed alone share a row.
+    """
+    from fangyan.report.read.seeds import average
+    from fangyan.report.render.tables import markdown
+
+    click.echo(markdown(average(exp, dev, test)))
+
+
+@cli.command()
+@option("exp", "experiment folder")
+def pack(exp: Path) -> None:
+    """model.zip in the form of the ESPnet model zoo."""
+    from fangyan import publish
+
+    click.echo(publish.pack(exp))
+
+
+@cli.command()
+@option("exp", "experiment folder")
+@option("hf_repo", "Hugging Face repository, user/name; it is made where there is none", str)
+@click.option("--private", is_flag=True, help="make the repository private")
+@option("revision", "branch to publish to, made where there is none (default: main)", str, default="")
+@option(
+    "i_have_permission",
+    "who allowed, and when, to publish what the licence of a corpus forbids to: the model card quotes it",
+    str,
+    default="",
+)
+def publish(exp: Path, hf_repo: str, private: bool, revision: str, i_have_permission: str) -> None:
+    """A packed model, with its card, on the Hugging Face Hub."""
+    from fangyan import publish
+
+    click.echo(publish.publish(exp, hf_repo, private, revision, i_have_permission))
+
+
+@cli.command()
+@option("out", "folder for bench.tsv", default=Path())
+def bench(out: Path) -> None:
+    """Speeds as ratios to a baseline of the same run."""
+    from fangyan.bench import run
+
+    run(out)

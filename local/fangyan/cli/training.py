@@ -1,0 +1,163 @@
+"""Verbs on speech recognition: train an encoder with hybrid CTC/attention, and see what it recognises."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from fangyan.cli import cli, divided, option, say, sets, warn
+from fangyan.shards import Part
+
+text_form = option(
+    "text_form",
+    "normal form of transcripts, NAME=VALUE words out of latin digits script variants (latin=true digits=spoken)",
+    str,
+    default="",
+)
+
+
+def experiment(*more: Callable) -> Callable:
+    """The options of a training run, handed over as one `training.Experiment`, and ``more`` options of the verb's own."""
+    options = (
+        option("config", "ESPnet training configuration (YAML)"),
+        option("train", "training data directory"),
+        option("dev", "development data directory"),
+        option("tokens", "folder of tokens.txt"),
+        option("target", "the wording to write down: text_cmn (Mandarin) or text (the variety's own)", str),
+        option("seed", "random seed", int),
+        option("exp", "experiment folder"),
+        option(
+            "init",
+            "weights the encoder starts from: a Whisper of the Hub or a folder, espnet:<model>",
+            str,
+            default="",
+        ),
+        text_form,
+        *more,
+    )
+
+    def command(verb: Callable) -> Callable:
+        def with_job(**values) -> None:
+            from fangyan.training import Experiment
+
+            job = Experiment(**{name: values.pop(name) for name in Experiment.__dataclass_fields__})
+            verb(job, **values)
+
+        with_job.__doc__ = verb.__doc__
+        for decorate in reversed(options):
+            with_job = decorate(with_job)
+        return cli.command(verb.__name__)(with_job)
+
+    return command
+
+
+@cli.command()
+@option("data", "training data directory")
+@option("target", "text_cmn or text", str)
+@option(
+    "vocabulary",
+    "so many sentencepieces instead of characters (0: characters)",
+    click.IntRange(min=0),
+    default=0,
+)
+@text_form
+@option("out", "folder for tokens.txt")
+def tokens(data: Path, target: str, vocabulary: int, text_form: str, out: Path) -> None:
+    """The token list of a training set. What the text form leaves out of its transcripts is reported."""
+    from fangyan.data.text import NormalForm
+    from fangyan.training import run
+
+    form = NormalForm.parse(text_form)
+    say(run.write_tokens(data, target, out, form, vocabulary), out)
+    warn(run.remarks(data / target, form))
+
+
+@experiment()
+def stats(job) -> None:
+    """Lengths, mean and variance of the training features."""
+    from fangyan.training import collect_stats, run
+
+    say(collect_stats(job), job.stats)
+    for data in job.sets().values():
+        warn(run.remarks(data / job.target, job.form))
+
+
+@experiment(
+    option(
+        "ngpu",
+        "GPUs of each node, a process on each; 0: the CPU (default: one if there is one)",
+        click.IntRange(min=0),
+        default=None,
+    ),
+    option(
+        "num_nodes",
+        "nodes to train on; srun or torchrun starts the processes there",
+        click.IntRange(min=1),
+        default=1,
+    ),
+)
+def train(job, ngpu: int | None, num_nodes: int) -> None:
+    """An encoder trained with hybrid CTC/attention. SIGUSR1 stops it (exit code 75); run again, it resumes."""
+    from fangyan import training
+    from fangyan.training.local_ranks import launch, missing_ranks
+    from fangyan.training.ranks import place
+
+    if count := missing_ranks(ngpu, num_nodes):
+        sys.exit(launch([sys.executable, *sys.orig_argv[1:]], count))
+    here = place(ngpu, num_nodes)
+    trained = training.train(job, here)
+    if here.first:
+        say(trained, job.exp)
+
+
+@cli.command()
+@option("config", "ESPnet training configuration (YAML; may be repeated)", multiple=True)
+@option("vocabulary", "number of tokens", click.IntRange(min=1), default=5000)
+def params(config: tuple[Path, ...], vocabulary: int) -> None:
+    """Parameters and frame rates of the models of configurations."""
+    from fangyan.training.parameter_counts import size, table
+
+    click.echo(table([size(path, vocabulary) for path in config]))
+
+
+@cli.command()
+@option("exp", "experiment folder, model.zip or Hub id", str)
+@sets()
+@option("config", "decoding configuration (YAML)")
+@option(
+    "exit_layer",
+    "decode from this encoder layer instead of the last, layer01 ... or norm, into <set>/<layer> (may be repeated)",
+    str,
+    multiple=True,
+    default=(),
+)
+@option("out", "folder for <set>/text")
+@divided
+def decode(
+    exp: str, data: tuple[Path, ...], config: Path, exit_layer: tuple[str, ...], out: Path, part: Part
+) -> None:
+    """Hypotheses by joint CTC/attention beam search."""
+    from fangyan.recognition import decoding
+
+    say(bool(decoding.decode(exp, data, config, out, exit_layer, part)), out)
+
+
+@cli.command()
+@option("decode", "folder of the hypotheses")
+@option("data", "data directory")
+@option("target", "text_cmn or text", str)
+@option("exits", "folder of hypotheses by exit layer, <layer>/text: scored as well", default=None)
+@text_form
+def score(decode: Path, data: Path, target: str, exits: Path | None, text_form: str) -> None:
+    """The character error rate of each variety and exit layer."""
+    from fangyan.data.text import NormalForm
+    from fangyan.recognition import cer
+
+    form = NormalForm.parse(text_form)
+    rows = cer.score(decode, data, target, form)
+    for row in cer.score_exits(exits, decode, data, target, form) if exits else rows:
+        place = f"{getattr(row, 'layer', '')} {row.variety:8}".lstrip()
+        left_out = f"  ({row.left_out} left out)" if row.left_out else ""
+        click.echo(f"{place} {row.sentences:5} sentences  CER {100 * row.cer:5.1f} %{left_out}")
+    warn(cer.remarks_on(decode, data, target, form))

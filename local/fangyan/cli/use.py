@@ -1,0 +1,95 @@
+"""Verbs that use a model: features of recordings, likeness of two, search among many."""
+
+from pathlib import Path
+
+import click
+
+from fangyan.cli import cli, option
+
+SPEC = "espnet:<exp folder, model.zip or Hub id>, hf:<Hub id or folder of transformers>, fbank, mfcc, ..."
+
+layer = option(
+    "layer",
+    "layer of the encoder; a+b concatenates two (default: what its makers recommend, else the last)",
+    str,
+    default="",
+)
+
+
+def inputs(name: str, text: str = "audio files, folders of them, Kaldi data directories"):
+    """The recordings that a verb works on."""
+    of_type = click.Path(path_type=Path)
+    return click.argument(
+        name, nargs=-1, required=True, type=of_type, metavar=f"{name.upper()}...", help=text
+    )
+
+
+@cli.command()
+@inputs("audio")
+@option("encoder", f"SPEC: {SPEC}", str)
+@layer
+@option("out", "FILE.npz, or FILE.ark with FILE.scp beside it")
+def embed(audio: tuple[Path, ...], encoder: str, layer: str, out: Path) -> None:
+    """Frames of recordings, (T, d) by utterance id or path. Every layer of a data directory: `dump`."""
+    from fangyan.features import embedding
+
+    embedding.embed(encoder, audio, out, layer)
+    click.echo(f"{out}: written")
+
+
+@cli.command()
+@click.argument("a", type=click.Path(path_type=Path), help="an audio file")
+@click.argument("b", type=click.Path(path_type=Path), help="another")
+@option("encoder", f"SPEC: {SPEC}", str)
+@layer
+def compare(a: Path, b: Path, encoder: str, layer: str) -> None:
+    """How alike two recordings are: SeqSim, cosine of mean frames."""
+    from fangyan.measure import likeness
+
+    at, found = likeness.compare_recordings(encoder, a, b, layer)
+    click.echo(
+        f"SeqSim precision {found.precision:.4f}, recall {found.recall:.4f}, F1 {found.f1:.4f}; "
+        f"cosine of the mean frames {found.pooled:.4f}; layer {at}, {found.frames[0]} and {found.frames[1]} frames"
+    )
+
+
+@cli.command()
+@inputs("audio")
+@option("index", "folder of the index: a new one, or one to add to")
+@option("encoder", f"SPEC, for a new index: {SPEC}", str, default="")
+@layer
+def index(audio: tuple[Path, ...], index: Path, encoder: str, layer: str) -> None:
+    """An index of recordings to search. Frames stay on disk; what is there already is skipped."""
+    from fangyan.search.building import LEFT_OUT, add
+
+    added = add(index, audio, encoder, layer)
+    left_out = f", {len(added.left_out)} left out (listed in {index / LEFT_OUT})" if added.left_out else ""
+    click.echo(f"{index}: {added.new} recordings added, {added.known} were there{left_out}")
+
+
+@cli.command()
+@inputs("query")
+@option("index", "folder of the index")
+@option("top", "hits to show", click.IntRange(1), default=10)
+@option(
+    "cut",
+    "recordings that a first cut by mean frames leaves for SeqSim to rank",
+    click.IntRange(1),
+    default=500,
+)
+@option("variety", "find only recordings of this one (may be repeated)", str, multiple=True, default=())
+@option("encoder", "SPEC of the index's encoder, where it lies elsewhere by now", str, default="")
+def search(
+    query: tuple[Path, ...], index: Path, top: int, cut: int, variety: tuple[str, ...], encoder: str
+) -> None:
+    """The recordings of an index that say what a query says. A table, best first."""
+    from fangyan.search import search
+
+    found = search(index, query, top, cut, variety, encoder)
+    click.echo("query\trank\tf1\tprecision\trecall\tcosine\tvariety\tid\ttext\ttext_cmn\twav")
+    for key, hits in found.items():
+        for rank, hit in enumerate(hits, 1):
+            scores = (f"{score:.4f}" for score in (hit.f1, hit.precision, hit.recall, hit.cosine))
+            entry = hit.entry
+            told = (entry.variety, entry.id, entry.text, entry.text_cmn, entry.wav)
+            click.echo("\t".join([key, str(rank), *scores, *told]))

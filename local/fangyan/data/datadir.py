@@ -1,0 +1,269 @@
+"""Kaldi data directories: the contract of every stage, read strictly and written whole.
+
+``wav.scp utt2spk spk2utt utt2dur utt2lang utt2sent`` always, but that texts alone have no recordings, hence neither
+``wav.scp`` nor ``utt2dur``; ``text`` (the variety's wording), ``text_cmn`` (Mandarin wording) and ``utt2ipa`` where the
+corpus has them. One line an utterance, ``id value``, sorted by code point. ``lang2group``, a line a variety, where its
+groups are not those of ``conf/varieties.tsv``. Any further table by utterance is a column (`columns`).
+"""
+
+import dataclasses
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+from operator import attrgetter
+from pathlib import Path
+
+from fangyan.data.columns import FILES, GROUPS, SCP, column, reference, sources
+from fangyan.data.entries import IMPORT, check_ids, line, read_map
+from fangyan.data.names import is_name, plain_path
+from fangyan.errors import DataError, shown
+from fangyan.files import fingerprint, number, read_table, versions, write_lines, write_table, write_text
+from fangyan.tables import read_rows, write_rows
+
+
+@dataclasses.dataclass(frozen=True)
+class Utterance:
+    """One recording of one sentence."""
+
+    id: str
+    wav: str
+    text: str
+    speaker: str
+    variety: str
+    sentence: str
+    duration: float = 0.0  # seconds; 0 until it was measured
+    text_cmn: str = ""
+    ipa: str = ""
+    start: float = 0.0  # seconds within `wav`; segments are cut before a data directory is written
+    end: float | None = None
+    changes: tuple[tuple[str, str], ...] = dataclasses.field(default=(), compare=False)
+    """What was done to it on the way from its corpus, each with a detail for the eye."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Dropped:
+    """An utterance that was left out, and why (`reason` is counted, `detail` is for the eye)."""
+
+    id: str
+    reason: str
+    detail: str = ""
+
+
+CHANGES = ".changed.tsv"
+"""What was done to the utterances of a data directory, renamed ones with the id that they came with."""
+CHANGE = ("id", "change", "detail")
+OPTIONAL = ("text", "text_cmn", "utt2ipa")
+RECORDINGS = ("wav.scp", "utt2dur")
+"""What a data directory of texts alone is without."""
+OPTIONAL_FIELDS = tuple(FILES[name] for name in OPTIONAL)
+
+GROUPING = ("utt2lang", "utt2sent")
+"""Files by whose values results are grouped."""
+NAMES = ("utt2spk", *GROUPING)
+"""Files whose values are names: equal ones are of one speaker, variety, sentence."""
+
+
+def read(path: Path, recordings: bool = True) -> list[Utterance]:
+    """The utterances of a data directory, sorted by id; `DataError` with file and line where it breaks a rule.
+
+    ``recordings``: whether it must have them. Where it need not, as a side of texts, an utterance of a directory
+    without ``wav.scp`` has the path "", and without ``utt2dur`` the duration 0.
+    """
+    tables = _read_tables(path, recordings)
+    file = reference(path)
+    ids = tables[file.name]
+    for name, table in tables.items():
+        check_ids(file, ids, path / name, table, IMPORT)
+    _check_durations(path / "utt2dur", tables.get("utt2dur", {}))
+    _check_twins(file, ids)
+    for name in NAMES:
+        _check_names(path / name, tables[name].values())
+    for name in GROUPING:
+        _check_twins(path / name, tables[name].values())
+    read_groups(path)
+    fields = [FILES[name] for name in tables]
+    utterances = []
+    lines = zip(*(table.values() for table in tables.values()), strict=True)
+    for n, (key, values) in enumerate(zip(ids, lines, strict=True), 1):
+        row = {"wav": "", "text": "", "duration": "0"} | dict(zip(fields, values, strict=True))
+        plain_path(f"{path / 'wav.scp'}:{n}", row["wav"])
+        utterances.append(Utterance(id=key, **row | {"duration": float(row["duration"])}))
+    _check_speakers(path, utterances)
+    return utterances
+
+
+def _read_tables(path: Path, recordings: bool) -> dict[str, dict[str, str]]:
+    """The known tables of a data directory by name."""
+    silent = not (path / "wav.scp").exists()
+    if silent and recordings and (path / "utt2spk").exists():
+        raise DataError(f"{path / 'wav.scp'}: no such file: recordings are needed here, and {path} has none")
+    optional = (*OPTIONAL, *RECORDINGS) if silent and not recordings else OPTIONAL
+    return {name: read_map(path / name) for name in FILES if name not in optional or (path / name).exists()}
+
+
+def write(
+    path: Path,
+    utterances: Iterable[Utterance],
+    dropped: Sequence[Dropped] = (),
+    groups: Mapping[str, str] | None = None,
+) -> None:
+    """A data directory of ``utterances`` (any order) with what was left out in ``.dropped.tsv``, changed in `CHANGES`.
+
+    ``groups``: variety -> group, where these are the corpus's own; those of varieties that occur are written.
+    Raises `DataError` for duplicate ids, ids that do not start with the speaker, and half-filled optional fields.
+    """
+    rows = sorted(utterances, key=lambda u: u.id)
+    if not rows:
+        raise DataError(
+            f"{path}: no utterances remain ({summary(dropped) or 'the corpus is empty'}){_firsts(dropped)}"
+        )
+    for key, count in Counter(u.id for u in rows).items():
+        if count > 1:
+            raise DataError(f"{path}: utterance ids are unique, got {shown(key)} {count} times")
+    _check_twins(path / "wav.scp", (u.id for u in rows))
+    for name in NAMES:
+        _check_names(path / name, map(attrgetter(FILES[name]), rows))
+    for name in GROUPING:
+        _check_twins(path / name, map(attrgetter(FILES[name]), rows))
+    for name, field in FILES.items():
+        values = map(attrgetter(field), rows)
+        if name not in OPTIONAL or any(map(attrgetter(field), rows)):
+            file = path / name
+            write_lines(file, (line(file, u.id, value) for u, value in zip(rows, values, strict=True)))
+    write_lines(path / "spk2utt", (f"{s} {' '.join(u)}\n" for s, u in sorted(_by_speaker(rows).items())))
+    _check_speakers(path, rows)
+    lost = (dataclasses.replace(d, id=shown(d.id)) for d in dropped)
+    write_rows(path / ".dropped.tsv", lost, Dropped)
+    changes = [dict(zip(CHANGE, (u.id, *change), strict=True)) for u in rows for change in u.changes]
+    if changes:
+        write_table(path / CHANGES, changes, CHANGE)
+    occurring = sorted({u.variety for u in rows} & set(groups or {}))
+    if occurring:
+        write_text(path / GROUPS, "".join(line(path / GROUPS, code, groups[code]) for code in occurring))
+
+
+def read_groups(path: Path) -> dict[str, str]:
+    """Variety -> group, where the data directory has groups of its own; else empty."""
+    return read_map(path / GROUPS) if (path / GROUPS).exists() else {}
+
+
+def identity(path: Path, *names: str) -> str:
+    """A fingerprint of a data directory with its audio: its tables, size and time of each recording.
+
+    For work that hears the recordings: one that was replaced in place is told, though no table changed. ``names``: the
+    further columns that are read, of an ``.scp`` with the files that it points to.
+    """
+    wavs = read_map(path / "wav.scp").values() if (path / "wav.scp").exists() else ()
+    scps = (column(path, name) for name in _further(names) if name.endswith(SCP))
+    return fingerprint(tables(path, *names), versions(wavs) + [file for scp in scps for file in sources(scp)])
+
+
+def tables(path: Path, *names: str) -> str:
+    """A fingerprint of the tables of a data directory, for work that reads nothing else of it.
+
+    ``names``: the further columns that are read.
+    """
+    found = [path / name for name in (*FILES, GROUPS) if (path / name).exists()]
+    if not found:
+        raise DataError(f"{path}: no data directory there; run the stage data first")
+    found += [column(path, name) for name in _further(names)]
+    return fingerprint([table.name for table in found], *found)
+
+
+def _further(names: Iterable[str]) -> list[str]:
+    """The names that are not of known tables, in order."""
+    return sorted(set(names) - {*FILES, GROUPS})
+
+
+def summary(dropped: Iterable[Dropped]) -> str:
+    """What was left out, counted by reason: ``3 unreadable audio, 1 empty transcript``."""
+    return ", ".join(
+        f"{count} {reason}" for reason, count in Counter(d.reason for d in dropped).most_common()
+    )
+
+
+def _firsts(dropped: Iterable[Dropped]) -> str:
+    """The first that was left out for each of the commonest reasons, with its detail."""
+    first: dict[str, Dropped] = {}
+    for one in dropped:
+        first.setdefault(one.reason, one)
+    some = (
+        f"; {one.reason}: {shown(one.id)} {shown(one.detail)}".rstrip() for one in list(first.values())[:3]
+    )
+    return "".join(some)
+
+
+def remarks(path: Path) -> str:
+    """What a summary of a data directory goes on with: ``; left out: 3 too short; 1 renamed (FILE)``."""
+    dropped = summary(read_dropped(path))
+    changes = read_table(path / CHANGES) if (path / CHANGES).exists() else []
+    counts = Counter(row["change"] for row in changes).most_common()
+    changed = f"; {', '.join(f'{n} {change}' for change, n in counts)} ({path / CHANGES})" if counts else ""
+    return (f"; left out: {dropped}" if dropped else "") + changed
+
+
+def read_dropped(path: Path) -> list[Dropped]:
+    """What was left out of a data directory (nothing where the list is missing)."""
+    return read_rows(path / ".dropped.tsv", Dropped)
+
+
+def _check_twins(path: Path, names: Iterable[str]) -> None:
+    seen: dict[str, str] = {}
+    for n, name in enumerate(names, 1):
+        other = seen.setdefault(name if name.isascii() else unicodedata.normalize("NFC", name), name)
+        if other != name:
+            raise DataError(
+                f"{path}:{n}: names that look the same are the same, got {name!a} beside {other!a}: {IMPORT}"
+            )
+
+
+def _check_names(path: Path, names: Iterable[str]) -> None:
+    for n, value in enumerate(names, 1):
+        if not is_name(value):
+            raise DataError(
+                f"{path}:{n}: a name has no invisible characters, got {shown(value)!r}: write it without"
+            )
+
+
+def _check_durations(path: Path, column: dict[str, str]) -> None:
+    for n, value in enumerate(column.values(), 1):
+        try:
+            good = number(value) > 0
+        except ValueError:
+            good = False
+        if not good:
+            raise DataError(f"{path}:{n}: a duration is a number of seconds above 0, got {value!r}")
+
+
+def _by_speaker(utterances: Iterable[Utterance]) -> dict[str, list[str]]:
+    speakers: dict[str, list[str]] = {}
+    for utterance in utterances:
+        speakers.setdefault(utterance.speaker, []).append(utterance.id)
+    return speakers
+
+
+def _check_speakers(path: Path, utterances: Sequence[Utterance]) -> None:
+    for n, utterance in enumerate(utterances, 1):
+        if not utterance.id.startswith(utterance.speaker):
+            rule = "an utterance id starts with its speaker id (Kaldi sorts by it)"
+            raise DataError(
+                f"{path / 'utt2spk'}:{n}: {rule}, got {utterance.id} of speaker {utterance.speaker}"
+            )
+    for n, (a, b) in enumerate(pairwise(utterances), 2):
+        if a.speaker > b.speaker:
+            raise DataError(
+                f"{path / 'utt2spk'}:{n}: sorted by id, utterances are sorted by speaker too (Kaldi needs both), "
+                f"got {b.id} of {b.speaker} after {a.id} of {a.speaker}: {IMPORT}"
+            )
+    expected = _by_speaker(utterances)
+    file = path / "spk2utt"
+    found = {key: value.split() for key, value in read_map(file).items()}
+    for n, (speaker, ids) in enumerate(found.items(), 1):
+        if ids != expected.get(speaker):
+            raise DataError(
+                f"{file}:{n}: spk2utt is utt2spk turned round, got other utterances for {speaker}"
+            )
+    if len(found) < len(expected):
+        missing = next(speaker for speaker in expected if speaker not in found)
+        raise DataError(f"{file}: spk2utt is utt2spk turned round, got no line for speaker {missing}")

@@ -1,0 +1,192 @@
+"""Recordings at one layer of an encoder: audio files, folders of them and Kaldi data directories in, frames out."""
+
+import os
+import sys
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+
+from fangyan.corpora import kaldi
+from fangyan.data import audio
+from fangyan.data.datadir import Dropped, Utterance, summary
+from fangyan.data.names import is_id
+from fangyan.encoders import best_device, load_encoder
+from fangyan.errors import DataError, UserError
+from fangyan.features.archive import entry
+from fangyan.features.at_layer import AtLayer
+from fangyan.features.pipeline import BATCH_SECONDS, ENCODED_SECONDS, READERS, Fitting, ahead, batches
+from fangyan.files import atomic, write_lines
+
+AUDIO_SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".aif", ".aiff", ".sph", ".w64", ".au")
+"""What counts as a recording in a folder; a file that is named may be whatever soundfile reads."""
+
+type Encoded = tuple[Utterance, np.ndarray | DataError]
+
+
+def find_recordings(path: Path) -> list[Utterance | Dropped]:
+    """What ``path`` names: an audio file, all those in a folder, or the utterances of a Kaldi data directory.
+
+    Of a data directory only ``wav.scp`` is needed; what its tables disagree about is left out by name. The id of a file
+    is its path. `DataError` for a folder without audio and for what does not exist.
+    """
+    if not path.exists():
+        raise DataError(f"{path}: no such file or folder")
+    if (path / "wav.scp").exists():
+        return kaldi.utterances(path, complete=False)
+    files = _below(path) if path.is_dir() else [str(path)]
+    return [Utterance(id=file, wav=file, text="", speaker="", variety="", sentence="") for file in files]
+
+
+def unique_recordings(paths: Iterable[Path]) -> list[Utterance]:
+    """The utterances of all ``paths``, what is left out is reported; `DataError` where two have the same id."""
+    found: dict[str, Utterance] = {}
+    for path in paths:
+        records = find_recordings(path)
+        if dropped := [record for record in records if isinstance(record, Dropped)]:
+            print(f"{path}: left out: {summary(dropped)}: the first is {dropped[0].id}", file=sys.stderr)
+        for utterance in (record for record in records if isinstance(record, Utterance)):
+            if utterance.id in found:
+                raise DataError(f"{utterance.wav}: ids are unique, got {utterance.id} again")
+            found[utterance.id] = utterance
+    return list(found.values())
+
+
+def encode_batches(encoder: AtLayer, utterances: Sequence[Utterance], title: str) -> Iterator[list[Encoded]]:
+    """Batches of the utterances, longest first, each with its (T, d) frames, or with why it has none.
+
+    Ids are unique. It knows the duration of each utterance; its id names it in errors.
+    """
+    from tqdm import tqdm
+
+    timed, failed = _timed(utterances)
+    yield failed
+    fitting = Fitting(encoder, ENCODED_SECONDS[best_device()])
+    with tqdm(total=round(sum(u.duration for u in timed)), desc=title, unit="s", disable=None) as bar:
+        for read in ahead(_read, batches(timed, BATCH_SECONDS), READERS):
+            waves = {u.id: wave for u, wave in read if not isinstance(wave, DataError)}
+            yield [(u, wave) for u, wave in read if isinstance(wave, DataError)]
+            yield _encode(fitting, [u for u, _ in read if u.id in waves], waves)
+            bar.update(sum(u.duration for u, _ in read))
+
+
+def frames_of(
+    encoder: AtLayer, utterances: Sequence[Utterance], title: str
+) -> Iterator[tuple[str, np.ndarray]]:
+    """The id of each utterance with its (T, d) frames, longest first; `DataError` for the first that has none."""
+    for utterance, frames in chain.from_iterable(encode_batches(encoder, utterances, title)):
+        if isinstance(frames, DataError):
+            raise frames
+        yield utterance.id, frames
+
+
+def embed(spec: str, paths: Sequence[Path], out: Path, layer: str = "") -> None:
+    """Writes ``out``: the (T, d) float32 frames of all that ``paths`` name (`find_recordings`) by their id.
+
+    ``out``: ``.npz``, or ``.ark`` with its ``.scp`` beside it. `UserError` for another suffix or layer, `DataError` for
+    ids that are not unique and for what cannot be read or encoded.
+    """
+    if out.suffix not in WRITERS:
+        raise UserError(f"--out {out}: the suffix says the form, one of {' '.join(WRITERS)}")
+    utterances = unique_recordings(paths)
+    encoder = AtLayer(load_encoder(spec), layer)
+    with WRITERS[out.suffix](out) as write:
+        for key, frames in frames_of(encoder, utterances, "embed"):
+            write(key, frames)
+
+
+def only_recording(path: Path) -> Utterance:
+    """The recording that ``path`` names; `UserError` where it names several, or none."""
+    found = unique_recordings([path])
+    if len(found) != 1:
+        raise UserError(f"{path}: one recording is expected here, got {len(found)}")
+    return found[0]
+
+
+@contextmanager
+def _npz(out: Path) -> Iterator[Callable[[str, np.ndarray], None]]:
+    """What adds a matrix to an npz file, as np.savez would, but with one in memory at a time."""
+    with atomic(out) as temporary, zipfile.ZipFile(temporary, "w") as bundle:
+
+        def write(key: str, frames: np.ndarray) -> None:
+            with bundle.open(f"{key}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.ascontiguousarray(frames), allow_pickle=False)
+
+        yield write
+
+
+@contextmanager
+def _ark(out: Path) -> Iterator[Callable[[str, np.ndarray], None]]:
+    """What adds a matrix to a Kaldi archive; its index, sorted, is written last."""
+    lines: list[str] = []
+    with atomic(out) as temporary, temporary.open("wb") as archive:
+
+        def write(key: str, frames: np.ndarray) -> None:
+            if not is_id(key):
+                raise DataError(f"{key!r}: a key of an archive has no blanks: rename the file, or write .npz")
+            lines.append(f"{key} {out}:{archive.tell() + len(f'{key} '.encode())}\n")
+            archive.writelines(entry(key, frames))
+
+        yield write
+    write_lines(out.with_suffix(".scp"), sorted(lines))
+
+
+WRITERS: dict[str, Callable[[Path], AbstractContextManager]] = {".npz": _npz, ".ark": _ark}
+
+
+def _below(folder: Path) -> list[str]:
+    """The audio files in a folder and its subfolders, hidden ones left out, in code point order."""
+    found = []
+    for place, folders, names in os.walk(folder, followlinks=True):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [
+            os.path.join(place, n)
+            for n in names
+            if n.lower().endswith(AUDIO_SUFFIXES) and not n.startswith(".")
+        ]
+    if not found:
+        raise DataError(
+            f"{folder}: expected wav.scp or audio files ({' '.join(AUDIO_SUFFIXES)}) in it, found none"
+        )
+    return sorted(found)
+
+
+def _timed(utterances: Iterable[Utterance]) -> tuple[list[Utterance], list[Encoded]]:
+    """The utterances with their durations, and those that have none with the reason."""
+    timed, failed = [], []
+    for utterance in utterances:
+        try:
+            end = utterance.end or audio.probe(utterance.wav).duration
+            timed.append(replace(utterance, duration=end - utterance.start))
+        except DataError as error:
+            failed.append((utterance, error))
+    return timed, failed
+
+
+def _read(batch: Iterable[Utterance]) -> list[Encoded]:
+    """Each utterance with its wave, or why it has none."""
+
+    def wave(utterance: Utterance) -> np.ndarray | DataError:
+        try:
+            return audio.read(utterance.wav, utterance.start, utterance.end)
+        except DataError as error:
+            return error
+
+    return [(utterance, wave(utterance)) for utterance in batch]
+
+
+def _encode(fitting: Fitting, batch: Sequence[Utterance], waves: dict[str, np.ndarray]) -> list[Encoded]:
+    """Each utterance with its frames; where the encoder refuses the batch, one by one."""
+    if not batch:
+        return []
+    try:
+        (frames,) = fitting.encode(batch, waves)
+        return list(zip(batch, frames, strict=True))
+    except DataError as error:
+        if len(batch) == 1:
+            return [(batch[0], error)]
+        return [found for utterance in batch for found in _encode(fitting, [utterance], waves)]

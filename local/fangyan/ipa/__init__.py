@@ -1,0 +1,1 @@
+"""How a text sounds: speech and IPA by espeak-ng, dictionaries, and the distance of two pronunciations."""

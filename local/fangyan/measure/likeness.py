@@ -1,0 +1,30 @@
+"""Two recordings at one layer of an encoder, compared."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from fangyan.encoders import load_encoder
+from fangyan.features.at_layer import AtLayer
+from fangyan.features.embedding import frames_of, only_recording
+from fangyan.measure.scores import SCORES
+from fangyan.measure.seqsim import seqsim
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """How alike two recordings are: SeqSim, the cosine of their mean frames, and how many frames each has."""
+
+    precision: float
+    recall: float
+    f1: float
+    pooled: float
+    frames: tuple[int, int]
+
+
+def compare_recordings(spec: str, a: Path, b: Path, layer: str = "") -> tuple[str, Likeness]:
+    """The layer and how alike two audio files are at it: precision is how much of ``a`` is found in ``b``."""
+    encoder = AtLayer(load_encoder(spec), layer)
+    x, y = (next(frames_of(encoder, [only_recording(path)], path.name))[1] for path in (a, b))
+    pooled = SCORES["pooled"]
+    cosine = pooled.compare(pooled.prepare({0: x}), pooled.prepare({0: y})).item()
+    return str(encoder.layer), Likeness(*seqsim(x, y), cosine, (len(x), len(y)))

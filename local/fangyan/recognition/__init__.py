@@ -1,0 +1,1 @@
+"""What a trained model recognises: decoding, the character error rate, and CTC forced alignment."""

@@ -1,0 +1,166 @@
+"""Beam search over hybrid CTC/attention models, from the last layer of the encoder or an earlier one."""
+
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+from fangyan import config as configs
+from fangyan import shards
+from fangyan.data import datadir
+from fangyan.data.datadir import Utterance
+from fangyan.encoders.espnet_model import locate, opened, recognition_files
+from fangyan.errors import UserError
+from fangyan.files import fingerprint, is_done
+from fangyan.recognition import decode_conf
+from fangyan.recognition.hypotheses import LOG, Hypotheses, describe, finish
+from fangyan.recognition.recogniser import Recogniser
+from fangyan.shards import WHOLE, Part, Resumable
+from fangyan.training import summary
+from fangyan.training.espnet_task import logging_to
+from fangyan.training.run import remarks
+
+
+def decode(
+    exp: Path | str,
+    sets: Sequence[Path],
+    config: Path,
+    out: Path,
+    exits: Sequence[str] = (),
+    part: Part = WHOLE,
+) -> list[Path]:
+    """The folders ``out/<set>`` that had to be written: ``text``, the best hypotheses by joint CTC/attention search.
+
+    ``exp``: an experiment folder, a packed model or its Hub id. ``exits``: layers that the encoder is left at instead
+    (`exit_layers`), each into ``out/<set>/<layer>``; `UserError` for one that the encoder lacks. ``part``: a share of
+    the utterances, or the joining of all shares. What a killed process has recognised is gone on with.
+    """
+    with opened(str(exp), whole=True) as folder:
+        return _decode_sets(folder, sets, config, out, exits, part)
+
+
+def _decode_sets(
+    exp: Path, sets: Sequence[Path], config: Path, out: Path, exits: Sequence[str], part: Part
+) -> list[Path]:
+    settings = decode_conf.read(config)
+    recogniser = cache(partial(_recogniser, exp, settings, str(config), exits))  # only if there is work
+    model = {"model": fingerprint(*recognition_files(exp)), "settings": settings | configs.contents(settings)}
+    worked = []
+    for data in sets:
+        inputs = model | {"data": datadir.identity(data)}
+        for layer in exits or [""]:
+            home = out / data.name / layer
+            job = _Job(data, layer, home, inputs | ({"layer": layer} if layer else {}))
+            if is_done(home, job.inputs):
+                shards.discard(home)  # a process may have been killed before it did
+                continue
+            for line in _remarks(exp, data):
+                print(line, file=sys.stderr)
+            if job.run(recogniser, part):
+                worked.append(home)
+    return worked
+
+
+def _remarks(exp: Path, data: Path) -> list[str]:
+    """What will have no error rate, or a wrong one, of a set whose references are there: better known beforehand."""
+    trained = summary.read(locate(exp)[0].parent)
+    file = data / trained.get("target", "text")
+    if not trained or not file.exists():
+        return []
+    return remarks(file, summary.form(trained))
+
+
+@dataclass(frozen=True)
+class _Job:
+    """A data directory, the layer that the encoder is left at (empty: the last), where to, and what decides what."""
+
+    data: Path
+    layer: str
+    home: Path
+    inputs: Mapping[str, Any]
+
+    def run(self, recogniser: Callable[[], Recogniser], part: Part) -> bool:
+        """Whether there was anything to recognise of a share, or the whole to finish."""
+        utterances = datadir.read(self.data)
+        return Resumable(
+            self.home,
+            "utterances",
+            utterances,
+            lambda share: Hypotheses(share.folder(self.home), self.inputs, share.of(utterances)),
+            partial(self._extend, recogniser),
+            partial(finish, self.home, self.inputs, utterances),
+        ).run(part)
+
+    def _extend(
+        self, recogniser: Callable[[], Recogniser], found: Hypotheses, share: Sequence[Utterance]
+    ) -> None:
+        """Nothing; the utterances that ``found`` lacks are recognised, and each written at once."""
+        from tqdm import tqdm
+
+        found.claim()
+        with logging_to(found.folder / LOG):
+            recognise = recogniser()
+            model, blocks = recognise.model, exit_layers(recognise.model.encoder).get(self.layer)
+            bar = tqdm(
+                share,
+                f"decode {self.data.name} {self.layer}".strip(),
+                initial=len(found),
+                unit="utt",
+                disable=None,
+            )
+            with bar, leaving_after(blocks, model) if self.layer else nullcontext():
+                for utterance in share[len(found) :]:
+                    hypothesis = recognise(utterance)
+                    if hypothesis.unheard:
+                        tqdm.write(describe(utterance, hypothesis), file=sys.stderr)
+                    found.append(hypothesis)
+                    bar.update()
+
+
+def exit_layers(encoder) -> dict[str, int]:
+    """How many blocks are run to decode from each layer of an ESPnet encoder; ``norm``: all, as in the whole model."""
+    if not (hasattr(encoder, "encoders") and hasattr(encoder, "after_norm")):
+        return {}
+    count = len(encoder.encoders)
+    return {f"layer{n:02d}": n for n in range(1, count + 1)} | {"norm": count}
+
+
+@contextmanager
+def leaving_after(blocks: int, model) -> Iterator[None]:
+    """While it is open, the encoder of ``model`` ends after so many blocks, with its final norm (Shim et al. 2025).
+
+    A block that CTC was trained on as well (interctc) has its own view: there the CTC head reads what it was trained
+    on, which an E-Branchformer, unlike a Conformer, does not normalise.
+    """
+    encoder, late = model.encoder, list(model.encoder.encoders[blocks:])
+    seen: dict = {}  # what CTC was trained on, by block
+
+    def look(module, args, output):
+        seen.update(output[0][1] if isinstance(output[0], tuple) else ())
+
+    hooks = []
+    if blocks in getattr(encoder, "interctc_layer_idx", ()):
+        hooks = [
+            encoder.register_forward_pre_hook(lambda *_: seen.clear()),
+            encoder.register_forward_hook(look),
+            model.ctc.ctc_lo.register_forward_pre_hook(lambda *_: seen.get(blocks)),
+        ]
+    del encoder.encoders[blocks:]
+    try:
+        yield
+    finally:
+        encoder.encoders.extend(late)
+        for hook in hooks:
+            hook.remove()
+
+
+def _recogniser(exp: Path, settings: Mapping[str, Any], where: str, exits: Sequence[str]) -> Recogniser:
+    recogniser = Recogniser(exp, settings, where)
+    known = exit_layers(recogniser.model.encoder)
+    for layer in exits:
+        if layer not in known:
+            raise UserError(f"{exp}: no exit layer {layer!r}: known are {', '.join(known) or 'none'}")
+    return recogniser

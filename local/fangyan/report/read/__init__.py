@@ -1,0 +1,1 @@
+"""What an experiment folder holds, read strictly: a module for each kind of result."""

@@ -1,0 +1,165 @@
+"""What an experiment folder holds, read strictly; what it lacks is empty, never guessed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fangyan import environment
+from fangyan.data import datadir
+from fangyan.environment import StageTime
+from fangyan.errors import DataError, UserError
+from fangyan.ipa.dictionaries import IpaSource
+from fangyan.measure.retrieval.tables import Group, Pair, check_pairs
+from fangyan.measure.selection import by_layer, choose_layer
+from fangyan.measure.significance import Interval
+from fangyan.measure.word_test import Preference, WordPreference
+from fangyan.recognition.cer import Errors, Exit
+from fangyan.report.read import explain, intervals, pronunciation_control, sentences, word_test
+from fangyan.report.read.explain import Explanation
+from fangyan.report.read.pronunciation_control import Control
+from fangyan.report.read.sentences import Sentence
+from fangyan.tables import read_rows, read_sets
+from fangyan.training import history, summary
+from fangyan.training.history import Epoch
+
+
+@dataclass(frozen=True)
+class System:
+    """The scores of one encoder by set, and its layer (None for several of which none was chosen)."""
+
+    name: str
+    layer: str | None
+    seqsim: Mapping[str, Sequence[Pair]]
+    pooled: Mapping[str, Sequence[Pair]]
+    groups: Mapping[str, Sequence[Group]]
+    words: Mapping[str, Preference]  # by layer
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """All that a report is made of."""
+
+    tag: str
+    dev: str
+    tests: tuple[str, ...]
+    encoder: System
+    baselines: tuple[System, ...] = ()
+    cer: Mapping[str, Sequence[Errors]] = field(default_factory=dict)
+    exits: Mapping[str, Mapping[str, Sequence[Exit]]] = field(default_factory=dict)  # by set and layer
+    history: Sequence[Epoch] = ()
+    train: Mapping[str, Any] = field(default_factory=dict)  # train.json, at least machine and versions
+    control: Mapping[str, Control] = field(default_factory=dict)
+    sources: Mapping[str, Sequence[IpaSource]] = field(default_factory=dict)  # of the IPA of a set
+    triples: Sequence[WordPreference] = ()  # of the chosen layer, most for sound first
+    explanations: Mapping[str, Sequence[Explanation]] = field(default_factory=dict)
+    intervals: Mapping[str, Mapping[str, Interval]] = field(default_factory=dict)  # by set and layer
+    sentences: Mapping[str, Sequence[Sentence]] = field(
+        default_factory=dict
+    )  # of the chosen layer, hardest first
+    groups: Mapping[str, Mapping[str, str]] = field(
+        default_factory=dict
+    )  # variety -> group, where a set has its own
+    command: str = ""
+    seconds: Mapping[str, float] = field(default_factory=dict)  # by stage, reruns added up
+
+    @property
+    def choice(self) -> str:
+        """How the layer of the encoder came to be, in words that follow "the layer"."""
+        return f"chosen on {self.dev}" if self.dev in self.encoder.seqsim else "scored alone"
+
+
+BASELINES = {"random": "random weights", "fbank": "fbank", "mfcc": "MFCC"}
+"""Folder of a baseline -> its name in tables, in their order; other folders follow under their own name."""
+
+
+def read(
+    exp: Path, dev: str, tests: Sequence[str], command: str = "", data: Path | None = None
+) -> Experiment:
+    """The results in ``exp`` on the development set (may be empty) and the test sets.
+
+    ``data``: folder of the data directories, which know the wording of sentences and groups of varieties.
+    Raises `UserError` for a missing folder or a development set that is also a test set, `DataError` for
+    malformed files.
+    """
+    if not exp.is_dir():
+        raise UserError(f"{exp}: no such experiment folder: train, or score an encoder, first")
+    if dev in tests:
+        raise UserError(
+            f"--test {dev}: the layer is chosen on this set, so scores on it are no test: name another"
+        )
+    tests = tuple(dict.fromkeys(tests))
+    encoder = _system("this encoder", exp, dev, tests)
+    cer = read_sets(exp / "decode", (dev, *tests), "cer.tsv", Errors)
+    scored = [name for name in tests if name in encoder.seqsim]
+    return Experiment(
+        tag=exp.resolve().name,
+        dev=dev,
+        tests=tests,
+        encoder=encoder,
+        baselines=_baselines(exp / "baselines", dev, tests),
+        cer=cer,
+        exits=cer.read_exits(exp / "early_exit", (dev, *tests), cer),
+        history=history.read(exp),
+        control=pronunciation_control.read(exp / "control", tests, encoder.layer),
+        sources=read_sets(exp / "control", tests, "pronunciation.tsv", IpaSource),
+        triples=word_test.read_triples(exp / "synonymy", encoder.layer),
+        explanations=explain.read(exp / "explain", tests),
+        intervals=intervals.read(exp / "intervals", _means(encoder)),
+        sentences=sentences.read(exp / "retrieval", scored, encoder.layer, data),
+        groups={name: datadir.read_groups(data / name) for name in scored} if data else {},
+        train=_this_machine() | summary.read(exp),
+        command=command,
+        seconds=_read_seconds(exp / "times.tsv"),
+    )
+
+
+def _baselines(folder: Path, dev: str, tests: Sequence[str]) -> tuple[System, ...]:
+    folders = [path for path in sorted(folder.glob("[!.]*")) if path.is_dir()]
+    known = list(BASELINES)
+    folders.sort(key=lambda path: known.index(path.name) if path.name in known else len(known))
+    return tuple(_system(BASELINES.get(path.name, path.name), path, dev, tests) for path in folders)
+
+
+def _system(name: str, folder: Path, dev: str, tests: Sequence[str]) -> System:
+    sets = (dev, *tests)
+    seqsim = read_sets(folder / "retrieval", sets, "pairs.tsv", Pair)
+    pooled = read_sets(folder / "retrieval_pooled", sets, "pairs.tsv", Pair)
+    groups = read_sets(folder / "retrieval", sets, "groups.tsv", Group)
+    for scores, sub in ((seqsim, "retrieval"), (pooled, "retrieval_pooled")):
+        for set_name, pairs in scores.items():
+            check_pairs(folder / sub / set_name / "pairs.tsv", pairs)
+    layer = choose_layer(seqsim.get(dev, ())) or _only(seqsim)
+    for set_name, pairs in seqsim.items():
+        if layer and layer not in by_layer(pairs):
+            path = folder / "retrieval" / set_name / "pairs.tsv"
+            raise DataError(
+                f"{path}: {dev} chose {layer}, got scores of {', '.join(by_layer(pairs))}: score it again"
+            )
+    return System(name, layer, seqsim, pooled, groups, word_test.read_layers(folder / "synonymy"))
+
+
+def _only(scores: Mapping[str, Sequence[Pair]]) -> str | None:
+    """The layer of all scores, where there is but one: it was chosen elsewhere, or is all there is."""
+    layers = {pair.layer for pairs in scores.values() for pair in pairs}
+    return layers.pop() if len(layers) == 1 else None
+
+
+def _means(system: System) -> dict[str, dict[str, float]]:
+    """Mean R@1 by set and layer."""
+    return {
+        name: {layer: mean.recall_at_1 for layer, mean in by_layer(pairs).items()}
+        for name, pairs in system.seqsim.items()
+    }
+
+
+def _this_machine() -> dict[str, Any]:
+    """What holds where nothing was trained: an encoder is scored where it is reported."""
+    return {"machine": environment.machine(), "versions": environment.versions()}
+
+
+def _read_seconds(path: Path) -> dict[str, float]:
+    seconds: dict[str, float] = {}
+    for run in read_rows(path, StageTime):
+        seconds[run.stage] = seconds.get(run.stage, 0.0) + run.seconds
+    return seconds

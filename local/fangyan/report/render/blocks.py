@@ -1,0 +1,98 @@
+"""The parts that a report is made of; Markdown and HTML are two renderings of them."""
+
+import base64
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from matplotlib.figure import Figure
+
+from fangyan.files import atomic
+from fangyan.report.read.results import Experiment
+from fangyan.report.render import figures
+from fangyan.report.render.tables import Table
+from fangyan.style import save
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure: ``name``.png in ``images/``; on the page too, unless a coloured table there says the same."""
+
+    name: str
+    figure: Figure
+    alt: str
+    caption: str
+    on_page: bool = True
+    kind: ClassVar[str] = "picture"
+    paper: ClassVar[bool] = False
+
+    def save(self, path: Path) -> None:
+        """Nothing; the figure is a PNG at ``path``."""
+        save(self.figure, path)
+
+    @property
+    def uri(self) -> str:
+        """The figure as a data URI, in the colours that the reader prefers."""
+        return figures.data_uri(self.figure)
+
+
+@dataclass(frozen=True)
+class Image:
+    """A PNG on white paper, drawn by another stage: copied to ``name``.png in ``images/``, and on the page as it is."""
+
+    name: str
+    file: Path
+    alt: str
+    caption: str
+    kind: ClassVar[str] = "picture"
+    on_page: ClassVar[bool] = True
+    paper: ClassVar[bool] = True
+
+    def save(self, path: Path) -> None:
+        """Nothing; the PNG is at ``path``."""
+        with atomic(path) as temporary:
+            shutil.copyfile(self.file, temporary)
+
+    @property
+    def uri(self) -> str:
+        """The PNG as a data URI."""
+        return "data:image/png;base64," + base64.b64encode(self.file.read_bytes()).decode()
+
+
+@dataclass(frozen=True)
+class Code:
+    """Lines to be copied into a terminal."""
+
+    text: str
+    kind: ClassVar[str] = "code"
+
+
+type Block = str | Table | Picture | Image | Code
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading and what stands below it."""
+
+    title: str
+    blocks: tuple[Block, ...]
+
+
+@dataclass(frozen=True)
+class Hero:
+    """The one number of a test set, and the sentence that gives it a meaning."""
+
+    value: str
+    unit: str
+    line: str
+
+
+def scored(experiment: Experiment, sets: tuple[str, ...]) -> list[str]:
+    """Those of ``sets`` on which retrieval was scored."""
+    return [name for name in sets if name in experiment.encoder.seqsim]
+
+
+def picture_name(kind: str, experiment: Experiment, name: str) -> str:
+    """``heatmap`` for the first test set, ``heatmap_far`` for a further one named far."""
+    return kind if name == experiment.tests[0] else f"{kind}_{name}"

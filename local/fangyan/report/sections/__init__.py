@@ -1,0 +1,184 @@
+"""What a report says, in which order.
+
+What an experiment lacks is replaced by one sentence that says so and how to get it.
+"""
+
+from collections.abc import Iterator
+
+from fangyan.measure.selection import by_layer
+from fangyan.report.read.results import Experiment
+from fangyan.report.render import curves, figures, tables
+from fangyan.report.render.blocks import Block, Code, Hero, Picture, Section, picture_name, scored
+from fangyan.report.render.tables import basis, chosen, percent
+from fangyan.report.sections import breakdown, cer, explain, pronunciation_control, word_test
+from fangyan.training.history import measures
+
+
+def heroes(experiment: Experiment) -> list[Hero]:
+    """Mean R@1 of the chosen layer on every test set that has scores, with N, chance and CER."""
+    found = []
+    for name in experiment.tests:
+        mean = chosen(experiment.encoder, name)
+        if mean:
+            line = (
+                f"mean R@1 on {name}: how often the most similar utterance of another variety is the "
+                f"translation. Layer {experiment.encoder.layer}, {experiment.choice}; {basis(mean)}."
+            )
+            if interval := tables.bracket(experiment, name, experiment.encoder.layer):
+                line += f" 95 % interval{interval.replace('(', '').replace(')', '')} %."
+            if name in experiment.cer:
+                line += f" CER {tables.total_cer(experiment, name)} %."
+            found.append(Hero(percent(mean.recall_at_1), "%", line))
+    return found
+
+
+def remarks(experiment: Experiment) -> list[str]:
+    """What a reader of the headline must know about missing parts."""
+    said = []
+    if not experiment.encoder.seqsim:
+        said.append("Retrieval was not scored: run the stages dump and measure.")
+    elif experiment.encoder.layer is None:
+        said.append("No layer was selected, because no development set was scored: all layers are shown.")
+    missing = [name for name in experiment.tests if name not in experiment.encoder.seqsim]
+    if experiment.encoder.seqsim and missing:
+        said.append(f"Not scored: {', '.join(missing)}.")
+    return said
+
+
+def sections(experiment: Experiment) -> list[Section]:
+    """The sections below the headline, in order, but for those without anything to say."""
+    parts = {
+        "Systems compared": _systems,
+        "Layer by layer": _layers,
+        "Variety by variety": _varieties,
+        "Sentence by sentence": _sentences,
+        "Hits and misses": explain.blocks,
+        "Meaning or sound": _meaning,
+        "Character error rate": cer.blocks,
+        "Training": _training,
+        "The run": _run,
+        "How it is measured": _method,
+    }
+    found = {title: tuple(part(experiment)) for title, part in parts.items()}
+    return [Section(title, blocks) for title, blocks in found.items() if blocks]
+
+
+def _systems(experiment: Experiment) -> Iterator[Block]:
+    if not experiment.baselines:
+        yield "No baselines were scored."
+        return
+    systems = (experiment.encoder, *experiment.baselines)
+    for name in experiment.tests:
+        missing = [system.name for system in systems if name not in system.seqsim]
+        if len(missing) < len(systems):
+            yield tables.comparison(experiment, name)
+        if missing:
+            yield f"Not scored on {name}: {', '.join(missing)}."
+    unchosen = [system.name for system in experiment.baselines if system.layer is None]
+    if unchosen and experiment.encoder.layer:
+        yield f"Not scored on {experiment.dev}, so without a chosen layer: {', '.join(unchosen)}."
+
+
+def _layers(experiment: Experiment) -> Iterator[Block]:
+    for name in scored(experiment, experiment.tests):
+        yield _layer_curve(experiment, name)
+    for name in scored(experiment, (experiment.dev, *experiment.tests)):
+        yield tables.layers(experiment, name)
+    if not experiment.encoder.seqsim:
+        yield "No layer was scored."
+    elif not experiment.encoder.pooled:
+        yield "Mean-pooled vectors were not scored."
+
+
+def _layer_curve(experiment: Experiment, name: str) -> Picture:
+    means = by_layer(experiment.encoder.seqsim[name])
+    values = ", ".join(f"{layer} {percent(mean.recall_at_1)}" for layer, mean in means.items())
+    caption = (
+        f"Mean R@1 on {name} from the shallowest to the deepest layer; {basis(next(iter(means.values())))}."
+    )
+    if experiment.encoder.layer:
+        caption += f" Ring: the layer {experiment.choice}."
+    if experiment.baselines:
+        caption += " Grey: baselines."
+    clusters = {row.clusters: None for row in experiment.intervals.get(name, {}).values()}
+    if clusters:
+        caption += f" Vertical bars: 95 % intervals, bootstrap over {' and '.join(clusters)}."
+    alt = f"Line chart of mean R@1 by layer on {name}, SeqSim, in percent: {values}."
+    return Picture(picture_name("layers", experiment, name), curves.layers(experiment, name), alt, caption)
+
+
+def _varieties(experiment: Experiment) -> Iterator[Block]:
+    if experiment.encoder.layer is None:
+        yield "No layer was selected, so no matrix is shown; retrieval/*/pairs.tsv has every layer and pair."
+        return
+    for name in scored(experiment, experiment.tests):
+        yield from breakdown.varieties(experiment, name)
+    if experiment.encoder.groups:
+        yield "All metrics by group, for papers and programs: tables/*.groups.md, .tsv, .json and .tex."
+
+
+def _sentences(experiment: Experiment) -> Iterator[Block]:
+    if experiment.encoder.layer is None:
+        yield "No layer was selected, so sentences are not compared; retrieval/*/ranks.tsv has every query."
+        return
+    for name in experiment.sentences:
+        yield breakdown.sentences(experiment, name)
+    missing = [name for name in scored(experiment, experiment.tests) if name not in experiment.sentences]
+    if missing:
+        yield f"No ranks of single queries were found on {', '.join(missing)}: run the stage measure again."
+
+
+def _meaning(experiment: Experiment) -> Iterator[Block]:
+    yield from pronunciation_control.blocks(experiment)
+    yield from word_test.blocks(experiment)
+
+
+def _training(experiment: Experiment) -> Iterator[Block]:
+    if not experiment.history:
+        yield "There is no training history."
+        return
+    last = experiment.history[-1].values
+    measured = {name: last.get(f"valid_{name}") for name in measures(experiment.history)}
+    ends = ", ".join(_measured(*of) for of in measured.items() if of[1] is not None) or "nothing measured"
+    caption = f"{len(experiment.history)} epochs. On the development set, the last one ends at: {ends}."
+    further = "".join(f", {name}" for name in measured if name not in figures.SHARED)
+    alt = f"Line charts of loss, accuracy and character error rate{further} by epoch. {caption}"
+    yield Picture("training", figures.training(experiment.history), alt, caption)
+
+
+_RATES = {"acc": "accuracy (%)", "cer_ctc": "CER by CTC (%)"}
+
+
+def _measured(name: str, value: float) -> str:
+    """A measure of an epoch with its name; what is in no unit of its own with as many digits as it needs."""
+    if name in _RATES:
+        return f"{_RATES[name]} {100 * value:.1f}"
+    return f"{name} {value:.1f}" if name == "loss" else f"{name} {value:.3g}"
+
+
+def _run(experiment: Experiment) -> Iterator[Block]:
+    yield tables.facts(experiment.train)
+    yield tables.stages(experiment.seconds) if experiment.seconds else "Wall times were not recorded."
+    if experiment.command:
+        yield "The command that gives these numbers again, in the folder of the recipe:"
+        yield Code(experiment.command)
+    else:
+        yield "The command line was not recorded."
+
+
+def _method(experiment: Experiment) -> Iterator[Block]:
+    yield (
+        "Retrieval: for an ordered pair of varieties, every utterance of the source variety is a query and "
+        "the utterances of the target variety are ranked by similarity. R@1 (R@5): the share of queries "
+        "whose translation is first (among the first five); MRR: the mean of 1/rank. Ties count against "
+        "the encoder. Chance is the R@1 of a random ranking."
+    )
+    yield (
+        "SeqSim: the cosine of every frame of one utterance with every frame of the other; precision and "
+        "recall are the means of each frame's best match, and their F1 is the similarity. Mean-pooled: the "
+        "cosine of the two mean frames."
+    )
+    yield (
+        "Choice of a layer: the highest mean R@1 (SeqSim) on the development set; ties go to the higher mean "
+        "MRR, then to the shallower layer. Mean-pooled scores are read off at the same layer."
+    )

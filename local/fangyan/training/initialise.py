@@ -1,0 +1,80 @@
+"""The weights an encoder starts from: those of a published Whisper or of another experiment, under our names."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from fangyan.encoders import espnet_model
+from fangyan.errors import DataError, UserError
+from fangyan.files import fingerprint, versions
+from fangyan.training.espnet_task import sketch
+
+WEIGHTS = "encoder.pth"
+
+NAMES = {"conv1": "embed.conv1", "conv2": "embed.conv2", "embed_positions": "embed.positions"}
+NAMES |= {"layers": "encoders", "layer_norm": "after_norm"}
+"""Parts of transformers' Whisper encoder -> of ours."""
+
+
+def write_weights(source: str, config: Path, out: Path) -> None:
+    """Nothing; ``out/encoder.pth`` holds the encoder's weights, for ESPnet's ``--init_param FILE:encoder:encoder``.
+
+    ``source`` is a Whisper of the Hugging Face Hub (id) or a folder of one, or ``espnet:`` and an experiment folder,
+    model.zip or Hub id. Weights that do not fit the encoder of ``config`` are refused with their list.
+    """
+    import torch
+
+    family, _, argument = source.rpartition(":")
+    if family not in ("", "espnet"):
+        raise UserError(
+            f"--init {source}: known are a Hugging Face id, a folder, espnet:<experiment, model.zip or Hub id>"
+        )
+    weights = _of_experiment(argument) if family else _of_whisper(source)
+    expected = sketch(config, ["<blank>", "<unk>", "<sos/eos>"]).encoder.state_dict()
+    # With LoRA the original layer stands a level deeper, beside adapters that start from nothing.
+    names = {key.replace(".base_layer", ""): key for key in expected if ".lora_" not in key}
+    _refuse_misfits(source, {name: expected[key] for name, key in names.items()}, weights)
+    torch.save({f"encoder.{names[name]}": value for name, value in weights.items()}, out / WEIGHTS)
+
+
+def content_of(source: str) -> str:
+    """What ``source`` has in it now, for a stamp; nothing for an id of the Hub, or where it is there no more."""
+    home = Path(source.removeprefix("espnet:"))
+    files = sorted(path for path in home.rglob("*") if path.is_file()) if home.is_dir() else [home]
+    return fingerprint(versions(files)) if home.exists() else ""
+
+
+def _of_experiment(argument: str) -> dict[str, Any]:
+    prefix = "encoder."
+    weights = espnet_model.weights(argument)
+    return {key.removeprefix(prefix): value for key, value in weights.items() if key.startswith(prefix)}
+
+
+def _of_whisper(source: str) -> dict[str, Any]:
+    from fangyan.encoders import pretrained
+
+    encoder, _ = pretrained.read(source)
+    if encoder.config.model_type != "whisper":
+        raise UserError(f"--init {source}: a Whisper model is needed, got {encoder.config.model_type}")
+    return {_ours(key): value for key, value in encoder.state_dict().items()}
+
+
+def _ours(key: str) -> str:
+    head, _, rest = key.partition(".")
+    return f"{NAMES[head]}.{rest}"
+
+
+def _refuse_misfits(source: str, expected: Mapping[str, Any], found: Mapping[str, Any]) -> None:
+    def shape(weights: Mapping[str, Any], key: str) -> Sequence[int] | str:
+        return list(weights[key].shape) if key in weights else "nothing"
+
+    misfits = [
+        f"{key}: {shape(found, key)} instead of {shape(expected, key)}"
+        for key in sorted({*expected, *found})
+        if shape(found, key) != shape(expected, key)
+    ]
+    if misfits:
+        lines = "\n  ".join(misfits)
+        raise DataError(
+            f"--init {source}: {len(misfits)} weights do not fit the encoder of the configuration:\n  {lines}"
+        )

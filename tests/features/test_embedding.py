@@ -1,0 +1,181 @@
+"""`features.embedding`: what is heard of files, folders and data directories, and the forms it is written in."""
+
+import os
+from itertools import chain
+from pathlib import Path
+
+import kaldiio
+import numpy as np
+import pytest
+import soundfile
+from click.testing import CliRunner
+
+from fangyan.__main__ import cli
+from fangyan.data import audio, datadir
+from fangyan.encoders import Encoder, load_encoder
+from fangyan.errors import DataError, UserError
+from fangyan.features.at_layer import AtLayer
+from fangyan.features.embedding import embed, encode_batches, find_recordings, unique_recordings
+
+
+class Two(Encoder):
+    """Two layers: each sample x of a wave, and (x squared, x); refuses silence."""
+
+    layers, frame_rate = ("a", "b"), 16_000.0
+
+    def encode(self, waves):
+        if any(not wave.any() for wave in waves):
+            raise DataError("silence")
+        return [[wave[:, None] for wave in waves], [np.stack([wave**2, wave], 1) for wave in waves]]
+
+
+def test_a_folder_is_its_audio_files(tmp_path):
+    for name in ("b.wav", "a.FLAC", "deep/c.mp3", ".hidden.wav", ".no/d.wav", "notes.txt"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    assert [os.path.relpath(u.id, tmp_path) for u in find_recordings(tmp_path)] == [
+        "a.FLAC",
+        "b.wav",
+        "deep/c.mp3",
+    ]
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(
+        DataError, match=r"empty: expected wav.scp or audio files \(.wav .*\) in it, found none"
+    ):
+        find_recordings(tmp_path / "empty")
+
+
+def test_a_data_directory_needs_wav_scp_alone_and_knows_segments(tmp_path):
+    (tmp_path / "wav.scp").write_text("r /x.wav\n")
+    (found,) = find_recordings(tmp_path)
+    assert (found.id, found.wav, found.start, found.end, found.text) == ("r", "/x.wav", 0, None, "")
+    (tmp_path / "segments").write_text("u1 r 0.5 1.5\nu2 r 2 3\n")
+    (tmp_path / "text").write_text("u1 你\nu2 我\n")
+    assert [(u.id, u.start, u.end, u.text) for u in find_recordings(tmp_path)] == [
+        ("u1", 0.5, 1.5, "你"),
+        ("u2", 2, 3, "我"),
+    ]
+
+
+def test_what_fails_stands_beside_what_does_not(tmp_path):
+    audio.write(tmp_path / "good.wav", np.ones(800, np.float32) / 2)
+    audio.write(tmp_path / "silent.wav", np.zeros(800, np.float32))
+    (tmp_path / "text.wav").write_text("no audio")
+    found = [x for batch in encode_batches(AtLayer(Two()), find_recordings(tmp_path), "") for x in batch]
+    results = {os.path.basename(u.id): frames for u, frames in found}
+    assert len(found) == 3 and results["good.wav"].shape == (800, 2)
+    assert isinstance(results["silent.wav"], DataError) and "silence" in str(results["silent.wav"])
+    assert "not readable as audio" in str(results["text.wav"])
+
+
+def test_segments_and_other_rates_are_heard_as_16_khz_mono(tmp_path):
+    tone = np.sin(np.arange(96_000) / 20).astype(np.float32)
+    soundfile.write(tmp_path / "x.flac", np.stack([tone, tone], 1), 48_000)
+    (tmp_path / "wav.scp").write_text(f"r {tmp_path}/x.flac\n")
+    (tmp_path / "segments").write_text("u r 0.5 1.0\n")
+    ((_, frames),) = [
+        x for batch in encode_batches(AtLayer(Two(), "a"), find_recordings(tmp_path), "") for x in batch
+    ]
+    np.testing.assert_array_equal(frames[:, 0], audio.read(tmp_path / "x.flac", 0.5, 1.0))
+    assert len(frames) == 8_000
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".ark"])
+def test_frames_of_a_data_directory_by_utterance(sung, tmp_path, suffix):
+    out = tmp_path / f"x{suffix}"
+    embed("fbank", [sung["test"]], out)
+    found = dict(np.load(out)) if suffix == ".npz" else kaldiio.load_scp(str(tmp_path / "x.scp"))
+    utterances = datadir.read(sung["test"])
+    assert sorted(found) == [u.id for u in utterances]
+    for utterance in utterances[::7]:
+        due = load_encoder("fbank")(audio.read(utterance.wav))["fbank"]
+        np.testing.assert_allclose(found[utterance.id], due, atol=1e-5)
+        assert found[utterance.id].dtype == np.float32
+    if suffix == ".ark":
+        assert [line.split()[0] for line in (tmp_path / "x.scp").open()] == [u.id for u in utterances]
+
+
+def test_files_are_known_by_their_path(sung, tmp_path, monkeypatch):
+    monkeypatch.chdir(sung["test"].parent)
+    run = CliRunner().invoke(
+        cli,
+        [
+            "embed",
+            "wav/cmntest-s00.wav",
+            "wav/yuetest-s00.wav",
+            "--encoder",
+            "fbank",
+            "--out",
+            f"{tmp_path}/x.npz",
+        ],
+    )
+    assert run.exit_code == 0 and sorted(np.load(tmp_path / "x.npz")) == [
+        "wav/cmntest-s00.wav",
+        "wav/yuetest-s00.wav",
+    ]
+
+
+def test_mistakes(sung, tmp_path):
+    wav = sung["test"].parent / "wav" / "cmntest-s00.wav"
+    with pytest.raises(UserError, match=r"x.npy: the suffix says the form, one of .npz .ark"):
+        embed("fbank", [wav], tmp_path / "x.npy")
+    with pytest.raises(DataError, match=r"ids are unique, got \S+cmntest-s00.wav again"):
+        embed("fbank", [wav, wav], tmp_path / "x.npz")
+    with pytest.raises(DataError, match="gone.wav: no such file or folder"):
+        embed("fbank", [tmp_path / "gone.wav"], tmp_path / "x.npz")
+    odd = tmp_path / "a b.wav"
+    odd.symlink_to(wav)
+    with pytest.raises(DataError, match="a key of an archive has no blanks: rename the file, or write .npz"):
+        embed("fbank", [odd], tmp_path / "x.ark")
+    (tmp_path / "empty.wav").touch()
+    with pytest.raises(DataError, match=r"empty.wav: not readable as audio \(empty file\)"):
+        embed("fbank", [wav, tmp_path / "empty.wav"], tmp_path / "x.npz")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a b.wav", "empty.wav"]
+
+
+def test_what_a_data_directory_lacks_is_told(tmp_path, capsys):
+    audio.write(tmp_path / "x.wav", np.ones(800, np.float32) / 2)
+    (tmp_path / "wav.scp").write_text(f"u {tmp_path}/x.wav\n")
+    (tmp_path / "text").write_text("u 你\nv 我\nw 他\n")
+    assert [u.id for u in unique_recordings([tmp_path])] == ["u"]
+    assert capsys.readouterr().err == f"{tmp_path}: left out: 2 not in wav.scp: the first is v\n"
+
+
+def test_samples_that_are_no_numbers_are_named_by_their_file_and_left_out_one_by_one(sung, tmp_path):
+    bad, good = tmp_path / "bad.wav", datadir.read(sung["test"])[0].wav
+    soundfile.write(bad, np.float32([0.1, np.nan] * 8_000), 16_000, subtype="FLOAT")
+    with pytest.raises(DataError, match=r"bad\.wav: samples are finite numbers, got others"):
+        embed("fbank", [bad, Path(good)], tmp_path / "out.npz")
+    assert not (tmp_path / "out.npz").exists()
+    found = dict(
+        chain.from_iterable(
+            encode_batches(AtLayer(load_encoder("fbank")), unique_recordings([bad, Path(good)]), "")
+        )
+    )
+    assert {type(frames) for frames in found.values()} == {np.ndarray, DataError}
+
+
+class Silent(Encoder):
+    """Divides by the loudness, as some do."""
+
+    layers, frame_rate = ("layer00",), 1.0
+
+    def encode(self, waves):
+        return [[np.full((2, 1), 1 / np.float32(abs(wave).max())) for wave in waves]]
+
+
+def test_features_that_are_no_numbers_are_named_by_their_file(sung, tmp_path, monkeypatch):
+    silent, good = tmp_path / "silent.wav", Path(datadir.read(sung["test"])[0].wav)
+    audio.write(silent, np.zeros(16_000))
+    monkeypatch.setattr("fangyan.features.embedding.load_encoder", lambda spec: Silent())
+    with np.errstate(divide="ignore"):
+        with pytest.raises(DataError, match=r"silent\.wav: utterance .*: features are finite numbers"):
+            embed("silent", [good, silent], tmp_path / "out.npz")
+        found = dict(
+            chain.from_iterable(encode_batches(AtLayer(Silent()), unique_recordings([silent, good]), ""))
+        )
+    assert {u.wav: isinstance(x, DataError) for u, x in found.items()} == {
+        str(silent): True,
+        str(good): False,
+    }

@@ -1,0 +1,44 @@
+import subprocess
+
+import pytest
+
+from fangyan import environment
+
+
+@pytest.fixture
+def repository(tmp_path, monkeypatch):
+    """A git repository with one commit that stands for ours; a function that runs git in it."""
+
+    def git(*command: str) -> str:
+        who = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
+        line = ["git", "-C", str(tmp_path), *who, *command]
+        return subprocess.run(line, check=True, capture_output=True, text=True).stdout.strip()
+
+    git("init", "--quiet")
+    (tmp_path / "code.py").write_text("x = 1\n")
+    git("add", "code.py")
+    git("commit", "--quiet", "-m", "one")
+    monkeypatch.setattr(environment, "ROOT", tmp_path)
+    return git
+
+
+def test_the_commit_is_named_and_local_changes_are_told(repository, tmp_path):
+    commit = repository("rev-parse", "HEAD")
+    (tmp_path / "exp").mkdir()
+    (tmp_path / "exp" / "new.txt").write_text("untracked: results, not code")
+    assert environment.code() == {"commit": commit, "dirty": False}
+    (tmp_path / "code.py").write_text("x = 2\n")
+    assert environment.code() == {"commit": commit, "dirty": True}
+
+
+def test_a_package_within_somebody_elses_repository_has_no_commit(repository, tmp_path, monkeypatch):
+    (tmp_path / "site-packages").mkdir()
+    monkeypatch.setattr(environment, "ROOT", tmp_path / "site-packages")
+    assert environment.code() == {}
+
+
+def test_without_git_or_a_repository_there_is_no_commit(tmp_path, monkeypatch):
+    monkeypatch.setattr(environment, "ROOT", tmp_path)
+    assert environment.code() == {}
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert environment.code() == {}

@@ -1,0 +1,51 @@
+"""Every configuration of the recipes, shrunk in width, depth and number of steps alone, all the way through."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import yaml
+
+from fangyan.config import compose
+from fangyan.data import datadir
+from fangyan.features.dump import dump, layers, read_features
+from fangyan.files import ROOT, read_table
+from fangyan.training import collect_stats, train
+
+PRESETS = sorted([*ROOT.glob("conf/train/**/*.yaml"), *ROOT.glob("egs2/*/*/conf/train/**/*.yaml")])
+SMALL = {
+    "output_size": 16,
+    "num_blocks": 3,
+    "attention_heads": 2,
+    "linear_units": 16,
+    "cgmlp_linear_units": 16,
+}
+"""Widths and depths of encoders and decoders; whatever else a preset says is as it is."""
+
+
+def shrunk(preset, folder):
+    """A file that includes a preset, with small sizes in place of those that it states, and one step to train."""
+    settings = compose(preset)
+    overlay = {"include": str(preset), "max_epoch": 1, "num_iters_per_epoch": 1}
+    for part in ("encoder_conf", "decoder_conf"):
+        overlay[part] = {key: value for key, value in SMALL.items() if key in settings[part]}
+    path = folder / preset.name
+    path.write_text(yaml.safe_dump(overlay))
+    return path
+
+
+@pytest.mark.parametrize("preset", PRESETS, ids=lambda path: str(path.relative_to(ROOT).with_suffix("")))
+def test_a_preset_has_statistics_trains_a_step_and_gives_features(preset, few, tmp_path):
+    job = replace(few, config=shrunk(preset, tmp_path), exp=tmp_path / "exp" / "a")
+    assert compose(job.config)["num_workers"] == compose(preset)["num_workers"]
+    collect_stats(job)
+    ids = list(datadir.read_map(job.train / "wav.scp"))
+    for name in ("speech_shape", "text_shape"):
+        assert list(datadir.read_map(job.stats / "train" / name)) == ids
+    train(job)
+    assert [row["epoch"] for row in read_table(job.exp / "history.tsv")] == ["1"]
+    home = dump(f"espnet:{job.exp}", [job.dev], tmp_path / "feats")[0]
+    for layer in layers(home):
+        features = read_features(home, layer)
+        assert features.keys() == set(datadir.read_map(job.dev / "wav.scp"))
+        assert all(frames.shape[1] == 16 and np.isfinite(frames).all() for frames in features.values())

@@ -1,0 +1,167 @@
+import os
+import signal
+from datetime import timedelta
+
+import pytest
+
+from fangyan.errors import Stopped, UserError
+from fangyan.training import ranks
+from fangyan.training.ranks import Place, any_rank, place, same_on_all_ranks, started, together
+
+TORCHRUN = {"RANK": "3", "WORLD_SIZE": "4", "LOCAL_RANK": "1", "GROUP_WORLD_SIZE": "2"}
+SBATCH = {"SLURM_PROCID": "0", "SLURM_NTASKS": "4", "SLURM_LOCALID": "0", "SLURM_NNODES": "2"}
+SRUN = SBATCH | {
+    "SLURM_PROCID": "3",
+    "SLURM_LOCALID": "1",
+    "SLURM_STEP_NUM_TASKS": "4",
+    "SLURM_STEP_NUM_NODES": "2",
+}
+
+
+@pytest.fixture
+def gpus(monkeypatch):
+    """A function that makes so many GPUs visible."""
+    return lambda count: monkeypatch.setattr("torch.cuda.device_count", lambda: count)
+
+
+@pytest.mark.parametrize(
+    ("environment", "here"),
+    [
+        ({}, Place()),
+        (TORCHRUN, Place(rank=3, world=4, local=1, nodes=2)),
+        (SRUN, Place(rank=3, world=4, local=1, nodes=2)),
+        (SBATCH, Place()),  # four tasks may be started, but this script is none of them
+        (SRUN | TORCHRUN | {"RANK": "2", "LOCAL_RANK": "0"}, Place(rank=2, world=4, local=0, nodes=2)),
+        ({"WORLD_SIZE": "4"}, Place()),
+    ],
+)
+def test_the_place_is_what_a_launcher_states(environment, here):
+    assert started(environment) == here
+
+
+def test_a_process_that_is_alone_takes_a_gpu_if_there_is_one(gpus):
+    gpus(0)
+    assert place(None, 1, {}) == place(0, 1, {}) == Place()
+    gpus(2)
+    assert place(None, 1, {}) == place(1, 1, {}) == Place(gpu=0)
+    assert place(0, 1, {}) == Place()
+
+
+def test_each_rank_has_its_gpu_whether_it_sees_all_of_its_node_or_only_that(gpus):
+    gpus(2)
+    assert place(2, 2, SRUN) == Place(3, 4, 1, 2, gpu=1)
+    gpus(1)
+    assert place(2, 2, SRUN) == Place(3, 4, 1, 2, gpu=0)
+
+
+def test_on_the_cpu_there_are_as_many_ranks_as_were_started(gpus):
+    gpus(0)
+    assert place(0, 2, SRUN) == Place(3, 4, 1, 2)
+    assert place(None, 2, SRUN) == Place(3, 4, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("ngpu", "nodes", "environment", "message"),
+    [
+        (
+            2,
+            2,
+            {},
+            "--ngpu 2 --num_nodes 2 needs 4 processes on 2 nodes, got 1 on 1: srun --nodes=2 --ntasks-per-node=2",
+        ),
+        (2, 2, SBATCH, "needs 4 processes on 2 nodes, got 1 on 1"),
+        (1, 2, SRUN, "--ngpu 1 --num_nodes 2 needs 2 processes on 2 nodes, got 4 on 2"),
+        (4, 1, SRUN, "--ngpu 4 --num_nodes 1 needs 4 processes on 1 nodes, got 4 on 2"),
+        (0, 1, SRUN, "--ngpu 0 --num_nodes 1 needs 4 processes on 1 nodes, got 4 on 2"),
+    ],
+)
+def test_other_ranks_than_were_asked_for_are_refused(gpus, ngpu, nodes, environment, message):
+    gpus(4)
+    with pytest.raises(UserError, match=message):
+        place(ngpu, nodes, environment)
+
+
+def test_gpus_that_are_not_there_are_refused(gpus):
+    gpus(0)
+    with pytest.raises(UserError, match="--ngpu 1: 0 GPUs are visible here; --ngpu 0 trains on the CPU"):
+        place(1, 1, {})
+    gpus(2)
+    with pytest.raises(UserError, match="--ngpu 4: 2 GPUs are visible here"):
+        place(4, 1, TORCHRUN | {"GROUP_WORLD_SIZE": "1"})
+
+
+def test_a_place_in_the_words_of_espnet(monkeypatch):
+    monkeypatch.setenv("MASTER_ADDR", "node1")
+    monkeypatch.setenv("MASTER_PORT", "20001")
+    alone = {"multiprocessing_distributed": False, "dist_world_size": 1, "ngpu": 0}
+    assert Place().arguments() == alone
+    assert Place(gpu=0).arguments() == alone | {"ngpu": 1, "local_rank": 0}
+    assert Place(3, 4, 1, 2, gpu=1).arguments() == {
+        "multiprocessing_distributed": False,
+        "dist_world_size": 4,
+        "dist_rank": 3,
+        "dist_init_method": "tcp://node1:20001",
+        "ngpu": 1,
+        "local_rank": 1,
+    }
+
+
+def test_ranks_need_a_place_to_meet(monkeypatch):
+    monkeypatch.delenv("MASTER_ADDR", raising=False)
+    with pytest.raises(
+        UserError, match="MASTER_ADDR is not set: several ranks need MASTER_ADDR and MASTER_PORT"
+    ):
+        ranks._meeting_point()
+
+
+def test_one_that_is_alone_agrees_with_itself():
+    with together(Place()):
+        assert any_rank(True) and not any_rank(False)
+        assert same_on_all_ranks(7)
+
+
+def test_two_ranks_agree(forked):
+    def work(here):
+        with together(here):
+            for said, agreed in (((False, False), False), ((False, True), True), ((True, False), True)):
+                assert any_rank(said[here.rank]) is agreed
+            assert same_on_all_ranks(7)
+            assert not same_on_all_ranks(here.rank)
+            assert ranks.is_first() is (here.rank == 0)
+
+    assert forked(work) == [0, 0]
+
+
+def test_the_death_of_a_rank_is_noticed_at_once(forked, capfd):
+    def work(here):
+        with together(here):
+            if here.rank == 1:
+                os.kill(os.getpid(), signal.SIGKILL)
+            any_rank(False)
+
+    assert forked(work) == [2, -signal.SIGKILL]
+    assert (
+        "fangyan: rank 0 of 2 does not hear from the others, whose messages say why ("
+        in capfd.readouterr().err
+    )
+
+
+def test_a_rank_that_does_not_come_is_not_waited_for_for_ever(forked, monkeypatch, capfd):
+    monkeypatch.setattr(ranks, "PATIENCE", timedelta(seconds=1))
+
+    def work(here):
+        if here.rank == 0:
+            with together(here):
+                pass
+
+    assert forked(work) == [2, 0]
+    assert "1/2 clients joined" in capfd.readouterr().err
+
+
+def test_after_a_stop_the_first_says_why(forked, capfd):
+    def stop(here):
+        with together(here):
+            raise Stopped("stopped")
+
+    assert forked(stop) == [75, 0]  # srun tells the largest
+    assert capfd.readouterr().err.count("fangyan: stopped") == 1
