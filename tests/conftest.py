@@ -80,12 +80,12 @@ def micro_config(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def job(sung, micro_config, tmp_path_factory):
     """A micro experiment, trained; its paths are relative to the recipe folder ``job.exp.parent.parent``."""
-    from fangyan.training import Experiment, collect_stats, train, write_tokens
+    from fangyan.training import Run, collect_stats, train, write_tokens
 
     exp = tmp_path_factory.mktemp("recipe") / "exp" / "micro"
     tokens = exp.parent.parent / "data" / "tokens"
     write_tokens(sung["train"], "text_cmn", tokens)
-    job = Experiment(micro_config, sung["train"], sung["dev"], tokens, "text_cmn", 1, exp)
+    job = Run(micro_config, sung["train"], sung["dev"], tokens, "text_cmn", 1, exp)
     collect_stats(job)
     train(job)
     return job

@@ -127,10 +127,10 @@ def test_the_packed_model_is_dumped_and_decoded_as_the_experiment_is(aligned, mo
 
 
 def test_its_weights_start_another_training(aligned, model, micro_config, tmp_path):
-    from fangyan.training.initialise import WEIGHTS, write_weights
+    from fangyan.training.initialise import INIT_WEIGHTS, write_weights
 
     write_weights(f"espnet:{model}", micro_config, tmp_path)
-    assert (tmp_path / WEIGHTS).exists()
+    assert (tmp_path / INIT_WEIGHTS).exists()
     assert hasattr(sketch(aligned.config, aligned.vocabulary), "head")
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from fangyan import files, shards
 from fangyan.errors import DataError, UserError
-from fangyan.shards import WHOLE, Part
+from fangyan.shards import WHOLE, Shard
 
 LETTERS = "abcdefg"
 
@@ -20,13 +20,15 @@ def join(folders, folder):
 
 
 def produce(out, part, letters=LETTERS):
-    return shards.produce(out, {"letters": letters}, part, partial(build, letters), join)
+    return shards.produce_sharded(out, {"letters": letters}, part, partial(build, letters), join)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 9])
 def test_the_shares_joined_are_the_whole(tmp_path, count):
     for out in (tmp_path / "whole", tmp_path / "joined"):
-        for part in [WHOLE] if out.name == "whole" else [*reversed(Part(0, count).shares()), Part(0, count)]:
+        for part in (
+            [WHOLE] if out.name == "whole" else [*reversed(Shard(0, count).shares()), Shard(0, count)]
+        ):
             produce(out, part)
     assert (tmp_path / "joined/all").read_text() == "ABCDEFG"
     for name in ("all", ".done"):
@@ -36,48 +38,52 @@ def test_the_shares_joined_are_the_whole(tmp_path, count):
 
 
 def test_every_item_is_in_one_share_and_shares_are_of_equal_size():
-    parts = [part.of(range(10)) for part in Part(0, 4).shares()]
+    parts = [part.of(range(10)) for part in Shard(0, 4).shares()]
     assert sorted(n for part in parts for n in part) == list(range(10))
     assert {len(part) for part in parts} == {2, 3}
 
 
 def test_finished_work_is_kept_and_what_its_shares_left_is_cleared_away(tmp_path):
     out = tmp_path / "out"
-    assert produce(out, Part(1, 2)) and not produce(out, Part(1, 2))
+    assert produce(out, Shard(1, 2)) and not produce(out, Shard(1, 2))
     assert produce(out, WHOLE) and not produce(out, WHOLE)
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
-    assert not produce(out, Part(2, 2)) and not produce(out, Part(0, 2))
+    assert not produce(out, Shard(2, 2)) and not produce(out, Shard(0, 2))
 
 
 def test_a_share_that_is_missing_or_stale_is_named(tmp_path):
     out = tmp_path / "out"
-    produce(out, Part(1, 2))
+    produce(out, Shard(1, 2))
     with pytest.raises(
         UserError, match=r"out: shard 2/2 is not finished, .* with --shard 2/2 again, then merge"
     ):
-        produce(out, Part(0, 2))
-    produce(out, Part(2, 2), "abc")
+        produce(out, Shard(0, 2))
+    produce(out, Shard(2, 2), "abc")
     with pytest.raises(UserError, match="shard 2/2 is not finished, or from other inputs"):
-        produce(out, Part(0, 2))
+        produce(out, Shard(0, 2))
     assert not out.exists()
-    produce(out, Part(2, 2))
-    assert produce(out, Part(0, 2)) and files.made_from(out) == {"letters": LETTERS}
+    produce(out, Shard(2, 2))
+    assert produce(out, Shard(0, 2)) and files.made_from(out) == {"letters": LETTERS}
 
 
 @pytest.mark.parametrize("shard", ["", "2", "0/3", "4/3", "1/0", "-1/3", "a/b", "1/2/3", "½/1", "²/3"])
 def test_a_shard_that_is_none_is_refused(shard):
     with pytest.raises(UserError, match=r"--shard is i/n, 2/4 for the second of four"):
-        Part.parse(shard)
+        Shard.parse(shard)
 
 
 def test_a_part_is_a_share_or_the_joining():
-    assert (Part.parse("1/1"), Part.parse("2/4"), Part.parse("1/1", 4)) == (WHOLE, Part(2, 4), Part(0, 4))
+    assert (Shard.parse("1/1"), Shard.parse("2/4"), Shard.parse("1/1", 4)) == (
+        WHOLE,
+        Shard(2, 4),
+        Shard(0, 4),
+    )
     with pytest.raises(UserError, match="--shard 1/4 and --merge 4 are two steps"):
-        Part.parse("1/4", 4)
+        Shard.parse("1/4", 4)
 
 
 @pytest.mark.parametrize(("found", "odd"), [("ab", "c 0"), ("abcc", "c 2"), ("abcd", "d 1"), ("bb", "a 0")])
 def test_all_is_there_exactly_once(found, odd):
-    shards.exactly_once("here", "letter", "cab", "abc")
+    shards.check_exactly_once("here", "letter", "cab", "abc")
     with pytest.raises(DataError, match=f"^here: every letter is there exactly once, got {odd} times"):
-        shards.exactly_once("here", "letter", found, "abc")
+        shards.check_exactly_once("here", "letter", found, "abc")

@@ -22,7 +22,7 @@ from fangyan.ipa import dictionaries, espeak
 from fangyan.measure import explain, pronunciation_control, retrieval
 from fangyan.recognition import decoding
 from fangyan.search import add
-from fangyan.shards import Part
+from fangyan.shards import Shard
 from fangyan.training.initialise import content_of
 
 
@@ -31,7 +31,7 @@ class World:
     """A data directory of nine utterances in a folder of its own, and a trained experiment."""
 
     data: Path
-    job: training.Experiment
+    job: training.Run
     table: Path  # of varieties
 
     def __truediv__(self, name: str) -> Path:
@@ -170,7 +170,7 @@ def test_a_recording_that_was_missing_is_looked_for_again(world, capsys):
 
 def test_shares_of_a_recording_before_and_after_a_change_are_not_joined(world):
     def share(words, merge=0):
-        return dump.dump("fbank", [world.data], world / "shares", Part.parse(words, merge))
+        return dump.dump("fbank", [world.data], world / "shares", Shard.parse(words, merge))
 
     share("1/2")
     turn_round(world)

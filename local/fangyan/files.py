@@ -149,7 +149,7 @@ def _bad_byte(path: Path) -> tuple[int, UnicodeDecodeError]:
     raise ValueError(f"{path} is UTF-8")
 
 
-def is_cut(path: Path) -> bool:
+def ends_early(path: Path) -> bool:
     """Whether the last line of a file has no end."""
     with path.open("rb") as stream:
         size = stream.seek(0, SEEK_END)
@@ -263,11 +263,11 @@ def produce(out: Path, inputs: Mapping[str, object], build: Callable[[Path], Non
     temporary.mkdir(parents=True)
     with naming(out, temporary):
         build(temporary)
-    complete(temporary, out, inputs)
+    finish_folder(temporary, out, inputs)
     return True
 
 
-def complete(temporary: Path, out: Path, inputs: Mapping[str, object]) -> None:
+def finish_folder(temporary: Path, out: Path, inputs: Mapping[str, object]) -> None:
     """Nothing; the folder ``temporary`` is in the place of ``out``, finished from ``inputs``."""
     stamp(temporary, inputs, (path for path in temporary.rglob("*") if path.is_file() and path.name != DONE))
     shutil.rmtree(out, ignore_errors=True)

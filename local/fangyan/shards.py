@@ -12,14 +12,14 @@ from fangyan.errors import DataError, UserError
 
 
 @dataclass(frozen=True)
-class Part:
+class Shard:
     """What a process does of divided work: the ``index``-th of ``count`` shares, from 1; at 0 it joins them all."""
 
     index: int
     count: int
 
     @classmethod
-    def parse(cls, shard: str, merge: int = 0) -> "Part":
+    def parse(cls, shard: str, merge: int = 0) -> "Shard":
         """The part that ``--shard I/N`` or ``--merge N`` asks for; `UserError` for both, or a share that is none."""
         index, _, count = shard.partition("/")
         if not (
@@ -41,9 +41,9 @@ class Part:
         """The share of ``items``: every n-th, so that all shares have as much to do."""
         return items[self.index - 1 :: self.count]
 
-    def shares(self) -> list["Part"]:
+    def shares(self) -> list["Shard"]:
         """All shares, in order."""
-        return [Part(index, self.count) for index in range(1, self.count + 1)]
+        return [Shard(index, self.count) for index in range(1, self.count + 1)]
 
     def folder(self, out: Path) -> Path:
         """Where the share of the folder ``out`` lies until it is joined."""
@@ -53,15 +53,15 @@ class Part:
         return f"{self.index}/{self.count}"
 
 
-WHOLE = Part(1, 1)
+WHOLE = Shard(1, 1)
 """The work of a process that does all of it."""
 
 
-def produce(
+def produce_sharded(
     out: Path,
     inputs: Mapping[str, object],
-    part: Part,
-    build: Callable[[Part, Path], None],
+    part: Shard,
+    build: Callable[[Shard, Path], None],
     join: Callable[[Sequence[Path], Path], None],
 ) -> bool:
     """Whether there was something to do for the folder ``out``: all of it, a share, or to join the shares.
@@ -70,7 +70,7 @@ def produce(
     shares, in order; the whole is one share, joined. Finished work is recognised by ``inputs`` as by `files.produce`.
     """
     if files.is_done(out, inputs):
-        discard(out)  # a process may have been killed before it did
+        discard_shards(out)  # a process may have been killed before it did
         return False
     if part == WHOLE:
         files.produce(out, inputs, partial(_alone, build, join))
@@ -78,7 +78,7 @@ def produce(
         files.produce(out, inputs, partial(join, _finished(out, inputs, part)))
     else:
         return files.produce(part.folder(out), inputs, partial(build, part))
-    discard(out)
+    discard_shards(out)
     return True
 
 
@@ -93,11 +93,11 @@ class Resumable[T, J: Sized]:
     what: object
     unit: str
     items: Sequence[T]
-    journal: Callable[[Part], J]
+    journal: Callable[[Shard], J]
     extend: Callable[[J, Sequence[T]], None]
     finish: Callable[[Sequence[J]], None]
 
-    def run(self, part: Part) -> bool:
+    def run(self, part: Shard) -> bool:
         """Whether there was something to do; `UserError` that names the share which a merge lacks."""
         if part.joins:
             self.finish([self._whole(share) for share in part.shares()])
@@ -110,22 +110,22 @@ class Resumable[T, J: Sized]:
             self.finish([written])
         return missing or part == WHOLE
 
-    def _whole(self, share: Part) -> J:
+    def _whole(self, share: Shard) -> J:
         written, due = self.journal(share), len(share.of(self.items))
         if len(written) < due:
-            raise unfinished(self.what, share, f"has {len(written)} of its {due} {self.unit}")
+            raise missing_shard(self.what, share, f"has {len(written)} of its {due} {self.unit}")
         return written
 
 
-def _finished(out: Path, inputs: Mapping[str, object], part: Part) -> list[Path]:
+def _finished(out: Path, inputs: Mapping[str, object], part: Shard) -> list[Path]:
     """The folders of all shares."""
     for share in part.shares():
         if not files.is_done(share.folder(out), inputs):
-            raise unfinished(out, share, "is not finished, or from other inputs")
+            raise missing_shard(out, share, "is not finished, or from other inputs")
     return [share.folder(out) for share in part.shares()]
 
 
-def _alone(build: Callable[[Part, Path], None], join: Callable, folder: Path) -> None:
+def _alone(build: Callable[[Shard, Path], None], join: Callable, folder: Path) -> None:
     share = folder / ".share"
     share.mkdir()
     build(WHOLE, share)
@@ -133,12 +133,12 @@ def _alone(build: Callable[[Part, Path], None], join: Callable, folder: Path) ->
     shutil.rmtree(share)
 
 
-def unfinished(out: object, share: Part, state: str) -> UserError:
+def missing_shard(out: object, share: Shard, state: str) -> UserError:
     """The error of a merge that lacks a share."""
     return UserError(f"{out}: shard {share} {state}: run the same with --shard {share} again, then merge")
 
 
-def exactly_once[T](where: object, what: str, found: Iterable[T], wanted: Iterable[T]) -> None:
+def check_exactly_once[T](where: object, what: str, found: Iterable[T], wanted: Iterable[T]) -> None:
     """Nothing, or a `DataError` where not all that is ``wanted``, and nothing else, was ``found`` once each."""
     here, due = Counter(found), Counter(wanted)
     if here != due:
@@ -146,7 +146,7 @@ def exactly_once[T](where: object, what: str, found: Iterable[T], wanted: Iterab
         raise DataError(f"{where}: every {what} is there exactly once, got {odd} {here[odd]} times")
 
 
-def discard(out: Path) -> None:
+def discard_shards(out: Path) -> None:
     """Nothing; the shares of the folder ``out`` are gone."""
     shutil.rmtree(_shards(out), ignore_errors=True)
 

@@ -6,13 +6,13 @@ import pytest
 
 from fangyan.cluster import job_files
 from fangyan.cluster.classes import job_class
-from fangyan.cluster.ending import ended, hopeless, how, refused
-from fangyan.cluster.job_files import Record
-from fangyan.cluster.scheduler import Standing
+from fangyan.cluster.ending import classify_end, end_of_task, end_of_waiting, explain_refusal
+from fangyan.cluster.job_files import JobRecord
+from fangyan.cluster.scheduler import JobState
 
 
 @pytest.fixture
-def record(tmp_path, monkeypatch) -> Record:
+def record(tmp_path, monkeypatch) -> JobRecord:
     monkeypatch.setenv("FANGYAN_SLURM", str(tmp_path / "mine.yaml"))
     (tmp_path / "mine.yaml").write_text("")
     return job_files.write(tmp_path / "log" / "dump", "dump", "7", "#!/bin/sh\n")
@@ -32,7 +32,7 @@ CPU = "cpu"
     ],
 )
 def test_an_end_by_slurm_says_what_to_change(record, state, said):
-    ending = ended(record, job_class(CPU), "7", None, Standing(state, "None", "n1", "0:0"))
+    ending = end_of_task(record, job_class(CPU), "7", None, JobState(state, "None", "n1", "0:0"))
     assert ending.code == 1 and re.search(f"^job 7 .* ended as {said}", ending.sentence)
     assert "finished work is kept" in ending.sentence and ending.sentence.endswith("(there is no log)")
 
@@ -40,35 +40,35 @@ def test_an_end_by_slurm_says_what_to_change(record, state, said):
 @pytest.mark.parametrize(
     ("last", "code", "standing", "said"),
     [
-        ("", 3, Standing("FAILED", "NonZeroExitCode", "n1", "3:0"), "failed with exit code 3"),
+        ("", 3, JobState("FAILED", "NonZeroExitCode", "n1", "3:0"), "failed with exit code 3"),
         ("", 137, None, "failed with exit code 137, killed by signal 9"),
-        ("", 137, Standing("OUT_OF_MEMORY"), "OUT_OF_MEMORY"),
-        ("slurmstepd: error: Detected 1 oom_kill event in StepId=7", 1, Standing("FAILED"), "OUT_OF_MEMORY"),
+        ("", 137, JobState("OUT_OF_MEMORY"), "OUT_OF_MEMORY"),
+        ("slurmstepd: error: Detected 1 oom_kill event in StepId=7", 1, JobState("FAILED"), "OUT_OF_MEMORY"),
         (
             "",
             None,
-            Standing("FAILED", "JobLaunchFailure", "n1", "0:9"),
+            JobState("FAILED", "JobLaunchFailure", "n1", "0:9"),
             "ended as FAILED, killed by signal 9",
         ),
         (
             "",
             None,
-            Standing("FAILED", "Prolog", "n1", "1:0"),
+            JobState("FAILED", "Prolog", "n1", "1:0"),
             r"ended as FAILED, exit code 1:0 \(reason Prolog\)",
         ),
         ("", None, None, "left no result, and Slurm no longer knows of it"),
-        ("", None, Standing("COMPLETED", exit_code="0:0"), "ended, but left no result that is seen here"),
+        ("", None, JobState("COMPLETED", exit_code="0:0"), "ended, but left no result that is seen here"),
     ],
 )
 def test_an_end_in_words(last, code, standing, said):
-    assert re.match(said, how(last, code, standing))
+    assert re.match(said, classify_end(last, code, standing))
 
 
 def test_the_exit_code_of_the_command_is_passed_on(record):
-    standing = Standing("FAILED", "NonZeroExitCode", "n1", "3:0")
-    assert ended(record, job_class(CPU), "7", 3, standing).code == 3
-    assert ended(record, job_class(CPU), "7", None, standing).code == 1
-    assert ended(record, job_class(CPU), "7", 143, replace(standing, state="CANCELLED")).code == 1
+    standing = JobState("FAILED", "NonZeroExitCode", "n1", "3:0")
+    assert end_of_task(record, job_class(CPU), "7", 3, standing).code == 3
+    assert end_of_task(record, job_class(CPU), "7", None, standing).code == 1
+    assert end_of_task(record, job_class(CPU), "7", 143, replace(standing, state="CANCELLED")).code == 1
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_the_exit_code_of_the_command_is_passed_on(record):
     ],
 )
 def test_what_would_wait_for_ever(record, reason, advice):
-    sentence = hopeless(record, job_class(CPU), "7", reason).sentence
+    sentence = end_of_waiting(record, job_class(CPU), "7", reason).sentence
     assert sentence.startswith(f"job 7 (dump) can never start, {reason}: {advice}")
     assert sentence.endswith(f"(class cpu, {Path(record.script).parents[2]}/mine.yaml); it is cancelled")
 
@@ -94,11 +94,11 @@ def test_what_would_wait_for_ever(record, reason, advice):
     "reason", ["Resources", "Priority", "Dependency", "BeginTime", "None", "QOSMaxJobsPerUserLimit"]
 )
 def test_what_may_start_later(record, reason):
-    assert hopeless(record, job_class(CPU), "7", reason) is None
+    assert end_of_waiting(record, job_class(CPU), "7", reason) is None
 
 
 def test_what_no_setting_can_mend(record):
-    sentence = hopeless(record, job_class(CPU), "7", "launch failed requeued held").sentence
+    sentence = end_of_waiting(record, job_class(CPU), "7", "launch failed requeued held").sentence
     assert sentence.endswith("held: ask who runs the cluster why it could not be started; it is cancelled")
 
 
@@ -147,7 +147,7 @@ POLICY = FAILED + "Job violates accounting/QOS policy (job submit limit, user's 
     ],
 )
 def test_a_refusal_says_what_to_change(record, said, advice):
-    sentence = refused(said, job_class(CPU))
+    sentence = explain_refusal(said, job_class(CPU))
     assert sentence.startswith(f"Slurm refused a job of class cpu: {said}: {advice}")
     named = sentence.endswith(f" (class cpu, {Path(record.script).parents[2]}/mine.yaml)")
     assert named == ("`" in sentence)

@@ -1,7 +1,7 @@
 from pathlib import Path
 
 from fangyan.cluster import job_files
-from fangyan.cluster.scheduler import Standing
+from fangyan.cluster.scheduler import JobState
 
 ARRAY = "#!/bin/sh\n#SBATCH --array=1-3%2\n"
 
@@ -39,12 +39,12 @@ def test_jobs_come_in_the_order_of_their_ids(tmp_path):
 def test_a_job_lives_until_all_its_tasks_have_a_result_or_are_gone(tmp_path):
     array = job_files.write(tmp_path / "dump", "dump", "8", ARRAY)
     running = {
-        "8_1": Standing("COMPLETING"),
-        "8_3": Standing("PENDING", "Priority"),
-        "80": Standing("RUNNING"),
+        "8_1": JobState("COMPLETING"),
+        "8_3": JobState("PENDING", "Priority"),
+        "80": JobState("RUNNING"),
     }
     result(tmp_path / "dump", "dump.8_1")
-    assert job_files.live(tmp_path, running) == [(array, Standing("PENDING", "Priority"))]
+    assert job_files.live(tmp_path, running) == [(array, JobState("PENDING", "Priority"))]
     result(tmp_path / "dump", "dump.8_3", "1\t0\n")
     assert job_files.live(tmp_path, running) == []
 

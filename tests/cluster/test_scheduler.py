@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fangyan.cluster import scheduler
-from fangyan.cluster.scheduler import Refused, Standing
+from fangyan.cluster.scheduler import JobState, SubmissionRefused
 from fangyan.cluster.stopping import Interrupted
 from fangyan.errors import UserError
 
@@ -80,13 +80,13 @@ def test_a_refusal_says_what_slurm_said_last(fakes):
         code=1,
         complaint="sbatch: error: hint\nsbatch: error: Batch job submission failed: Invalid qos\n",
     )
-    with pytest.raises(Refused, match="^hint; Batch job submission failed: Invalid qos$"):
+    with pytest.raises(SubmissionRefused, match="^hint; Batch job submission failed: Invalid qos$"):
         scheduler.submit("", "x")
     fakes.add("sbatch", code=1, complaint="no more jobs today")
-    with pytest.raises(Refused, match="^no more jobs today$"):
+    with pytest.raises(SubmissionRefused, match="^no more jobs today$"):
         scheduler.submit("", "x")
     fakes.add("sbatch", code=1)
-    with pytest.raises(Refused, match="^it said nothing$"):
+    with pytest.raises(SubmissionRefused, match="^it said nothing$"):
         scheduler.submit("", "x")
 
 
@@ -96,7 +96,7 @@ class Controller:
     def __init__(self, fakes: Fakes, monkeypatch):
         self.fakes, self.waited, self.then = fakes, [], {}
         fakes.add("squeue")
-        monkeypatch.setattr(scheduler, "rest", self.rest)
+        monkeypatch.setattr(scheduler, "sleep_unless_orphaned", self.rest)
 
     def rest(self, seconds: float, parent: int) -> None:
         """Nothing; what was to happen after so many waits has happened."""
@@ -194,18 +194,18 @@ def test_questions_are_asked_again(fakes, controller):
     assert scheduler.end_of("7") is None and not scheduler.cancel(["7"])
     fakes.add("sbatch")
     with pytest.raises(UserError, match="does not answer, .*: which jobs run is not known"):
-        scheduler.mine()
+        scheduler.own_jobs()
     controller.waited.clear()
     controller.then[1] = lambda: fakes.add("squeue", "Welcome | to | this | site\n7|RUNNING|None|n1\n")
-    assert scheduler.mine() == {"7": Standing("RUNNING", "None", "n1")}
+    assert scheduler.own_jobs() == {"7": JobState("RUNNING", "None", "n1")}
     controller.then[2] = lambda: fakes.add("scontrol", "JobId=7 JobState=TIMEOUT Reason=x ExitCode=0:15\n")
-    assert scheduler.end_of("7") == Standing("TIMEOUT", "x", "", "0:15")
+    assert scheduler.end_of("7") == JobState("TIMEOUT", "x", "", "0:15")
     controller.then[3] = lambda: fakes.add("scancel")
     assert scheduler.cancel(["7"]) and len(controller.waited) == 3
 
 
 def test_without_slurm_it_says_so(fakes):
-    assert not scheduler.installed() and scheduler.mine() == {}
+    assert not scheduler.installed() and scheduler.own_jobs() == {}
     with pytest.raises(
         UserError, match="sbatch: not found: --backend slurm needs the commands of Slurm here"
     ):
@@ -219,9 +219,9 @@ def test_without_slurm_it_says_so(fakes):
 
 def test_how_tasks_stand(fakes):
     fakes.add("squeue", "7_1|RUNNING|None|n1\n7_2|PENDING|Nodes required are DOWN, DRAINED|\n")
-    assert scheduler.standings("7") == {
-        "7_1": Standing("RUNNING", "None", "n1"),
-        "7_2": Standing("PENDING", "Nodes required are DOWN, DRAINED", ""),
+    assert scheduler.job_states("7") == {
+        "7_1": JobState("RUNNING", "None", "n1"),
+        "7_2": JobState("PENDING", "Nodes required are DOWN, DRAINED", ""),
     }
     assert fakes.asked("squeue") == [
         "--noheader",
@@ -234,22 +234,22 @@ def test_how_tasks_stand(fakes):
 
 def test_a_forgotten_job_and_a_silent_controller_are_two_things(fakes):
     fakes.add("squeue", code=1, complaint="slurm_load_jobs error: Invalid job id specified\n")
-    assert scheduler.standings("7") == {}
+    assert scheduler.job_states("7") == {}
     fakes.add("squeue", code=1, complaint="slurm_load_jobs error: Unable to contact slurm controller\n")
-    assert scheduler.standings("7") is None
+    assert scheduler.job_states("7") is None
 
 
 def test_the_end_is_asked_of_scontrol_first(fakes):
     fakes.add(
         "scontrol", "JobId=7 JobState=TIMEOUT Reason=TimeLimit ExitCode=0:15 NodeList=n[1-2] BatchHost=n1\n"
     )
-    assert scheduler.end_of("7") == Standing("TIMEOUT", "TimeLimit", "n[1-2]", "0:15")
+    assert scheduler.end_of("7") == JobState("TIMEOUT", "TimeLimit", "n[1-2]", "0:15")
 
 
 def test_the_end_is_asked_of_sacct_when_the_controller_forgot(fakes):
     fakes.add("scontrol", code=1, complaint="slurm_load_jobs error: Invalid job id specified\n")
     fakes.add("sacct", "Bonjour\nCANCELLED by 1000|None|n1|0:0\r\nall | is | well | today\n")
-    assert scheduler.end_of("7_2") == Standing("CANCELLED", "None", "n1", "0:0")
+    assert scheduler.end_of("7_2") == JobState("CANCELLED", "None", "n1", "0:0")
     assert "--jobs=7_2" in fakes.asked("sacct")
     fakes.add("sacct", code=1, complaint="Slurm accounting storage is disabled\n")
     assert scheduler.end_of("7") is None
@@ -268,4 +268,4 @@ def test_the_end_is_asked_of_sacct_when_the_controller_forgot(fakes):
     ],
 )
 def test_states_that_have_not_ended(state, live):
-    assert Standing(state).live == live
+    assert JobState(state).live == live

@@ -5,17 +5,17 @@ from pathlib import Path
 import pytest
 
 from fangyan.cluster import job_files, scheduler, status
-from fangyan.cluster.scheduler import Standing
+from fangyan.cluster.scheduler import JobState
 from fangyan.errors import UserError
 
 NAMES = ("data", "train", "dump")
 
 
 @pytest.fixture
-def queue(monkeypatch) -> dict[str, Standing]:
+def queue(monkeypatch) -> dict[str, JobState]:
     """What Slurm says of jobs that have not ended; of others it knows nothing."""
-    jobs: dict[str, Standing] = {}
-    monkeypatch.setattr(scheduler, "mine", lambda: jobs)
+    jobs: dict[str, JobState] = {}
+    monkeypatch.setattr(scheduler, "own_jobs", lambda: jobs)
     monkeypatch.setattr(scheduler, "installed", lambda: False)
     return jobs
 
@@ -66,7 +66,7 @@ def test_a_stage_that_was_stopped_is_told_from_one_that_runs(exp, queue):
 def test_jobs_that_run_or_wait_are_named(exp, queue):
     submitted(exp, "train", "7", None)
     submitted(exp, "dump", "8", None)
-    queue |= {"7": Standing("RUNNING"), "8": Standing("PENDING", "Dependency")}
+    queue |= {"7": JobState("RUNNING"), "8": JobState("PENDING", "Dependency")}
     assert stages(exp)["train"] == ("running", "job 7 RUNNING")
     assert stages(exp)["dump"] == ("running", "job 8 PENDING, Dependency")
 
@@ -101,7 +101,7 @@ def test_a_stage_that_was_renamed_is_found_under_its_former_name(exp, queue):
     (exp / "times.tsv").write_text("stage\tseconds\nretrieve\t61\n")
     assert status.status(exp, ["measure"])[0].seconds == 61
     submitted(exp, "retrieve", "7", None)
-    queue |= {"7": Standing("RUNNING")}
+    queue |= {"7": JobState("RUNNING")}
     assert status.status(exp, ["measure"])[0].state == "running"
     queue.clear()
     (exp / ".stage").write_text("retrieve\n")

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from fangyan.cluster.stopping import Interrupted, deaf, rest, stoppable
+from fangyan.cluster.stopping import Interrupted, hold_signals, sleep_unless_orphaned, stop_on_signals
 
 SLEEP = ("sh", "-c", "echo working; sleep 100")
 
@@ -126,7 +126,7 @@ def test_a_job_whose_time_is_nearly_over_queues_again_and_goes_on(bench, slurm):
 
 
 def test_a_signal_that_is_held_back_ends_a_rest():
-    with stoppable(), pytest.raises(Interrupted) as stop, deaf():
+    with stop_on_signals(), pytest.raises(Interrupted) as stop, hold_signals():
         os.kill(os.getpid(), signal.SIGTERM)
-        rest(1000, os.getppid())
+        sleep_unless_orphaned(1000, os.getppid())
     assert stop.value.signal == signal.SIGTERM

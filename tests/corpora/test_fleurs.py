@@ -92,7 +92,7 @@ def test_prepare_writes_data_dirs_and_counts_missing_audio(root, tmp_path):
         ("yue_hant_hk-0010-1", "yue", "10", 0.1),
     ]
     assert test[2].wav.endswith("it's a  b.wav")
-    assert datadir.summary(datadir.read_dropped(homes["test"])) == (
+    assert datadir.count_reasons(datadir.read_dropped(homes["test"])) == (
         "2 further recording of a sentence, 1 unreadable audio, 1 no Mandarin wording"
     )
 

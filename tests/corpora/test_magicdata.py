@@ -25,7 +25,7 @@ def test_what_is_kept_and_what_is_left_out(miniature, tmp_path):
     assert [u.text for u in datadir.read(homes["dev"])] == ["打开空调。"]
     (test,) = datadir.read(homes["test"])
     assert (test.id, audio.probe(test.wav)) == ("38_5721_1", audio.Info(16_000, 1, 1_600))
-    assert datadir.summary(datadir.read_dropped(homes["test"])) == "1 unreadable audio"
+    assert datadir.count_reasons(datadir.read_dropped(homes["test"])) == "1 unreadable audio"
 
 
 def test_another_table_is_told_from_the_expected_one(miniature):

@@ -55,7 +55,10 @@ def test_prepare_cuts_converts_and_counts(miniature, tmp_path):
     assert [(u.id, u.duration) for u in test] == [("test-0000001", 0.2), ("x", 0.1)]
     assert test[1].wav.endswith("$(touch hacked).wav") and not list(tmp_path.rglob("hacked"))
     assert audio.probe(test[0].wav) == audio.Info(16_000, 1, 3_200)
-    assert datadir.summary(datadir.read_dropped(homes["train"])) == "1 empty transcript, 1 unreadable audio"
+    assert (
+        datadir.count_reasons(datadir.read_dropped(homes["train"]))
+        == "1 empty transcript, 1 unreadable audio"
+    )
 
 
 def test_one_table_without_transcripts_is_enough_to_score_an_encoder(miniature, tmp_path):

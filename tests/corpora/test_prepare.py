@@ -176,7 +176,7 @@ def test_another_recording_or_segment_is_never_taken_for_the_old_one(corpus, pie
 def test_each_file_is_opened_once_and_memory_is_bounded(corpus, monkeypatch):
     opened = []
     monkeypatch.setattr(audio, "probe", lambda wav: opened.append(wav) or audio.Info(16_000, 1, 8000))
-    monkeypatch.setattr(audio, "missing", lambda wav, info: 0.0)
+    monkeypatch.setattr(audio, "missing_seconds", lambda wav, info: 0.0)
     text = "我们今天去学校吃饭然后回家看书"
     count = 3000
     tracemalloc.start()

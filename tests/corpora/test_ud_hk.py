@@ -101,7 +101,7 @@ def test_mandarin_sounds_that_need_two_signs_have_ipa():
 def test_a_recording_is_what_the_voice_says_at_16_khz(tmp_path):
     utterance = Utterance("s-1", "", "佢食飯", "s", "yue", "1")
     voice = Voice("yue+m3", 175, 45)
-    made = espeak.recorded(tmp_path, espeak.Recording(utterance, "佢食飯", voice))
+    made = espeak.synthesise_recording(tmp_path, espeak.Recording(utterance, "佢食飯", voice))
     expected = audio.resample(*espeak.synthesise("佢食飯", voice))
     assert np.abs(audio.read(made.wav) - expected).max() < 1e-3
     assert made.duration == len(expected) / 16_000

@@ -98,7 +98,10 @@ def test_a_segment_that_its_file_does_not_have_is_refused_with_its_kind(tmp_path
 def test_a_segment_of_a_rounded_duration_is_in_its_file(frames, rate, part):
     info = audio.Info(rate, 1, frames + rate // 5)
     start = round(part * (info.duration - 0.11), 3)
-    assert audio.span("a.wav", info, max(start, 0), round(info.duration, 3))[1] >= info.frames - rate // 2000
+    assert (
+        audio.segment_frames("a.wav", info, max(start, 0), round(info.duration, 3))[1]
+        >= info.frames - rate // 2000
+    )
 
 
 def test_unreadable_files_are_named_with_the_reason(tmp_path):
@@ -139,11 +142,11 @@ def test_samples_that_are_no_numbers_are_refused(tmp_path, rate, bad):
 def test_seconds_that_a_cut_file_lacks_are_told(tmp_path, form, endian, subtype):
     file = tmp_path / "a"
     soundfile.write(file, sine(16_000, 2.0), 16_000, format=form, subtype=subtype, endian=endian)
-    assert audio.missing(file, audio.probe(file)) == 0
+    assert audio.missing_seconds(file, audio.probe(file)) == 0
     os.truncate(file, file.stat().st_size * 3 // 4)
     info = audio.probe(file)
     assert (
-        audio.missing(file, info)
+        audio.missing_seconds(file, info)
         == pytest.approx(2.0 - info.duration, abs=1e-3)
         == pytest.approx(0.5, abs=0.01)
     )
@@ -156,10 +159,10 @@ def test_a_size_that_a_pipe_left_open_or_a_few_bytes_too_many_are_no_cut(tmp_pat
     content = bytearray(file.read_bytes())
     content[40:44] = size.to_bytes(4, "little")
     file.write_bytes(content)
-    assert audio.missing(file, audio.probe(file)) == 0
+    assert audio.missing_seconds(file, audio.probe(file)) == 0
 
 
 @pytest.mark.parametrize("name", ["a.flac", "a.ogg", "a.mp3", "a.w64"])
 def test_formats_whose_decoders_tell_of_a_cut_are_theirs_to_judge(tmp_path, name):
     soundfile.write(tmp_path / name, sine(16_000), 16_000)
-    assert audio.missing(tmp_path / name, audio.probe(tmp_path / name)) == 0
+    assert audio.missing_seconds(tmp_path / name, audio.probe(tmp_path / name)) == 0

@@ -1,7 +1,7 @@
 import re
 
 from fangyan.corpora import yubao
-from fangyan.data.varieties import group_of, place, varieties
+from fangyan.data.varieties import coordinates, group_of, varieties
 
 
 def test_the_table_holds_the_facts():
@@ -22,8 +22,8 @@ def test_a_variety_has_a_group_and_a_site_is_its_own():
 
 
 def test_the_sites_of_the_benchmark_have_a_place_in_china():
-    assert place("32C89") == (114.16, 22.29)
-    known = {key: place(key) for site in yubao.sites() for key in site.ids}
+    assert coordinates("32C89") == (114.16, 22.29)
+    known = {key: coordinates(key) for site in yubao.sites() for key in site.ids}
     assert None not in known.values()
     assert all(100 < x < 125 and 20 < y < 43 for x, y in filter(None, known.values()))
-    assert place("cmn") is None
+    assert coordinates("cmn") is None

@@ -5,7 +5,7 @@ import pytest
 
 from fangyan.data import audio
 from fangyan.data_report import sound
-from fangyan.data_report.sound import listen, measure
+from fangyan.data_report.sound import measure, measure_set
 from fangyan.errors import DataError
 
 RATE = audio.SAMPLE_RATE
@@ -51,17 +51,17 @@ def data(write, tmp_path, said):
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_every_utterance_is_listened_to_once(data, tmp_path, jobs, monkeypatch):
-    good, broken, gone = listen(data, tmp_path / "sound", jobs)
+    good, broken, gone = measure_set(data, tmp_path / "sound", jobs)
     assert (good["id"], good["seconds"], good["error"]) == ("a-1", 1.0, "")
     assert good["level"] == pytest.approx(-6.02, abs=0.01)
     assert "not readable as audio" in broken["error"] and "no such file" in gone["error"]
     monkeypatch.setattr(sound, "parallel", None)
-    assert listen(data, tmp_path / "sound", jobs) == [good, broken, gone]
+    assert measure_set(data, tmp_path / "sound", jobs) == [good, broken, gone]
 
 
 def test_what_a_cut_file_lacks_is_measured(write, tmp_path, said):
     audio.write(tmp_path / "a.wav", np.full(2 * RATE, 0.5))
     os.truncate(tmp_path / "a.wav", 44 + 2 * RATE)
     data = write("test", said("a-1", 4, 1.0, wav=str(tmp_path / "a.wav")))
-    (row,) = listen(data, tmp_path / "sound", 1)
+    (row,) = measure_set(data, tmp_path / "sound", 1)
     assert (row["seconds"], row["missing"], row["error"]) == (1.0, 1.0, "")

@@ -58,5 +58,5 @@ def test_only_what_is_asked_for_is_downloaded(monkeypatch, tmp_path):
 
 
 def test_an_error_of_ours_stays_one():
-    with pytest.raises(RuntimeError, match="a defect"), hub.explained("user/name: not done"):
+    with pytest.raises(RuntimeError, match="a defect"), hub.explain_failure("user/name: not done"):
         raise RuntimeError("a defect")

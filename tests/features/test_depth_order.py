@@ -14,7 +14,7 @@ from fangyan.measure.retrieval import retrieve
 from fangyan.measure.selection import chosen_on
 from fangyan.report.read import results
 from fangyan.report.render import curves, tables
-from fangyan.shards import Part
+from fangyan.shards import Shard
 
 ORDER = ["conv", "blocks.9", "blocks.10"]
 """Neither by code points nor with numbers as numbers: only the encoder knows."""
@@ -51,9 +51,9 @@ def exp(sung, tmp_path_factory):
     home, sets = folder / "exp", [sung["dev"], sung["test"]]
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(folder / "site")
-        for part in (Part(1, 2), Part(2, 2), Part(0, 2)):
+        for part in (Shard(1, 2), Shard(2, 2), Shard(0, 2)):
             dump.dump("spectra", sets, home / "feats", part)
-        for part in (Part(1, 2), Part(2, 2), Part(0, 2)):
+        for part in (Shard(1, 2), Shard(2, 2), Shard(0, 2)):
             retrieve(home / "feats", sets, home / "retrieval", part=part)
         control(home / "feats", [sung["test"]], home / "control")
         significance.intervals(home / "retrieval", ["dev", "test"], home / "intervals")

@@ -21,7 +21,7 @@ from fangyan.errors import DataError, UserError
 from fangyan.features import dump
 from fangyan.features.archive import entry
 from fangyan.files import ROOT
-from fangyan.shards import WHOLE, Part
+from fangyan.shards import WHOLE, Shard
 
 
 class Tattletale(Encoder):
@@ -118,39 +118,39 @@ def test_a_folder_without_features_is_named(tmp_path):
 @pytest.mark.parametrize("count", [1, 2, 4, 7])
 def test_shards_joined_in_any_order_are_the_dump_of_one_process(sung, tell, calm, count):
     out = Path("feats")
-    encoders = [tell([sung["test"]], out, part=Part(i, count)) for i in range(count, 0, -1)]
+    encoders = [tell([sung["test"]], out, part=Shard(i, count)) for i in range(count, 0, -1)]
     assert sum(encoder.batches for encoder in encoders) == 6
-    assert dump.dump("fbank", [sung["test"]], out, Part(0, count)) == ([] if count == 1 else [out / "test"])
+    assert dump.dump("fbank", [sung["test"]], out, Shard(0, count)) == ([] if count == 1 else [out / "test"])
     assert content(out / "test") == calm and set(calm) == FILES
     assert [p.name for p in out.iterdir()] == ["test"]
-    assert dump.dump("fbank", [sung["test"]], out, Part(0, count)) == []
-    assert tell([sung["test"]], out, part=Part(1, 9)).batches == 0
+    assert dump.dump("fbank", [sung["test"]], out, Shard(0, count)) == []
+    assert tell([sung["test"]], out, part=Shard(1, 9)).batches == 0
 
 
 def test_a_missing_or_half_written_shard_is_named_and_the_others_are_kept(sung, tell, calm):
     sets, out = [sung["test"]], Path("feats")
-    tell(sets, out, part=Part(1, 3))
+    tell(sets, out, part=Shard(1, 3))
     with pytest.raises(UserError, match=r"shard 2/3 has 0 of its 2 batches: run the same with --shard 2/3"):
-        dump.dump("fbank", sets, out, Part(0, 3))
+        dump.dump("fbank", sets, out, Shard(0, 3))
     with pytest.raises(KeyboardInterrupt):
-        tell(sets, out, part=Part(2, 3), dies_after=1)
-    tell(sets, out, part=Part(3, 3))
+        tell(sets, out, part=Shard(2, 3), dies_after=1)
+    tell(sets, out, part=Shard(3, 3))
     with pytest.raises(UserError, match=r"shard 2/3 has 1 of its 2 batches"):
-        dump.dump("fbank", sets, out, Part(0, 3))
+        dump.dump("fbank", sets, out, Shard(0, 3))
     with pytest.raises(UserError, match=r"shard 1/2 has 0 of its 3 batches"):
-        dump.dump("fbank", sets, out, Part(0, 2))
+        dump.dump("fbank", sets, out, Shard(0, 2))
     with pytest.raises(UserError, match=r"shard 1/3 has 0 of its 2 batches"):
-        dump.dump("mfcc", sets, out, Part(0, 3))
+        dump.dump("mfcc", sets, out, Shard(0, 3))
     assert not (out / "test").exists()
-    assert tell(sets, out, part=Part(2, 3)).batches == 1
-    dump.dump("fbank", sets, out, Part(0, 3))
+    assert tell(sets, out, part=Shard(2, 3)).batches == 1
+    dump.dump("fbank", sets, out, Shard(0, 3))
     assert content(out / "test") == calm
 
 
 def test_a_merge_goes_on_where_it_was_killed(sung, tell, calm, monkeypatch):
     sets, out = [sung["test"]], Path("feats")
     for index in (1, 2):
-        tell(sets, out, part=Part(index, 2))
+        tell(sets, out, part=Shard(index, 2))
     appended, append = [], dump.Archive.append
 
     def dies_at_the_fourth(archive, ids, layers):
@@ -160,8 +160,8 @@ def test_a_merge_goes_on_where_it_was_killed(sung, tell, calm, monkeypatch):
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(dump.Archive, "append", dies_at_the_fourth)
-        dump.dump("fbank", sets, out, Part(0, 2))
-    dump.dump("fbank", sets, out, Part(0, 2))
+        dump.dump("fbank", sets, out, Shard(0, 2))
+    dump.dump("fbank", sets, out, Shard(0, 2))
     assert content(out / "test") == calm
 
 

@@ -11,7 +11,7 @@ from fangyan.encoders import Encoder
 from fangyan.errors import DataError, UserError
 from fangyan.features import dump, sentences
 from fangyan.features.sentences import Sentence
-from fangyan.shards import Part
+from fangyan.shards import Shard
 
 TABLES = {
     "utt2sent": {"a-1": "s2", "a-2": "s1", "b-1": "s1", "b-2": "s2", "b-3": "s1"},
@@ -155,9 +155,9 @@ def test_shards_joined_are_the_dump_of_one_process(data, letters, tmp_path, monk
         (tmp_path / name).mkdir()
         monkeypatch.chdir(tmp_path / name)
         for part in (
-            [Part(1, 1)]
+            [Shard(1, 1)]
             if name == "whole"
-            else [*map(Part, range(count, 0, -1), [count] * count), Part(0, count)]
+            else [*map(Shard, range(count, 0, -1), [count] * count), Shard(0, count)]
         ):
             letters([data], Path("feats"), column="text", part=part)
     assert content(tmp_path / "parts") == content(tmp_path / "whole")

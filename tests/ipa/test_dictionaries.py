@@ -9,8 +9,8 @@ from fangyan.corpora import mini_sinitic
 from fangyan.data.datadir import Utterance
 from fangyan.data.varieties import varieties
 from fangyan.ipa import espeak, phonetic_distance
-from fangyan.ipa.dictionaries import ROUTES, IpaSource, complete, ipa
-from fangyan.ipa.phonetic_distance import clean
+from fangyan.ipa.dictionaries import ROUTES, IpaSource, add_ipa, read_ipa
+from fangyan.ipa.phonetic_distance import to_segments
 
 
 @pytest.mark.parametrize(
@@ -25,16 +25,16 @@ from fangyan.ipa.phonetic_distance import clean
     ],
 )
 def test_readings(variety, text, expected):
-    assert clean(ipa(text, variety)) == clean(expected)
+    assert to_segments(read_ipa(text, variety)) == to_segments(expected)
 
 
 @pytest.mark.parametrize("text", ["长大 银行行长 重庆", "長大 銀行行長 重慶"])
 def test_a_character_is_read_as_its_phrase_asks_in_either_script(text):
-    assert clean(ipa(text, "cmn")) == clean("ʈʂaŋ ta in xaŋ xaŋ ʈʂaŋ ʈʂʰʊŋ tɕʰiŋ")
+    assert to_segments(read_ipa(text, "cmn")) == to_segments("ʈʂaŋ ta in xaŋ xaŋ ʈʂaŋ ʈʂʰʊŋ tɕʰiŋ")
 
 
 def test_no_length_and_no_mark_of_a_glide():
-    read = ipa("灰灰，靠山", "cmn") + ipa("佢哋今日去街", "yue")
+    read = read_ipa("灰灰，靠山", "cmn") + read_ipa("佢哋今日去街", "yue")
     assert not set("ː\u032f\u0311") & set(read)
 
 
@@ -48,8 +48,8 @@ def test_no_length_and_no_mark_of_a_glide():
     ],
 )
 def test_what_has_no_reading_is_counted_and_punctuation_is_not(variety, text, syllables, unread):
-    spoken = ipa(text, variety)
-    assert phonetic_distance.unknown([spoken]) == {"□": unread}
+    spoken = read_ipa(text, variety)
+    assert phonetic_distance.count_unknown([spoken]) == {"□": unread}
     assert spoken.split().count("□") == unread
     if variety != "hak":
         assert len(spoken.split()) == syllables + unread
@@ -60,7 +60,7 @@ def test_what_has_no_reading_is_counted_and_punctuation_is_not(variety, text, sy
     [("cmn", ""), ("yue", "。"), ("cmn", "abc"), ("hak", "𠊎愛去"), ("nan", "你好"), ("04G96", "侬好")],
 )
 def test_nothing_readable_is_nothing(variety, text):
-    assert ipa(text, variety) == ""
+    assert read_ipa(text, variety) == ""
 
 
 def test_routes_are_of_known_varieties():
@@ -72,7 +72,7 @@ def test_routes_are_of_known_varieties():
     st.sampled_from(("cmn", "yue")), st.text(st.characters(categories=("L", "N", "P", "Z", "S")), max_size=8)
 )
 def test_any_text_is_readable_or_counted(variety, text):
-    assert set(phonetic_distance.unknown([ipa(text, variety)])) <= {"□"}
+    assert set(phonetic_distance.count_unknown([read_ipa(text, variety)])) <= {"□"}
 
 
 def test_where_ipa_came_from():
@@ -85,8 +85,8 @@ def test_where_ipa_came_from():
         utterance("cmn", "雨"),
         utterance("nan", "雪"),
     ]
-    found, sources = complete(given)
-    assert [clean(u.ipa) for u in found] == [clean("ɕɥe"), "own", "y", ""]
+    found, sources = add_ipa(given)
+    assert [to_segments(u.ipa) for u in found] == [to_segments("ɕɥe"), "own", "y", ""]
     assert [u.id for u in found] == [u.id for u in given]
     assert sources == [
         IpaSource("cmn", "pypinyin", 2),
@@ -100,7 +100,7 @@ def test_the_dictionary_agrees_with_the_synthesiser(variety):
     """By both routes the same sentence is about a tenth as far apart as different ones, and nearest to itself."""
     texts = [getattr(s, variety).replace(" ", "") for s in mini_sinitic.sentences()["test"][:30]]
     spoken = [espeak.ipa(text, mini_sinitic.READ_BY[variety]) for text in texts]
-    distances = phonetic_distance.distance_matrix([ipa(text, variety) for text in texts], spoken)
+    distances = phonetic_distance.distance_matrix([read_ipa(text, variety) for text in texts], spoken)
     same, others = distances.diagonal(), distances[~np.eye(len(texts), dtype=bool)]
     assert same.mean() < 0.04 and others.mean() > 0.3
     assert (distances.argmin(1) == np.arange(len(texts))).all()
@@ -112,5 +112,5 @@ def test_without_the_synthesiser_it_says_how_to_get_it(monkeypatch):
 
     monkeypatch.setattr(espeak, "version", version)
     with pytest.raises(espeak.UserError, match="needs espeakng-loader"):
-        ipa("ngài", "hak")
-    assert ipa("雪", "cmn") and ipa("食飯", "hak") == ""  # nothing that it would be needed for
+        read_ipa("ngài", "hak")
+    assert read_ipa("雪", "cmn") and read_ipa("食飯", "hak") == ""  # nothing that it would be needed for

@@ -9,7 +9,7 @@ import pytest
 
 from fangyan.corpora import mini_sinitic
 from fangyan.errors import UserError
-from fangyan.ipa.espeak import Voice, ipa, respelt, synthesise, version
+from fangyan.ipa.espeak import Voice, ipa, respell_hakka, synthesise, version
 
 GREETINGS = (("cmn-latn-pinyin", "你好吗"), ("yue", "佢喺邊度"), ("hak", "ngài oi hi"))
 VARIANTS = sorted({variant for variants in mini_sinitic.VOICES.values() for variant in variants})
@@ -106,7 +106,7 @@ def test_unknown_voice_is_refused():
     ],
 )
 def test_respelling_changes_only_what_would_lose_its_tone(pfs, expected):
-    assert respelt(pfs) == expected
+    assert respell_hakka(pfs) == expected
 
 
 def test_version_is_that_of_the_library():

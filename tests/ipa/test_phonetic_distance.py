@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fangyan.ipa import phonetic_distance
-from fangyan.ipa.phonetic_distance import clean, distance, distance_matrix, segments, unknown
+from fangyan.ipa.phonetic_distance import count_unknown, distance, distance_matrix, segments, to_segments
 
 SEGMENTS = ("p", "pʰ", "m", "t͡s", "s", "k", "ŋ̩", "a", "i", "u")
 SPOKEN = st.lists(st.sampled_from(SEGMENTS), max_size=7).map(".".join)
@@ -40,7 +40,7 @@ SPOKEN = st.lists(st.sampled_from(SEGMENTS), max_size=7).map(".".join)
     ],
 )
 def test_clean(ipa, cleaned):
-    assert clean(ipa) == cleaned
+    assert to_segments(ipa) == cleaned
 
 
 def test_segments_are_articulatory_features():
@@ -52,7 +52,7 @@ def test_segments_are_articulatory_features():
 
 
 def test_unknown_symbols_are_counted():
-    assert unknown(["ma", "m%a%˥", "☃a"]) == {"%": 2, "☃": 1}
+    assert count_unknown(["ma", "m%a%˥", "☃a"]) == {"%": 2, "☃": 1}
     assert distance("m%a", "ma") == 0
 
 

@@ -9,7 +9,7 @@ from fangyan.errors import UserError
 from fangyan.features import dump
 from fangyan.files import fingerprint
 from fangyan.measure import Subject, plan, pronunciation_control, retrieval, significance
-from fangyan.shards import Part
+from fangyan.shards import Shard
 
 LIST = """\
 - retrieve: {baselines: true}
@@ -47,7 +47,7 @@ def one_by_one(exp, sets):
 def at_once(exp, sets, part="1/1", merge=0, layers=()):
     measurements = plan.read(exp / "measure.yaml")
     model, baseline = Subject(exp, "fbank", layers), measure.baseline(exp, "mfcc=mfcc")
-    found = measure.measure(measurements, model, [baseline], sets, Part.parse(part, merge))
+    found = measure.measure(measurements, model, [baseline], sets, Shard.parse(part, merge))
     return [(str(out.relative_to(exp)), built) for out, built in found]
 
 

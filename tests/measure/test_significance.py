@@ -7,9 +7,8 @@ import pytest
 
 from fangyan.errors import DataError, UserError
 from fangyan.files import read_table, write_table
-from fangyan.measure import significance
 from fangyan.measure.retrieval.tables import RANKS, RankedQuery
-from fangyan.measure.significance import Interval, intervals, significance
+from fangyan.measure.significance import Interval, intervals, paired_test
 from fangyan.tables import columns
 
 THREE = ("cmn", "hak", "yue")
@@ -69,12 +68,12 @@ def test_a_comparison_by_hand(tmp_path):
     asked = queries(THREE, 8)
     worse = ranked(asked, [2 if q.sentence == "s0" else 1 for q in asked])
     write_ranks(tmp_path, {"layer00": worse, "layer01": asked})
-    found = significance(tmp_path, "layer01", tmp_path, "layer00")
+    found = paired_test(tmp_path, "layer01", tmp_path, "layer00")
     assert (found.a, found.b, found.difference) == pytest.approx((1, 7 / 8, 1 / 8))
     assert found.low == 0 and found.high == pytest.approx(3 / 8)  # s0 drawn 0 to 3 times of 8: 98 %
     assert found.p == 1  # whichever way the one sentence is flipped, it is as far from 0
     assert (found.n, found.clusters, found.chance) == (48, "8 sentences", pytest.approx(1 / 8))
-    turned = significance(tmp_path, "layer00", tmp_path, "layer01")
+    turned = paired_test(tmp_path, "layer00", tmp_path, "layer01")
     assert (turned.difference, turned.low, turned.high) == (-found.difference, -found.high, -found.low)
 
 
@@ -82,7 +81,7 @@ def test_identical_systems_do_not_differ(tmp_path):
     asked = queries(THREE, 6)
     rank = np.random.default_rng(0).integers(1, 4, len(asked)).tolist()
     write_ranks(tmp_path, {"norm": ranked(asked, rank), "turned": ranked(asked, rank)[::-1]})
-    found = significance(tmp_path, "norm", tmp_path, "turned")  # the order of the rows says nothing
+    found = paired_test(tmp_path, "norm", tmp_path, "turned")  # the order of the rows says nothing
     assert (found.difference, found.low, found.high, found.p) == (0, 0, 0, 1)
 
 
@@ -91,7 +90,7 @@ def test_one_sentence_is_not_enough(tmp_path):
     with pytest.raises(DataError, match=r"ranks.tsv: layer norm: .* needs at least 2 of them, got s0"):
         intervals(tmp_path, ["test"], tmp_path / "out")
     with pytest.raises(DataError, match=r"ranks.tsv: layer norm: .* needs at least 2 of them, got s0"):
-        significance(tmp_path / "test", "norm", tmp_path / "test", "norm")
+        paired_test(tmp_path / "test", "norm", tmp_path / "test", "norm")
     assert not (tmp_path / "out" / "test").exists()
 
 
@@ -100,12 +99,12 @@ def test_only_the_same_queries_are_compared(tmp_path):
     write_ranks(tmp_path / "a", {"norm": asked})
     write_ranks(tmp_path / "b", {"norm": [q for q in asked if (q.query, q.target) != ("hak-1", "cmn")]})
     with pytest.raises(DataError, match=r"b/ranks.tsv: .* none like hak-1 of sentence s1 from hak to cmn"):
-        significance(tmp_path / "a", "norm", tmp_path / "b", "norm")
+        paired_test(tmp_path / "a", "norm", tmp_path / "b", "norm")
     with pytest.raises(DataError, match=r"b/ranks.tsv: .* none like hak-1 .* in .*a/ranks.tsv"):
-        significance(tmp_path / "b", "norm", tmp_path / "a", "norm")
+        paired_test(tmp_path / "b", "norm", tmp_path / "a", "norm")
     write_ranks(tmp_path / "c", {"norm": [q._replace(candidates=9) for q in asked]})
     with pytest.raises(DataError, match=r"1 of 3 right"):
-        significance(tmp_path / "a", "norm", tmp_path / "c", "norm")
+        paired_test(tmp_path / "a", "norm", tmp_path / "c", "norm")
 
 
 HEAD = "\t".join(RANKS) + "\n"
@@ -134,13 +133,13 @@ ROW = "norm\tcmn\thak\tcmn-0\ts0\t1\t1\t3\n"
 def test_malformed_ranks_say_where(tmp_path, text, message):
     (tmp_path / "ranks.tsv").write_text(text, encoding="latin-1")
     with pytest.raises(DataError, match=message):
-        list(significance.read_ranks(tmp_path / "ranks.tsv"))
+        list(paired_test.read_ranks(tmp_path / "ranks.tsv"))
 
 
 def test_bad_use_says_what_to_do(tmp_path):
     write_ranks(tmp_path / "test", {"layer00": queries(THREE, 2), "norm": queries(THREE, 2)})
     with pytest.raises(UserError, match="no layer 'layer09': known are layer00, norm"):
-        significance(tmp_path / "test", "layer00", tmp_path / "test", "layer09")
+        paired_test(tmp_path / "test", "layer00", tmp_path / "test", "layer09")
     with pytest.raises(DataError, match=r"dev/ranks.tsv: no such file: run the stage measure first"):
         intervals(tmp_path, ["dev"], tmp_path / "out")
     with pytest.raises(UserError, match="a folder of their own"):
@@ -151,4 +150,4 @@ def test_bad_use_says_what_to_do(tmp_path):
 
 def test_line_ends_of_windows_are_line_ends(tmp_path):
     (tmp_path / "ranks.tsv").write_text((HEAD + ROW).replace("\n", "\r\n"), newline="")
-    assert [layer for layer, _ in significance.read_ranks(tmp_path / "ranks.tsv")] == ["norm"]
+    assert [layer for layer, _ in paired_test.read_ranks(tmp_path / "ranks.tsv")] == ["norm"]

@@ -11,7 +11,7 @@ from fangyan.errors import DataError
 from fangyan.files import read_table
 from fangyan.ipa import espeak, phonetic_distance
 from fangyan.measure import word_test
-from fangyan.measure.word_test import Triple, preferences, readable, triples
+from fangyan.measure.word_test import Triple, preferences, spell_for_voice, triples
 
 EAT = Triple("cmn", "yue", "eat", "吃", "食", "痴", "silly")
 TIRED = Triple("yue", "cmn", "tired", "攰", "累", "鬼", "ghost")
@@ -50,7 +50,7 @@ def test_an_encoder_of_sound_prefers_the_homophone():
 
 
 def ipa(variety: str, spelling: str) -> str:
-    return espeak.ipa(readable(variety, spelling), READ_BY[variety])
+    return espeak.ipa(spell_for_voice(variety, spelling), READ_BY[variety])
 
 
 def test_the_list_is_what_it_says():

@@ -97,10 +97,10 @@ def test_espnet_and_its_model_zoo_read_the_same_repository(published, exp, wave,
 def test_the_weights_of_the_hub_start_another_training(published, exp, micro_config, tmp_path):
     import torch
 
-    from fangyan.training.initialise import WEIGHTS, write_weights
+    from fangyan.training.initialise import INIT_WEIGHTS, write_weights
 
     write_weights("espnet:user/name", micro_config, tmp_path)
-    weights = torch.load(tmp_path / WEIGHTS, weights_only=True)
+    weights = torch.load(tmp_path / INIT_WEIGHTS, weights_only=True)
     trained = torch.load(exp / "valid.acc.ave.pth", weights_only=True)
     assert weights and all(torch.equal(value, trained[key]) for key, value in weights.items())
 

@@ -185,14 +185,14 @@ def test_what_cannot_be_scored_is_left_out_counted_and_listed(decoded, partly):
 
 def test_what_the_form_takes_out_is_told_with_what_to_choose(decoded, partly):
     (decoded / "text").write_text("a-1 我吃3饭\nb-1 我食\nb-2 \nb-3 好\nc-1 好\n", encoding="utf-8")
-    first, latin, digits = cer.remarks_on(decoded, partly, "text")
+    first, latin, digits = cer.describe_removals(decoded, partly, "text")
     assert first == (
         f"{partly}/text:4: of 2 of 5 transcripts the normal form leaves nothing, the first is b-3 (OK): they "
         "are neither learnt nor scored"
     )
     assert latin.startswith(f"{partly}/text: 1 of 5 transcripts hold Latin letters") and "latin=true" in latin
     assert digits.startswith(f"{decoded}/text: 1 of 5 transcripts hold digits") and "digits=spoken" in digits
-    assert cer.remarks_on(decoded, decoded / "data", "text")[0] == digits
+    assert cer.describe_removals(decoded, decoded / "data", "text")[0] == digits
 
 
 def test_a_set_of_which_nothing_can_be_scored_is_refused(decoded):

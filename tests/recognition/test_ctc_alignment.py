@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 from fangyan.data import audio, datadir
 from fangyan.encoders import load_encoder
 from fangyan.errors import DataError
-from fangyan.recognition.ctc_alignment import BLANK, Span, divided, forced, in_time, spans, written
+from fangyan.recognition.ctc_alignment import (
+    BLANK,
+    Span,
+    divide_frames,
+    forced_alignment,
+    greedy_tokens,
+    is_plausible_pace,
+    spans,
+)
 
 
 def logs(rows):
@@ -20,11 +28,11 @@ def logs(rows):
 def test_a_path_by_hand():
     # The best label of each frame is 1 - 2 2: it spells 12.
     posteriors = logs([[0.1, 0.8, 0.1], [0.6, 0.3, 0.1], [0.1, 0.1, 0.8], [0.1, 0.2, 0.7]])
-    assert forced(posteriors, [1, 2]) == [Span(0, 1), Span(2, 4)]
+    assert forced_alignment(posteriors, [1, 2]) == [Span(0, 1), Span(2, 4)]
     # To spell 11 a blank must part the two: 1 - 1 1 beats 1 - - 1 once frame 2 is rather 1 than blank.
     posteriors[2, 0] = np.log(0.05)
-    assert forced(posteriors, [1, 1]) == [Span(0, 1), Span(2, 4)]
-    assert forced(posteriors, []) == []
+    assert forced_alignment(posteriors, [1, 1]) == [Span(0, 1), Span(2, 4)]
+    assert forced_alignment(posteriors, []) == []
 
 
 def slow(posteriors, tokens):
@@ -43,18 +51,18 @@ def slow(posteriors, tokens):
 def test_the_best_of_all_paths(seed, tokens, spare):
     frames = len(tokens) + sum(a == b for a, b in pairwise(tokens)) + spare
     weights = np.random.default_rng(seed).dirichlet(np.ones(3), frames)
-    assert forced(logs(weights), tokens) == slow(logs(weights), tokens)
+    assert forced_alignment(logs(weights), tokens) == slow(logs(weights), tokens)
 
 
 def test_too_few_frames_are_refused():
     with pytest.raises(DataError, match="CTC needs 3 frames for 2 characters, got 2"):
-        forced(logs(np.full((2, 3), 1 / 3)), [1, 1])
+        forced_alignment(logs(np.full((2, 3), 1 / 3)), [1, 1])
 
 
 def test_blanks_are_divided_in_the_middle():
-    assert divided([Span(2, 3), Span(6, 8), Span(8, 9)], 12) == [Span(0, 4), Span(4, 8), Span(8, 12)]
-    assert divided([Span(4, 5)], 7) == [Span(0, 7)]
-    assert divided([], 7) == []
+    assert divide_frames([Span(2, 3), Span(6, 8), Span(8, 9)], 12) == [Span(0, 4), Span(4, 8), Span(8, 12)]
+    assert divide_frames([Span(4, 5)], 7) == [Span(0, 7)]
+    assert divide_frames([], 7) == []
 
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(1, 4)), min_size=1), st.integers(0, 5))
@@ -63,7 +71,7 @@ def test_every_frame_belongs_to_one_character_and_every_peak_to_its_own(gaps, re
     for gap, length in gaps:
         peaks.append(Span(at + gap, at + gap + length))
         at += gap + length
-    parts = divided(peaks, at + rest)
+    parts = divide_frames(peaks, at + rest)
     assert [n for part in parts for n in range(*part)] == list(range(at + rest))
     assert all(
         part.start <= peak.start and peak.end <= part.end for part, peak in zip(parts, peaks, strict=True)
@@ -101,9 +109,9 @@ def test_an_encoder_without_ctc_or_with_sentencepieces_aligns_nothing():
 
 def test_characters_that_follow_each_other_faster_than_speech_are_not_in_time():
     # Two frames of 25 a second are 0.08 s, one is 0.04 s; the median decides.
-    assert in_time([Span(0, 1), Span(2, 3), Span(9, 10)], 25.0)
-    assert not in_time([Span(0, 1), Span(20, 21), Span(21, 22), Span(22, 23)], 25.0)
-    assert in_time([Span(0, 1)], 25.0) and in_time([], 25.0)
+    assert is_plausible_pace([Span(0, 1), Span(2, 3), Span(9, 10)], 25.0)
+    assert not is_plausible_pace([Span(0, 1), Span(20, 21), Span(21, 22), Span(22, 23)], 25.0)
+    assert is_plausible_pace([Span(0, 1)], 25.0) and is_plausible_pace([], 25.0)
 
 
 def scribe(tokens, best):
@@ -125,10 +133,10 @@ def scribe(tokens, best):
 def test_what_ctc_writes_is_its_best_tokens(tokens, best, expected):
     encoder = scribe(tokens, best)
     frames = np.zeros((len(best), 1), np.float32)
-    assert written(encoder, frames) == expected
+    assert greedy_tokens(encoder, frames) == expected
     if not expected:
         assert spans(encoder, frames, "我") == []
 
 
 def test_an_encoder_without_ctc_writes_nothing():
-    assert written(load_encoder("fbank"), np.zeros((3, 80), np.float32)) == ""
+    assert greedy_tokens(load_encoder("fbank"), np.zeros((3, 80), np.float32)) == ""

@@ -17,8 +17,8 @@ from fangyan.errors import DataError, UserError
 from fangyan.files import made_from, read_table
 from fangyan.journal import NAME
 from fangyan.recognition import cer
-from fangyan.recognition.decoding import decode, exit_layers, leaving_after
-from fangyan.shards import Part
+from fangyan.recognition.decoding import decode, early_exit, exit_layers
+from fangyan.shards import Shard
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +119,7 @@ def test_the_exit_is_the_final_norm_of_the_block_and_the_model_is_whole_again(jo
     wave = audio.read(datadir.read(sung["test"])[0].wav)
     layers, keys = encoder(wave), list(encoder.model.state_dict())
     speech = {"speech": torch.from_numpy(wave)[None], "speech_lengths": torch.tensor([len(wave)])}
-    with torch.inference_mode(), leaving_after(1, encoder.model):
+    with torch.inference_mode(), early_exit(1, encoder.model):
         assert len(encoder.model.encoder.encoders) == 1
         found, _ = encoder.model.encode(**speech)
         wanted = encoder.model.encoder.after_norm(torch.from_numpy(layers["layer01"]))
@@ -138,12 +138,12 @@ def test_ctc_reads_what_it_was_trained_on_where_the_block_has_its_own(job, condi
         (_, [(block, trained_on)]), _ = model.encode(**speech)
         wanted = model.ctc.log_softmax(trained_on)
         for _ in range(2):
-            with leaving_after(1, model):
+            with early_exit(1, model):
                 (found, _), _ = model.encode(**speech)
                 assert torch.equal(model.ctc.log_softmax(found), wanted)
         assert block == 1
         assert not torch.allclose(model.ctc.log_softmax(found), wanted, atol=1e-3)
-        with leaving_after(2, model):
+        with early_exit(2, model):
             (whole, _), _ = model.encode(**speech)
             assert not torch.allclose(model.ctc.log_softmax(whole), wanted, atol=1e-3)
 
@@ -167,7 +167,7 @@ def test_whisper_is_left_in_the_same_way():
     with torch.inference_mode():
         layers, _ = PaddingFree.forward(encoder, mels, frames)
         for layer, blocks in exit_layers(encoder).items():
-            with leaving_after(blocks, SimpleNamespace(encoder=encoder)):
+            with early_exit(blocks, SimpleNamespace(encoder=encoder)):
                 found = encoder(mels, frames)[0]
             assert torch.allclose(found, encoder.after_norm(layers[blocks]), atol=1e-6), layer
 
@@ -177,9 +177,9 @@ def test_shares_of_the_utterances_joined_are_the_text_of_one_process(
     job, sung, quick, decoded, tmp_path, exits
 ):
     out, folder = tmp_path / "out", "/".join(["test", *exits])
-    for part in (Part(2, 2), Part(1, 2)):
+    for part in (Shard(2, 2), Shard(1, 2)):
         decode(job.exp, [sung["test"]], quick, out, exits, part)
-    assert decode(job.exp, [sung["test"]], quick, out, exits, Part(0, 2)) == [out / folder]
+    assert decode(job.exp, [sung["test"]], quick, out, exits, Shard(0, 2)) == [out / folder]
     whole = decoded / ("early_exit" if exits else "decode") / folder
     for name in ("text", ".done"):
         assert (out / folder / name).read_bytes() == (whole / name).read_bytes()
@@ -246,7 +246,7 @@ def test_what_the_encoder_cannot_hear_has_an_empty_hypothesis_and_is_named(job, 
     assert not (text["b-nan"] or text["c-short"] or text["e-cut"])
     assert [row["id"] for row in read_table(home / ".unheard.tsv")] == ["b-nan", "c-short", "e-cut"]
     assert decode(job.exp, [odd], quick, tmp_path / "out") == []
-    for part in (Part(1, 2), Part(2, 2), Part(0, 2)):
+    for part in (Shard(1, 2), Shard(2, 2), Shard(0, 2)):
         decode(job.exp, [odd], quick, tmp_path / "shards", part=part)
     for name in ("text", ".unheard.tsv", ".done"):
         assert (tmp_path / "shards/odd" / name).read_bytes() == (home / name).read_bytes()

@@ -4,7 +4,7 @@ from fangyan import shards
 from fangyan.data.datadir import Utterance
 from fangyan.errors import DataError
 from fangyan.recognition.hypotheses import LOG, Hypotheses, Hypothesis, finish
-from fangyan.shards import Part
+from fangyan.shards import Shard
 
 INPUTS = {"model": "m"}
 
@@ -28,7 +28,7 @@ def written(home, utterances, part, unheard="b"):
 def test_shares_are_one_text_in_order_and_what_was_not_heard_is_listed(utterances, tmp_path, capsys):
     home = tmp_path / "out/test"
     parts = [
-        written(home, utterances, part) for part in Part(0, 4).shares()
+        written(home, utterances, part) for part in Shard(0, 4).shares()
     ]  # the last one has nothing to do
     finish(home, INPUTS, utterances, parts)
     assert (home / "text").read_text() == "a a 我\nb \nc c 我\n"

@@ -13,7 +13,7 @@ from fangyan.features.embedding import frames_of
 from fangyan.files import read_table
 from fangyan.measure.seqsim import seqsim
 from fangyan.search import add, building, search
-from fangyan.search.building import located
+from fangyan.search.building import absolute_spec
 from fangyan.search.index import Index
 
 
@@ -156,8 +156,8 @@ def test_a_new_index_needs_an_encoder_and_recordings(tmp_path, sung):
 def test_a_spec_is_remembered_with_its_whole_path(tmp_path, monkeypatch):
     (tmp_path / "model.zip").touch()
     monkeypatch.chdir(tmp_path)
-    assert located("espnet:model.zip") == f"espnet:{tmp_path}/model.zip"
-    assert [located(spec) for spec in ("fbank", "espnet:user/name")] == ["fbank", "espnet:user/name"]
+    assert absolute_spec("espnet:model.zip") == f"espnet:{tmp_path}/model.zip"
+    assert [absolute_spec(spec) for spec in ("fbank", "espnet:user/name")] == ["fbank", "espnet:user/name"]
 
 
 def test_what_the_tables_of_a_data_directory_disagree_about_is_listed(sung, tmp_path):

@@ -13,7 +13,7 @@ from fangyan import publish
 from fangyan.data import audio, datadir
 from fangyan.errors import UserError
 from fangyan.files import read_table
-from fangyan.training import Experiment, collect_stats, train, write_tokens
+from fangyan.training import Run, collect_stats, train, write_tokens
 
 DRAWN = """\
 include: {base}
@@ -40,14 +40,14 @@ def recipe(singer, tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def job(recipe, micro_config, monkeypatch) -> Experiment:
+def job(recipe, micro_config, monkeypatch) -> Run:
     """An experiment in the recipe folder, at relative paths; statistics are there."""
     monkeypatch.chdir(recipe)
     tokens = Path("data/tokens")
     write_tokens(Path("data/train"), "text", tokens, vocabulary=11)
     for epochs in (1, 2):
         Path(f"drawn{epochs}.yaml").write_text(DRAWN.format(base=micro_config, epochs=epochs))
-    job = Experiment(
+    job = Run(
         Path("drawn2.yaml"), Path("data/train"), Path("data/train"), tokens, "text", 1, Path("exp/whole")
     )
     collect_stats(job)

@@ -4,7 +4,7 @@ from transformers import Wav2Vec2Config, Wav2Vec2FeatureExtractor, Wav2Vec2Model
 
 from fangyan.errors import DataError, UserError
 from fangyan.files import ROOT
-from fangyan.training.initialise import WEIGHTS, write_weights
+from fangyan.training.initialise import INIT_WEIGHTS, write_weights
 
 SIZES = {"decoder_layers": 1, "decoder_attention_heads": 2, "decoder_ffn_dim": 8, "encoder_ffn_dim": 64}
 
@@ -29,7 +29,7 @@ def published(folder, **sizes):
 def test_every_weight_of_the_encoder_goes_to_its_place(config, tmp_path):
     source = published(tmp_path / "hub")
     write_weights(source, config, tmp_path)
-    found = torch.load(tmp_path / WEIGHTS, weights_only=True)
+    found = torch.load(tmp_path / INIT_WEIGHTS, weights_only=True)
     reference = WhisperModel.from_pretrained(source).encoder.state_dict()
     assert len(found) == len(reference)
     assert torch.equal(found["encoder.embed.positions.weight"], reference["embed_positions.weight"])
@@ -46,7 +46,7 @@ def test_another_size_is_refused_with_the_list_of_keys(config, tmp_path):
     assert "  embed.conv1.weight: [32, 128, 3] instead of [32, 80, 3]" in lines
     assert "  encoders.2.fc1.weight: [64, 32] instead of nothing" in lines
     assert len(lines) == 17
-    assert not (tmp_path / WEIGHTS).exists()
+    assert not (tmp_path / INIT_WEIGHTS).exists()
 
 
 def test_what_is_no_whisper_is_refused(config, tmp_path):

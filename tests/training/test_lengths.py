@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from fangyan.encoders import load_encoder
-from fangyan.encoders.bounds import beyond
-from fangyan.encoders.espnet import audible, frame_count
+from fangyan.encoders.bounds import describe_excess
+from fangyan.encoders.espnet import accepted_samples, frame_count
 from fangyan.encoders.espnet_whisper import PaddingFreeEncoder
 from fangyan.encoders.whisper import LogMel
 from fangyan.errors import DataError
@@ -74,23 +74,28 @@ def test_too_short_to_encode_is_refused(job, tmp_path):
 def test_what_can_be_heard_is_counted_in_samples(job):
     # 960 samples: 7 frames of 10 ms, 3 after the first convolution, 1 after the second.
     model = load_encoder(f"espnet:{job.exp}", "cpu").model
-    heard = audible(model)
+    heard = accepted_samples(model)
     assert heard.start == 960 and 3600 * 16_000 in heard
     for samples, fits in ((959, False), (960, True)):
         assert (frame_count(model, samples) >= 1) is fits
-    assert beyond(heard, 480) == "this encoder hears 960 samples (0.06 s) or more at once, got 480 (0.03 s)"
+    assert (
+        describe_excess(heard, 480)
+        == "this encoder hears 960 samples (0.06 s) or more at once, got 480 (0.03 s)"
+    )
 
 
 def test_whisper_hears_half_a_minute():
     encoder = PaddingFreeEncoder(8, output_size=16, num_blocks=1, attention_heads=2, linear_units=32)
-    heard = audible(SimpleNamespace(encoder=encoder, frontend=LogMel(8)))
+    heard = accepted_samples(SimpleNamespace(encoder=encoder, frontend=LogMel(8)))
     assert 30 * 16_000 in heard and 31 * 16_000 not in heard and heard.start == 160
-    assert beyond(heard, 31 * 16_000) == (
+    assert describe_excess(heard, 31 * 16_000) == (
         "this encoder hears 160 samples (0.01 s) to 480159 samples (30.01 s) at once, got 496000 (31 s)"
     )
 
 
 def test_an_encoder_that_does_not_tell_hears_all():
-    assert 1 in audible(SimpleNamespace(encoder=object(), frontend=object()))
+    assert 1 in accepted_samples(SimpleNamespace(encoder=object(), frontend=object()))
     stft = SimpleNamespace(hop_length=160, stft=SimpleNamespace(n_fft=512))
-    assert audible(SimpleNamespace(encoder=object(), frontend=stft)).start == 257  # fewer cannot be mirrored
+    assert (
+        accepted_samples(SimpleNamespace(encoder=object(), frontend=stft)).start == 257
+    )  # fewer cannot be mirrored

@@ -10,7 +10,7 @@ import pytest
 
 from fangyan.errors import UserError
 from fangyan.files import ROOT
-from fangyan.training.local_ranks import launch, missing_ranks
+from fangyan.training.local_ranks import launch_ranks, missing_ranks
 
 
 def python(code: str) -> list[str]:
@@ -20,7 +20,7 @@ def python(code: str) -> list[str]:
 def test_every_rank_is_told_its_place(tmp_path):
     names = "RANK LOCAL_RANK WORLD_SIZE GROUP_WORLD_SIZE MASTER_ADDR".split()
     code = f"open(f'{tmp_path}/{{rank}}', 'w').write(' '.join(os.environ[name] for name in {names}))"
-    assert launch(python(code), 2) == 0
+    assert launch_ranks(python(code), 2) == 0
     assert [(tmp_path / name).read_text() for name in "01"] == ["0 0 2 1 127.0.0.1", "1 1 2 1 127.0.0.1"]
 
 
@@ -28,7 +28,7 @@ def test_every_rank_is_told_its_place(tmp_path):
     ("end", "code"), [("sys.exit(75)", 75), ("os.kill(os.getpid(), signal.SIGKILL)", 128 + 9)]
 )
 def test_the_first_bad_end_is_the_end_of_all(end, code):
-    assert launch(python(f"{end} if rank == 1 else time.sleep(600)"), 3) == code
+    assert launch_ranks(python(f"{end} if rank == 1 else time.sleep(600)"), 3) == code
 
 
 def test_a_request_to_stop_reaches_every_rank(tmp_path):

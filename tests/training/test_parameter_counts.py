@@ -2,7 +2,7 @@ import pytest
 
 from fangyan.errors import DataError
 from fangyan.files import ROOT
-from fangyan.training.parameter_counts import size, table
+from fangyan.training.parameter_counts import count_parameters, parameter_table
 
 CONFIGURATIONS = sorted(ROOT.glob("conf/train/*.yaml"))
 
@@ -16,7 +16,7 @@ def whisper_encoder(bands, width, blocks):
 
 @pytest.mark.parametrize("path", CONFIGURATIONS, ids=lambda p: p.stem)
 def test_every_configuration_is_built_and_has_its_frame_rate(path):
-    row = size(path, 100)
+    row = count_parameters(path, 100)
     assert row["encoder"] + row["decoder"] + row["CTC"] == row["total"]
     assert row["frames/s"] == (50 if path.stem.startswith("whisper") else 25)
 
@@ -31,7 +31,9 @@ def test_every_configuration_is_built_and_has_its_frame_rate(path):
     ],
 )
 def test_whisper_has_its_published_sizes(name, sizes):
-    assert size(ROOT / f"conf/train/whisper_{name}.yaml", 100)["encoder"] == whisper_encoder(*sizes)
+    assert count_parameters(ROOT / f"conf/train/whisper_{name}.yaml", 100)["encoder"] == whisper_encoder(
+        *sizes
+    )
 
 
 @pytest.mark.parametrize(
@@ -40,12 +42,14 @@ def test_whisper_has_its_published_sizes(name, sizes):
 )
 def test_e_branchformer_has_the_parameters_that_espnet_published(name, vocabulary, published):
     # egs2/aishell/asr1 and egs2/librispeech_100/asr1, README.md; egs2/librispeech/asr1, RESULTS.md
-    total = size(ROOT / f"conf/train/e_branchformer_{name}.yaml", vocabulary)["total"]
+    total = count_parameters(ROOT / f"conf/train/e_branchformer_{name}.yaml", vocabulary)["total"]
     assert round(total / 1e6, 2) == published
 
 
 def test_adapters_add_two_matrices_to_each_target():
-    plain, lora = (size(ROOT / f"conf/train/whisper_large_v3{x}.yaml", 100)["encoder"] for x in ("", "_lora"))
+    plain, lora = (
+        count_parameters(ROOT / f"conf/train/whisper_large_v3{x}.yaml", 100)["encoder"] for x in ("", "_lora")
+    )
     assert lora - plain == 32 * 2 * (2 * 16 * 1280)
 
 
@@ -58,7 +62,7 @@ def test_a_table_for_people():
         "total": 1_239_567,
         "frames/s": 25.0,
     }
-    assert table([row]).splitlines()[-1] == "| a | 1.23 M | 0.00 M | 0.01 M | 1.24 M | 25 |"
+    assert parameter_table([row]).splitlines()[-1] == "| a | 1.23 M | 0.00 M | 0.01 M | 1.24 M | 25 |"
 
 
 def test_an_unknown_key_is_refused(tmp_path):
@@ -66,4 +70,4 @@ def test_an_unknown_key_is_refused(tmp_path):
         f"include: {ROOT}/conf/train/whisper.yaml\nencoder_conf: {{lorra: 1}}\n"
     )
     with pytest.raises(DataError, match=r"encoder_conf: unknown key 'lorra': did you mean 'lora'"):
-        size(tmp_path / "bad.yaml", 100)
+        count_parameters(tmp_path / "bad.yaml", 100)

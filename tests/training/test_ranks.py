@@ -6,7 +6,7 @@ import pytest
 
 from fangyan.errors import Stopped, UserError
 from fangyan.training import ranks
-from fangyan.training.ranks import Place, any_rank, place, same_on_all_ranks, started, together
+from fangyan.training.ranks import Rank, any_rank, joined_ranks, launched_rank, same_on_all_ranks, this_rank
 
 TORCHRUN = {"RANK": "3", "WORLD_SIZE": "4", "LOCAL_RANK": "1", "GROUP_WORLD_SIZE": "2"}
 SBATCH = {"SLURM_PROCID": "0", "SLURM_NTASKS": "4", "SLURM_LOCALID": "0", "SLURM_NNODES": "2"}
@@ -27,37 +27,37 @@ def gpus(monkeypatch):
 @pytest.mark.parametrize(
     ("environment", "here"),
     [
-        ({}, Place()),
-        (TORCHRUN, Place(rank=3, world=4, local=1, nodes=2)),
-        (SRUN, Place(rank=3, world=4, local=1, nodes=2)),
-        (SBATCH, Place()),  # four tasks may be started, but this script is none of them
-        (SRUN | TORCHRUN | {"RANK": "2", "LOCAL_RANK": "0"}, Place(rank=2, world=4, local=0, nodes=2)),
-        ({"WORLD_SIZE": "4"}, Place()),
+        ({}, Rank()),
+        (TORCHRUN, Rank(rank=3, world=4, local=1, nodes=2)),
+        (SRUN, Rank(rank=3, world=4, local=1, nodes=2)),
+        (SBATCH, Rank()),  # four tasks may be started, but this script is none of them
+        (SRUN | TORCHRUN | {"RANK": "2", "LOCAL_RANK": "0"}, Rank(rank=2, world=4, local=0, nodes=2)),
+        ({"WORLD_SIZE": "4"}, Rank()),
     ],
 )
 def test_the_place_is_what_a_launcher_states(environment, here):
-    assert started(environment) == here
+    assert launched_rank(environment) == here
 
 
 def test_a_process_that_is_alone_takes_a_gpu_if_there_is_one(gpus):
     gpus(0)
-    assert place(None, 1, {}) == place(0, 1, {}) == Place()
+    assert this_rank(None, 1, {}) == this_rank(0, 1, {}) == Rank()
     gpus(2)
-    assert place(None, 1, {}) == place(1, 1, {}) == Place(gpu=0)
-    assert place(0, 1, {}) == Place()
+    assert this_rank(None, 1, {}) == this_rank(1, 1, {}) == Rank(gpu=0)
+    assert this_rank(0, 1, {}) == Rank()
 
 
 def test_each_rank_has_its_gpu_whether_it_sees_all_of_its_node_or_only_that(gpus):
     gpus(2)
-    assert place(2, 2, SRUN) == Place(3, 4, 1, 2, gpu=1)
+    assert this_rank(2, 2, SRUN) == Rank(3, 4, 1, 2, gpu=1)
     gpus(1)
-    assert place(2, 2, SRUN) == Place(3, 4, 1, 2, gpu=0)
+    assert this_rank(2, 2, SRUN) == Rank(3, 4, 1, 2, gpu=0)
 
 
 def test_on_the_cpu_there_are_as_many_ranks_as_were_started(gpus):
     gpus(0)
-    assert place(0, 2, SRUN) == Place(3, 4, 1, 2)
-    assert place(None, 2, SRUN) == Place(3, 4, 1, 2)
+    assert this_rank(0, 2, SRUN) == Rank(3, 4, 1, 2)
+    assert this_rank(None, 2, SRUN) == Rank(3, 4, 1, 2)
 
 
 @pytest.mark.parametrize(
@@ -78,25 +78,25 @@ def test_on_the_cpu_there_are_as_many_ranks_as_were_started(gpus):
 def test_other_ranks_than_were_asked_for_are_refused(gpus, ngpu, nodes, environment, message):
     gpus(4)
     with pytest.raises(UserError, match=message):
-        place(ngpu, nodes, environment)
+        this_rank(ngpu, nodes, environment)
 
 
 def test_gpus_that_are_not_there_are_refused(gpus):
     gpus(0)
     with pytest.raises(UserError, match="--ngpu 1: 0 GPUs are visible here; --ngpu 0 trains on the CPU"):
-        place(1, 1, {})
+        this_rank(1, 1, {})
     gpus(2)
     with pytest.raises(UserError, match="--ngpu 4: 2 GPUs are visible here"):
-        place(4, 1, TORCHRUN | {"GROUP_WORLD_SIZE": "1"})
+        this_rank(4, 1, TORCHRUN | {"GROUP_WORLD_SIZE": "1"})
 
 
 def test_a_place_in_the_words_of_espnet(monkeypatch):
     monkeypatch.setenv("MASTER_ADDR", "node1")
     monkeypatch.setenv("MASTER_PORT", "20001")
     alone = {"multiprocessing_distributed": False, "dist_world_size": 1, "ngpu": 0}
-    assert Place().arguments() == alone
-    assert Place(gpu=0).arguments() == alone | {"ngpu": 1, "local_rank": 0}
-    assert Place(3, 4, 1, 2, gpu=1).arguments() == {
+    assert Rank().arguments() == alone
+    assert Rank(gpu=0).arguments() == alone | {"ngpu": 1, "local_rank": 0}
+    assert Rank(3, 4, 1, 2, gpu=1).arguments() == {
         "multiprocessing_distributed": False,
         "dist_world_size": 4,
         "dist_rank": 3,
@@ -115,14 +115,14 @@ def test_ranks_need_a_place_to_meet(monkeypatch):
 
 
 def test_one_that_is_alone_agrees_with_itself():
-    with together(Place()):
+    with joined_ranks(Rank()):
         assert any_rank(True) and not any_rank(False)
         assert same_on_all_ranks(7)
 
 
 def test_two_ranks_agree(forked):
     def work(here):
-        with together(here):
+        with joined_ranks(here):
             for said, agreed in (((False, False), False), ((False, True), True), ((True, False), True)):
                 assert any_rank(said[here.rank]) is agreed
             assert same_on_all_ranks(7)
@@ -134,7 +134,7 @@ def test_two_ranks_agree(forked):
 
 def test_the_death_of_a_rank_is_noticed_at_once(forked, capfd):
     def work(here):
-        with together(here):
+        with joined_ranks(here):
             if here.rank == 1:
                 os.kill(os.getpid(), signal.SIGKILL)
             any_rank(False)
@@ -151,7 +151,7 @@ def test_a_rank_that_does_not_come_is_not_waited_for_for_ever(forked, monkeypatc
 
     def work(here):
         if here.rank == 0:
-            with together(here):
+            with joined_ranks(here):
                 pass
 
     assert forked(work) == [2, 0]
@@ -160,7 +160,7 @@ def test_a_rank_that_does_not_come_is_not_waited_for_for_ever(forked, monkeypatc
 
 def test_after_a_stop_the_first_says_why(forked, capfd):
     def stop(here):
-        with together(here):
+        with joined_ranks(here):
             raise Stopped("stopped")
 
     assert forked(stop) == [75, 0]  # srun tells the largest

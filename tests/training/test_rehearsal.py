@@ -14,7 +14,7 @@ from fangyan.encoders.espnet_build import task_class
 from fangyan.errors import DataError, UserError
 from fangyan.features.dump import dump, layers
 from fangyan.training import collect_stats, train
-from fangyan.training.ranks import Place
+from fangyan.training.ranks import Rank
 from fangyan.training.training import _rehearse
 
 
@@ -122,7 +122,7 @@ def test_a_rehearsal_leaves_nothing_behind(job, monkeypatch):
     before, save = sorted(job.exp.rglob("*")), torch.save
     gc.disable()
     try:
-        _rehearse(job, compose(job.config), Place())
+        _rehearse(job, compose(job.config), Rank())
         assert [model() for model in built] == [None]
     finally:
         gc.enable()
@@ -138,14 +138,14 @@ def test_a_rehearsal_trains_few_blocks_of_a_deep_model_with_all_that_its_setting
         f"{deep}\ndecoder_conf: {{num_blocks: 5}}\nmodel_conf: {{interctc_weight: 0.3}}\nlayer_decay: 0.9"
     )
     depths = []
-    check = rehearsal.tried
+    check = rehearsal.check_blocks
 
     def seen(model, *others):
         depths.append((len(model.encoder.encoders), len(model.decoder.decoders)))
         check(model, *others)
 
-    monkeypatch.setattr(rehearsal, "tried", seen)
-    _rehearse(job, compose(job.config), Place(), {"normalize": None, "normalize_conf": {}})
+    monkeypatch.setattr(rehearsal, "check_blocks", seen)
+    _rehearse(job, compose(job.config), Rank(), {"normalize": None, "normalize_conf": {}})
     assert depths == [(4, 4)]
 
 

@@ -14,7 +14,7 @@ from fangyan.errors import UserError
 from fangyan.files import DONE, read_table, write_json
 from fangyan.training import train
 from fangyan.training.checkpoints import NEWEST
-from fangyan.training.resuming import STARTED, _lost, _ranked, check_unchanged, felt
+from fangyan.training.resuming import STARTED, _lost, _ranked, check_unchanged, deciding_settings
 
 BASE = {
     "batch_size": 8,
@@ -27,7 +27,13 @@ NUMBERS = {1: (0.1, 4.0), 2: (0.4, 2.0), 3: (0.3, 3.0), 4: (0.2, 1.0)}  # acc, l
 
 
 def stamp(settings=BASE, **others):
-    return {"settings": felt(settings), "seed": 1, "target": "text_cmn", "train": "a", "valid": "b"} | others
+    return {
+        "settings": deciding_settings(settings),
+        "seed": 1,
+        "target": "text_cmn",
+        "train": "a",
+        "valid": "b",
+    } | others
 
 
 @pytest.fixture
@@ -101,8 +107,8 @@ def test_what_leaves_the_outcome_as_from_the_beginning_may_change(exp, changes):
 
 def test_batches_of_validation_count_where_the_learning_rate_hears_it():
     plateau = {"scheduler": "reducelronplateau", "valid_batch_size": 1}
-    assert "valid_batch_size" in felt(plateau)
-    assert "valid_batch_size" not in felt(plateau | {"scheduler": "warmuplr"})
+    assert "valid_batch_size" in deciding_settings(plateau)
+    assert "valid_batch_size" not in deciding_settings(plateau | {"scheduler": "warmuplr"})
 
 
 @pytest.mark.parametrize(

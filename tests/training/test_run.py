@@ -8,7 +8,7 @@ from fangyan.data import datadir, text
 from fangyan.data.datadir import Utterance
 from fangyan.data.text import NormalForm
 from fangyan.errors import DataError, UserError
-from fangyan.training.run import Experiment, remarks, targets, write_tokens
+from fangyan.training.run import Run, describe_transcripts, targets, write_tokens
 
 
 @pytest.fixture
@@ -81,13 +81,13 @@ def test_sentencepieces_are_listed_in_place_of_characters(data, tmp_path):
     assert write_tokens(data, "text", out, vocabulary=3) and not write_tokens(data, "text", out, vocabulary=3)
     tokens = (out / "tokens.txt").read_text().splitlines()
     assert (tokens[:2], tokens[-1], len(tokens)) == (["<blank>", "<unk>"], "<sos/eos>", 5)
-    job = Experiment(*[tmp_path] * 3, out, "text", 1, tmp_path)
+    job = Run(*[tmp_path] * 3, out, "text", 1, tmp_path)
     assert job.vocabulary == tokens and set(job.split("我吃吃")) <= set(tokens)
     assert write_tokens(data, "text", out) and job.split("我吃吃") == ["我", "吃", "吃"]
 
 
 def test_an_experiment_says_its_form_in_words(tmp_path):
-    job = Experiment(*[tmp_path] * 4, "text", 1, tmp_path)
+    job = Run(*[tmp_path] * 4, "text", 1, tmp_path)
     assert job.form == NormalForm()
     assert replace(job, text_form="latin=true").form == NormalForm(latin=True)
 
@@ -107,14 +107,14 @@ def test_an_unknown_target_or_one_that_is_not_there_is_refused(data, tmp_path):
 def test_transcripts_that_the_form_keeps_nothing_of_are_left_out_and_told(data, tmp_path):
     (data / "text").write_text("u0 我\nu1 OK\nu2 119\nu3 好\n")
     assert targets(data, "text") == {"u0": "我", "u3": "好"}
-    first, *_ = remarks(data / "text")
+    first, *_ = describe_transcripts(data / "text")
     assert first == (
         f"{data / 'text'}:2: of 2 of 4 transcripts the normal form leaves nothing, the first is u1 (OK): "
         "they are neither learnt nor scored"
     )
     widest = NormalForm(latin=True, digits="kept")
     assert targets(data, "text", widest) == {"u0": "我", "u1": "ok", "u2": "119", "u3": "好"}
-    assert remarks(data / "text", widest) == []
+    assert describe_transcripts(data / "text", widest) == []
     write_tokens(data, "text", tmp_path / "tokens")
     tokens = (tmp_path / "tokens/tokens.txt").read_text().split()
     assert sorted(tokens[2:-1]) == ["好", "我"]

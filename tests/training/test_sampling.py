@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fangyan.errors import DataError
-from fangyan.training.sampling import Pool, batches, drawn, pool
+from fangyan.training.sampling import Pool, batches, draw_epoch, read_pool
 
 
 def of(durations, varieties, weights=None):
@@ -76,16 +76,16 @@ def test_expectations_are_those_of_the_definition(utterances, power):
 
 @given(st.lists(st.floats(0, 4), min_size=1, max_size=40), st.integers(0, 99))
 def test_each_utterance_is_drawn_as_often_as_expected_rounded_up_or_down(expected, seed):
-    counts = Counter(drawn(np.array(expected), np.random.default_rng(seed)).tolist())
+    counts = Counter(draw_epoch(np.array(expected), np.random.default_rng(seed)).tolist())
     assert all(np.floor(e) <= counts[n] <= np.ceil(e) for n, e in enumerate(expected))
     assert abs(sum(counts.values()) - sum(expected)) < 1 + 1e-9
 
 
 def test_draws_are_right_on_average_and_equal_for_equal_seeds():
     expected = np.array([0.25, 1.0, 2.5, 0.05])
-    counts = [np.bincount(drawn(expected, np.random.default_rng(n)), minlength=4) for n in range(4000)]
+    counts = [np.bincount(draw_epoch(expected, np.random.default_rng(n)), minlength=4) for n in range(4000)]
     assert np.mean(counts, 0) == pytest.approx(expected, abs=0.03)
-    again = [np.bincount(drawn(expected, np.random.default_rng(n)), minlength=4) for n in range(50)]
+    again = [np.bincount(draw_epoch(expected, np.random.default_rng(n)), minlength=4) for n in range(50)]
     assert np.array_equal(counts[:50], again)
 
 
@@ -122,12 +122,12 @@ def data(tmp_path):
 
 
 def test_a_pool_is_read_from_a_data_directory(data):
-    found = pool(data, {"a-1": 16_000, "b-2": 8_000})
+    found = read_pool(data, {"a-1": 16_000, "b-2": 8_000})
     assert (list(found.keys), found.varieties, found.of.tolist()) == (["a-1", "b-2"], ["cmn", "yue"], [0, 1])
     assert found.weights.tolist() == [1, 1]
     (data / "utt2corpus").write_text("a-1 one\nb-1 two\nb-2 two\n")
     (data / "corpus2weight").write_text("one 1\ntwo 0.5\n")
-    assert pool(data, {"a-1": 16_000, "b-2": 8_000}).weights.tolist() == [1, 0.5]
+    assert read_pool(data, {"a-1": 16_000, "b-2": 8_000}).weights.tolist() == [1, 0.5]
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_gaps_and_weights_that_are_none_are_refused(data, file, content, message
     (data / "corpus2weight").write_text("one 1\ntwo 1\n")
     (data / file).write_text(content)
     with pytest.raises(DataError, match=message):
-        pool(data, {"a-1": 1, "b-1": 1})
+        read_pool(data, {"a-1": 1, "b-1": 1})
 
 
 @given(

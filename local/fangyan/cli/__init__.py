@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from fangyan.errors import UserError
-from fangyan.shards import Part
+from fangyan.shards import Shard
 
 SECTIONS = {
     "Data": "data mix survey",
@@ -65,24 +65,24 @@ def _named(paths: Iterable[Path]) -> tuple[Path, ...]:
     return tuple(found.values())
 
 
-def divided(verb: Callable) -> Callable:
+def shardable(verb: Callable) -> Callable:
     """The options of work that the tasks of a job array can share, handed over as ``part``."""
 
     @option("shard", "I/N: only the I-th of N shares of the work, for a job array", str, default="1/1")
     @option("merge", "N: only join the shares 1/N to N/N, when all are done", click.IntRange(0), default=0)
     @wraps(verb)
     def with_part(shard: str, merge: int, **values) -> None:
-        verb(part=Part.parse(shard, merge), **values)
+        verb(part=Shard.parse(shard, merge), **values)
 
     return with_part
 
 
-def say(built: bool, what: Path) -> None:
+def report_built(built: bool, what: Path) -> None:
     """Tells whether work was done or found finished."""
     click.echo(f"{what}: {'written' if built else 'up to date'}")
 
 
-def warn(lines: Iterable[str]) -> None:
+def print_warnings(lines: Iterable[str]) -> None:
     """Tells on stderr what a user should know of work that was done all the same."""
     for line in lines:
         click.echo(line, err=True)

@@ -31,9 +31,9 @@ def submit(kind, stage, exp, shards, ngpu, num_nodes, dry_run, no_wait, after, c
         if dry_run:
             click.echo(job.script)
         elif no_wait:
-            after = cluster.submit(job, after, tell)
+            after = cluster.submit(job, after, print_progress)
             click.echo(after)
-        elif code := cluster.run(job, tell):
+        elif code := cluster.run(job, print_progress):
             sys.exit(code)
 
 
@@ -49,6 +49,6 @@ def status(exp: Path, stage: tuple[str, ...]) -> None:
     click.echo(status.table(status.status(exp, stage)))
 
 
-def tell(sentence: str) -> None:
+def print_progress(sentence: str) -> None:
     """Says it on stderr, beside the progress of other stages."""
     click.echo(sentence, err=True)

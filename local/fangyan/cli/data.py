@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from fangyan.cli import cli, option, say
+from fangyan.cli import cli, option, report_built
 
 
 @cli.command()
@@ -58,5 +58,5 @@ def survey(data: tuple[Path, ...], out: Path, audio: bool, nj: int) -> None:
     from fangyan.data_report import survey
     from fangyan.report import headline
 
-    say(survey(data, out, audio, nj), out)
+    report_built(survey(data, out, audio, nj), out)
     click.echo(headline(out / "SURVEY.md"))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from fangyan.cli import cli, option, say
+from fangyan.cli import cli, option, report_built
 from fangyan.cli.use import SPEC, layer
 
 
@@ -30,4 +30,4 @@ def space(encoder: str, data: Path, layer: str, i_have_permission: str, out: Pat
     """The page of `demo` as a folder for a Hugging Face Space."""
     from fangyan.demo.space import space
 
-    say(space(encoder, data, out, layer, i_have_permission), out)
+    report_built(space(encoder, data, out, layer, i_have_permission), out)

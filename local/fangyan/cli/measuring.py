@@ -4,10 +4,10 @@ from pathlib import Path
 
 import click
 
-from fangyan.cli import cli, divided, option, say, sets
+from fangyan.cli import cli, option, report_built, sets, shardable
 from fangyan.errors import UserError
 from fangyan.files import ROOT
-from fangyan.shards import Part
+from fangyan.shards import Shard
 
 layers_to_score = option(
     "layer",
@@ -36,7 +36,7 @@ layers_to_score = option(
 @option("text_prefix", "put before each text (default: what the model's settings say)", str, default=None)
 @option("layer", "layer to write (may be repeated; default: every one)", str, multiple=True, default=())
 @option("out", "folder for <set>/<layer>/feats.{scp,ark}")
-@divided
+@shardable
 def dump(
     encoder: str,
     data: tuple[Path, ...],
@@ -44,12 +44,12 @@ def dump(
     text_prefix: str | None,
     layer: tuple[str, ...],
     out: Path,
-    part: Part,
+    part: Shard,
 ) -> None:
     """Features of every layer of an encoder. Of recordings, or of a text column."""
     from fangyan.features import dump
 
-    say(bool(dump.dump(encoder, data, out, part, column, text_prefix, layer)), out)
+    report_built(bool(dump.dump(encoder, data, out, part, column, text_prefix, layer)), out)
 
 
 @cli.command()
@@ -61,7 +61,7 @@ def dump(
 @option("measures", "list of measurements (default: conf/measure.yaml of the repository)", default=None)
 @option("also", "measurement to add to the list (may be repeated)", str, multiple=True, default=())
 @option("set", "MEASUREMENT.OPTION=VALUE beats the list (may be repeated)", str, multiple=True, default=())
-@divided
+@shardable
 def measure(
     exp: Path,
     encoder: str,
@@ -71,7 +71,7 @@ def measure(
     measures: Path | None,
     also: tuple[str, ...],
     set: tuple[str, ...],
-    part: Part,
+    part: Shard,
 ) -> None:
     """All that a list of measurements says. Of an encoder and of its baselines."""
     from fangyan import measure
@@ -80,7 +80,7 @@ def measure(
     model = measure.Subject(exp, encoder or f"espnet:{exp}", layer)
     baselines = [measure.baseline(exp, words) for words in baseline]
     for out, built in measure.measure(measurements, model, baselines, data, part):
-        say(built, out)
+        report_built(built, out)
 
 
 @cli.command()
@@ -106,7 +106,7 @@ def measure(
 @option("column", "text column of each --against (default: as its dump says)", str, multiple=True, default=())
 @option("sentences", "column whose equal values are translations, such as labels", str, default="utt2sent")
 @option("out", "folder for <set>/{pairs,groups,ranks}.tsv")
-@divided
+@shardable
 def retrieve(feats, data, score, normalise, layer, against, column, sentences, out, part) -> None:
     """Retrieval between the varieties of a set, and with texts."""
     from fangyan.measure import retrieval
@@ -114,7 +114,9 @@ def retrieve(feats, data, score, normalise, layer, against, column, sentences, o
     if column and len(column) != len(against):
         raise UserError(f"--column: one for each --against, got {len(column)} for {len(against)}")
     texts = list(zip(against, column or [""] * len(against), strict=True))
-    say(bool(retrieval.retrieve(feats, data, out, score, normalise, layer, part, texts, sentences)), out)
+    report_built(
+        bool(retrieval.retrieve(feats, data, out, score, normalise, layer, part, texts, sentences)), out
+    )
 
 
 @cli.command()
@@ -125,7 +127,7 @@ def intervals(retrieval: Path, set: tuple[str, ...], out: Path) -> None:
     """95 % bootstrap intervals of the means of each layer. The bootstrap is over sentences (and sites)."""
     from fangyan.measure import significance
 
-    say(bool(significance.intervals(retrieval, set, out)), out)
+    report_built(bool(significance.intervals(retrieval, set, out)), out)
 
 
 @cli.command()
@@ -137,7 +139,7 @@ def significance(a: Path, layer_a: str, b: Path, layer_b: str) -> None:
     """Whether two systems or layers differ on the same queries. Difference of mean R@1, interval and p-value."""
     from fangyan.measure import significance
 
-    found = significance.significance(a, layer_a, b, layer_b)
+    found = significance.paired_test(a, layer_a, b, layer_b)
     click.echo(
         f"R@1 {100 * found.a:.1f} and {100 * found.b:.1f} %, difference {100 * found.difference:+.1f} "
         f"(95 %: {100 * found.low:+.1f} to {100 * found.high:+.1f}), p = {found.p:.4g}; "
@@ -158,7 +160,7 @@ def control(
     """R@1 on the queries that phonetic distance gets wrong. Is it meaning that aligns, or do cognates sound alike?"""
     from fangyan.measure import pronunciation_control
 
-    say(bool(pronunciation_control.control(feats, data, out, score, quantile, layer)), out)
+    report_built(bool(pronunciation_control.control(feats, data, out, score, quantile, layer)), out)
 
 
 @cli.command()
@@ -168,7 +170,7 @@ def synonymy(encoder: str, out: Path) -> None:
     """Whether words are nearer to synonyms or to what sounds alike. Synonyms in other varieties, layer by layer."""
     from fangyan.measure import word_test
 
-    say(word_test.synonymy(encoder, out), out)
+    report_built(word_test.synonymy(encoder, out), out)
 
 
 @cli.command()
@@ -194,4 +196,4 @@ def explain(encoder, data, query, target, feats, count, layer, dev, wording, out
         built = bool(explain.explain_telling(encoder, feats, data, out, count, layer, wording))
     else:
         built = explain.explain(encoder, data, query, target, out, layer, wording)
-    say(built, out)
+    report_built(built, out)

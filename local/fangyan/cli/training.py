@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from fangyan.cli import cli, divided, option, say, sets, warn
-from fangyan.shards import Part
+from fangyan.cli import cli, option, print_warnings, report_built, sets, shardable
+from fangyan.shards import Shard
 
 text_form = option(
     "text_form",
@@ -18,7 +18,7 @@ text_form = option(
 
 
 def experiment(*more: Callable) -> Callable:
-    """The options of a training run, handed over as one `training.Experiment`, and ``more`` options of the verb's own."""
+    """The options of a training run, handed over as one `training.Run`, and ``more`` options of the verb's own."""
     options = (
         option("config", "ESPnet training configuration (YAML)"),
         option("train", "training data directory"),
@@ -39,9 +39,9 @@ def experiment(*more: Callable) -> Callable:
 
     def command(verb: Callable) -> Callable:
         def with_job(**values) -> None:
-            from fangyan.training import Experiment
+            from fangyan.training import Run
 
-            job = Experiment(**{name: values.pop(name) for name in Experiment.__dataclass_fields__})
+            job = Run(**{name: values.pop(name) for name in Run.__dataclass_fields__})
             verb(job, **values)
 
         with_job.__doc__ = verb.__doc__
@@ -69,8 +69,8 @@ def tokens(data: Path, target: str, vocabulary: int, text_form: str, out: Path) 
     from fangyan.training import run
 
     form = NormalForm.parse(text_form)
-    say(run.write_tokens(data, target, out, form, vocabulary), out)
-    warn(run.remarks(data / target, form))
+    report_built(run.write_tokens(data, target, out, form, vocabulary), out)
+    print_warnings(run.describe_transcripts(data / target, form))
 
 
 @experiment()
@@ -78,9 +78,9 @@ def stats(job) -> None:
     """Lengths, mean and variance of the training features."""
     from fangyan.training import collect_stats, run
 
-    say(collect_stats(job), job.stats)
+    report_built(collect_stats(job), job.stats)
     for data in job.sets().values():
-        warn(run.remarks(data / job.target, job.form))
+        print_warnings(run.describe_transcripts(data / job.target, job.form))
 
 
 @experiment(
@@ -100,15 +100,15 @@ def stats(job) -> None:
 def train(job, ngpu: int | None, num_nodes: int) -> None:
     """An encoder trained with hybrid CTC/attention. SIGUSR1 stops it (exit code 75); run again, it resumes."""
     from fangyan import training
-    from fangyan.training.local_ranks import launch, missing_ranks
-    from fangyan.training.ranks import place
+    from fangyan.training.local_ranks import launch_ranks, missing_ranks
+    from fangyan.training.ranks import this_rank
 
     if count := missing_ranks(ngpu, num_nodes):
-        sys.exit(launch([sys.executable, *sys.orig_argv[1:]], count))
-    here = place(ngpu, num_nodes)
+        sys.exit(launch_ranks([sys.executable, *sys.orig_argv[1:]], count))
+    here = this_rank(ngpu, num_nodes)
     trained = training.train(job, here)
     if here.first:
-        say(trained, job.exp)
+        report_built(trained, job.exp)
 
 
 @cli.command()
@@ -116,9 +116,9 @@ def train(job, ngpu: int | None, num_nodes: int) -> None:
 @option("vocabulary", "number of tokens", click.IntRange(min=1), default=5000)
 def params(config: tuple[Path, ...], vocabulary: int) -> None:
     """Parameters and frame rates of the models of configurations."""
-    from fangyan.training.parameter_counts import size, table
+    from fangyan.training.parameter_counts import count_parameters, parameter_table
 
-    click.echo(table([size(path, vocabulary) for path in config]))
+    click.echo(parameter_table([count_parameters(path, vocabulary) for path in config]))
 
 
 @cli.command()
@@ -133,14 +133,14 @@ def params(config: tuple[Path, ...], vocabulary: int) -> None:
     default=(),
 )
 @option("out", "folder for <set>/text")
-@divided
+@shardable
 def decode(
-    exp: str, data: tuple[Path, ...], config: Path, exit_layer: tuple[str, ...], out: Path, part: Part
+    exp: str, data: tuple[Path, ...], config: Path, exit_layer: tuple[str, ...], out: Path, part: Shard
 ) -> None:
     """Hypotheses by joint CTC/attention beam search."""
     from fangyan.recognition import decoding
 
-    say(bool(decoding.decode(exp, data, config, out, exit_layer, part)), out)
+    report_built(bool(decoding.decode(exp, data, config, out, exit_layer, part)), out)
 
 
 @cli.command()
@@ -160,4 +160,4 @@ def score(decode: Path, data: Path, target: str, exits: Path | None, text_form: 
         place = f"{getattr(row, 'layer', '')} {row.variety:8}".lstrip()
         left_out = f"  ({row.left_out} left out)" if row.left_out else ""
         click.echo(f"{place} {row.sentences:5} sentences  CER {100 * row.cer:5.1f} %{left_out}")
-    warn(cer.remarks_on(decode, data, target, form))
+    print_warnings(cer.describe_removals(decode, data, target, form))

@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable
 
 from fangyan.cluster import job_files, scheduler
-from fangyan.cluster.ending import refused
+from fangyan.cluster.ending import explain_refusal
 from fangyan.cluster.job import Job, jobs
-from fangyan.cluster.job_files import Record
-from fangyan.cluster.stopping import Interrupted, deaf, stoppable
+from fangyan.cluster.job_files import JobRecord
+from fangyan.cluster.stopping import Interrupted, hold_signals, stop_on_signals
 from fangyan.cluster.watching import watch
 from fangyan.errors import UserError
 
@@ -27,10 +27,10 @@ def run(job: Job, tell: Callable[[str], None]) -> int:
     of the run that started us cancel the job; a lost terminal (SIGHUP) leaves it.
     """
     record = None
-    with stoppable():
+    with stop_on_signals():
         try:
             record = _running(job, tell)
-            with deaf():
+            with hold_signals():
                 record = record or _submitted(job, tell)
             bad = watch(record, job.kind, tell)
         except Interrupted as stop:
@@ -53,21 +53,21 @@ def submit(job: Job, after: str, tell: Callable[[str], None]) -> str:
     return _submitted(job, tell, after).id
 
 
-def _submitted(job: Job, tell: Callable[[str], None], after: str = "") -> Record:
+def _submitted(job: Job, tell: Callable[[str], None], after: str = "") -> JobRecord:
     job.folder.mkdir(parents=True, exist_ok=True)  # Slurm does not, and then there is no log
     try:
         number = scheduler.submit(job.script, f"{job.name}.{job.experiment}", after)
-    except scheduler.Refused as error:
-        raise UserError(refused(str(error), job.kind)) from None
+    except scheduler.SubmissionRefused as error:
+        raise UserError(explain_refusal(str(error), job.kind)) from None
     record = job_files.write(job.folder, job.name, number, job.script)
     tell(f"job {number} ({job.name}) is submitted: {record.log(record.tasks[0])}")
     return record
 
 
-def _running(job: Job, tell: Callable[[str], None]) -> Record | None:
+def _running(job: Job, tell: Callable[[str], None]) -> JobRecord | None:
     """The job of this very script that runs already; `UserError` for another job of the same experiment."""
     logs = job.folder.parent
-    while live := job_files.live(logs, scheduler.mine()):
+    while live := job_files.live(logs, scheduler.own_jobs()):
         record, standing = live[-1]
         if standing.state == "COMPLETING":  # cancelled a moment ago, its processes may still write
             tell(f"job {record.id} ({record.name}) is ending: waiting for that")

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from itertools import chain
 
 from fangyan.cluster.classes import JobClass, own_file
-from fangyan.cluster.job_files import Record, tail
-from fangyan.cluster.scheduler import Standing
+from fangyan.cluster.job_files import JobRecord, tail
+from fangyan.cluster.scheduler import JobState
 
 ADVICE = {
     "TIMEOUT": "its time was over: raise `time` of class {kind} in {file}",
@@ -63,7 +63,7 @@ class Ending:
     sentence: str
 
 
-def how(last: str, code: int | None, standing: Standing | None) -> str:
+def classify_end(last: str, code: int | None, standing: JobState | None) -> str:
     """How a task with this exit code (None: it left none) and these last lines of its log ended, as `ADVICE` has it."""
     if standing and standing.state in ADVICE:
         return standing.state
@@ -83,11 +83,13 @@ def how(last: str, code: int | None, standing: Standing | None) -> str:
     return f"ended as {standing.state}{killed} (reason {standing.reason})"
 
 
-def ended(record: Record, kind: JobClass, task: str, code: int | None, standing: Standing | None) -> Ending:
+def end_of_task(
+    record: JobRecord, kind: JobClass, task: str, code: int | None, standing: JobState | None
+) -> Ending:
     """The end of ``task`` that wrote this exit code (None: it wrote none) and that stands so in Slurm."""
     log = record.log(task)
     last = tail(log)
-    state = how(last, code, standing)
+    state = classify_end(last, code, standing)
     nodes = standing.nodes if standing else ""
     advice = ADVICE.get(state, "").format(kind=kind.name, memory=kind.memory, file=own_file(), nodes=nodes)
     what = f"ended as {state}: {advice}" if advice else f"{state}: mend what its log says"
@@ -98,7 +100,7 @@ def ended(record: Record, kind: JobClass, task: str, code: int | None, standing:
     return Ending(task, 1 if advice or not code else code, sentence)
 
 
-def refused(said: str, kind: JobClass) -> str:
+def explain_refusal(said: str, kind: JobClass) -> str:
     """Why Slurm takes no job of this class, by what it said, and what to change."""
     reasons = (advice for word in re.findall(r"\w+", said) if (advice := _hopeless(word)))
     refusals = (advice for pattern, advice in REFUSED.items() if re.search(pattern, said))
@@ -110,7 +112,7 @@ def _hopeless(reason: str) -> str:
     return next((advice for pattern, advice in HOPELESS.items() if re.fullmatch(pattern, reason)), "")
 
 
-def hopeless(record: Record, kind: JobClass, task: str, reason: str) -> Ending | None:
+def end_of_waiting(record: JobRecord, kind: JobClass, task: str, reason: str) -> Ending | None:
     """The end of a job that would wait for ever for this reason; None if there is hope."""
     advice = _hopeless(reason)
     if not advice:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from fangyan.cluster.scheduler import Standing
+from fangyan.cluster.scheduler import JobState
 from fangyan.files import write_text
 
 SCRIPT = re.compile(r"(.+)\.(\d+)\.sh")
@@ -13,7 +13,7 @@ TAIL_BYTES = 8_192
 
 
 @dataclass(frozen=True)
-class Record:
+class JobRecord:
     """A job that was submitted, known by its script."""
 
     script: Path
@@ -48,21 +48,21 @@ class Record:
         return found
 
 
-def write(folder: Path, name: str, job: str, script: str) -> Record:
+def write(folder: Path, name: str, job: str, script: str) -> JobRecord:
     """The record of a job that was submitted."""
     path = folder / f"{name}.{job}.sh"
     write_text(path, script)
-    return Record(path, name, job)
+    return JobRecord(path, name, job)
 
 
-def read(logs: Path) -> list[Record]:
+def read(logs: Path) -> list[JobRecord]:
     """The jobs of an experiment, whose logs are ``logs/<stage>/``, in the order they were submitted."""
     scripts = ((path, SCRIPT.fullmatch(path.name)) for path in logs.glob("*/*.sh"))
-    found = (Record(path, match[1], match[2]) for path, match in scripts if match)
+    found = (JobRecord(path, match[1], match[2]) for path, match in scripts if match)
     return sorted(found, key=lambda record: int(record.id))
 
 
-def live(logs: Path, standings: Mapping[str, Standing]) -> list[tuple[Record, Standing]]:
+def live(logs: Path, standings: Mapping[str, JobState]) -> list[tuple[JobRecord, JobState]]:
     """The jobs of an experiment that have not ended, each with how one of its tasks stands."""
     jobs = {task.partition("_")[0] for task in standings}
     found = []

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from fangyan.cluster.stopping import Interrupted, rest
+from fangyan.cluster.stopping import Interrupted, sleep_unless_orphaned
 from fangyan.errors import UserError
 
 LIVE = frozenset(
@@ -45,7 +45,7 @@ SILENT = "Slurm does not answer, asked again for minutes"
 
 
 @dataclass(frozen=True)
-class Standing:
+class JobState:
     """How Slurm sees a job, or a task of an array: its state, the reason for that, its nodes and exit code."""
 
     state: str
@@ -63,7 +63,7 @@ class Standing:
         return f"{self.state}, {self.reason}" if waits else self.state
 
 
-class Refused(UserError):
+class SubmissionRefused(UserError):
     """Slurm takes no such job; the message is what it said."""
 
     def __init__(self, said: str):
@@ -81,7 +81,7 @@ def submit(script: str, name: str, after: str = "") -> str:
 
     Where Slurm does not answer it is tried again for some minutes. A job may be accepted though nobody was told, so it
     is called ``name`` and a mark of its own, by which it is looked for before each new try. Signals to our process
-    group do not reach sbatch. `Refused` with what Slurm said; `UserError` where it stayed silent.
+    group do not reach sbatch. `SubmissionRefused` with what Slurm said; `UserError` where it stayed silent.
     """
     mark = f"{name}.{secrets.token_hex(4)}"
     dependency = [f"--dependency=afterok:{after}", "--kill-on-invalid-dep=yes"] if after else []
@@ -103,14 +103,14 @@ def submit(script: str, name: str, after: str = "") -> str:
 
 
 def _submit(command: list[str], script: str) -> str | None:
-    """The id of the job, None where it is not known whether there is one; `Refused` where there is none."""
+    """The id of the job, None where it is not known whether there is one; `SubmissionRefused` where there is none."""
     answer = _ask(command, script)
     number = JOB.findall(answer.stdout)
     if number and not answer.returncode:
         return number[-1]
     if not answer.returncode or TRANSIENT.search(answer.stderr):
         return None
-    raise Refused(answer.stderr)
+    raise SubmissionRefused(answer.stderr)
 
 
 def _named(mark: str) -> str | None:
@@ -120,12 +120,12 @@ def _named(mark: str) -> str | None:
     return None if answer.returncode else "".join(found[:1])
 
 
-def standings(job: str) -> dict[str, Standing] | None:
+def job_states(job: str) -> dict[str, JobState] | None:
     """How the job or the tasks of the array ``job`` stand, by id: none if Slurm forgot it; None if Slurm is silent."""
     return _queue(f"--jobs={job}", "--states=all")
 
 
-def mine() -> dict[str, Standing]:
+def own_jobs() -> dict[str, JobState]:
     """The jobs of this user that have not ended, by id; tasks of arrays one by one. `UserError` if Slurm is silent."""
     if not installed():
         return {}
@@ -135,14 +135,14 @@ def mine() -> dict[str, Standing]:
     return found
 
 
-def end_of(task: str) -> Standing | None:
+def end_of(task: str) -> JobState | None:
     """How a job or task ended, asked of scontrol, then of sacct where it is kept; None if neither knows."""
     fields = dict(re.findall(r"(\w+)=(\S*)", _said("scontrol", "--oneliner", "show", "job", task)))
     if "JobState" in fields:
-        return Standing(fields["JobState"], fields["Reason"], fields.get("NodeList", ""), fields["ExitCode"])
+        return JobState(fields["JobState"], fields["Reason"], fields.get("NodeList", ""), fields["ExitCode"])
     form = "--format=State,Reason,NodeList,ExitCode"
     kept = KEPT.findall(_said("sacct", "--noheader", "--parsable2", "--allocations", f"--jobs={task}", form))
-    return Standing(*kept[-1]) if kept else None
+    return JobState(*kept[-1]) if kept else None
 
 
 def cancel(jobs: Sequence[str]) -> bool:
@@ -150,12 +150,12 @@ def cancel(jobs: Sequence[str]) -> bool:
     return _patiently(partial(_heard, "scancel", *jobs), BRIEFLY) is not None
 
 
-def _queue(*which: str) -> dict[str, Standing] | None:
+def _queue(*which: str) -> dict[str, JobState] | None:
     answer = _ask(["squeue", "--noheader", "--array", f"--format={FIELDS}", *which])
     if answer.returncode and "Invalid job id" not in answer.stderr:
         return None
     return {
-        task: Standing(state, reason, nodes) for task, state, reason, nodes in QUEUED.findall(answer.stdout)
+        task: JobState(state, reason, nodes) for task, state, reason, nodes in QUEUED.findall(answer.stdout)
     }
 
 
@@ -182,9 +182,9 @@ def _patiently[T](ask: Callable[[], T | None], waits: Sequence[int]) -> T | None
 
 
 def _pause(seconds: int) -> None:
-    """Nothing, after so long; `Interrupted` as `rest`, also by a signal that `deaf` holds back."""
+    """Nothing, after so long; `Interrupted` as `sleep_unless_orphaned`, also by a signal that `deaf` holds back."""
     print(f"Slurm does not answer: asking again in {seconds} s", file=sys.stderr)
-    rest(seconds, os.getppid())
+    sleep_unless_orphaned(seconds, os.getppid())
 
 
 def _ask(words: list[str], given: str = "") -> subprocess.CompletedProcess[str]:

@@ -7,9 +7,9 @@ from datetime import timedelta
 from pathlib import Path
 
 from fangyan.cluster import job_files, scheduler
-from fangyan.cluster.ending import how
-from fangyan.cluster.job_files import Record
-from fangyan.cluster.scheduler import Standing
+from fangyan.cluster.ending import classify_end
+from fangyan.cluster.job_files import JobRecord
+from fangyan.cluster.scheduler import JobState
 from fangyan.environment import StageTime
 from fangyan.errors import UserError
 from fangyan.tables import read_rows
@@ -58,7 +58,7 @@ def status(exp: Path, names: Sequence[str]) -> list[Stage]:
             f"{exp}: no such experiment; there are: {', '.join(_experiments(exp.parent)) or 'none'}"
         )
     seconds = {run.stage: run.seconds for run in read_rows(exp / "times.tsv", StageTime)}
-    standings = scheduler.mine()
+    standings = scheduler.own_jobs()
     live = job_files.live(exp / "log", standings)
     return [_stage(exp, name, seconds.get(name, seconds.get(FORMER.get(name, ""))), live) for name in names]
 
@@ -75,7 +75,7 @@ def table(stages: Sequence[Stage]) -> str:
     return "\n".join(lines)
 
 
-def _stage(exp: Path, name: str, seconds: int | None, live: list[tuple[Record, Standing]]) -> Stage:
+def _stage(exp: Path, name: str, seconds: int | None, live: list[tuple[JobRecord, JobState]]) -> Stage:
     names = (name, FORMER.get(name))
     size = sum(_size(path) for pattern in OUTPUTS.get(name, ()) for path in exp.glob(pattern))
     running = [f"job {record.id} {standing}" for record, standing in live if record.stage in names]
@@ -95,7 +95,7 @@ def _stage(exp: Path, name: str, seconds: int | None, live: list[tuple[Record, S
     return Stage(name, "" if seconds is None else "done", "", seconds, size)
 
 
-def _why(record: Record) -> str:
+def _why(record: JobRecord) -> str:
     """How the first task that did not end well ended, or nothing."""
     results = record.results()
     for task in record.tasks:
@@ -103,7 +103,7 @@ def _why(record: Record) -> str:
         if code != 0:
             log = record.log(task)
             standing = scheduler.end_of(task) if scheduler.installed() else None
-            return f"job {task} {how(job_files.tail(log), code, standing)}: {log}"
+            return f"job {task} {classify_end(job_files.tail(log), code, standing)}: {log}"
     return ""
 
 

@@ -19,7 +19,7 @@ class Interrupted(Exception):
 
 
 @contextmanager
-def stoppable() -> Iterator[None]:
+def stop_on_signals() -> Iterator[None]:
     """A block in which SIGINT, SIGTERM and SIGHUP (unless ignored, as nohup has it) raise `Interrupted`."""
 
     def stop(number: int, _: object) -> None:
@@ -39,7 +39,7 @@ def stoppable() -> Iterator[None]:
 
 
 @contextmanager
-def deaf() -> Iterator[None]:
+def hold_signals() -> Iterator[None]:
     """A block after which signals arrive that were sent meanwhile."""
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
@@ -48,10 +48,10 @@ def deaf() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
 
-def rest(seconds: float, parent: int) -> None:
+def sleep_unless_orphaned(seconds: float, parent: int) -> None:
     """Nothing, after so long; `Interrupted` as by SIGTERM once ``parent`` is our parent no more.
 
-    Where `deaf` holds a signal back, `Interrupted` by that.
+    Where `hold_signals` holds a signal back, `Interrupted` by that.
     """
     until = time.monotonic() + seconds
     while time.monotonic() < until:

@@ -6,17 +6,17 @@ from collections.abc import Callable
 
 from fangyan.cluster import scheduler
 from fangyan.cluster.classes import JobClass
-from fangyan.cluster.ending import Ending, ended, hopeless
-from fangyan.cluster.job_files import Record
-from fangyan.cluster.scheduler import Standing
-from fangyan.cluster.stopping import rest
+from fangyan.cluster.ending import Ending, end_of_task, end_of_waiting
+from fangyan.cluster.job_files import JobRecord
+from fangyan.cluster.scheduler import JobState
+from fangyan.cluster.stopping import sleep_unless_orphaned
 
 GRACE = {"COMPLETED": 60}
 """Seconds that the result of a job may take to be seen here, through a shared file system, by its state."""
 SHORT_GRACE = 3
 
 
-def watch(record: Record, kind: JobClass, tell: Callable[[str], None]) -> list[Ending]:
+def watch(record: JobRecord, kind: JobClass, tell: Callable[[str], None]) -> list[Ending]:
     """The tasks of a job that did not end well, each told when it was noticed; the others are waited for.
 
     Results are looked for every second, Slurm is asked at first as often, then up to every ten seconds.
@@ -28,14 +28,14 @@ def watch(record: Record, kind: JobClass, tell: Callable[[str], None]) -> list[E
         if now - asked >= min(10, 1 + (now - started) / 60):
             watcher.ask()
             asked = now
-        rest(1, parent)
+        sleep_unless_orphaned(1, parent)
     return watcher.bad
 
 
 class _Watcher:
     """What is known of the tasks of a job."""
 
-    def __init__(self, record: Record, kind: JobClass, tell: Callable[[str], None]):
+    def __init__(self, record: JobRecord, kind: JobClass, tell: Callable[[str], None]):
         self.record, self.kind, self.tell = record, kind, tell
         self.waiting = set(record.tasks)
         self.bad: list[Ending] = []
@@ -51,14 +51,14 @@ class _Watcher:
 
     def ask(self) -> None:
         """Nothing; tasks that are dead without a result, or never will start, are waited for no more."""
-        standings = scheduler.standings(self.record.id)
+        standings = scheduler.job_states(self.record.id)
         if standings is None:
             return self._note("Slurm does not answer: asking again")
         self._note_states([standings[task] for task in self.waiting & standings.keys()])
         for task in sorted(self.waiting):
             self._judge(task, standings.get(task))
 
-    def _judge(self, task: str, standing: Standing | None) -> None:
+    def _judge(self, task: str, standing: JobState | None) -> None:
         """Ends the task if it is dead and left no result, or never will start."""
         if standing and standing.live:
             self.gone.pop(task, None)
@@ -71,7 +71,7 @@ class _Watcher:
             self._end(task, None)
 
     def _judge_waiting(self, task: str, reason: str) -> None:
-        ending = hopeless(self.record, self.kind, task, reason)
+        ending = end_of_waiting(self.record, self.kind, task, reason)
         if ending:
             scheduler.cancel([task])
             self._add(ending)
@@ -79,9 +79,9 @@ class _Watcher:
     def _end(self, task: str, code: int | None) -> None:
         self.waiting.discard(task)
         if code != 0:
-            self._add(ended(self.record, self.kind, task, code, self._settled(task)))
+            self._add(end_of_task(self.record, self.kind, task, code, self._settled(task)))
 
-    def _settled(self, task: str) -> Standing | None:
+    def _settled(self, task: str) -> JobState | None:
         """How the task stands once Slurm has noticed its end."""
         for _ in range(30):
             standing = scheduler.end_of(task)
@@ -95,7 +95,7 @@ class _Watcher:
         self.bad.append(ending)
         self.tell(ending.sentence)
 
-    def _note_states(self, standings: list[Standing]) -> None:
+    def _note_states(self, standings: list[JobState]) -> None:
         live = {str(standing) for standing in standings if standing.live}
         if live:
             self._note("; ".join(sorted(live)))

@@ -30,8 +30,8 @@ from types import ModuleType
 
 from tqdm import tqdm
 
-from fangyan.corpora.common.admission import ordered, writable
-from fangyan.corpora.common.layouts import distinct, original_id
+from fangyan.corpora.common.admission import drop_unwritable, rename_for_order
+from fangyan.corpora.common.layouts import drop_repeated, original_id
 from fangyan.data import audio, datadir
 from fangyan.data.columns import Columns, write_all
 from fangyan.data.datadir import Dropped, Utterance
@@ -92,7 +92,9 @@ def prepare(
             raise DataError(
                 f"{root}: the set {name_of_set} of corpus {name} has no utterance: is a table empty?"
             )
-        records = ordered(_first_sentences(list(writable(list(distinct(records)))), limit))
+        records = rename_for_order(
+            _first_sentences(list(drop_unwritable(list(drop_repeated(records)))), limit)
+        )
         home = sets[name_of_set] = out / name_of_set
         found = columns.get(name_of_set, {})
         inputs = {"corpus": name, "records": _identity(records, groups)}
@@ -130,7 +132,7 @@ def _summary(home: Path) -> str:
     """``data/train: 812 utterances, 0.93 h; left out: 3 unreadable audio``."""
     durations = datadir.read_map(home / "utt2dur").values()
     hours = sum(map(float, durations)) / 3600
-    return f"{home}: {len(durations)} utterances, {hours:.2f} h{datadir.remarks(home)}"
+    return f"{home}: {len(durations)} utterances, {hours:.2f} h{datadir.describe_changes(home)}"
 
 
 def _first_sentences(records: Sequence[Utterance | Dropped], limit: int) -> list[Utterance | Dropped]:
@@ -185,10 +187,10 @@ def _ready(record: Utterance | Dropped, store: Path) -> Utterance | Dropped:
 
 def _cut(record: Utterance, info: audio.Info) -> Utterance:
     """The record; its change where its recording ends before what its header or its segment says."""
-    if record.end is None and (lost := audio.missing(record.wav, info)):
+    if record.end is None and (lost := audio.missing_seconds(record.wav, info)):
         change = ("of files that end before their header says", f"{lost:.3f} s are missing")
         return replace(record, changes=(*record.changes, change))
-    _, last = audio.span(record.wav, info, record.start, record.end)
+    _, last = audio.segment_frames(record.wav, info, record.start, record.end)
     if record.end is None or last == round(record.end * info.rate):
         return record
     detail = f"{record.start:.10g} to {record.end:.10g} s of {info.duration:.4f} s"
@@ -201,7 +203,7 @@ def _in_place(record: Utterance, info: audio.Info) -> Utterance | None:
     fits = record.start == 0 and record.end is None and fits_a_line(record.wav)
     if not fits or (info.rate, info.channels) != (audio.SAMPLE_RATE, 1):
         return None
-    lost = audio.losses(audio.read_channels(record.wav)[0]) if info.subtype in audio.FLOATS else ()
+    lost = audio.conversion_losses(audio.read_channels(record.wav)[0]) if info.subtype in audio.FLOATS else ()
     return replace(record, duration=info.duration, changes=(*record.changes, *lost))
 
 
@@ -218,7 +220,7 @@ def _converted(record: Utterance, store: Path) -> Utterance:
     path = store / origin[:2] / f"{readable}.{origin[2:16]}.flac"
     if not path.exists():
         samples, rate = audio.read_channels(record.wav, record.start, record.end)
-        lost = json.dumps(audio.losses(samples))
+        lost = json.dumps(audio.conversion_losses(samples))
         audio.write(path, audio.resample(samples.mean(axis=1), rate), comment=lost)
         os.utime(path, ns=(changed, changed))  # made again, it counts as the same recording
     made = audio.probe(path)

@@ -13,7 +13,14 @@ baseline, O-COCOSDA, arXiv 1709.05522.
 
 from pathlib import Path
 
-from fangyan.corpora.common.layouts import home, matched, pairs, recordings, utterance, weeded
+from fangyan.corpora.common.layouts import (
+    drop_empty,
+    find_home,
+    find_recordings,
+    match_transcripts,
+    read_pairs,
+    utterance,
+)
 from fangyan.data.datadir import Dropped, Utterance
 
 SETS = ("train", "dev", "test")
@@ -22,15 +29,15 @@ TRANSCRIPT = "transcript/aishell_transcript_v0.8.txt"
 
 def splits(root: Path | None, jobs: int = 1, limit: int = 0) -> dict[str, list[Utterance | Dropped]]:
     """The utterances of train, dev and test in the order of the transcript."""
-    folder = home("aishell", root, "data_aishell", TRANSCRIPT)
-    wavs = {name: recordings(folder / "wav" / name) for name in SETS}
+    folder = find_home("aishell", root, "data_aishell", TRANSCRIPT)
+    wavs = {name: find_recordings(folder / "wav" / name) for name in SETS}
     set_of = {_speaker(key): name for name, keys in wavs.items() for key in keys}
     said: dict[str, list[tuple[str, str]]] = {name: [] for name in SETS}
-    for key, text in pairs(
+    for key, text in read_pairs(
         folder / TRANSCRIPT
     ):  # one file for all sets; a speaker without recordings: of train
         said[set_of.get(_speaker(key), "train")].append((key, text))
-    return {name: weeded(matched(said[name], wavs[name], _utterance)) for name in SETS}
+    return {name: drop_empty(match_transcripts(said[name], wavs[name], _utterance)) for name in SETS}
 
 
 def _speaker(key: str) -> str:

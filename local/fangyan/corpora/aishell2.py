@@ -15,7 +15,14 @@ arXiv 1808.10583.
 
 from pathlib import Path
 
-from fangyan.corpora.common.layouts import home, matched, pairs, recordings, utterance, weeded
+from fangyan.corpora.common.layouts import (
+    drop_empty,
+    find_home,
+    find_recordings,
+    match_transcripts,
+    read_pairs,
+    utterance,
+)
 from fangyan.data.datadir import Dropped, Utterance
 
 SETS = {"train": "data", "dev": "dev", "test": "test"}
@@ -24,10 +31,14 @@ SETS = {"train": "data", "dev": "dev", "test": "test"}
 
 def splits(root: Path | None, jobs: int = 1, limit: int = 0) -> dict[str, list[Utterance | Dropped]]:
     """The utterances of train, dev and test in the order of their transcripts."""
-    channel = home("aishell2", root, "AISHELL-2/iOS", "data/trans.txt")
+    channel = find_home("aishell2", root, "AISHELL-2/iOS", "data/trans.txt")
     return {
-        name: weeded(
-            matched(pairs(channel / folder / "trans.txt"), recordings(channel / folder / "wav"), _utterance)
+        name: drop_empty(
+            match_transcripts(
+                read_pairs(channel / folder / "trans.txt"),
+                find_recordings(channel / folder / "wav"),
+                _utterance,
+            )
         )
         for name, folder in SETS.items()
     }

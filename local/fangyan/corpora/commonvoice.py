@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
-from fangyan.corpora.common.layouts import apart, listing, table, utterance, weeded
+from fangyan.corpora.common.layouts import drop_empty, drop_overlap, list_names, read_columns, utterance
 from fangyan.data.datadir import Dropped, Utterance
 from fangyan.errors import DataError, UserError
 
@@ -41,10 +41,10 @@ def splits(
         for table_ in ("test.tsv", "dev.tsv", ALL)
     )
     elsewhere = {record.id for record in (*dev, *test)}
-    test = weeded(test)
-    dev = apart(weeded(dev), test)
-    train = weeded(record for record in all_ if record.id not in elsewhere)
-    return {"train": apart(train, [*dev, *test]), "dev": dev, "test": test}
+    test = drop_empty(test)
+    dev = drop_overlap(drop_empty(dev), test)
+    train = drop_empty(record for record in all_ if record.id not in elsewhere)
+    return {"train": drop_overlap(train, [*dev, *test]), "dev": dev, "test": test}
 
 
 def _folders(root: Path | None, wanted: Sequence[str]) -> list[Path]:
@@ -61,7 +61,7 @@ def _folders(root: Path | None, wanted: Sequence[str]) -> list[Path]:
         found[folder.name] = folder
     known = [name for name in VARIETIES if name in found]
     if not known:
-        raise DataError(f"{root}: expected {'/, '.join(VARIETIES)}/ with {ALL}, found {listing(root)}")
+        raise DataError(f"{root}: expected {'/, '.join(VARIETIES)}/ with {ALL}, found {list_names(root)}")
     for name in wanted:
         if name not in known:
             raise UserError(f"corpus commonvoice: no locale {name!r} in {root}: there are {' '.join(known)}")
@@ -70,7 +70,7 @@ def _folders(root: Path | None, wanted: Sequence[str]) -> list[Path]:
 
 def _records(folder: Path, name: str) -> Iterator[Utterance]:
     variety = VARIETIES[folder.name]
-    for row in table(folder / name, COLUMNS):
+    for row in read_columns(folder / name, COLUMNS):
         text = ROMANISED.sub("", row["sentence"]) if variety == "nan" else row["sentence"]
         yield utterance(
             key=Path(row["path"]).stem,

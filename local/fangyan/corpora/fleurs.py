@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 
-from fangyan.corpora.common.layouts import unlisted
+from fangyan.corpora.common.layouts import drop_unlisted
 from fangyan.data.datadir import Dropped, Utterance
 from fangyan.errors import DataError, UserError
 from fangyan.files import read_text
@@ -111,7 +111,7 @@ def _records(root: Path, locale: str, name: str, every: bool) -> Iterator[Uttera
                 text_cmn=mandarin.get(row.sentence, ""),
             )
     folder = root / locale / "audio" / name
-    yield from unlisted(folder, {str(folder / row.file) for row in _rows(root / locale / f"{name}.tsv")})
+    yield from drop_unlisted(folder, {str(folder / row.file) for row in _rows(root / locale / f"{name}.tsv")})
 
 
 def _mandarin(table: Path) -> dict[str, str]:

@@ -19,7 +19,13 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from fangyan.corpora.common.layouts import divided, listing, recordings, utterance, weeded
+from fangyan.corpora.common.layouts import (
+    drop_empty,
+    find_recordings,
+    list_names,
+    split_by_speaker,
+    utterance,
+)
 from fangyan.corpora.common.streams import rows
 from fangyan.data.datadir import Dropped, Utterance
 from fangyan.errors import DataError, UserError
@@ -41,8 +47,10 @@ def splits(root: Path | None, jobs: int = 1, limit: int = 0) -> dict[str, list[U
         raise UserError("corpus hakka: say where HAT-Vol2 lies with --corpus_dir DIR")
     tables = sorted([*root.glob(TABLES), *root.glob(f"*/{TABLES}")])
     if not tables:
-        raise DataError(f"{root}: expected tables such as 訓練_DF_大埔腔_女_edit.csv, found {listing(root)}")
-    wavs = recordings(root)
+        raise DataError(
+            f"{root}: expected tables such as 訓練_DF_大埔腔_女_edit.csv, found {list_names(root)}"
+        )
+    wavs = find_recordings(root)
     sets: dict[str, list[Utterance | Dropped]] = {name: [] for name in SETS.values()}
     for path in tables:
         sets[_of(path, SETS)] += _records(path, _of(path, PLACES), wavs)
@@ -50,8 +58,8 @@ def splits(root: Path | None, jobs: int = 1, limit: int = 0) -> dict[str, list[U
     for key in sorted(wavs.keys() - said):
         name = next((name for part, name in SETS.items() if part in wavs[key]), "train")
         sets[name].append(Dropped(key, "no transcript", wavs[key]))
-    tests = {name: weeded(records) for name, records in sets.items() if name != "train" and records}
-    return _divided(weeded(sets["train"]), [r for records in tests.values() for r in records]) | tests
+    tests = {name: drop_empty(records) for name, records in sets.items() if name != "train" and records}
+    return _divided(drop_empty(sets["train"]), [r for records in tests.values() for r in records]) | tests
 
 
 def _of(path: Path, names: Mapping[str, str]) -> str:
@@ -84,4 +92,4 @@ def _divided(
     """Train and dev: the last speaker of each group, so that as few cards as can be are lost to train."""
     speakers = sorted({record.speaker for record in records if isinstance(record, Utterance)})
     chosen = {speaker[:2]: speaker for speaker in speakers}.values()
-    return divided(records, chosen, held_out)
+    return split_by_speaker(records, chosen, held_out)

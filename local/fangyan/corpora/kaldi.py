@@ -13,7 +13,7 @@ Where to get it: it is yours. Citation: none.
 from collections.abc import Mapping
 from pathlib import Path
 
-from fangyan.corpora.common.layouts import named, times, unmatched
+from fangyan.corpora.common.layouts import find_unknown_ids, parse_times, utterance_names
 from fangyan.data import audio
 from fangyan.data.columns import GROUPS, Columns, read_all
 from fangyan.data.datadir import Dropped, Utterance
@@ -32,7 +32,7 @@ FIELDS = {
 NEEDED = ("utt2lang", "utt2sent")
 
 type Piece = tuple[str, dict[str, float | None]]
-"""A file, and the start and end of a segment of it (`corpora.common.layouts.times`)."""
+"""A file, and the start and end of a segment of it (`corpora.common.layouts.parse_times`)."""
 
 
 def splits(root: Path | None, jobs: int = 1, limit: int = 0) -> dict[str, list[Utterance | Dropped]]:
@@ -93,7 +93,7 @@ def utterances(folder: Path, complete: bool = True) -> list[Utterance | Dropped]
     found = [_utterance(key, piece, tables, complete) for key, piece in pieces.items()]
     known = pieces.keys() | {record.id for record in lost}
     where = "no segment" if (folder / "segments").exists() else "not in wav.scp"
-    return [*found, *lost, *unmatched(tables, known, where)]
+    return [*found, *lost, *find_unknown_ids(tables, known, where)]
 
 
 def _check_channels(table: Path, recordings: Mapping[str, str]) -> None:
@@ -123,7 +123,7 @@ def _utterance(
             empty = "empty transcript" if name == "text" else f"no value in {name}"
             return Dropped(key, empty if key in column else f"not in {name}", wav)
     values = {field: tables.get(name, {}).get(key, "") for name, field in FIELDS.items()}
-    return Utterance(wav=wav, **span, **values | named(key, values["speaker"] or key))
+    return Utterance(wav=wav, **span, **values | utterance_names(key, values["speaker"] or key))
 
 
 def _pieces(folder: Path, recordings: Mapping[str, str]) -> tuple[dict[str, Piece], list[Dropped]]:
@@ -142,7 +142,7 @@ def _pieces(folder: Path, recordings: Mapping[str, str]) -> tuple[dict[str, Piec
         recording, *of = cells
         used.add(recording)
         if recording in recordings:
-            pieces[key] = (recordings[recording], times(where, *of))
+            pieces[key] = (recordings[recording], parse_times(where, *of))
         else:
             lost.append(Dropped(key, "not in wav.scp", recording))
     unused = [

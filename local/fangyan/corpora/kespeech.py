@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
-from fangyan.corpora.common.layouts import home, pairs, unmatched, utterance, weeded
+from fangyan.corpora.common.layouts import drop_empty, find_home, find_unknown_ids, read_pairs, utterance
 from fangyan.data.datadir import Dropped, Utterance
 from fangyan.errors import DataError, UserError
 
@@ -47,10 +47,10 @@ def splits(
     """
     if set(phases.split()) not in ({"1"}, {"2"}, {"1", "2"}):
         raise UserError(f"corpus kespeech: phases is 1, 2 or '1 2', got {phases!r}")
-    corpus = home("kespeech", root, "KeSpeech", TASK)
+    corpus = find_home("kespeech", root, "KeSpeech", TASK)
     parts = {name: [f"{name}_phase{phase}" for phase in phases.split()] for name in ("train", "dev")}
     return {
-        name: weeded(chain.from_iterable(_records(corpus, part) for part in of))
+        name: drop_empty(chain.from_iterable(_records(corpus, part) for part in of))
         for name, of in (parts | {"test": ["test"]}).items()
     }
 
@@ -58,9 +58,9 @@ def splits(
 def _records(corpus: Path, part: str) -> Iterator[Utterance | Dropped]:
     """The records of a part, its tables joined by id: they are not always equally long."""
     folder = corpus / TASK / part
-    columns = {name: dict(pairs(folder / name)) for name in COLUMNS}
+    columns = {name: dict(read_pairs(folder / name)) for name in COLUMNS}
     recorded = set()
-    for key, wav in pairs(folder / "wav.scp"):
+    for key, wav in read_pairs(folder / "wav.scp"):
         recorded.add(key)
         missing = [name for name, column in columns.items() if key not in column]
         if missing:
@@ -73,4 +73,4 @@ def _records(corpus: Path, part: str) -> Iterator[Utterance | Dropped]:
                 f"{folder / 'utt2subdialect'}: a subdialect is one of {known}, got {subdialect!r} for {key}"
             )
         yield utterance(key, corpus / wav, text, speaker, VARIETIES[subdialect], text_cmn=text)
-    yield from unmatched(columns, recorded, "not in wav.scp")
+    yield from find_unknown_ids(columns, recorded, "not in wav.scp")

@@ -14,7 +14,14 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from fangyan.corpora.common.layouts import home, matched, recordings, table, utterance, weeded
+from fangyan.corpora.common.layouts import (
+    drop_empty,
+    find_home,
+    find_recordings,
+    match_transcripts,
+    read_columns,
+    utterance,
+)
 from fangyan.data.datadir import Dropped, Utterance
 
 SETS = ("train", "dev", "test")
@@ -25,17 +32,19 @@ BAD = ("16_4013_20170819121429", "18_1565_20170712000170")
 
 def splits(root: Path | None, jobs: int = 1, limit: int = 0) -> dict[str, list[Utterance | Dropped]]:
     """The utterances of train, dev and test in the order of their transcripts."""
-    folder = home("magicdata", root, "", "train/TRANS.txt")
-    return {name: weeded(_records(folder / name)) for name in SETS}
+    folder = find_home("magicdata", root, "", "train/TRANS.txt")
+    return {name: drop_empty(_records(folder / name)) for name in SETS}
 
 
 def _records(folder: Path) -> Iterator[Utterance | Dropped]:
-    said = [(row["UtteranceID"].removesuffix(".wav"), row) for row in table(folder / "TRANS.txt", COLUMNS)]
+    said = [
+        (row["UtteranceID"].removesuffix(".wav"), row) for row in read_columns(folder / "TRANS.txt", COLUMNS)
+    ]
     speakers = {key: row["SpeakerID"] for key, row in said}
 
     def spoken(key: str, text: str, wav: str) -> Utterance:
         return utterance(key, wav, text, speakers[key], "cmn", text_cmn=text)
 
     texts = ((key, NOISE.sub(r"<\g<0>>", row["Transcription"])) for key, row in said)
-    for record in matched(texts, recordings(folder), spoken):
+    for record in match_transcripts(texts, find_recordings(folder), spoken):
         yield Dropped(record.id, "known to be bad") if record.id in BAD else record

@@ -19,7 +19,16 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from fangyan.corpora.common.layouts import apart, lines, listing, table, times, unlisted, utterance, weeded
+from fangyan.corpora.common.layouts import (
+    drop_empty,
+    drop_overlap,
+    drop_unlisted,
+    list_names,
+    parse_times,
+    read_columns,
+    read_lines,
+    utterance,
+)
 from fangyan.data.datadir import Dropped, Utterance
 from fangyan.errors import DataError, UserError
 
@@ -48,10 +57,10 @@ def splits(
     root: Path | None, jobs: int = 1, limit: int = 0, *, sets: str = ""
 ) -> dict[str, list[Utterance | Dropped]]:
     """The utterances of train, dev and test, folder by folder. ``sets``: names of folders parted by spaces, or all."""
-    folders = [_parted(weeded(_records(folder))) for folder in _folders(root, sets.split())]
+    folders = [_parted(drop_empty(_records(folder))) for folder in _folders(root, sets.split())]
     train, dev, test = ([r for parts in folders for r in parts[name]] for name in SETS)
-    chosen = zip(SETS, (apart(train, [*dev, *test]), dev, test), strict=True)
-    return {name: weeded(records) for name, records in chosen if records}
+    chosen = zip(SETS, (drop_overlap(train, [*dev, *test]), dev, test), strict=True)
+    return {name: drop_empty(records) for name, records in chosen if records}
 
 
 def _folders(root: Path | None, wanted: Sequence[str]) -> list[Path]:
@@ -62,7 +71,7 @@ def _folders(root: Path | None, wanted: Sequence[str]) -> list[Path]:
     if not found:
         raise DataError(
             f"{root}: expected folders such as Shanghai_Dialect_Conversational_Speech_Corpus with WAV in them, "
-            f"found {listing(root)}: --corpus_dir names the folder that holds them, or one of them"
+            f"found {list_names(root)}: --corpus_dir names the folder that holds them, or one of them"
         )
     for name in wanted:
         if name not in found:
@@ -82,13 +91,13 @@ def _records(folder: Path) -> Iterator[Utterance | Dropped]:
         wavs = {path: folder / "WAV" / f"{path.stem}.wav" for path in sorted((folder / "TXT").glob("*.txt"))}
         for transcript, wav in wavs.items():
             yield from _turns(transcript, wav, prefix, PLACES[place])
-        yield from unlisted(folder / "WAV", set(map(str, wavs.values())))
+        yield from drop_unlisted(folder / "WAV", set(map(str, wavs.values())))
         return
     info = next((folder / name for name in TABLES if (folder / name).exists()), None)
     if not info:
-        raise DataError(f"{folder}: expected {' or '.join(TABLES)} or TXT in it, found {listing(folder)}")
+        raise DataError(f"{folder}: expected {' or '.join(TABLES)} or TXT in it, found {list_names(folder)}")
     listed = set()
-    for row in table(info, COLUMNS):
+    for row in read_columns(info, COLUMNS):
         speaker, wav = row["SPEAKER_ID"], row["UTTRANS_ID"]
         listed.add(str(folder / "WAV" / speaker / wav))
         prompt = row["PROMPT"] if place == MANDARIN_PROMPTS else ""
@@ -100,17 +109,17 @@ def _records(folder: Path) -> Iterator[Utterance | Dropped]:
             variety=PLACES[place],
             text_cmn=prompt,
         )
-    yield from unlisted(folder / "WAV", listed)
+    yield from drop_unlisted(folder / "WAV", listed)
 
 
 def _turns(transcript: Path, wav: Path, prefix: str, variety: str) -> Iterator[Utterance | Dropped]:
     """The lines of a conversation; their ids end in start and end, in centiseconds as in Kaldi."""
-    for where, line in lines(transcript):
+    for where, line in read_lines(transcript):
         parts = TURN.fullmatch(line)
         if not parts:
             raise DataError(f"{where}: a line is [start,end], speaker, gender and text, got {line[:60]!r}")
         start, end, speaker, _, text = parts.groups()
-        segment = times(where, start, end)
+        segment = parse_times(where, start, end)
         place = "-".join(f"{100 * (-1 if time is None else time):07.0f}" for time in segment.values())
         key = f"{prefix}-{speaker}-{transcript.stem}-{place}"
         if speaker == "0":

@@ -17,7 +17,7 @@ Where to get it: it is yours. Citation: none.
 from dataclasses import replace
 from pathlib import Path
 
-from fangyan.corpora.common.layouts import listing, times, utterance, weeded
+from fangyan.corpora.common.layouts import drop_empty, list_names, parse_times, utterance
 from fangyan.corpora.common.streams import READERS, Row, cell_recording, cell_text, rows
 from fangyan.data.datadir import Dropped, Utterance
 from fangyan.errors import DataError, UserError
@@ -39,7 +39,7 @@ def splits(root: Path | None, jobs: int = 1, limit: int = 0) -> dict[str, list[U
         return {"test": _records(root, "test")}
     found = sorted(path for path in root.glob("[!.]*") if path.suffix in READERS)
     if not found:
-        raise DataError(f"{root}: expected tables ({' '.join(READERS)}), found {listing(root)}")
+        raise DataError(f"{root}: expected tables ({' '.join(READERS)}), found {list_names(root)}")
     sets = {path.stem: _records(path, path.stem) for path in found}
     if len(sets) < len(found):
         raise DataError(f"{root}: a set has one table, got {' '.join(path.name for path in found)}")
@@ -53,7 +53,7 @@ def _records(path: Path, name: str) -> list[Utterance | Dropped]:
     for n, (where, row) in enumerate(rows(path), 1):
         records.append(_utterance(where, row, path.parent, store / f"{n:07}", f"{name}-{n:07}"))
         written = written or "text" in row
-    return weeded(records) if written else records
+    return drop_empty(records) if written else records
 
 
 def _utterance(where: str, row: Row, folder: Path, store: Path, name: str) -> Utterance | Dropped:
@@ -79,6 +79,6 @@ def _utterance(where: str, row: Row, folder: Path, store: Path, name: str) -> Ut
         speaker=speaker,
         variety=cells["variety"],
         text_cmn=cells["text_cmn"],
-        **times(where, cells["start"], cells["end"]),
+        **parse_times(where, cells["start"], cells["end"]),
     )
     return replace(made, sentence="_".join(cells["sentence"].split()) or made.sentence, ipa=cells["ipa"])

@@ -16,7 +16,7 @@ arXiv 2201.02419.
 from collections.abc import Iterator
 from pathlib import Path
 
-from fangyan.corpora.common.layouts import home, table, unlisted, utterance, weeded
+from fangyan.corpora.common.layouts import drop_empty, drop_unlisted, find_home, read_columns, utterance
 from fangyan.data.datadir import Dropped, Utterance
 from fangyan.files import read_text
 
@@ -28,18 +28,18 @@ COLUMNS = ("audio_path", "text_path", "sex", "duration")
 
 def splits(root: Path | None, jobs: int = 1, limit: int = 0) -> dict[str, list[Utterance | Dropped]]:
     """The utterances of train, dev and test in the order of the tables."""
-    folder = home("mdcc", root, "dataset", TABLE.format("test"))
-    sets = {name: weeded(_records(folder, folder / TABLE.format(of))) for name, of in SETS.items()}
+    folder = find_home("mdcc", root, "dataset", TABLE.format("test"))
+    sets = {name: drop_empty(_records(folder, folder / TABLE.format(of))) for name, of in SETS.items()}
     listed = {
         str(folder / row["audio_path"])
         for of in SETS.values()
-        for row in table(folder / TABLE.format(of), COLUMNS, delimiter=",")
+        for row in read_columns(folder / TABLE.format(of), COLUMNS, delimiter=",")
     }
-    return sets | {"train": [*sets["train"], *unlisted(folder / "audio", listed)]}
+    return sets | {"train": [*sets["train"], *drop_unlisted(folder / "audio", listed)]}
 
 
 def _records(folder: Path, metadata: Path) -> Iterator[Utterance | Dropped]:
-    for row in table(metadata, COLUMNS, delimiter=","):
+    for row in read_columns(metadata, COLUMNS, delimiter=","):
         wav, transcript = folder / row["audio_path"], folder / row["text_path"]
         if transcript.is_file():
             yield utterance(wav.stem, wav, read_text(transcript), wav.stem, "yue")

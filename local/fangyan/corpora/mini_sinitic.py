@@ -26,7 +26,7 @@ from fangyan.data.datadir import Utterance
 from fangyan.errors import DataError
 from fangyan.files import ROOT, fingerprint, read_table, read_text
 from fangyan.ipa import espeak
-from fangyan.ipa.espeak import Recording, Voice, recorded
+from fangyan.ipa.espeak import Recording, Voice, synthesise_recording
 
 WORDS = ROOT / "conf" / "mini_sinitic" / "words.tsv"
 PATTERNS = ROOT / "conf" / "mini_sinitic" / "patterns.tsv"
@@ -243,7 +243,7 @@ def _recording(name: str, key: str, sentence: Sentence, variety: str) -> Recordi
     speaker = f"{variety}-{variant}"
     text = _joined(getattr(sentence, variety))
     utterance = Utterance(f"{speaker}-{key}", "", text, speaker, variety, key, text_cmn=_joined(sentence.cmn))
-    readable = espeak.respelt(sentence.hak_pfs) if variety == "hak" else text
+    readable = espeak.respell_hakka(sentence.hak_pfs) if variety == "hak" else text
     voice = Voice(f"{READ_BY[variety]}+{variant}", draw.choice(RATES), draw.choice(PITCHES))
     return Recording(utterance, readable, voice)
 
@@ -251,4 +251,4 @@ def _recording(name: str, key: str, sentence: Sentence, variety: str) -> Recordi
 def _make(folder: Path, recording: Recording) -> Utterance:
     """The utterance with its audio (made unless it is there), duration and IPA."""
     phones = espeak.ipa(recording.text, READ_BY[recording.utterance.variety])
-    return replace(recorded(folder, recording), ipa=phones)
+    return replace(synthesise_recording(folder, recording), ipa=phones)

@@ -17,7 +17,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from fangyan.corpora.common.layouts import apart, listing, matched, utterance, weeded
+from fangyan.corpora.common.layouts import drop_empty, drop_overlap, list_names, match_transcripts, utterance
 from fangyan.data.datadir import Dropped, Utterance
 from fangyan.errors import DataError, UserError
 from fangyan.files import read_json
@@ -38,11 +38,11 @@ def splits(
         raise UserError("corpus tat: say where the volumes lie with --corpus_dir DIR")
     if microphone not in MICROPHONES:
         raise UserError(f"corpus tat: microphone is one of {' '.join(MICROPHONES)}, got {microphone!r}")
-    sets = {name: weeded(_records(root, of, microphone)) for name, of in SETS.items()}
+    sets = {name: drop_empty(_records(root, of, microphone)) for name, of in SETS.items()}
     if not any(sets.values()):
         expected = f"TAT-Vol1-train-master/{microphone}/wav/<speaker>/*.wav"
-        raise DataError(f"{root}: expected {expected} and so on, found {listing(root)}")
-    train = apart(sets["train"], [*sets["dev"], *sets["test"]])
+        raise DataError(f"{root}: expected {expected} and so on, found {list_names(root)}")
+    train = drop_overlap(sets["train"], [*sets["dev"], *sets["test"]])
     return {name: records for name, records in (sets | {"train": train}).items() if records}
 
 
@@ -65,7 +65,7 @@ def _texts(folder: Path) -> Path:
     places = [folder.with_name(name) / "json" for name in (folder.name, f"{bare}-key", f"{bare}-key-master")]
     found = next((place for place in places if place.is_dir()), None)
     if not found:
-        raise DataError(f"{folder}: expected json in it or in {bare}-key, found {listing(folder)}")
+        raise DataError(f"{folder}: expected json in it or in {bare}-key, found {list_names(folder)}")
     return found
 
 
@@ -83,7 +83,7 @@ def _spoken(speaker: str, recorded: Path, written: Path) -> Iterator[Utterance |
     def made(key: str, text: str, wav: str) -> Utterance:
         return utterance(key, wav, text, speaker, "nan", said[key][1])
 
-    return matched(((key, text) for key, (text, _) in said.items()), wavs, made)
+    return match_transcripts(((key, text) for key, (text, _) in said.items()), wavs, made)
 
 
 def _wordings(file: Path) -> tuple[str, str]:

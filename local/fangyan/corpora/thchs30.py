@@ -14,7 +14,13 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from fangyan.corpora.common.layouts import home, matched, recordings, utterance, weeded
+from fangyan.corpora.common.layouts import (
+    drop_empty,
+    find_home,
+    find_recordings,
+    match_transcripts,
+    utterance,
+)
 from fangyan.data.datadir import Dropped, Utterance
 from fangyan.errors import DataError
 from fangyan.files import read_text
@@ -25,19 +31,19 @@ NAME = re.compile(r"([A-D])(\d+)_(\d+)\.wav")
 
 def splits(root: Path | None, jobs: int = 1, limit: int = 0) -> dict[str, list[Utterance | Dropped]]:
     """The utterances of train, dev and test by name."""
-    folder = home("thchs30", root, "data_thchs30", "data")
-    return {name: weeded(_records(folder / "data", folder / name)) for name in SETS}
+    folder = find_home("thchs30", root, "data_thchs30", "data")
+    return {name: drop_empty(_records(folder / "data", folder / name)) for name in SETS}
 
 
 def _records(data: Path, members: Path) -> Iterator[Utterance | Dropped]:
     """The records of a set: names are those of its folder, contents lie in ``data``, for links often break."""
-    wavs = {_key(wav): str(data / f"{stem}.wav") for stem, wav in recordings(members).items()}
+    wavs = {_key(wav): str(data / f"{stem}.wav") for stem, wav in find_recordings(members).items()}
     said = [
         (_key(link), _words(data / link.name))
         for link in sorted(members.glob("*.wav.trn"))
         if (data / link.name).exists()
     ]
-    return matched(said, wavs, _utterance)
+    return match_transcripts(said, wavs, _utterance)
 
 
 def _key(path: str | Path) -> str:

@@ -24,14 +24,14 @@ from pathlib import Path
 from random import Random
 
 from fangyan.corpora import parallel
-from fangyan.corpora.common.layouts import listing
+from fangyan.corpora.common.layouts import list_names
 from fangyan.corpora.mini_sinitic import PITCHES, RATES, READ_BY, VOICES
 from fangyan.data.datadir import Dropped, Utterance
-from fangyan.data.text import simplified
+from fangyan.data.text import simplify
 from fangyan.errors import DataError, UserError
 from fangyan.files import fingerprint, read_text
 from fangyan.ipa import espeak
-from fangyan.ipa.espeak import Recording, Voice, recorded
+from fangyan.ipa.espeak import Recording, Voice, synthesise_recording
 
 FILES = {"cmn": "zh_hk-ud-test.conllu", "yue": "yue_hk-ud-test.conllu"}
 DOWNLOADS = Path("downloads") / "ud_hk"
@@ -60,7 +60,7 @@ def splits(root: Path | None, jobs: int = 1, limit: int = 0) -> dict[str, list[U
 def _file(root: Path, name: str) -> Path:
     found = next((path for path in (root / name, *sorted(root.glob(f"*/{name}"))) if path.is_file()), None)
     if not found:
-        raise DataError(f"{root}: expected {name} in it or in one of its folders, found {listing(root)}")
+        raise DataError(f"{root}: expected {name} in it or in one of its folders, found {list_names(root)}")
     return found
 
 
@@ -86,7 +86,7 @@ def _recording(sentence: str, variety: str, said: dict[str, dict[str, str]]) -> 
     utterance = Utterance(f"{speaker}-{key}", "", text, speaker, variety, key, text_cmn=said["cmn"][sentence])
     readable = unicodedata.normalize("NFKC", text)
     voice = Voice(f"{READ_BY[variety]}+{variant}", draw.choice(RATES), draw.choice(PITCHES))
-    return Recording(utterance, simplified(readable) if variety == "cmn" else readable, voice)
+    return Recording(utterance, simplify(readable) if variety == "cmn" else readable, voice)
 
 
 def _make(folder: Path, recording: Recording) -> Utterance | Dropped:
@@ -95,7 +95,7 @@ def _make(folder: Path, recording: Recording) -> Utterance | Dropped:
         ipa = " ".join(_phrases(recording))
     except UserError as error:
         return Dropped(recording.utterance.id, "not readable by the voice", f"{recording.text}: {error}")
-    return replace(recorded(folder, recording), ipa=ipa)
+    return replace(synthesise_recording(folder, recording), ipa=ipa)
 
 
 def _phrases(recording: Recording) -> Iterator[str]:

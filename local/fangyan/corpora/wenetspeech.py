@@ -17,7 +17,7 @@ arXiv 2110.03370.
 
 from pathlib import Path
 
-from fangyan.corpora.common.layouts import home, times, utterance, weeded
+from fangyan.corpora.common.layouts import drop_empty, find_home, parse_times, utterance
 from fangyan.corpora.common.streams import rows
 from fangyan.data.datadir import Dropped, Utterance
 from fangyan.errors import DataError, UserError
@@ -39,7 +39,7 @@ def splits(
     """
     if subset not in SUBSETS:
         raise UserError(f"corpus wenetspeech: subset is one of {' '.join(SUBSETS)}, got {subset!r}")
-    folder = home("wenetspeech", root, "", TABLE)
+    folder = find_home("wenetspeech", root, "", TABLE)
     wanted = {"train": subset} | SETS
     sets: dict[str, list[Utterance]] = {name: [] for name in wanted}
     for where, recording in rows(folder / TABLE, "audios"):
@@ -49,7 +49,7 @@ def splits(
             for name, of in wanted.items():
                 if of in segment["subsets"]:
                     sets[name].append(_utterance(place, folder, recording, segment))
-    return {name: weeded(records) for name, records in sets.items()}
+    return {name: drop_empty(records) for name, records in sets.items()}
 
 
 def _check(where: str, found: dict, needed: tuple[str, ...]) -> None:
@@ -65,5 +65,5 @@ def _utterance(where: str, folder: Path, recording: dict, segment: dict) -> Utte
         speaker=recording["aid"],
         variety="cmn",
         text_cmn=segment["text"],
-        **times(where, segment["begin_time"], segment["end_time"]),
+        **parse_times(where, segment["begin_time"], segment["end_time"]),
     )

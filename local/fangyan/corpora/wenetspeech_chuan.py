@@ -18,8 +18,15 @@ processing, arXiv 2509.18004.
 
 from pathlib import Path
 
-from fangyan.corpora.common.clips import parts, recording_of, tables, trained
-from fangyan.corpora.common.layouts import home, matched, pairs, recordings, utterance, weeded
+from fangyan.corpora.common.clips import parts, read_training_sets, recording_of, tables
+from fangyan.corpora.common.layouts import (
+    drop_empty,
+    find_home,
+    find_recordings,
+    match_transcripts,
+    read_pairs,
+    utterance,
+)
 from fangyan.data.datadir import Dropped, Utterance
 
 TRAIN, EVAL = "WSC-Train", "WSC-Eval"
@@ -42,15 +49,15 @@ def splits(
     labels = folders[TRAIN] / LABELS
     files = tables(labels if labels.is_dir() else folders[TRAIN])
     held_out = [record for records in tests.values() for record in records]
-    return trained(files, folders[TRAIN], VARIETY, held_out, confidence) | tests
+    return read_training_sets(files, folders[TRAIN], VARIETY, held_out, confidence) | tests
 
 
 def _tests(folder: Path) -> dict[str, list[Utterance | Dropped]]:
     """The sets that people annotated; upstream's ``wav.scp`` names places of its own and is not read."""
-    asr = home("wenetspeech_chuan", folder, "WSC-Eval-ASR", "Easy/text")
+    asr = find_home("wenetspeech_chuan", folder, "WSC-Eval-ASR", "Easy/text")
     return {
-        f"test_{name.lower()}": weeded(
-            matched(pairs(asr / name / "text"), recordings(asr / name), _utterance)
+        f"test_{name.lower()}": drop_empty(
+            match_transcripts(read_pairs(asr / name / "text"), find_recordings(asr / name), _utterance)
         )
         for name in TESTS
     }

@@ -20,8 +20,8 @@ processing ecosystem, arXiv 2601.11027.
 from collections.abc import Iterator
 from pathlib import Path
 
-from fangyan.corpora.common.clips import parts, recording_of, tables, trained
-from fangyan.corpora.common.layouts import listing, utterance, weeded
+from fangyan.corpora.common.clips import parts, read_training_sets, recording_of, tables
+from fangyan.corpora.common.layouts import drop_empty, list_names, utterance
 from fangyan.corpora.common.streams import cell_recording, cell_text, rows
 from fangyan.data.datadir import Dropped, Utterance
 from fangyan.data.text import has_words
@@ -46,7 +46,9 @@ def splits(
     if TRAIN not in folders:
         return tests
     held_out = [record for records in tests.values() for record in records]
-    train = trained(tables(folders[TRAIN]), folders[TRAIN], VARIETY, held_out, confidence, translated=True)
+    train = read_training_sets(
+        tables(folders[TRAIN]), folders[TRAIN], VARIETY, held_out, confidence, translated=True
+    )
     return train | tests
 
 
@@ -54,14 +56,14 @@ def _tests(folder: Path) -> dict[str, list[Utterance | Dropped]]:
     there = {name: folder / f"{name}.parquet" for name in ("asr", "ast")}
     sets = {f"test_{name}": _records(table) for name, table in there.items() if table.exists()}
     if not sets:
-        raise DataError(f"{folder}: expected asr.parquet or ast.parquet, found {listing(folder)}")
+        raise DataError(f"{folder}: expected asr.parquet or ast.parquet, found {list_names(folder)}")
     return sets
 
 
 def _records(table: Path) -> list[Utterance | Dropped]:
     """The records of a table; what its labels are, its name says. Translations are clips of their own: ``-ast``."""
     if table.stem == "asr":
-        return weeded(
+        return drop_empty(
             utterance(key, wav, label, recording_of(key), VARIETY) for key, label, wav in _clips(table)
         )
     return [

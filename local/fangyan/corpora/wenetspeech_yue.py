@@ -20,8 +20,14 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from fangyan.corpora.common.clips import parts, recording_of, tables, trained
-from fangyan.corpora.common.layouts import lines, matched, recordings, utterance, weeded
+from fangyan.corpora.common.clips import parts, read_training_sets, recording_of, tables
+from fangyan.corpora.common.layouts import (
+    drop_empty,
+    find_recordings,
+    match_transcripts,
+    read_lines,
+    utterance,
+)
 from fangyan.data.datadir import Dropped, Utterance
 from fangyan.errors import DataError
 from fangyan.files import read_text
@@ -46,20 +52,22 @@ def splits(
     if TRAIN not in folders:
         return tests
     held_out = [record for records in tests.values() for record in records]
-    return trained(tables(folders[TRAIN]), folders[TRAIN], VARIETY, held_out, confidence) | tests
+    return read_training_sets(tables(folders[TRAIN]), folders[TRAIN], VARIETY, held_out, confidence) | tests
 
 
 def _tests(folder: Path) -> dict[str, list[Utterance | Dropped]]:
     said = {"Short": list(_short(folder / "Short" / "content.txt")), "Long": list(_long(folder / "Long"))}
     return {
-        f"test_{name.lower()}": weeded(matched(texts, recordings(folder / name), _utterance))
+        f"test_{name.lower()}": drop_empty(
+            match_transcripts(texts, find_recordings(folder / name), _utterance)
+        )
         for name, texts in said.items()
     }
 
 
 def _short(content: Path) -> Iterator[tuple[str, str]]:
     """Clip and text of each line."""
-    for where, line in lines(content):
+    for where, line in read_lines(content):
         cells = line.split("\t", 4)
         if len(cells) < 5:
             raise DataError(f"{where}: a line is {COLUMNS}, parted by tabs, got {line[:60]!r}")

@@ -86,7 +86,7 @@ def probe(path: str | Path) -> Info:
     return info
 
 
-def missing(path: str | Path, info: Info) -> float:
+def missing_seconds(path: str | Path, info: Info) -> float:
     """Seconds that the header of a file promises and the file has not: it was cut. 0 for what a pipe left open.
 
     Of WAV in all its forms, AIFF and AU: decoders take what is there of these for all.
@@ -119,7 +119,7 @@ def _promised(file: BinaryIO) -> int:
     return 0
 
 
-def span(path: str | Path, info: Info, start: float, end: float | None) -> tuple[int, int]:
+def segment_frames(path: str | Path, info: Info, start: float, end: float | None) -> tuple[int, int]:
     """The frames of a segment given in seconds: its first, and the one after its last.
 
     ``end`` is that of the file where it is None, and where it is at most `OVERSHOOT` later. `SegmentError` for a
@@ -139,19 +139,19 @@ def span(path: str | Path, info: Info, start: float, end: float | None) -> tuple
 
 
 def read(path: str | Path, start: float = 0.0, end: float | None = None) -> np.ndarray:
-    """The samples of a file in the `span` from ``start`` to ``end``: (N,) float32 in [-1, 1], mono, 16 kHz."""
+    """The samples of a file in the `segment_frames` from ``start`` to ``end``: (N,) float32 in [-1, 1], mono, 16 kHz."""
     samples, rate = read_channels(path, start, end)
     return resample(samples.mean(axis=1), rate)
 
 
 def read_channels(path: str | Path, start: float = 0.0, end: float | None = None) -> tuple[np.ndarray, int]:
-    """The samples of a file in the `span` from ``start`` to ``end``, (N, channels) float32, and their rate.
+    """The samples of a file in the `segment_frames` from ``start`` to ``end``, (N, channels) float32, and their rate.
 
     `DataError` that names the file where it cannot be read so, or its samples are not all numbers.
     """
     import soundfile
 
-    first, last = span(path, info := probe(path), start, end)
+    first, last = segment_frames(path, info := probe(path), start, end)
     before = min(first, round(LEAD_IN * info.rate))
     try:
         samples, rate = soundfile.read(
@@ -164,7 +164,7 @@ def read_channels(path: str | Path, start: float = 0.0, end: float | None = None
     return samples[before:], rate
 
 
-def losses(samples: np.ndarray) -> list[tuple[str, str]]:
+def conversion_losses(samples: np.ndarray) -> list[tuple[str, str]]:
     """What 16 bits of mono do not keep of (N, channels) samples: kinds with a figure each; most have none."""
     mono = samples.mean(axis=1)
     found = []

@@ -10,7 +10,7 @@ import re
 from collections.abc import Container, Mapping
 from pathlib import Path
 
-from fangyan.data.entries import check_ids, line, place, read_map
+from fangyan.data.entries import check_ids, line, locate_id, read_map
 from fangyan.data.names import NOT_A_VALUE
 from fangyan.errors import DataError, shown
 from fangyan.files import versions, write_lines
@@ -94,7 +94,9 @@ def sources(scp: Path) -> list[tuple[int, int]]:
     found = versions(files)
     for (file, key), version in zip(files.items(), found, strict=True):
         if version is None:
-            raise DataError(f"{place(scp, key)}: no such file: {shown(file)!r} (from the working directory)")
+            raise DataError(
+                f"{locate_id(scp, key)}: no such file: {shown(file)!r} (from the working directory)"
+            )
     return [version for version in found if version]
 
 
@@ -105,7 +107,7 @@ def _files(scp: Path, values: Mapping[str, str]) -> dict[str, str]:
         file = PLACE.sub("", value).rstrip()
         if PIPE.search(file):
             raise DataError(
-                f"{place(scp, key)}: an .scp holds files and places in archives, got a pipe {shown(value)!r}: write "
+                f"{locate_id(scp, key)}: an .scp holds files and places in archives, got a pipe {shown(value)!r}: write "
                 "what it gives to an archive (copy-feats of Kaldi), and name that"
             )
         files.setdefault(file, key)

@@ -116,7 +116,7 @@ def write(
     rows = sorted(utterances, key=lambda u: u.id)
     if not rows:
         raise DataError(
-            f"{path}: no utterances remain ({summary(dropped) or 'the corpus is empty'}){_firsts(dropped)}"
+            f"{path}: no utterances remain ({count_reasons(dropped) or 'the corpus is empty'}){_firsts(dropped)}"
         )
     for key, count in Counter(u.id for u in rows).items():
         if count > 1:
@@ -176,7 +176,7 @@ def _further(names: Iterable[str]) -> list[str]:
     return sorted(set(names) - {*FILES, GROUPS})
 
 
-def summary(dropped: Iterable[Dropped]) -> str:
+def count_reasons(dropped: Iterable[Dropped]) -> str:
     """What was left out, counted by reason: ``3 unreadable audio, 1 empty transcript``."""
     return ", ".join(
         f"{count} {reason}" for reason, count in Counter(d.reason for d in dropped).most_common()
@@ -194,9 +194,9 @@ def _firsts(dropped: Iterable[Dropped]) -> str:
     return "".join(some)
 
 
-def remarks(path: Path) -> str:
+def describe_changes(path: Path) -> str:
     """What a summary of a data directory goes on with: ``; left out: 3 too short; 1 renamed (FILE)``."""
-    dropped = summary(read_dropped(path))
+    dropped = count_reasons(read_dropped(path))
     changes = read_table(path / CHANGES) if (path / CHANGES).exists() else []
     counts = Counter(row["change"] for row in changes).most_common()
     changed = f"; {', '.join(f'{n} {change}' for change, n in counts)} ({path / CHANGES})" if counts else ""

@@ -69,14 +69,14 @@ def check_ids(
     rule, end = f"every file has the ids of {reference}", advice and f": {advice}"
     for key in column:
         if key not in ids:
-            raise DataError(f"{place(path, key)}: {rule}, got {shown(key)}, which it lacks{end}")
+            raise DataError(f"{locate_id(path, key)}: {rule}, got {shown(key)}, which it lacks{end}")
     for key in ids:
         if key not in column:
-            there = Path(place(reference, key)).name
+            there = Path(locate_id(reference, key)).name
             raise DataError(f"{path}: {rule}, got none for {shown(key)} ({there}){end}")
 
 
-def place(path: Path, key: str) -> str:
+def locate_id(path: Path, key: str) -> str:
     """``file:line`` of an id in a Kaldi file."""
     for n, line in enumerate(read_text(path).split("\n"), 1):
         if line.split(maxsplit=1)[:1] == [key]:

@@ -32,7 +32,7 @@ def group_of(code: str) -> str:
     return known.group if known else code
 
 
-def place(code: str) -> tuple[float, float] | None:
+def coordinates(code: str) -> tuple[float, float] | None:
     """Longitude and latitude, in degrees, of where a variety is spoken; None where the table of places lacks it."""
     return _places().get(code)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from fangyan.data import datadir, varieties
 from fangyan.data_report import columns, sections
-from fangyan.data_report.sound import listen
+from fangyan.data_report.sound import measure_set
 from fangyan.data_report.suspects import SUSPICIOUS, suspects
 from fangyan.errors import UserError
 from fangyan.files import fingerprint, produce, write_table
@@ -28,7 +28,9 @@ def survey(folders: Sequence[Path], out: Path, hear: bool = False, jobs: int = 1
         sets = columns.read(folders)
         heard = zip(sets, folders, strict=True) if hear else ()
         sounds = {
-            one.name: listen(path, out.with_name(f".{out.name}.sound") / one.name.replace("/", "_"), jobs)
+            one.name: measure_set(
+                path, out.with_name(f".{out.name}.sound") / one.name.replace("/", "_"), jobs
+            )
             for one, path in heard
         }
         tables = {

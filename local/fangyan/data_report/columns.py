@@ -12,7 +12,7 @@ import numpy as np
 
 from fangyan.corpora.common.layouts import sentence_of
 from fangyan.data import datadir
-from fangyan.data.text import NormalForm, normalise, removed
+from fangyan.data.text import NormalForm, count_removed, normalise
 
 SETS = (
     *("set", "hours", "utterances", "speakers", "sentences", "varieties", "characters"),
@@ -34,7 +34,7 @@ class Columns:
 
     ``wordings``: what was said, by `corpora.common.layouts.sentence_of`, whatever the data directory calls the sentence.
     ``characters``: of ``text``, or of ``text_cmn`` where there is no ``text``; 0 where there is neither. ``removed``:
-    kind (`data.text.removed`) -> utterances of whose wording the default normal form leaves such out.
+    kind (`data.text.count_removed`) -> utterances of whose wording the default normal form leaves such out.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Columns:
     wordings: list[str]
     seconds: np.ndarray  # (N,) float64
     characters: np.ndarray  # (N,) int64
-    removed: Counter[str] = field(default_factory=Counter)
+    count_removed: Counter[str] = field(default_factory=Counter)
 
     @property
     def rate(self) -> np.ndarray:
@@ -76,7 +76,7 @@ def _columns(path: Path, name: str) -> Columns:
         wordings=[sentence_of(u.text, u.variety, u.text_cmn) for u in utterances],
         seconds=np.array([u.duration for u in utterances]),
         characters=np.array([len(normalise(u.text or u.text_cmn, HAN)) for u in utterances]),
-        removed=Counter(kind for u in utterances for kind in removed(u.text or u.text_cmn)),
+        removed=Counter(kind for u in utterances for kind in count_removed(u.text or u.text_cmn)),
     )
 
 

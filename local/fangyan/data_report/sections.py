@@ -11,7 +11,7 @@ from fangyan.data_report.columns import OVERLAP
 from fangyan.report.render.blocks import Hero, Picture, Section
 from fangyan.report.render.figures import latin, legend
 from fangyan.report.render.page import Page
-from fangyan.report.render.tables import Table, label, ordered, percent
+from fangyan.report.render.tables import Table, label, percent, sort_varieties
 from fangyan.style import ACCENT, INK, MUTED, STYLE
 
 type Rows = Sequence[Mapping]
@@ -21,7 +21,7 @@ LOOKS = tuple((colour, line) for line in ("-", "--", ":") for colour in (ACCENT,
 
 
 def page(found: Mapping[str, Rows], sounds: Mapping[str, Rows]) -> Page:
-    """The page of the tables ``found`` by name, and of the rows of `sound.listen` by set, if any."""
+    """The page of the tables ``found`` by name, and of the rows of `sound.measure_set` by set, if any."""
     sets = found["sets"]
     parts = [varieties(found["varieties"]), durations(found["durations"])]
     parts += [overlap(found["overlap"])] * (len(found["sets"]) > 1)
@@ -83,7 +83,7 @@ def headline(rows: Rows) -> Table:
 
 def varieties(rows: Rows) -> Section:
     """One row a set and variety."""
-    order = ordered(row["variety"] for row in rows)
+    order = sort_varieties(row["variety"] for row in rows)
     by_set = [list(of) for _, of in groupby(rows, key=lambda row: row["set"])]
     cells = tuple(
         (

@@ -24,7 +24,7 @@ SILENCE = -60.0
 FULL_SCALE = 0.999
 
 
-def listen(data: Path, out: Path, jobs: int) -> list[dict]:
+def measure_set(data: Path, out: Path, jobs: int) -> list[dict]:
     """One row of `COLUMNS` an utterance of ``data``, in its order; ``out/sound.tsv`` keeps them.
 
     ``error`` says why there are no numbers, which are then 0.
@@ -46,7 +46,7 @@ def listen(data: Path, out: Path, jobs: int) -> list[dict]:
 def _row(recording: tuple[str, str]) -> dict:
     key, wav = recording
     try:
-        missing = audio.missing(wav, audio.probe(wav))
+        missing = audio.missing_seconds(wav, audio.probe(wav))
         return {"id": key, "missing": missing, "error": ""} | measure(audio.read(wav))
     except DataError as error:
         return dict.fromkeys(COLUMNS, 0.0) | {"id": key, "error": str(error)}

@@ -26,7 +26,7 @@ SILENT, CLIPPED, LATE = 0.8, 0.001, 0.05
 def suspects(sets: Sequence[Columns], sounds: Mapping[str, Sequence[Mapping]]) -> list[dict]:
     """One row of `SUSPICIOUS` for every reason that an utterance gives, by set and in the order of ids.
 
-    ``sounds``: the rows of `sound.listen` by set, as far as it was listened to.
+    ``sounds``: the rows of `sound.measure_set` by set, as far as it was listened to.
     """
     bounds = rates(sets)
     return [row for one in sets for row in _suspects(one, bounds, sounds.get(one.name, ()))]

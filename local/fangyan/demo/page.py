@@ -59,7 +59,7 @@ def _question(answers: Answers) -> tuple[gr.Audio, gr.CheckboxGroup, gr.Dataset]
         label="Examples",
         components=["textbox", "textbox"],
         headers=["variety", "sentence"],
-        samples=[[view.name(u.variety), view.wording(u)] for u in answers.examples],
+        samples=[[view.name(u.variety), view.transcript(u)] for u in answers.examples],
         type="index",
         samples_per_page=len(answers.examples),
         elem_id="examples",

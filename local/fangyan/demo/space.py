@@ -45,7 +45,7 @@ def space(spec: str, data: Path, out: Path, layer: str = "", permission: str = "
     `UserError` for a folder that has something else in it.
     """
     corpora = [describe(name) for name in sorted(_corpora(spec, data))]
-    rights.check(str(out), corpora, permission, "recordings or a model of")
+    rights.check_permission(str(out), corpora, permission, "recordings or a model of")
     code = [str(path.relative_to(ROOT)) for path in _code()]
     inputs = {
         "encoder": encoders.identity(spec),
@@ -151,7 +151,7 @@ def _model(spec: str, layer: str, folder: Path) -> str:
     if home.is_file():
         _copy(home, folder / f"{MODEL}{home.suffix}")
         return f"{name}:{MODEL}{home.suffix}"
-    if name in ("espnet", "random") and not bare.here(home):
+    if name in ("espnet", "random") and not bare.is_bare(home):
         (folder / MODEL).mkdir()
         write_bare(home, {"layer": layer}, folder / MODEL)
     else:

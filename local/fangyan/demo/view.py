@@ -28,7 +28,7 @@ def name(code: str) -> str:
     return f"{known.english} {known.chinese}" if known else code
 
 
-def wording(utterance: Utterance) -> str:
+def transcript(utterance: Utterance) -> str:
     """What is said, in the best words that the data has."""
     return utterance.text or utterance.text_cmn or utterance.id
 
@@ -45,7 +45,7 @@ def hits(query: SpokenQuery, found: Mapping[str, Sequence[Hit]], asked: Utteranc
     ``shown``: the id of the hit whose picture is shown.
     """
     content = {"query": query, "found": found, "asked": asked, "shown": shown}
-    return _template("hits.html").render(content, name=name, wording=wording, source=source)
+    return _template("hits.html").render(content, name=name, wording=transcript, source=source)
 
 
 def picture(found: FrameComparison, frame_rate: float, title: str) -> str:

@@ -27,7 +27,7 @@ WITHOUT_REST = {
 """The settings of a model without a decoder: features do not depend on it."""
 
 
-def here(folder: Path) -> bool:
+def is_bare(folder: Path) -> bool:
     """Whether ``folder`` holds an encoder in this form."""
     return all((folder / name).exists() for name in FILES)
 
@@ -65,7 +65,7 @@ def read_settings(folder: Path) -> dict[str, Any]:
 
 def recommended(folder: Path) -> str:
     """The layer at which those who packed the encoder compare utterances; empty where they do not say."""
-    layer = read_json(folder / SETTINGS).get("layer", "") if here(folder) else ""
+    layer = read_json(folder / SETTINGS).get("layer", "") if is_bare(folder) else ""
     if not isinstance(layer, str):
         raise DataError(f"{folder / SETTINGS}: layer is the name of one, got {layer!r}")
     return layer

@@ -28,12 +28,14 @@ def in_batches(inputs: Sequence[Tensor], masked: bool, forward: Forward) -> list
 
 
 @contextmanager
-def watched(blocks: Sequence[nn.Module]) -> Iterator[list[Tensor]]:
+def watch_blocks(blocks: Sequence[nn.Module]) -> Iterator[list[Tensor]]:
     """A list that grows while the model runs: what enters the first block, then what each block gives."""
     outputs: list[Tensor] = []
-    hooks = [blocks[0].register_forward_pre_hook(lambda block, args: outputs.append(first(args[0])))]
+    hooks = [blocks[0].register_forward_pre_hook(lambda block, args: outputs.append(first_tensor(args[0])))]
     for block in blocks:
-        hooks.append(block.register_forward_hook(lambda block, args, output: outputs.append(first(output))))
+        hooks.append(
+            block.register_forward_hook(lambda block, args, output: outputs.append(first_tensor(output)))
+        )
     try:
         yield outputs
     finally:
@@ -41,9 +43,9 @@ def watched(blocks: Sequence[nn.Module]) -> Iterator[list[Tensor]]:
             hook.remove()
 
 
-def first(output) -> Tensor:
+def first_tensor(output) -> Tensor:
     """The tensor itself, or the first of what comes with positions, masks, weights."""
-    return first(output[0]) if isinstance(output, tuple) else output
+    return first_tensor(output[0]) if isinstance(output, tuple) else output
 
 
 def without_padding(output: Tensor, frames: Tensor) -> list[np.ndarray]:

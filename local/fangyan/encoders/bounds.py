@@ -11,15 +11,15 @@ ENDLESS = 2**32
 """More samples than any utterance has."""
 
 
-def beyond(heard: range, samples: int) -> str:
+def describe_excess(heard: range, samples: int) -> str:
     """What to tell of a wave of so many samples, which is not within what is ``heard``."""
     least, most = (f"{n} samples ({n / SAMPLE_RATE:.4g} s)" for n in (heard.start, heard.stop - 1))
     span = f"{least} or more" if heard.stop >= ENDLESS else f"{least} to {most}"
     return f"this encoder hears {span} at once, got {samples} ({samples / SAMPLE_RATE:.4g} s)"
 
 
-def check(heard: range, waves: Iterable[np.ndarray]) -> None:
+def check_length(heard: range, waves: Iterable[np.ndarray]) -> None:
     """Nothing, or a `DataError` for the first wave whose number of samples is not within ``heard``."""
     for wave in waves:
         if len(wave) not in heard:
-            raise DataError(beyond(heard, len(wave)))
+            raise DataError(describe_excess(heard, len(wave)))

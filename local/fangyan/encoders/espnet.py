@@ -12,7 +12,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from fangyan.data.audio import SAMPLE_RATE
 from fangyan.encoders import Encoder, bounds
-from fangyan.encoders.blocks import in_batches, watched
+from fangyan.encoders.blocks import in_batches, watch_blocks
 from fangyan.encoders.bounds import ENDLESS
 from fangyan.encoders.espnet_model import files, read  # noqa: F401  (files: part of a family)
 from fangyan.errors import UserError
@@ -50,7 +50,7 @@ class ESPnetEncoder(Encoder):
         normed = hasattr(encoder, "after_norm")
         self.layers = (*names, *(["norm"] if normed else []))
         self.blocks = [*encoder.encoders, *([encoder.after_norm] if normed else [])]
-        self.frame_rate, self.heard = frame_rate(model), audible(model)
+        self.frame_rate, self.heard = frame_rate(model), accepted_samples(model)
         # Legacy relative positions are others once a longer utterance has made their table grow.
         self.tables = [
             (module, module.pe) for module in encoder.modules() if getattr(module, "reverse", False)
@@ -58,7 +58,7 @@ class ESPnetEncoder(Encoder):
 
     def encode(self, waves: Sequence[np.ndarray]) -> list[list[np.ndarray]]:
         """``[layer][utterance]`` -> (T, d) float32."""
-        bounds.check(self.heard, waves)
+        bounds.check_length(self.heard, waves)
         with torch.inference_mode():
             return in_batches([self._front_end(wave) for wave in waves], self.masked, self._forward)
 
@@ -79,7 +79,7 @@ class ESPnetEncoder(Encoder):
         for module, table in self.tables:
             module.pe = table
         masking = self._masked_convolutions() if self.masked else nullcontext()
-        with watched(self.blocks) as outputs, masking:
+        with watch_blocks(self.blocks) as outputs, masking:
             _, frames, _ = encoder(pad_sequence(inputs, batch_first=True), lengths, **conditioned)
         shape = (len(inputs), *outputs[-1].shape[1:])
         in_turn = len(outputs) == len(self.layers) and all(x.shape == shape for x in outputs)
@@ -153,7 +153,7 @@ def _hop(model) -> int:
     return model.frontend.hop_length
 
 
-def audible(model) -> range:
+def accepted_samples(model) -> range:
     """The numbers of samples that the encoder of an ESPnet ASR model hears at once, as far as it tells."""
     if not hasattr(model.frontend, "hop_length"):
         return range(1, ENDLESS)
@@ -166,12 +166,12 @@ def audible(model) -> range:
 def load(argument: str, device: str, trained: bool) -> ESPnetEncoder:
     """The encoder of an experiment, a packed model or a Hub id; with untrained weights (seed 0) unless ``trained``."""
     model, recommended = read(argument, trained)
-    encoder = tried(model, device, argument)
+    encoder = check_blocks(model, device, argument)
     encoder.recommended = recommended
     return encoder
 
 
-def tried(model, device: str, argument: str) -> ESPnetEncoder:
+def check_blocks(model, device: str, argument: str) -> ESPnetEncoder:
     """The encoder; `UserError` for one without blocks, or whose blocks ESPnet cannot run, or which are no layers."""
     if not hasattr(model.encoder, "embed") or not getattr(model.encoder, "encoders", None):
         raise UserError(

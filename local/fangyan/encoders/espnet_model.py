@@ -24,13 +24,13 @@ def read(argument: str, trained: bool) -> tuple:
     Untrained weights are those of seed 0. Where a packed model also holds its encoder alone, free of pickle, that is
     what is read, and the model has no decoder.
     """
-    with opened(argument) as folder:
-        model = (_from_bare if bare.here(folder) else _from_whole)(folder, trained)
+    with open_model(argument) as folder:
+        model = (_from_bare if bare.is_bare(folder) else _from_whole)(folder, trained)
         return model, bare.recommended(folder)
 
 
 @contextmanager
-def opened(argument: str, whole: bool = False) -> Iterator[Path]:
+def open_model(argument: str, whole: bool = False) -> Iterator[Path]:
     """The folder of an experiment or a packed model: as it is, unpacked for the while, or in the cache of the Hub.
 
     ``whole``: of a model on the Hub that is downloaded the decoder, too, and not its encoder alone.
@@ -140,15 +140,15 @@ def files(argument: str) -> list[Path]:
     path = _path(argument)
     if path.suffix == ".zip":
         return [path]
-    if bare.here(path):
+    if bare.is_bare(path):
         return [path / name for name in bare.FILES]
     return [file for file in locate(path) if file]
 
 
 def weights(argument: str) -> dict:
     """The weights of an experiment, a packed model or a Hub id by name; of an encoder alone those it has."""
-    with opened(argument) as folder:
-        return bare.read_weights(folder) if bare.here(folder) else read_weights(locate(folder)[1])
+    with open_model(argument) as folder:
+        return bare.read_weights(folder) if bare.is_bare(folder) else read_weights(locate(folder)[1])
 
 
 def write_bare(folder: Path, about: Mapping[str, Any], out: Path) -> None:
@@ -163,7 +163,7 @@ def _path(argument: str, whole: bool = False) -> Path:
     if path.parent.is_dir():
         return path
     alone, all_of_it = PACKED
-    if not whole and bare.here(found := hub.locate(argument, alone)):
+    if not whole and bare.is_bare(found := hub.locate(argument, alone)):
         return found
     return hub.locate(argument, all_of_it)
 

@@ -37,7 +37,7 @@ def locate(argument: str, patterns: Sequence[str]) -> Path:
 
 
 @contextmanager
-def explained(deed: str) -> Iterator[None]:
+def explain_failure(deed: str) -> Iterator[None]:
     """What fails at the Hub inside ends as a `UserError`: ``deed``, and why it did not come about."""
     try:
         yield

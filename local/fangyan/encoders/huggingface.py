@@ -14,7 +14,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from fangyan.data.audio import SAMPLE_RATE
 from fangyan.encoders import Encoder, bounds
-from fangyan.encoders.blocks import in_batches, watched, without_padding
+from fangyan.encoders.blocks import in_batches, watch_blocks, without_padding
 from fangyan.encoders.pretrained import files, read  # noqa: F401  (files: part of a family)
 from fangyan.errors import UserError
 
@@ -43,7 +43,7 @@ class TransformersEncoder(Encoder):
 
     def encode(self, waves: Sequence[np.ndarray]) -> list[list[np.ndarray]]:
         """``[layer][utterance]`` -> (T, d) float32."""
-        bounds.check(HEARD, waves)
+        bounds.check_length(HEARD, waves)
         inputs = [self._input(wave) for wave in waves]
         return in_batches(inputs, self.masked, self._forward)[
             : len(self.layers)
@@ -64,7 +64,7 @@ class TransformersEncoder(Encoder):
         for front in self.model.children():
             if isinstance(front, OneByOne):
                 front.lengths = lengths.tolist()
-        with torch.inference_mode(), watched(self.blocks) as outputs:
+        with torch.inference_mode(), watch_blocks(self.blocks) as outputs:
             named = {self.model.main_input_name: batch.to(self.device)}
             outputs.append(self.model(**named, attention_mask=mask).last_hidden_state)
         if self.masked:
@@ -117,7 +117,7 @@ class Whisper(Encoder):
 
     def encode(self, waves: Sequence[np.ndarray]) -> list[list[np.ndarray]]:
         """``[layer][utterance]`` -> (T, d) float32; `DataError` for less than 0.1 s or more than 30 s."""
-        bounds.check(self.heard, waves)
+        bounds.check_length(self.heard, waves)
         lengths = torch.tensor([len(wave) for wave in waves], device=self.device)
         batch = pad_sequence([torch.from_numpy(wave) for wave in waves], batch_first=True)
         with torch.inference_mode():

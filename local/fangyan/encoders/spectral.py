@@ -36,7 +36,7 @@ class Spectral(Encoder):
 
     def encode(self, waves: Sequence[np.ndarray]) -> list[list[np.ndarray]]:
         """``[0][utterance]`` -> (T, 80) or (T, 39) float32."""
-        bounds.check(range(WINDOW, bounds.ENDLESS), waves)
+        bounds.check_length(range(WINDOW, bounds.ENDLESS), waves)
         return [[self._features(wave) for wave in waves]]
 
     def _features(self, wave: np.ndarray) -> np.ndarray:

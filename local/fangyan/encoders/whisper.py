@@ -18,7 +18,7 @@ WINDOW = 400  # samples: 25 ms
 HOP = 160  # samples: 10 ms
 
 
-def within(lengths: Tensor, size: int) -> Tensor:
+def frame_mask(lengths: Tensor, size: int) -> Tensor:
     """(B, size) bool: True where a frame belongs to its utterance, False in padding."""
     return torch.arange(size, device=lengths.device) < lengths[:, None]
 
@@ -44,7 +44,7 @@ class LogMel(nn.Module):
         )
         power = spectrum[..., : int(frames.max())].abs() ** 2  # (B, 201, T)
         logs = (self.filters @ power).clamp_min(1e-10).log10().transpose(1, 2)
-        padding = ~within(frames, logs.shape[1])[..., None]
+        padding = ~frame_mask(frames, logs.shape[1])[..., None]
         loudest = logs.masked_fill(padding, -torch.inf).amax((1, 2), keepdim=True)
         return ((torch.maximum(logs, loudest - 8) + 4) / 4).masked_fill(padding, 0), frames
 
@@ -93,7 +93,7 @@ class PaddingFree(nn.Module):
 
     def forward(self, mels: Tensor, lengths: Tensor) -> tuple[list[Tensor], Tensor]:
         """(B, T, bands) and frames -> embedding, each block's output and the final norm, (B, T', d) each; frames."""
-        x, mask = self.embed(mels, within(lengths, mels.shape[1])[:, None])
+        x, mask = self.embed(mels, frame_mask(lengths, mels.shape[1])[:, None])
         layers = [x]
         for block in self.encoders:
             again = self.checkpointing and self.training

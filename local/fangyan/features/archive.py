@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from fangyan import journal
-from fangyan.files import complete, naming, write_text
+from fangyan.files import finish_folder, naming, write_text
 from fangyan.journal import Journal
 
 ARK, SCP = "feats.ark", "feats.scp"
@@ -21,7 +21,7 @@ type Entry = Sequence[bytes | memoryview]
 
 
 @dataclass(frozen=True)
-class Record:
+class Batch:
     """A line of the journal: the utterances of a batch; by layer the bytes of each entry and the CRC-32 of them all.
 
     Layers stand in the order of ``Encoder.layers``, which is recorded by that.
@@ -65,7 +65,7 @@ class Archive:
                 self._write(layer, entries)
                 sizes[layer] = [sum(map(len, pieces)) for pieces in entries]
                 checksums[layer] = checksum(entries)
-        record = Record(list(ids), sizes, checksums)
+        record = Batch(list(ids), sizes, checksums)
         self._journal.append(asdict(record))
         _advance(self._ends, record)
 
@@ -90,12 +90,12 @@ class Archive:
             place = home / layer / ARK
             lines = sorted(f"{key} {place}:{offset}\n" for key, offset in offsets(self._records(), layer))
             write_text(self.folder / layer / SCP, "".join(lines))
-        complete(self.folder, home, inputs)
+        finish_folder(self.folder, home, inputs)
 
     def _counts(self, fields: Mapping) -> bool:
         """Whether a line of the journal is a batch whose matrices are there and whole."""
         try:
-            record = Record(**fields)
+            record = Batch(**fields)
             checksums = {layer: checksum(entries) for layer, entries in self._read(record, self._ends)}
         except (ValueError, TypeError, OSError):
             return False
@@ -117,10 +117,10 @@ class Archive:
                 raise journal.in_use(self.folder)
             ark.writelines(chain.from_iterable(entries))
 
-    def _records(self) -> Iterator[Record]:
-        return (Record(**fields) for fields in self._journal.records())
+    def _records(self) -> Iterator[Batch]:
+        return (Batch(**fields) for fields in self._journal.records())
 
-    def _read(self, record: Record, start: Mapping[str, int]) -> Iterator[tuple[str, list[Entry]]]:
+    def _read(self, record: Batch, start: Mapping[str, int]) -> Iterator[tuple[str, list[Entry]]]:
         for layer, sizes in record.sizes.items():
             with self._ark(layer).open("rb") as ark:
                 ark.seek(start.get(layer, 0))
@@ -130,7 +130,7 @@ class Archive:
         return self.folder / layer / ARK
 
 
-def offsets(records: Iterable[Record], layer: str) -> Iterator[tuple[str, int]]:
+def offsets(records: Iterable[Batch], layer: str) -> Iterator[tuple[str, int]]:
     """Each utterance with the place where its matrix begins in the archive of a layer, after its id and a space."""
     position = 0
     for record in records:
@@ -155,6 +155,6 @@ def checksum(entries: Iterable[Entry]) -> int:
     return value
 
 
-def _advance(ends: dict[str, int], record: Record) -> None:
+def _advance(ends: dict[str, int], record: Batch) -> None:
     for layer, sizes in record.sizes.items():
         ends[layer] = ends.get(layer, 0) + sum(sizes)

@@ -28,7 +28,7 @@ from fangyan.features.layers import by_depth
 from fangyan.features.pipeline import BATCH_SECONDS, batches, extract
 from fangyan.features.sentences import Sentence
 from fangyan.files import fingerprint, is_done
-from fangyan.shards import WHOLE, Part, Resumable
+from fangyan.shards import WHOLE, Resumable, Shard
 
 type Batches = Sequence[list[Utterance]] | Sequence[list[Sentence]]
 
@@ -37,7 +37,7 @@ def dump(
     spec: str,
     sets: Sequence[Path],
     out: Path,
-    part: Part = WHOLE,
+    part: Shard = WHOLE,
     column: str = "",
     prefix: str | None = None,
     only: Sequence[str] = (),
@@ -79,7 +79,7 @@ def identity_of(feats: Path, names: Sequence[str]) -> str:
 
 def read_features(feats: Path, layer: str) -> dict[str, np.ndarray]:
     """Utterance id -> (T, d) float32 of one layer; `DataError` where its archive is not as it was written."""
-    finished.check(feats, layer)
+    finished.check_archives(feats, layer)
     scp = datadir.read_map(feats / layer / SCP)
     return {key: finished.load(feats / layer, key, place) for key, place in scp.items()}
 
@@ -107,7 +107,7 @@ class _Job:
         """What is to be encoded, in archive order."""
         return self.read()
 
-    def run(self, encoder: Callable[[], Encoder], part: Part) -> bool:
+    def run(self, encoder: Callable[[], Encoder], part: Shard) -> bool:
         """Whether there was anything to encode of a share, or the whole to finish."""
 
         def extend(archive: Archive, share: Batches) -> None:
@@ -115,7 +115,7 @@ class _Job:
 
         return Resumable(self.data, "batches", self.batches, self.archive, extend, self.finish).run(part)
 
-    def archive(self, share: Part) -> Archive:
+    def archive(self, share: Shard) -> Archive:
         """The archive of a share, as far as it is written."""
         ids = [[item.id for item in batch] for batch in share.of(self.batches)]
         return Archive(share.folder(self.home), self.inputs | {"batches": fingerprint(ids)})
@@ -127,9 +127,9 @@ class _Job:
             whole = self.archive(WHOLE)
             _join(shares, whole, len(self.batches), f"merge {self.data.name}")
         wanted = (item.id for batch in self.batches for item in batch)
-        shards.exactly_once(whole.folder, "utterance", whole.ids(), wanted)
+        shards.check_exactly_once(whole.folder, "utterance", whole.ids(), wanted)
         whole.finish(self.home, self.inputs)
-        shards.discard(self.home)
+        shards.discard_shards(self.home)
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,7 @@ class _Wanted:
         for data in sets:
             job = job_of(data, out / data.name, inputs)
             if is_done(job.home, job.inputs):
-                shards.discard(job.home)  # a process may have been killed before it did
+                shards.discard_shards(job.home)  # a process may have been killed before it did
             else:
                 yield job
 

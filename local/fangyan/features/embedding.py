@@ -13,7 +13,7 @@ import numpy as np
 
 from fangyan.corpora import kaldi
 from fangyan.data import audio
-from fangyan.data.datadir import Dropped, Utterance, summary
+from fangyan.data.datadir import Dropped, Utterance, count_reasons
 from fangyan.data.names import is_id
 from fangyan.encoders import best_device, load_encoder
 from fangyan.errors import DataError, UserError
@@ -48,7 +48,9 @@ def unique_recordings(paths: Iterable[Path]) -> list[Utterance]:
     for path in paths:
         records = find_recordings(path)
         if dropped := [record for record in records if isinstance(record, Dropped)]:
-            print(f"{path}: left out: {summary(dropped)}: the first is {dropped[0].id}", file=sys.stderr)
+            print(
+                f"{path}: left out: {count_reasons(dropped)}: the first is {dropped[0].id}", file=sys.stderr
+            )
         for utterance in (record for record in records if isinstance(record, Utterance)):
             if utterance.id in found:
                 raise DataError(f"{utterance.wav}: ids are unique, got {utterance.id} again")

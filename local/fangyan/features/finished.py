@@ -9,7 +9,7 @@ import numpy as np
 from fangyan import journal
 from fangyan.data.datadir import read_map
 from fangyan.errors import DataError
-from fangyan.features.archive import ARK, SCP, Record, checksum, offsets
+from fangyan.features.archive import ARK, SCP, Batch, checksum, offsets
 from fangyan.files import fingerprint
 
 
@@ -24,7 +24,7 @@ def layers(home: Path) -> list[str]:
     return list(next((record.sizes for record in _records(home)), ()))
 
 
-def check(home: Path, layer: str) -> None:
+def check_archives(home: Path, layer: str) -> None:
     """Nothing; `DataError` where archive or index of a finished layer are not as its journal says, if it has one.
 
     An index may have fewer utterances, or others that somebody added.
@@ -68,18 +68,18 @@ def load(folder: Path, key: str, place: str) -> np.ndarray:
         raise DataError(f"{here}: no whole matrix there for {key}: make these features again") from None
 
 
-def _written(home: Path, layer: str) -> list[Record]:
+def _written(home: Path, layer: str) -> list[Batch]:
     """What the journal of finished archives says of a layer; nothing where there is none."""
     return [record for record in _records(home) if layer in record.sizes]
 
 
-def _records(home: Path) -> Iterator[Record]:
+def _records(home: Path) -> Iterator[Batch]:
     """The batches in the journal of finished archives; none where there is no journal."""
     file = home / journal.NAME
     if not file.exists():
         return
     try:
         for fields in journal.records(file):
-            yield Record(**fields)
+            yield Batch(**fields)
     except (ValueError, TypeError, AttributeError):
         raise DataError(f"{file}: damaged: remove {home}, then run dump again") from None

@@ -23,7 +23,7 @@ from importlib.metadata import PackageNotFoundError, version
 from unicodedata import category
 
 from fangyan.data.datadir import Utterance
-from fangyan.data.text import is_han, simplified
+from fangyan.data.text import is_han, simplify
 from fangyan.errors import UserError
 from fangyan.files import fingerprint
 from fangyan.ipa import espeak, phonetic_distance
@@ -60,7 +60,7 @@ class Route:
     read: Callable[[str], Iterator[str]]
 
 
-def ipa(text: str, variety: str) -> str:
+def read_ipa(text: str, variety: str) -> str:
     """The IPA of ``text`` as the dictionary of a variety reads it, syllables parted by spaces.
 
     '' where the variety has no route, or the dictionary no reading of any of it. `UserError` where espeak-ng is
@@ -82,7 +82,7 @@ def _version(package: str) -> str:
         return NONE
 
 
-def complete(utterances: Iterable[Utterance]) -> tuple[list[Utterance], list[IpaSource]]:
+def add_ipa(utterances: Iterable[Utterance]) -> tuple[list[Utterance], list[IpaSource]]:
     """The utterances, with IPA from their wording where they had none, and where IPA came from."""
     completed = [_completed(utterance) for utterance in utterances]
     counts = Counter((utterance.variety, source) for utterance, source in completed)
@@ -93,7 +93,7 @@ def complete(utterances: Iterable[Utterance]) -> tuple[list[Utterance], list[Ipa
 def _completed(utterance: Utterance) -> tuple[Utterance, str]:
     if utterance.ipa:
         return utterance, DATA
-    read = ipa(utterance.text, utterance.variety)
+    read = read_ipa(utterance.text, utterance.variety)
     return replace(utterance, ipa=read), ROUTES[utterance.variety].dictionary if read else NONE
 
 
@@ -104,7 +104,7 @@ def _mandarin(text: str) -> Iterator[str]:
     def unread(run: str) -> list[str]:
         return [UNREAD for char in run if _spoken(char)]
 
-    for syllable in lazy_pinyin(simplified(text), Style.TONE, errors=unread):
+    for syllable in lazy_pinyin(simplify(text), Style.TONE, errors=unread):
         phones = UNREAD if syllable == UNREAD else "".join(next(iter(pinyin_to_ipa(syllable))))
         yield phones.translate(NARROW)
 
@@ -126,7 +126,7 @@ def _hakka(text: str) -> Iterator[str]:
 def _pfs(phrase: str) -> str:
     espeak.version()  # that espeak-ng is missing is an error; that it cannot read something is not
     try:
-        return espeak.ipa(espeak.respelt(phrase), "hak")
+        return espeak.ipa(espeak.respell_hakka(phrase), "hak")
     except UserError:
         return UNREAD
 
@@ -146,7 +146,7 @@ ROUTES = {
 def notices(
     utterances: Sequence[Utterance], sources: Iterable[IpaSource], unknown: Counter[str]
 ) -> Iterator[str]:
-    """What a reader of tables should know of the IPA behind them; ``unknown`` as of `ipa.phonetic_distance.unknown`."""
+    """What a reader of tables should know of the IPA behind them; ``unknown`` as of `ipa.phonetic_distance.count_unknown`."""
     read = [row for row in sources if row.source not in (DATA, NONE)]
     if read:
         counts = ", ".join(f"{row.variety} by {row.source} ({row.utterances})" for row in read)

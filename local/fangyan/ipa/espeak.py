@@ -55,7 +55,7 @@ class Recording:
     voice: Voice
 
 
-def recorded(folder: Path, recording: Recording) -> Utterance:
+def synthesise_recording(folder: Path, recording: Recording) -> Utterance:
     """The utterance with its recording in ``folder``, 16 kHz and made unless it is there, and its duration."""
     wav = folder / f"{recording.utterance.id}.wav"
     try:
@@ -98,7 +98,7 @@ def ipa(text: str, voice: str) -> str:
     return " ".join(filter(None, (_transcribe(word, voice) for word in words)))
 
 
-def respelt(pfs: str) -> str:
+def respell_hakka(pfs: str) -> str:
     """Pha̍k-fa-sṳ as the voice ``hak`` reads it best: syllables apart, y for i where i would cost the tone.
 
     That voice forgets the tone of iu, io, iung, iong without a mark and of ia, io, iu with that of tone 8.

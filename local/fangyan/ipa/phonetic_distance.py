@@ -9,7 +9,7 @@ What is ours, as no source prescribes it
 - All features weigh the same: panphon's weights stand in another order than its features (its issue 62).
 - An insertion costs a quarter of a change of all features. Of 1, 1/2, 1/4 and 1/8 it finds most translations by sound
   alone in the training sentences of the embedded corpus: the strictest control.
-- Tone is left out (22 of the 24 features of panphon remain). What stands for one sound is spelt in one way (`clean`).
+- Tone is left out (22 of the 24 features of panphon remain). What stands for one sound is spelt in one way (`to_segments`).
 
 Method: all costs are whole multiples of 1/22, so distances are exact. With the cost of taking out and putting in taken
 off in advance, the recurrence is a minimum of three neighbours; a query meets a block of candidates one anti-diagonal
@@ -49,7 +49,7 @@ SILENT = re.compile(
 )
 
 
-def clean(ipa: str) -> str:
+def to_segments(ipa: str) -> str:
     """``ipa`` as nothing but segments, in NFD. The rules, in this order:
 
     1. Canonical decomposition (NFD).
@@ -70,11 +70,11 @@ def clean(ipa: str) -> str:
 
 
 def segments(ipa: str) -> np.ndarray:
-    """The articulatory features of the known segments: (n, 22) int32 of +1, 0 (unspecified) and -1; see `unknown`."""
+    """The articulatory features of the known segments: (n, 22) int32 of +1, 0 (unspecified) and -1; see `count_unknown`."""
     return _vectors(_split(ipa)[0])
 
 
-def unknown(ipas: Iterable[str]) -> Counter[str]:
+def count_unknown(ipas: Iterable[str]) -> Counter[str]:
     """How often each symbol occurs that panphon does not know: all that distances leave out of account."""
     return Counter(symbol for ipa in ipas for symbol in _split(ipa)[1])
 
@@ -137,7 +137,7 @@ def _saved(row: np.ndarray, savings: np.ndarray, lengths: np.ndarray) -> np.ndar
 def _split(ipa: str) -> tuple[list[str], list[str]]:
     """The segments that panphon knows, longest first match, and the symbols that it does not."""
     table = _table()
-    found = table.segs_safe(clean(ipa))
+    found = table.segs_safe(to_segments(ipa))
     known = [symbol for symbol in found if symbol in table.seg_dict]
     return known, [symbol for symbol in found if symbol not in table.seg_dict]
 

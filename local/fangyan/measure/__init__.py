@@ -11,7 +11,7 @@ from pathlib import Path
 
 from fangyan.errors import UserError
 from fangyan.measure.plan import Given, Measurement
-from fangyan.shards import WHOLE, Part
+from fangyan.shards import WHOLE, Shard
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Subject:
     encoder: str
     layers: Sequence[str] = ()
 
-    def given(self, folder: str, sets: Sequence[Path], part: Part) -> Given:
+    def given(self, folder: str, sets: Sequence[Path], part: Shard) -> Given:
         """What a measurement of it gets whose results go to ``folder``."""
         return Given(
             encoder=self.encoder,
@@ -49,7 +49,7 @@ def measure(
     model: Subject,
     baselines: Sequence[Subject],
     sets: Sequence[Path],
-    part: Part = WHOLE,
+    part: Shard = WHOLE,
 ) -> Iterator[tuple[Path, bool]]:
     """The folder of the results of each measurement, and whether there was something to do; each as it is finished.
 

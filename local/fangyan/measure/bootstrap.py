@@ -59,7 +59,7 @@ class Cells:
         return f"{drawn} x {self.varieties} varieties" if self.varieties else drawn
 
 
-def cells(queries: Sequence[tuple[str, str, str]]) -> Cells:
+def sort_into_cells(queries: Sequence[tuple[str, str, str]]) -> Cells:
     """The queries, (source, target, sentence) each, by cell; `DataError` where these are of a single sentence."""
     pairs = _numbers((source, target) for source, target, _ in queries)
     sentences = _numbers(sentence for _, _, sentence in queries)
@@ -73,7 +73,7 @@ def cells(queries: Sequence[tuple[str, str, str]]) -> Cells:
     return Cells(cell, counts, np.array([[varieties[end] for end in pair] for pair in pairs]))
 
 
-def bootstrap(found: Cells, values: np.ndarray, draws: int = DRAWS, seed: int = 0) -> np.ndarray:
+def bootstrap_means(found: Cells, values: np.ndarray, draws: int = DRAWS, seed: int = 0) -> np.ndarray:
     """The means of (k, queries) values in each draw of clusters: (draws, k); NaN where a draw has no pair left."""
     chance = np.random.default_rng(seed)
     totals = np.stack([found.total(row) for row in values])  # (k, pairs, sentences)

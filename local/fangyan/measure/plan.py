@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 from fangyan import config
 from fangyan.errors import DataError, UserError
 from fangyan.registry import Registry
-from fangyan.shards import Part
+from fangyan.shards import Shard
 
 MEASURES = Registry(
     "measurement",
@@ -63,7 +63,7 @@ class Given:
     """Names of the data directories."""
     out: Path
     """Folder of the results."""
-    part: Part
+    part: Shard
     """The shard of the work, the merging of shards, or all of it."""
 
 

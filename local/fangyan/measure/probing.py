@@ -24,7 +24,7 @@ from fangyan.data import datadir
 from fangyan.data.columns import read_column
 from fangyan.errors import DataError, UserError
 from fangyan.features.layers import Layer
-from fangyan.measure.retrieval import each_set
+from fangyan.measure.retrieval import write_each_set
 from fangyan.measure.retrieval.sides import speech
 from fangyan.tables import Count, Fraction, write_rows
 
@@ -55,7 +55,7 @@ def probe(feats: Path, sets: Sequence[Path], out: Path, label: str, layers: Sequ
     if Path(label).name != label:
         raise UserError(f"a label is the name of a file in the data directory, utt2lang say, got {label!r}")
     write, identify = partial(_write, label=label), lambda data: datadir.tables(data, label)
-    return each_set(feats, sets, out, {"label": label}, write, layers, identify)
+    return write_each_set(feats, sets, out, {"label": label}, write, layers, identify)
 
 
 def cross_validate(

@@ -56,7 +56,7 @@ class SeqSim[Score: (float, Tensor)](NamedTuple):
     f1: Score
 
 
-class Run(NamedTuple):
+class Rows(NamedTuple):
     """Neighbours of equal length in a tile: ``count`` times ``length`` of its frames, from ``start``."""
 
     start: int
@@ -70,7 +70,7 @@ class Tile:
 
     places: Tensor  # (n,): where they stand in the set
     frames: Tensor  # (R, d), of length 1, or 0 for a zero frame and the fill
-    runs: tuple[Run, ...]
+    runs: tuple[Rows, ...]
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ def _lay_out(places: tuple[int, ...], units: tuple[Tensor, ...]) -> Tile:
         torch.tensor(places, device=frames.device),
         F.pad(frames, (0, 0, 0, -len(frames) % STEP)),
         tuple(
-            Run(start, *run) for start, run in zip(starts, counts, strict=False)
+            Rows(start, *run) for start, run in zip(starts, counts, strict=False)
         ),  # it ends where none starts
     )
 

@@ -22,8 +22,7 @@ from tqdm import tqdm
 
 from fangyan.errors import DataError, UserError
 from fangyan.files import fingerprint, produce
-from fangyan.measure import bootstrap
-from fangyan.measure.bootstrap import DRAWS, Cells, bootstrap, interval, permutation
+from fangyan.measure.bootstrap import DRAWS, Cells, bootstrap_means, interval, permutation
 from fangyan.measure.retrieval.tables import RANKS, RankedQuery
 from fangyan.tables import Count, Fraction, write_rows
 
@@ -51,7 +50,7 @@ class Interval:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class SystemComparison:
     """Two systems, a and b, on the same queries: mean R@1 in [0, 1], and a - b with its interval and p-value."""
 
     a: float
@@ -101,15 +100,15 @@ def _intervals(layer: str, queries: Sequence[RankedQuery], draws: int, seed: int
     found = _cells(queries)
     rank = np.array([q.rank for q in queries])
     values = np.stack([metric(rank) for metric in METRICS.values()]).astype(float)
-    ends = interval(bootstrap(found, values, draws, seed))
+    ends = interval(bootstrap_means(found, values, draws, seed))
     common = len(queries), found.clusters, found.mean(_chance(queries))
     for metric, row, low, high in zip(METRICS, values, *ends, strict=True):
         yield Interval(layer, metric, found.mean(row), low, high, *common)
 
 
-def significance(
+def paired_test(
     a: Path, layer_a: str, b: Path, layer_b: str, draws: int = DRAWS, seed: int = 0
-) -> Comparison:
+) -> SystemComparison:
     """The mean R@1 of a layer of system ``a`` and of a layer of ``b``, and how sure their difference is.
 
     ``a``, ``b``: folders of one set with ``ranks.tsv`` (the same one for two of its layers). `UserError` for an unknown
@@ -123,8 +122,8 @@ def significance(
         raise DataError(f"{_ranks(a)}: layer {layer_a}: {error}") from None
     hits = np.array([[q.rank == 1 for q in queries] for queries in (ours, theirs)]).astype(float)
     difference = hits[0] - hits[1]
-    (low,), (high,) = interval(bootstrap(found, difference[None], draws, seed))
-    return Comparison(
+    (low,), (high,) = interval(bootstrap_means(found, difference[None], draws, seed))
+    return SystemComparison(
         *(found.mean(values) for values in (*hits, difference)),
         *(float(low), float(high), permutation(found, difference, draws, seed)),
         *(len(ours), found.clusters, found.mean(_chance(ours))),
@@ -203,7 +202,7 @@ def _same_queries(a: Path, ours: Sequence[RankedQuery], b: Path, theirs: Sequenc
 
 
 def _cells(queries: Sequence[RankedQuery]) -> Cells:
-    return bootstrap.cells([(q.source, q.target, q.sentence) for q in queries])
+    return bootstrap_means.sort_into_cells([(q.source, q.target, q.sentence) for q in queries])
 
 
 def _chance(queries: Sequence[RankedQuery]) -> np.ndarray:

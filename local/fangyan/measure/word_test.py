@@ -31,7 +31,7 @@ from fangyan.errors import DataError
 from fangyan.files import ROOT, fingerprint, produce
 from fangyan.ipa import espeak
 from fangyan.ipa.espeak import Voice
-from fangyan.measure.bootstrap import bootstrap, cells, interval
+from fangyan.measure.bootstrap import bootstrap_means, interval, sort_into_cells
 from fangyan.measure.scores import choose
 from fangyan.tables import Count, Fraction, read_rows, write_rows
 
@@ -98,10 +98,10 @@ def triples(path: Path = TRIPLES) -> list[Triple]:
     return found
 
 
-def readable(variety: str, spelling: str) -> str:
+def spell_for_voice(variety: str, spelling: str) -> str:
     """A word as the voice of its variety reads it: without the characters in brackets, Hakka respelt."""
     word = spelling.partition(" (")[0]
-    return espeak.respelt(word) if variety == "hak" else word
+    return espeak.respell_hakka(word) if variety == "hak" else word
 
 
 def preferences(scores: torch.Tensor, asked: Sequence[Triple], spoken: Sequence[tuple]) -> np.ndarray:
@@ -158,8 +158,8 @@ def _write(spec: str, score: str, folder: Path) -> None:
 
 
 def _summary(layer: str, asked: Sequence[Triple], preference: np.ndarray) -> Preference:
-    found = cells([(t.source, t.target, f"{t.word}-{t.synonym}") for t in asked])
-    (low,), (high,) = interval(bootstrap(found, preference[None]))
+    found = sort_into_cells([(t.source, t.target, f"{t.word}-{t.synonym}") for t in asked])
+    (low,), (high,) = interval(bootstrap_means(found, preference[None]))
     return Preference(
         layer, len(asked), len(VOICES), found.mean(preference), float(low), float(high), chance=0.5
     )
@@ -178,5 +178,5 @@ def _features(encoder: Encoder, spoken: Sequence[tuple[str, str, str]]) -> dict[
 
 
 def _speak(variety: str, spelling: str, voice: str) -> np.ndarray:
-    spoken = espeak.synthesise(readable(variety, spelling), Voice(f"{READ_BY[variety]}+{voice}"))
+    spoken = espeak.synthesise(spell_for_voice(variety, spelling), Voice(f"{READ_BY[variety]}+{voice}"))
     return audio.resample(*spoken)

@@ -27,7 +27,7 @@ def publish(
     if repository.count("/") != 1:
         raise UserError(f"--hf_repo {repository}: a repository of the Hugging Face Hub is USER/NAME")
     facts = card.read(exp)
-    rights.check(repository, facts.corpora, permission)
+    rights.check_permission(repository, facts.corpora, permission)
     archive = pack(exp)
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)

@@ -15,7 +15,7 @@ from fangyan.measure.selection import by_layer
 from fangyan.publish import limits, rights
 from fangyan.publish.licences import Corpus, describe
 from fangyan.report.read import results
-from fangyan.report.read.results import Experiment
+from fangyan.report.read.results import Results
 from fangyan.report.render import tables
 from fangyan.report.render.tables import Table, label, percent
 from fangyan.report.sections import cer
@@ -39,7 +39,7 @@ PLACE = "model.zip"
 class Facts:
     """All that a card is made of."""
 
-    experiment: Experiment
+    experiment: Results
     origins: Sequence[Origin]
     corpora: Sequence[Corpus]
 
@@ -83,12 +83,12 @@ def write(facts: Facts, repository: str = "", permission: str = "") -> str:
         tables=[*_tables(experiment)],
         origins=_origins(facts.origins),
         limits=limits.sentences(experiment, facts.origins),
-        licence=rights.text(facts.corpora).strip(),
+        licence=rights.licence_text(facts.corpora).strip(),
         permission=permission,
     )
 
 
-def _tables(experiment: Experiment) -> list[Table]:
+def _tables(experiment: Results) -> list[Table]:
     layers = [
         tables.layers(experiment, name) for name in experiment.tests if name in experiment.encoder.seqsim
     ]

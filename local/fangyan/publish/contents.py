@@ -45,7 +45,7 @@ def lay_out(exp: Path, folder: Path) -> None:
     write_text(folder / home / "tokens.txt", "".join(f"{token}\n" for token in settings["token_list"]))
     _write_yaml(folder / "meta.yaml", _meta(home, checkpoint.name, settings))
     bare.write(settings, read_weights(checkpoint), {"layer": facts.layer}, folder)
-    write_text(folder / "LICENSE", rights.text(facts.corpora))
+    write_text(folder / "LICENSE", rights.licence_text(facts.corpora))
     write_text(folder / card.NAME, card.write(facts))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from fangyan.data.sources import Origin
 from fangyan.recognition.cer import ALL_VARIETIES
-from fangyan.report.read.results import Experiment
+from fangyan.report.read.results import Results
 from fangyan.report.render.tables import label, percent
 
 ALWAYS = (
@@ -15,7 +15,7 @@ ALWAYS = (
 )
 
 
-def sentences(experiment: Experiment, origins: Sequence[Origin]) -> list[str]:
+def sentences(experiment: Results, origins: Sequence[Origin]) -> list[str]:
     """One sentence or two for each limit."""
     return [*_data(origins), *_spread(experiment), *_sound(experiment), *_words(experiment), *ALWAYS]
 
@@ -36,7 +36,7 @@ def _data(origins: Sequence[Origin]) -> Iterator[str]:
         yield f"Its training data is uneven, {shares[0]} against {shares[1]}: expect less of what it heard less."
 
 
-def _spread(experiment: Experiment) -> Iterator[str]:
+def _spread(experiment: Results) -> Iterator[str]:
     """How far apart the best and the worst direction and variety are: a mean hides it."""
     for name in experiment.tests:
         pairs = [p for p in experiment.encoder.seqsim.get(name, ()) if p.layer == experiment.encoder.layer]
@@ -53,7 +53,7 @@ def _spread(experiment: Experiment) -> Iterator[str]:
                 yield f"{metric} on {name} is a mean: from {ends[0]} to {ends[1]}."
 
 
-def _sound(experiment: Experiment) -> Iterator[str]:
+def _sound(experiment: Results) -> Iterator[str]:
     """How much of R@1 likeness of sound alone would explain."""
     for name, control in experiment.control.items():
         row = control.pooled.get(experiment.encoder.layer or "")
@@ -65,7 +65,7 @@ def _sound(experiment: Experiment) -> Iterator[str]:
             )
 
 
-def _words(experiment: Experiment) -> Iterator[str]:
+def _words(experiment: Results) -> Iterator[str]:
     """What comes out of its decoder."""
     if experiment.train.get("target") == "text_cmn":
         yield "Its decoder writes Mandarin wording whatever is spoken: a translation, not a transcript."

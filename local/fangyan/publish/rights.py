@@ -6,7 +6,7 @@ from fangyan.errors import UserError
 from fangyan.publish.licences import Corpus, strictest
 
 
-def text(corpora: Sequence[Corpus]) -> str:
+def licence_text(corpora: Sequence[Corpus]) -> str:
     """Which licence the model is under and why, then the terms of each corpus; plain text."""
     binding = strictest(corpora)
     licence = binding.licence
@@ -21,7 +21,9 @@ def text(corpora: Sequence[Corpus]) -> str:
     return "\n\n".join([head, "The terms of the corpora:", *terms]) + "\n"
 
 
-def check(place: str, corpora: Sequence[Corpus], permission: str, thing: str = "a model trained on") -> None:
+def check_permission(
+    place: str, corpora: Sequence[Corpus], permission: str, thing: str = "a model trained on"
+) -> None:
     """Nothing, or `UserError` where a licence forbids to publish ``thing`` and there is no permission."""
     forbidding = [corpus for corpus in corpora if corpus.licence.forbids_publishing]
     if forbidding and not permission:

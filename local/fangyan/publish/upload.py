@@ -21,7 +21,7 @@ def upload(folder: Path, repository: str, private: bool = False, revision: str =
     from huggingface_hub import HfApi
 
     hub_api = HfApi(library_name="fangyan")
-    with hub.explained(f"{repository}: not published, the Hugging Face Hub did not take it"):
+    with hub.explain_failure(f"{repository}: not published, the Hugging Face Hub did not take it"):
         hub_api.create_repo(repository, private=private or None, exist_ok=True)
         if private and not hub_api.repo_info(repository).private:
             raise UserError(

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fangyan.data import datadir
-from fangyan.data.entries import check_ids, place
+from fangyan.data.entries import check_ids, locate_id
 from fangyan.data.text import DEFAULT, NormalForm, normalise, removals
 from fangyan.errors import DataError
 from fangyan.files import is_done, made_from, write_table
 from fangyan.tables import Amount, Count, Total, write_rows
-from fangyan.training.run import remarks, wordless
+from fangyan.training.run import describe_transcripts, empty_transcripts
 
 ALL_VARIETIES = "all"
 """The variety of the row that sums the others up."""
@@ -61,7 +61,7 @@ class References:
         file, languages = data / target, data / "utt2lang"
         texts, varieties = datadir.read_map(file), datadir.read_map(languages)
         check_ids(languages, varieties, file, texts)
-        unscored = wordless(texts, form)
+        unscored = empty_transcripts(texts, form)
         if len(unscored) == len(texts):
             first = f", the first: {texts[unscored[0]]!r}" if unscored else ""
             raise DataError(
@@ -84,7 +84,7 @@ def score(decoded: Path, data: Path, target: str, form: NormalForm = DEFAULT) ->
     rows = error_rates(decoded, references, form)
     write_rows(decoded / "cer.tsv", rows, Errors)
     unscored = [
-        {"id": key, "place": place(references.file, key), "reference": references.texts[key]}
+        {"id": key, "place": locate_id(references.file, key), "reference": references.texts[key]}
         for key in sorted(references.unscored)
     ]
     (decoded / UNSCORED).unlink(missing_ok=True)
@@ -118,10 +118,10 @@ def score_exits(exits: Path, whole: Path, data: Path, target: str, form: NormalF
     return rows
 
 
-def remarks_on(decoded: Path, data: Path, target: str, form: NormalForm = DEFAULT) -> list[str]:
+def describe_removals(decoded: Path, data: Path, target: str, form: NormalForm = DEFAULT) -> list[str]:
     """What to tell of references and hypotheses before their rate is believed: what the form takes out, a line each."""
     text = decoded / "text"
-    return remarks(data / target, form) + [
+    return describe_transcripts(data / target, form) + [
         f"{text}: {line}" for line in removals(read_hypotheses(text), form)
     ]
 

@@ -2,11 +2,11 @@
 
 Of all paths through the CTC posteriors that spell the transcript, it is the most probable (Kürzinger et al. 2020;
 Viterbi by torchaudio). CTC is peaky: most frames of a path are blank, and a peak says where a character was written
-down, not how long it was spoken. To credit every frame to a character, `divided` parts the blanks between two peaks in
+down, not how long it was spoken. To credit every frame to a character, `divide_frames` parts the blanks between two peaks in
 the middle.
 
 Nothing in CTC makes a model write a character where it was spoken. An encoder that attends to the whole utterance may
-learn to write all of them into its first and last frames, as small models on little data do; `in_time` tells.
+learn to write all of them into its first and last frames, as small models on little data do; `is_plausible_pace` tells.
 """
 
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ def spans(encoder: Encoder, output: np.ndarray, characters: str) -> list[Span]:
     """Where an ESPnet encoder with CTC heard each of ``characters``, as it stands in its token list.
 
     ``output``: (T, d) features of the encoder's last layer. A character that the model does not know is looked for as
-    ``<unk>``. Empty for an encoder without a CTC head, or whose tokens are longer. `DataError` as `forced`.
+    ``<unk>``. Empty for an encoder without a CTC head, or whose tokens are longer. `DataError` as `forced_alignment`.
     """
     import torch
 
@@ -46,10 +46,12 @@ def spans(encoder: Encoder, output: np.ndarray, characters: str) -> list[Span]:
         return []
     with torch.inference_mode():
         posteriors = encoder.model.ctc.log_softmax(torch.from_numpy(output).to(encoder.device)[None])[0]
-    return forced(posteriors.cpu().numpy(), [known.get(char, known["<unk>"]) for char in characters])
+    return forced_alignment(
+        posteriors.cpu().numpy(), [known.get(char, known["<unk>"]) for char in characters]
+    )
 
 
-def written(encoder: Encoder, output: np.ndarray) -> str:
+def greedy_tokens(encoder: Encoder, output: np.ndarray) -> str:
     """What CTC writes by itself: the best token of each frame, without repetitions and special tokens.
 
     ``output`` as for `spans`. Empty for an encoder without a CTC head.
@@ -76,7 +78,7 @@ def vocabulary(encoder: Encoder) -> list[str]:
     return tokens if any(token[0] != "<" for token in tokens) else []
 
 
-def forced(posteriors: np.ndarray, tokens: Sequence[int]) -> list[Span]:
+def forced_alignment(posteriors: np.ndarray, tokens: Sequence[int]) -> list[Span]:
     """The frames of each token on the most probable CTC path that spells ``tokens``.
 
     ``posteriors``: (T, V) log-probabilities, `BLANK` the first. `DataError` where there are too few frames: T must be
@@ -94,7 +96,7 @@ def forced(posteriors: np.ndarray, tokens: Sequence[int]) -> list[Span]:
     return [Span(span.start, span.end) for span in merge_tokens(path[0], scores[0], BLANK)]
 
 
-def divided(peaks: Sequence[Span], frames: int) -> list[Span]:
+def divide_frames(peaks: Sequence[Span], frames: int) -> list[Span]:
     """All ``frames`` divided among the characters at ``peaks``, in order; none where there are no characters.
 
     Bounds lie midway between two peaks; what comes before the first and after the last belongs to these.
@@ -105,7 +107,7 @@ def divided(peaks: Sequence[Span], frames: int) -> list[Span]:
     return [Span(*bounds) for bounds in pairwise([0, *between, frames])]
 
 
-def in_time(peaks: Sequence[Span], frame_rate: float) -> bool:
+def is_plausible_pace(peaks: Sequence[Span], frame_rate: float) -> bool:
     """Whether characters are mostly as far apart as speech can be: the median distance is at least `FASTEST`."""
     distances = [(b.start - a.start) / frame_rate for a, b in pairwise(peaks)]
     return not distances or median(distances) >= FASTEST

@@ -12,16 +12,16 @@ from fangyan import config as configs
 from fangyan import shards
 from fangyan.data import datadir
 from fangyan.data.datadir import Utterance
-from fangyan.encoders.espnet_model import locate, opened, recognition_files
+from fangyan.encoders.espnet_model import locate, open_model, recognition_files
 from fangyan.errors import UserError
 from fangyan.files import fingerprint, is_done
 from fangyan.recognition import decode_conf
 from fangyan.recognition.hypotheses import LOG, Hypotheses, describe, finish
 from fangyan.recognition.recogniser import Recogniser
-from fangyan.shards import WHOLE, Part, Resumable
+from fangyan.shards import WHOLE, Resumable, Shard
 from fangyan.training import summary
 from fangyan.training.espnet_task import logging_to
-from fangyan.training.run import remarks
+from fangyan.training.run import describe_transcripts
 
 
 def decode(
@@ -30,7 +30,7 @@ def decode(
     config: Path,
     out: Path,
     exits: Sequence[str] = (),
-    part: Part = WHOLE,
+    part: Shard = WHOLE,
 ) -> list[Path]:
     """The folders ``out/<set>`` that had to be written: ``text``, the best hypotheses by joint CTC/attention search.
 
@@ -38,12 +38,12 @@ def decode(
     (`exit_layers`), each into ``out/<set>/<layer>``; `UserError` for one that the encoder lacks. ``part``: a share of
     the utterances, or the joining of all shares. What a killed process has recognised is gone on with.
     """
-    with opened(str(exp), whole=True) as folder:
+    with open_model(str(exp), whole=True) as folder:
         return _decode_sets(folder, sets, config, out, exits, part)
 
 
 def _decode_sets(
-    exp: Path, sets: Sequence[Path], config: Path, out: Path, exits: Sequence[str], part: Part
+    exp: Path, sets: Sequence[Path], config: Path, out: Path, exits: Sequence[str], part: Shard
 ) -> list[Path]:
     settings = decode_conf.read(config)
     recogniser = cache(partial(_recogniser, exp, settings, str(config), exits))  # only if there is work
@@ -55,7 +55,7 @@ def _decode_sets(
             home = out / data.name / layer
             job = _Job(data, layer, home, inputs | ({"layer": layer} if layer else {}))
             if is_done(home, job.inputs):
-                shards.discard(home)  # a process may have been killed before it did
+                shards.discard_shards(home)  # a process may have been killed before it did
                 continue
             for line in _remarks(exp, data):
                 print(line, file=sys.stderr)
@@ -70,7 +70,7 @@ def _remarks(exp: Path, data: Path) -> list[str]:
     file = data / trained.get("target", "text")
     if not trained or not file.exists():
         return []
-    return remarks(file, summary.form(trained))
+    return describe_transcripts(file, summary.form(trained))
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class _Job:
     home: Path
     inputs: Mapping[str, Any]
 
-    def run(self, recogniser: Callable[[], Recogniser], part: Part) -> bool:
+    def run(self, recogniser: Callable[[], Recogniser], part: Shard) -> bool:
         """Whether there was anything to recognise of a share, or the whole to finish."""
         utterances = datadir.read(self.data)
         return Resumable(
@@ -111,7 +111,7 @@ class _Job:
                 unit="utt",
                 disable=None,
             )
-            with bar, leaving_after(blocks, model) if self.layer else nullcontext():
+            with bar, early_exit(blocks, model) if self.layer else nullcontext():
                 for utterance in share[len(found) :]:
                     hypothesis = recognise(utterance)
                     if hypothesis.unheard:
@@ -129,7 +129,7 @@ def exit_layers(encoder) -> dict[str, int]:
 
 
 @contextmanager
-def leaving_after(blocks: int, model) -> Iterator[None]:
+def early_exit(blocks: int, model) -> Iterator[None]:
     """While it is open, the encoder of ``model`` ends after so many blocks, with its final norm (Shim et al. 2025).
 
     A block that CTC was trained on as well (interctc) has its own view: there the CTC head reads what it was trained

@@ -75,7 +75,7 @@ def finish(
     Raises `DataError` where no utterance could be heard, or one is there twice or not at all.
     """
     found = sorted(chain.from_iterable(part.all() for part in parts), key=lambda hypothesis: hypothesis.id)
-    shards.exactly_once(home, "utterance", (h.id for h in found), (u.id for u in utterances))
+    shards.check_exactly_once(home, "utterance", (h.id for h in found), (u.id for u in utterances))
     rows = [_row(u, h) for u, h in zip(utterances, found, strict=True) if h.unheard]
     if rows and len(rows) == len(found):
         first = describe(utterances[0], found[0])
@@ -90,7 +90,7 @@ def finish(
             write_table(folder / UNHEARD, rows, COLUMNS)
 
     produce(home, inputs, build)
-    shards.discard(home)
+    shards.discard_shards(home)
     if rows:
         print(
             f"{home}: {len(rows)} of {len(found)} utterances could not be heard, their hypotheses are empty: "

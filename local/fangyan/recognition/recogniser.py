@@ -10,7 +10,7 @@ import numpy as np
 from fangyan.data import audio
 from fangyan.data.datadir import Utterance
 from fangyan.encoders import best_device, bounds
-from fangyan.encoders.espnet import audible
+from fangyan.encoders.espnet import accepted_samples
 from fangyan.encoders.espnet_model import SPECIAL, for_recognition, inference
 from fangyan.errors import DataError, UserError, out_of_memory
 from fangyan.recognition import decode_conf
@@ -30,7 +30,7 @@ class Recogniser:
             arguments = {"device": best_device()} | dict(settings)
             self._search = _tried(what, inference, model, checkpoint, **arguments)
         self.model = self._search.asr_model
-        self._audible = audible(self.model)
+        self._audible = accepted_samples(self.model)
         decode_conf.check_model(settings, self.model, where)
         if self._search.tokenizer is None:
             raise UserError(
@@ -49,7 +49,7 @@ class Recogniser:
         except DataError as error:
             return Hypothesis(utterance.id, unheard=str(error))
         if len(wave) not in self._audible:
-            why = bounds.beyond(self._audible, len(wave))
+            why = bounds.describe_excess(self._audible, len(wave))
             return Hypothesis(utterance.id, unheard=f"{utterance.wav}: {why}")
         try:
             return Hypothesis(utterance.id, self.text(wave, utterance.id))

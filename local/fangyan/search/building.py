@@ -69,10 +69,10 @@ def _opened(folder: Path, spec: str, layer: str) -> Index:
     encoder = AtLayer(load_encoder(spec), layer)
     noise = np.random.default_rng(0).normal(0, 0.01, SAMPLE_RATE).astype(np.float32)
     ((layer, frames),) = encoder(noise).items()
-    return create(folder, Settings(located(spec), identity(spec), layer, frames.shape[1]))
+    return create(folder, Settings(absolute_spec(spec), identity(spec), layer, frames.shape[1]))
 
 
-def located(spec: str) -> str:
+def absolute_spec(spec: str) -> str:
     """The SPEC with the path in it, if there is one, made absolute: an index is searched from anywhere."""
     family, _, argument = spec.partition(":")
     return f"{family}:{Path(argument).resolve()}" if argument and Path(argument).exists() else spec

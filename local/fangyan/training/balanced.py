@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from fangyan.data import datadir
 from fangyan.errors import UserError
-from fangyan.training.sampling import batches, drawn, pool
+from fangyan.training.sampling import batches, draw_epoch, read_pool
 
 
 class BalancedIterFactory(AbsIterFactory):
@@ -30,7 +30,7 @@ class BalancedIterFactory(AbsIterFactory):
             for file in options.shape_files
         ]
         data = Path(options.data_path_and_name_and_type[0][0]).parent
-        self.pool = pool(data, {key: length for key, (length, *_) in shapes[0].items()})
+        self.pool = read_pool(data, {key: length for key, (length, *_) in shapes[0].items()})
         self.sizes = np.array([sum(prod(shape[key]) for shape in shapes) for key in self.pool.keys])
         self.args, self.options, self.dataset = args, options, dataset
         shares = self.pool.shares(args.upsampling_factor).items()
@@ -46,7 +46,7 @@ class BalancedIterFactory(AbsIterFactory):
         )
         expected = self.pool.expected(self.args.upsampling_factor, self.args.dataset_scaling_factor)
         fewest = max(world, self.args.min_batch_size)
-        made = batches(drawn(expected, random), self.sizes, self.options.batch_bins, fewest, random)
+        made = batches(draw_epoch(expected, random), self.sizes, self.options.batch_bins, fewest, random)
         largest = len(made[0]) if made else 0
         if largest < world:
             raise UserError(

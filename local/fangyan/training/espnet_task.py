@@ -17,7 +17,7 @@ from fangyan.encoders.espnet_build import parameters, task_class
 from fangyan.errors import DataError, UserError, trouble
 from fangyan.files import naming, write_text
 from fangyan.registry import ASR, TASKS, task_name
-from fangyan.training.ranks import Place, any_rank
+from fangyan.training.ranks import Rank, any_rank
 from fangyan.training.values import check_values
 
 SAID_ELSEWHERE = {
@@ -37,7 +37,7 @@ SAID_ELSEWHERE = {
 """Options of ESPnet that a configuration would state in vain -> what states them."""
 
 
-def run(settings: Mapping[str, Any], stem: Path, arguments: Mapping[str, Any], here: Place) -> None:
+def run(settings: Mapping[str, Any], stem: Path, arguments: Mapping[str, Any], here: Rank) -> None:
     """Runs the task that ``settings`` name with ``arguments``; writes settings and messages to ``stem``.{yaml,log}.
 
     The exact command line is logged. The first of several ranks writes; of the others only errors are heard.
@@ -102,7 +102,7 @@ def check(settings: Mapping[str, Any], source: Path) -> None:
 
     ``source`` is the file that the user wrote the settings in.
     """
-    with blaming({}, source):
+    with blame_settings({}, source):
         known, task = known_keys(settings), task_class(task_name(settings, "task"))
     configs.check_keys(settings, known, str(source))
     if vain := [f"{key} ({SAID_ELSEWHERE[key]} says it)" for key in settings if key in SAID_ELSEWHERE]:
@@ -136,7 +136,7 @@ def classes(settings: Mapping[str, Any]) -> dict[str, type]:
 
 
 @contextmanager
-def blaming(settings: Mapping[str, Any], source: Path) -> Iterator[None]:
+def blame_settings(settings: Mapping[str, Any], source: Path) -> Iterator[None]:
     """While it is open, what goes wrong is the fault of ``settings``: told in one sentence with their file and key."""
     try:
         yield
@@ -183,7 +183,7 @@ def sketch(config: Path, tokens: Sequence[str], device: str = "meta"):
     parser = task.get_parser()
     parser.set_defaults(**settings, token_list=list(tokens))
     arguments = vars(parser.parse_args([])) | {"normalize": None, "normalize_conf": {}, "init": None}
-    with torch.device(device), blaming(settings, config):
+    with torch.device(device), blame_settings(settings, config):
         return task.build_model(Namespace(**arguments))
 
 

@@ -9,7 +9,7 @@ from fangyan.errors import DataError, UserError
 from fangyan.files import fingerprint, versions
 from fangyan.training.espnet_task import sketch
 
-WEIGHTS = "encoder.pth"
+INIT_WEIGHTS = "encoder.pth"
 
 NAMES = {"conv1": "embed.conv1", "conv2": "embed.conv2", "embed_positions": "embed.positions"}
 NAMES |= {"layers": "encoders", "layer_norm": "after_norm"}
@@ -34,7 +34,7 @@ def write_weights(source: str, config: Path, out: Path) -> None:
     # With LoRA the original layer stands a level deeper, beside adapters that start from nothing.
     names = {key.replace(".base_layer", ""): key for key in expected if ".lora_" not in key}
     _refuse_misfits(source, {name: expected[key] for name, key in names.items()}, weights)
-    torch.save({f"encoder.{names[name]}": value for name, value in weights.items()}, out / WEIGHTS)
+    torch.save({f"encoder.{names[name]}": value for name, value in weights.items()}, out / INIT_WEIGHTS)
 
 
 def content_of(source: str) -> str:

@@ -11,7 +11,7 @@ from fangyan.encoders.espnet_build import task_class
 from fangyan.errors import DataError
 from fangyan.files import fingerprint, write_text
 from fangyan.registry import ASR
-from fangyan.training.run import Experiment, targets
+from fangyan.training.run import Run, targets
 from fangyan.training.sentencepieces import MODEL
 
 TARGET = "target"
@@ -36,13 +36,13 @@ SPEECH = Input("speech", "wav.scp", "sound")
 TRANSCRIPT = Input("text", TARGET, "text")
 
 
-def measured(job: Experiment) -> list[Input]:
+def measured(job: Run) -> list[Input]:
     """The inputs that statistics are of: those that ESPnet's own task requires."""
     task = task_class(job.task)
     return [one for one in task.inputs if one.name in task.required_data_names()]
 
 
-def present(job: Experiment, data: Path) -> list[Input]:
+def present(job: Run, data: Path) -> list[Input]:
     """The inputs of the task that are read of ``data``; `DataError` where a required one is not there for all ids."""
     inputs = [one for one in task_class(job.task).inputs if one.required or (data / one.column).exists()]
     for one in inputs:
@@ -51,13 +51,13 @@ def present(job: Experiment, data: Path) -> list[Input]:
     return inputs
 
 
-def archives(job: Experiment) -> list[Path]:
+def archives(job: Run) -> list[Path]:
     """The tables of vectors and matrices in Kaldi's archives that are read."""
     read = ((data, one) for data in job.sets().values() for one in present(job, data))
     return [data / one.column for data, one in read if one.kind == "kaldi_ark"]
 
 
-def further_columns(job: Experiment, data: Path, only_measured: bool) -> list[str]:
+def further_columns(job: Run, data: Path, only_measured: bool) -> list[str]:
     """The columns read of ``data`` beside the known tables, for its fingerprint.
 
     Recognition reads none: that all is up to date is seen without ESPnet, which takes long to import.
@@ -68,7 +68,7 @@ def further_columns(job: Experiment, data: Path, only_measured: bool) -> list[st
     return [one.column for one in inputs if one.column not in (*FILES, TARGET)]
 
 
-def write_measured(job: Experiment, data: Path, folder: Path) -> None:
+def write_measured(job: Run, data: Path, folder: Path) -> None:
     """Writes the tables of what is measured of ``data``, of those utterances that there is something to learn of."""
     inputs = measured(job)
     ids = [utterance.id for utterance in datadir.read(data)]
@@ -78,7 +78,7 @@ def write_measured(job: Experiment, data: Path, folder: Path) -> None:
         write_text(_file(one, folder), "".join(f"{key} {table[key]}\n" for key in kept))
 
 
-def _table(job: Experiment, data: Path, one: Input) -> Mapping[str, str]:
+def _table(job: Run, data: Path, one: Input) -> Mapping[str, str]:
     return targets(data, job.target, job.form) if one.column == TARGET else read_column(data, one.column)
 
 
@@ -86,7 +86,7 @@ def _file(one: Input, folder: Path) -> Path:
     return folder / ("text" if one.column == TARGET else one.column)
 
 
-def statistics_arguments(job: Experiment, folder: Path) -> dict[str, Any]:
+def statistics_arguments(job: Run, folder: Path) -> dict[str, Any]:
     """ESPnet's arguments for statistics of the tables that `write_measured` wrote into ``folder/<role>``."""
     arguments = _token_arguments(job)
     for role in job.sets():
@@ -97,7 +97,7 @@ def statistics_arguments(job: Experiment, folder: Path) -> dict[str, Any]:
     return arguments
 
 
-def put_shapes_in_order(job: Experiment, folder: Path) -> None:
+def put_shapes_in_order(job: Run, folder: Path) -> None:
     """Writes the shapes of what is measured again, in the order of the tables in ``folder`` that they are of.
 
     ESPnet deals the utterances to its workers in turn, and writes what it gets from them as it comes. That of a target
@@ -115,7 +115,7 @@ def put_shapes_in_order(job: Experiment, folder: Path) -> None:
         write_text(file, "".join(f"{key} {shapes[key]}{ending}\n" for key in ids))
 
 
-def training_arguments(job: Experiment) -> dict[str, Any]:
+def training_arguments(job: Run) -> dict[str, Any]:
     """ESPnet's arguments for the data directories of ``job`` and its statistics."""
     arguments = _token_arguments(job)
     for role, data in job.sets().items():
@@ -132,19 +132,19 @@ def _triples(inputs: Sequence[Input], files: Iterable[Path]) -> Iterator[str]:
     return (f"{file},{one.name},{one.kind}" for one, file in zip(inputs, files, strict=True))
 
 
-def _token_arguments(job: Experiment) -> dict[str, Any]:
+def _token_arguments(job: Run) -> dict[str, Any]:
     model = job.tokens / MODEL
     kind = {"token_type": "bpe", "bpemodel": str(model)} if model.exists() else {"token_type": "char"}
     return {"token_list": str(job.tokens / "tokens.txt"), "seed": job.seed} | kind
 
 
-def data_fingerprints(job: Experiment, only_measured: bool = False) -> dict[str, str]:
+def data_fingerprints(job: Run, only_measured: bool = False) -> dict[str, str]:
     """Role -> fingerprint of what is read of its data directory, audio and further columns included."""
     sets = job.sets().items()
     return {role: datadir.identity(data, *further_columns(job, data, only_measured)) for role, data in sets}
 
 
-def token_fingerprint(job: Experiment) -> str:
+def token_fingerprint(job: Run) -> str:
     """The fingerprint of the token list and, where it is made of such, of the model of its sentencepieces."""
     files = (job.tokens / name for name in ("tokens.txt", MODEL))
     return fingerprint(*(file for file in files if file.exists()))

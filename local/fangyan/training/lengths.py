@@ -6,12 +6,12 @@ from itertools import pairwise
 from typing import Any
 
 from fangyan.data import datadir
-from fangyan.encoders.bounds import beyond
-from fangyan.encoders.espnet import audible, frame_count
+from fangyan.encoders.bounds import describe_excess
+from fangyan.encoders.espnet import accepted_samples, frame_count
 from fangyan.errors import DataError
 from fangyan.files import write_table
 from fangyan.training.espnet_task import sketch
-from fangyan.training.run import Experiment
+from fangyan.training.run import Run
 
 COLUMNS = ("id", "set", "frames", "needed")
 
@@ -21,7 +21,7 @@ def ctc_frames(tokens: Sequence[str]) -> int:
     return len(tokens) + sum(a == b for a, b in pairwise(tokens))
 
 
-def check_short(job: Experiment) -> None:
+def check_short(job: Run) -> None:
     """Writes ``stats/.short.tsv``, the utterances that are shorter than their CTC target; counts them on stderr.
 
     They stay in the data: the attention decoder learns from them, and ESPnet takes their CTC loss as zero.
@@ -37,19 +37,19 @@ def check_short(job: Experiment) -> None:
         )
 
 
-def check_heard(job: Experiment) -> None:
+def check_heard(job: Run) -> None:
     """`DataError` for utterances that the encoder cannot hear at all or, as Whisper above 30 s, not at once."""
     model = sketch(job.config, job.vocabulary)
     for role in job.sets():
         _refuse_unheard(job, role, model)
 
 
-def _samples(job: Experiment, role: str) -> Iterator[tuple[str, int]]:
+def _samples(job: Run, role: str) -> Iterator[tuple[str, int]]:
     for key, shape in datadir.read_map(job.stats / role / "speech_shape").items():
         yield key, int(shape.split(",")[0])
 
 
-def _short(job: Experiment, role: str, model) -> Iterator[dict[str, Any]]:
+def _short(job: Run, role: str, model) -> Iterator[dict[str, Any]]:
     texts, split = datadir.read_map(job.stats / role / "text"), job.split
     for key, samples in _samples(job, role):
         frames, needed = frame_count(model, samples), ctc_frames(split(texts[key]))
@@ -57,14 +57,14 @@ def _short(job: Experiment, role: str, model) -> Iterator[dict[str, Any]]:
             yield {"id": key, "set": job.sets()[role].name, "frames": frames, "needed": needed}
 
 
-def _refuse_unheard(job: Experiment, role: str, model) -> None:
-    heard = audible(model)
+def _refuse_unheard(job: Run, role: str, model) -> None:
+    heard = accepted_samples(model)
     unheard = [
         (n, key, samples) for n, (key, samples) in enumerate(_samples(job, role), 1) if samples not in heard
     ]
     if unheard:
         n, key, samples = unheard[0]
         raise DataError(
-            f"{job.sets()[role] / 'wav.scp'}:{n}: {beyond(heard, samples)} for {key} and {len(unheard) - 1} others: "
+            f"{job.sets()[role] / 'wav.scp'}:{n}: {describe_excess(heard, samples)} for {key} and {len(unheard) - 1} others: "
             "cut or leave them out"
         )

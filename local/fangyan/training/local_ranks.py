@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from fangyan.errors import UserError
-from fangyan.training.ranks import started
+from fangyan.training.ranks import launched_rank
 
 SECONDS_TO_END = 10
 PR_SET_PDEATHSIG = 1
@@ -17,7 +17,7 @@ PR_SET_PDEATHSIG = 1
 
 def missing_ranks(ngpu: int | None, num_nodes: int, environment: Mapping[str, str] = os.environ) -> int:
     """How many processes have to be started here: 0 where there is one GPU, or where a launcher has started them."""
-    if (ngpu or 0) < 2 or num_nodes > 1 or started(environment).world > 1:
+    if (ngpu or 0) < 2 or num_nodes > 1 or launched_rank(environment).world > 1:
         return 0
     import torch
 
@@ -26,7 +26,7 @@ def missing_ranks(ngpu: int | None, num_nodes: int, environment: Mapping[str, st
     return ngpu
 
 
-def launch(command: Sequence[str], count: int) -> int:
+def launch_ranks(command: Sequence[str], count: int) -> int:
     """The exit code of ``count`` ranks of ``command``: of the first that ended badly, which ends the others, or 0.
 
     They end with this process, however it ends, and get the signals that ask it to stop.

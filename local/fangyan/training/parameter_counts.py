@@ -10,7 +10,7 @@ from fangyan.training.espnet_task import sketch
 COLUMNS = ("configuration", "encoder", "decoder", "CTC", "total", "frames/s")
 
 
-def size(config: Path, vocabulary: int) -> dict[str, Any]:
+def count_parameters(config: Path, vocabulary: int) -> dict[str, Any]:
     """The parameters of a configuration's model by part, and the frame rate of its encoder; no weights are made."""
     model = sketch(config, ["<blank>", "<unk>", *map(str, range(vocabulary - 3)), "<sos/eos>"])
 
@@ -22,8 +22,8 @@ def size(config: Path, vocabulary: int) -> dict[str, Any]:
     return dict(zip(COLUMNS, (config.stem, *counts, frame_rate(model)), strict=True))
 
 
-def table(rows: Sequence[dict[str, Any]]) -> str:
-    """`size` of several configurations as a Markdown table, parameters in millions."""
+def parameter_table(rows: Sequence[dict[str, Any]]) -> str:
+    """`count_parameters` of several configurations as a Markdown table, parameters in millions."""
 
     def cells(row: dict[str, Any]) -> list[str]:
         return [

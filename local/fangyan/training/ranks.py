@@ -20,7 +20,7 @@ PATIENCE = timedelta(minutes=30)
 
 
 @dataclass(frozen=True)
-class Place:
+class Rank:
     """The ``rank``-th of ``world`` processes on ``nodes`` machines, the ``local``-th of its own; all count from 0.
 
     ``gpu``: the device it works on; None: the CPU.
@@ -45,7 +45,7 @@ class Place:
         return own | ({"ngpu": 0} if self.gpu is None else {"ngpu": 1, "local_rank": self.gpu})
 
 
-def place(ngpu: int | None, num_nodes: int, environment: Mapping[str, str] = os.environ) -> Place:
+def this_rank(ngpu: int | None, num_nodes: int, environment: Mapping[str, str] = os.environ) -> Rank:
     """This process's, as srun or torchrun started it; `UserError` where that is not what was asked for.
 
     ``ngpu``: GPUs of each node, a rank on each; 0: ranks on the CPU, as many as were started; None: a GPU if there is
@@ -55,7 +55,7 @@ def place(ngpu: int | None, num_nodes: int, environment: Mapping[str, str] = os.
 
     visible = torch.cuda.device_count()
     ngpu = min(1, visible) if ngpu is None else ngpu
-    here = started(environment)
+    here = launched_rank(environment)
     wanted = replace(here, nodes=num_nodes, world=num_nodes * ngpu or here.world)
     if here != wanted:
         raise UserError(
@@ -67,16 +67,16 @@ def place(ngpu: int | None, num_nodes: int, environment: Mapping[str, str] = os.
     return replace(here, gpu=(here.local if visible > 1 else 0) if ngpu else None)
 
 
-def started(environment: Mapping[str, str]) -> Place:
+def launched_rank(environment: Mapping[str, str]) -> Rank:
     """The place that a launcher's variables state; a process that none has started is alone."""
     for names in LAUNCHERS:
         if all(name in environment for name in names):
-            return Place(*(int(environment[name]) for name in names))
-    return Place()
+            return Rank(*(int(environment[name]) for name in names))
+    return Rank()
 
 
 @contextmanager
-def together(here: Place) -> Iterator[None]:
+def joined_ranks(here: Rank) -> Iterator[None]:
     """While it is open, the ranks are joined: `any_rank` and ESPnet's trainer work over all of them.
 
     Where another one has died, `UserError`. After a stop on request only the first goes on, to say so.
@@ -131,7 +131,7 @@ def _largest(numbers: Sequence[int]) -> list[int]:
     return largest.tolist()
 
 
-def _join(here: Place) -> None:
+def _join(here: Rank) -> None:
     import torch
 
     if here.gpu is not None:
@@ -145,7 +145,7 @@ def _join(here: Place) -> None:
     )
 
 
-def _leave_to_the_first(here: Place) -> None:
+def _leave_to_the_first(here: Rank) -> None:
     """srun kills what is left when one has ended badly, and Python takes its time: the others end before, and well."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     any_rank(False)  # all are here

@@ -23,16 +23,16 @@ from humanfriendly import parse_size
 
 from fangyan.data import audio, datadir
 from fangyan.data.datadir import Utterance
-from fangyan.encoders.espnet import tried
+from fangyan.encoders.espnet import check_blocks
 from fangyan.encoders.espnet_build import task_class
 from fangyan.encoders.espnet_patches import saving
 from fangyan.errors import DataError
 from fangyan.files import naming, write_text
-from fangyan.training.espnet_task import blaming, command, logging_to
+from fangyan.training.espnet_task import blame_settings, command, logging_to
 from fangyan.training.history import LOSS
 from fangyan.training.inputs import SPEECH, TRANSCRIPT, measured, present
-from fangyan.training.ranks import Place
-from fangyan.training.run import Experiment
+from fangyan.training.ranks import Rank
+from fangyan.training.run import Run
 from fangyan.training.trainer import check_rates
 
 SAMPLES = audio.SAMPLE_RATE // 2
@@ -53,10 +53,10 @@ CRITERIA = {
 
 
 def rehearse(
-    job: Experiment,
+    job: Run,
     settings: Mapping[str, Any],
-    here: Place,
-    arguments: Callable[[Experiment, Mapping[str, Any]], dict[str, Any]],
+    here: Rank,
+    arguments: Callable[[Run, Mapping[str, Any]], dict[str, Any]],
 ) -> None:
     """`DataError` with file and key of a setting with which ``job`` would not train, or not to an end that is of use.
 
@@ -70,7 +70,7 @@ def rehearse(
     with (
         TemporaryDirectory(prefix="rehearsal-") as folder,
         naming(Path("rehearsal"), Path(folder)),
-        blaming(settings, job.config),
+        blame_settings(settings, job.config),
     ):
         small = _small(job, Path(folder), values)
         found = _train(task, once, here, small.exp, arguments(small, once))
@@ -78,7 +78,7 @@ def rehearse(
         _check_effect(settings, found)
         if found.saved["1epoch.pth"].keys() != found.names:
             raise DataError("save_strategy: all: the weights of the whole model are needed")
-        tried(found.model, "cpu", "encoder")
+        check_blocks(found.model, "cpu", "encoder")
     vars(found).clear()  # the task has it in its class, which is not collected at once
 
 
@@ -87,7 +87,7 @@ class Found(Namespace):
 
 
 def _train(
-    task: type, settings: Mapping[str, Any], here: Place, exp: Path, arguments: Mapping[str, Any]
+    task: type, settings: Mapping[str, Any], here: Rank, exp: Path, arguments: Mapping[str, Any]
 ) -> Found:
     """What one epoch of ESPnet leaves."""
     found = Found(saved={}, model=None)
@@ -104,7 +104,7 @@ def _train(
                 with saving(lambda value, path, *_, **__: found.saved.update({Path(path).name: value})):
                     super().run(model=model, optimizers=optimizers, **others)
 
-    alone = Place(gpu=here.gpu).arguments() | dict(arguments) | {"output_dir": str(exp)}
+    alone = Rank(gpu=here.gpu).arguments() | dict(arguments) | {"output_dir": str(exp)}
     write_text(exp / "once.yaml", yaml.safe_dump(dict(settings), allow_unicode=True))
     with logging_to(exp / "once.log") as log, redirect_stderr(log), redirect_stdout(log):
         Once.main(cmd=command(exp / "once.yaml", alone))
@@ -184,7 +184,7 @@ def _measured(stats: Mapping[str, Mapping[str, Any]]) -> list[str]:
     ]
 
 
-def _values(job: Experiment) -> dict[str, dict[str, list[str]]]:
+def _values(job: Run) -> dict[str, dict[str, list[str]]]:
     """Role -> column -> what the first utterances have there, of what is read beside recordings and transcripts."""
     return {
         role: {
@@ -196,7 +196,7 @@ def _values(job: Experiment) -> dict[str, dict[str, list[str]]]:
     }
 
 
-def _small(job: Experiment, folder: Path, values: Mapping[str, Mapping[str, list[str]]]) -> Experiment:
+def _small(job: Run, folder: Path, values: Mapping[str, Mapping[str, list[str]]]) -> Run:
     """An experiment like ``job`` on noises, with its statistics, and ``values`` of the job's own in further columns."""
     small = replace(job, train=folder / "train", dev=folder / "dev", exp=folder / "exp", init="")
     sizes = {SPEECH: f"{SAMPLES}", TRANSCRIPT: f"1,{len(job.vocabulary)}"}

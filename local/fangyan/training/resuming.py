@@ -47,7 +47,7 @@ MATERIALS = {
 ADVICE = "choose another --tag or remove the folder"
 
 
-def felt(settings: Mapping[str, Any]) -> dict[str, Any]:
+def deciding_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The settings on which the outcome of a training hangs, by dotted key, and the content of files they name."""
     unfelt = UNFELT if settings.get("scheduler") in HEARS_VALIDATION else UNFELT | MEASURING
     kept = {key: value for key, value in settings.items() if key not in unfelt}
@@ -58,7 +58,7 @@ def felt(settings: Mapping[str, Any]) -> dict[str, Any]:
 def check_unchanged(exp: Path, now: Mapping[str, Any]) -> None:
     """Nothing, or a `UserError` that names what was otherwise when the training in ``exp`` was started.
 
-    ``now``: the stamp of this run, its ``settings`` as of `felt`. There is a checkpoint in ``exp``.
+    ``now``: the stamp of this run, its ``settings`` as of `deciding_settings`. There is a checkpoint in ``exp``.
     """
     before, now = _started(exp), json.loads(json.dumps(now))
     defaults = _defaults(task_name(now[SETTINGS], exp))

@@ -8,7 +8,7 @@ from typing import Any
 
 from fangyan import config as configs
 from fangyan.data import datadir
-from fangyan.data.entries import place
+from fangyan.data.entries import locate_id
 from fangyan.data.text import DEFAULT, NormalForm, normalise, removals
 from fangyan.errors import DataError, UserError
 from fangyan.files import fingerprint, produce, read_text, write_text
@@ -20,7 +20,7 @@ TARGETS = ("text_cmn", "text")
 
 
 @dataclass(frozen=True)
-class Experiment:
+class Run:
     """What a training run depends on. ``exp``: its folder; ``train``, ``dev``: data; ``tokens``: token list folders.
 
     ``init``: whose weights the encoder starts from (`training.initialise`); empty: random ones. ``text_form``: words of a
@@ -66,7 +66,7 @@ class Experiment:
     @property
     def split(self) -> Callable[[str], Sequence[str]]:
         """What splits a text into its tokens: sentencepieces where the token list is made of such, or characters."""
-        return sentencepieces.splitter(self.tokens / sentencepieces.MODEL)
+        return sentencepieces.load_splitter(self.tokens / sentencepieces.MODEL)
 
     def sets(self) -> dict[str, Path]:
         """The data directories by ESPnet's name of their role."""
@@ -74,7 +74,7 @@ class Experiment:
 
 
 def targets(data: Path, target: str, form: NormalForm = DEFAULT) -> dict[str, str]:
-    """Utterance id -> normalised ``target`` wording, where anything of it remains (`remarks` tells of the others).
+    """Utterance id -> normalised ``target`` wording, where anything of it remains (`describe_transcripts` tells of the others).
 
     They are no fault of the data: ``OK`` is a transcript, which only some forms keep. `DataError` where all are such.
     """
@@ -97,23 +97,23 @@ def transcripts(data: Path, target: str) -> Path:
     return data / target
 
 
-def wordless(texts: Mapping[str, str], form: NormalForm = DEFAULT) -> list[str]:
+def empty_transcripts(texts: Mapping[str, str], form: NormalForm = DEFAULT) -> list[str]:
     """The ids of the transcripts of which a normal form leaves nothing."""
     return [key for key, text in texts.items() if not normalise(text, form)]
 
 
-def remarks(file: Path, form: NormalForm = DEFAULT) -> list[str]:
+def describe_transcripts(file: Path, form: NormalForm = DEFAULT) -> list[str]:
     """What to tell of the transcripts in ``file``: of how many a form leaves nothing, and what it takes out of others.
 
     One line each; none where nothing is lost.
     """
     texts = datadir.read_map(file)
-    empty = wordless(texts, form)
+    empty = empty_transcripts(texts, form)
     lines = [f"{file}: {line}" for line in removals(texts, form)]
     if empty:
         lines.insert(
             0,
-            f"{place(file, empty[0])}: of {len(empty)} of {len(texts)} transcripts the normal form leaves "
+            f"{locate_id(file, empty[0])}: of {len(empty)} of {len(texts)} transcripts the normal form leaves "
             f"nothing, the first is {empty[0]} ({texts[empty[0]]}): they are neither learnt nor scored",
         )
     return lines
@@ -128,10 +128,10 @@ def write_tokens(data: Path, target: str, out: Path, form: NormalForm = DEFAULT,
 
     def build(folder: Path) -> None:
         texts = list(targets(data, target, form).values())
-        tokens = sentencepieces.learn(texts, vocabulary, folder) if vocabulary else _characters(texts)
+        tokens = sentencepieces.learn_pieces(texts, vocabulary, folder) if vocabulary else _characters(texts)
         write_text(folder / "tokens.txt", "\n".join(["<blank>", "<unk>", *tokens, "<sos/eos>"]) + "\n")
 
-    inputs = {"text": fingerprint(transcripts(data, target)), "target": target} | stamped(form)
+    inputs = {"text": fingerprint(transcripts(data, target)), "target": target} | form_inputs(form)
     return produce(out, inputs | ({"vocabulary": vocabulary} if vocabulary else {}), build)
 
 
@@ -140,6 +140,6 @@ def _characters(texts: Sequence[str]) -> list[str]:
     return [char.replace(" ", "<space>") for char in sorted(counts, key=lambda char: (-counts[char], char))]
 
 
-def stamped(form: NormalForm) -> dict[str, str]:
+def form_inputs(form: NormalForm) -> dict[str, str]:
     """What a form adds to the inputs that finished work is recognised by: what it says, and its tables."""
     return {"form": repr(form), "form_tables": fingerprint(*form.tables)}

@@ -17,7 +17,7 @@ from fangyan.data import datadir
 from fangyan.errors import DataError
 from fangyan.files import number
 
-CORPORA, WEIGHTS = "utt2corpus", "corpus2weight"
+CORPORA, CORPUS_WEIGHTS = "utt2corpus", "corpus2weight"
 """Files of a data directory that is a mixture."""
 ALIKE = 1.1
 """Lengths up to this ratio may share a batch in any order, so that repetitions of an utterance fall into several."""
@@ -48,7 +48,7 @@ class Pool:
         return dict(zip(self.varieties, (heard / heard.sum()).tolist(), strict=True))
 
 
-def pool(data: Path, durations: Mapping[str, int]) -> Pool:
+def read_pool(data: Path, durations: Mapping[str, int]) -> Pool:
     """The utterances of a data directory that have ``durations``; a weight is 1 where the directory states none.
 
     `DataError` for an utterance or a corpus that its tables lack, and for a weight that is no number above 0.
@@ -58,14 +58,14 @@ def pool(data: Path, durations: Mapping[str, int]) -> Pool:
     varieties = sorted(set(spoken))
     index = {variety: n for n, variety in enumerate(varieties)}
     weights = np.ones(len(keys))
-    if (data / WEIGHTS).exists():
-        stated = _looked_up(data / WEIGHTS, _looked_up(data / CORPORA, keys))
-        weights = np.array([_weight(data / WEIGHTS, value) for value in stated])
+    if (data / CORPUS_WEIGHTS).exists():
+        stated = _looked_up(data / CORPUS_WEIGHTS, _looked_up(data / CORPORA, keys))
+        weights = np.array([_weight(data / CORPUS_WEIGHTS, value) for value in stated])
     of = np.array([index[variety] for variety in spoken])
     return Pool(keys, np.array(list(durations.values()), float), varieties, of, weights)
 
 
-def drawn(expected: np.ndarray, random: np.random.Generator) -> np.ndarray:
+def draw_epoch(expected: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """Indices of the utterances of an epoch: each floor or ceil of ``expected`` times, on average as often as that.
 
     Systematic sampling in random order: the points u, u + 1, u + 2 ... on a line on which each utterance has a stretch

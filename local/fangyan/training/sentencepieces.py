@@ -10,7 +10,7 @@ MODEL = "bpe.model"
 """ESPnet's name for it."""
 
 
-def learn(texts: Sequence[str], vocabulary: int, folder: Path) -> list[str]:
+def learn_pieces(texts: Sequence[str], vocabulary: int, folder: Path) -> list[str]:
     """So many pieces of ``texts``, most probable first; ``folder/bpe.model`` splits into them.
 
     `UserError` for a number that the texts are too few for, or that leaves out one of their characters.
@@ -43,7 +43,7 @@ def learn(texts: Sequence[str], vocabulary: int, folder: Path) -> list[str]:
     return [processor.id_to_piece(n) for n in pieces if not processor.is_unknown(n)]
 
 
-def splitter(model: Path) -> Callable[[str], Sequence[str]]:
+def load_splitter(model: Path) -> Callable[[str], Sequence[str]]:
     """What splits a text into its pieces: a list of characters where there is no ``model``."""
     if not model.exists():
         return list

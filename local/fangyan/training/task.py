@@ -30,7 +30,7 @@ from fangyan.training.checkpoints import whole_checkpoints
 from fangyan.training.history import Curve
 from fangyan.training.inputs import SPEECH, Input
 from fangyan.training.lengths import check_heard
-from fangyan.training.run import Experiment
+from fangyan.training.run import Run
 from fangyan.training.trainer import Trainer
 
 
@@ -49,7 +49,7 @@ class Trained:
     trainer = Trainer
 
     @classmethod
-    def check(cls, job: Experiment) -> None:
+    def check(cls, job: Run) -> None:
         """`DataError` for data that nothing can be learnt from, before the first epoch; there are statistics then."""
         check_heard(job)
 

@@ -17,14 +17,14 @@ from fangyan.files import DONE, fingerprint, is_done, made_from, produce, read_t
 from fangyan.training import history, inputs, summary
 from fangyan.training.checkpoints import epochs_told, newest_whole
 from fangyan.training.espnet_task import check, run
-from fangyan.training.initialise import WEIGHTS, content_of, write_weights
-from fangyan.training.ranks import Place, any_rank, place, together
-from fangyan.training.resuming import STARTED, check_unchanged, felt
-from fangyan.training.run import Experiment, stamped
+from fangyan.training.initialise import INIT_WEIGHTS, content_of, write_weights
+from fangyan.training.ranks import Rank, any_rank, joined_ranks, this_rank
+from fangyan.training.resuming import STARTED, check_unchanged, deciding_settings
+from fangyan.training.run import Run, form_inputs
 from fangyan.training.sampling import CORPORA
-from fangyan.training.sampling import WEIGHTS as CORPUS_WEIGHTS
+from fangyan.training.sampling import CORPUS_WEIGHTS as CORPUS_WEIGHTS
 from fangyan.training.stopping import on_request
-from fangyan.training.unreadable_audio import archives_named, named
+from fangyan.training.unreadable_audio import archives_named, name_unreadable
 
 RAW = {"normalize": None, "normalize_conf": {}}
 """As statistics are of the features before they are normalised."""
@@ -40,21 +40,21 @@ BEFORE_THE_MODEL += ("cleaner", "g2p", "non_linguistic_symbols")
 """How the keys begin that decide what statistics are of."""
 
 
-def collect_stats(job: Experiment) -> bool:
+def collect_stats(job: Run) -> bool:
     """Whether ``exp/stats`` had to be written: targets, lengths, and mean and variance of the features."""
     return produce(job.stats, _stats_inputs(job), partial(_collect_stats, job))
 
 
-def train(job: Experiment, here: Place | None = None) -> bool:
+def train(job: Run, here: Rank | None = None) -> bool:
     """Whether anything had to be trained: afterwards ``exp`` holds the averaged model, history and provenance.
 
     A killed run goes on after its last whole epoch with the same random numbers; an experiment folder that was started
     from other data, weights, settings or another seed is refused, with what differs (`training.resuming` says what may).
     ``here``: which of several ranks this process is; they split each batch. Raises `Stopped` on SIGUSR1.
     """
-    here = here or place(ngpu=None, num_nodes=1)
+    here = here or this_rank(ngpu=None, num_nodes=1)
     settings = job.settings
-    with on_request(), together(here):
+    with on_request(), joined_ranks(here):
         finished = _begin(job, settings, here) if here.first else None
         if not any_rank(finished is not None):
             return False
@@ -68,7 +68,7 @@ def train(job: Experiment, here: Place | None = None) -> bool:
     return True
 
 
-def _begin(job: Experiment, settings: Mapping[str, Any], here: Place) -> dict[str, Any] | None:
+def _begin(job: Run, settings: Mapping[str, Any], here: Rank) -> dict[str, Any] | None:
     """What the finished experiment is recognised by, all being ready for training; None where it is finished."""
     if not (job.stats / DONE).exists():
         raise UserError(f"{job.stats}: no statistics there; run the stage stats first")
@@ -76,7 +76,7 @@ def _begin(job: Experiment, settings: Mapping[str, Any], here: Place) -> dict[st
         raise UserError(
             f"{job.stats}: statistics not whole, or of other data, tokens or front end than now: run stage stats again"
         )
-    finished = {"settings": felt(settings), "seed": job.seed} | _materials(job)
+    finished = {"settings": deciding_settings(settings), "seed": job.seed} | _materials(job)
     finished |= _start(job, settings) | _weighted(job, settings)
     if is_done(job.exp, finished):
         return None
@@ -94,7 +94,7 @@ def _made(exp: Path) -> list[Path]:
     return [config, weights, exp / history.NAME, exp / summary.NAME]
 
 
-def _start(job: Experiment, settings: Mapping[str, Any]) -> dict[str, str]:
+def _start(job: Run, settings: Mapping[str, Any]) -> dict[str, str]:
     """What the weights that training starts from are, written once to ``exp/init``; nothing without ``job.init``."""
     if not job.init:
         return {}
@@ -103,10 +103,10 @@ def _start(job: Experiment, settings: Mapping[str, Any]) -> dict[str, str]:
     taken = (made_from(home) or {}).get("content", "")  # from a place that may be gone by now
     source = {"source": job.init, "shape": shape, "content": content_of(job.init) or taken}
     produce(home, source, partial(write_weights, job.init, job.config))
-    return {"init": fingerprint(home / WEIGHTS)}
+    return {"init": fingerprint(home / INIT_WEIGHTS)}
 
 
-def _weighted(job: Experiment, settings: Mapping[str, Any]) -> dict[str, str]:
+def _weighted(job: Run, settings: Mapping[str, Any]) -> dict[str, str]:
     """What the corpora of the training data weigh; nothing where they weigh the same."""
     weights = job.train / CORPUS_WEIGHTS
     if not weights.exists():
@@ -119,25 +119,25 @@ def _weighted(job: Experiment, settings: Mapping[str, Any]) -> dict[str, str]:
     return {"weights": fingerprint(weights, *filter(Path.exists, [job.train / CORPORA]))}
 
 
-def _stats_inputs(job: Experiment) -> dict[str, Any]:
+def _stats_inputs(job: Run) -> dict[str, Any]:
     early = {key: value for key, value in job.settings.items() if key.startswith(BEFORE_THE_MODEL)}
     return {"settings": early | configs.contents(early), **_materials(job, only_measured=True)}
 
 
-def _materials(job: Experiment, only_measured: bool = False) -> dict[str, Any]:
+def _materials(job: Run, only_measured: bool = False) -> dict[str, Any]:
     """What is learnt from and written down, for a stamp; for that of the statistics, what these are of."""
-    target = {"tokens": inputs.token_fingerprint(job), "target": job.target} | stamped(job.form)
+    target = {"tokens": inputs.token_fingerprint(job), "target": job.target} | form_inputs(job.form)
     return target | inputs.data_fingerprints(job, only_measured)
 
 
-def _collect_stats(job: Experiment, folder: Path) -> None:
-    settings, here = job.settings, place(ngpu=None, num_nodes=1, environment={})
+def _collect_stats(job: Run, folder: Path) -> None:
+    settings, here = job.settings, this_rank(ngpu=None, num_nodes=1, environment={})
     alike = {"batch_type": "unsorted", "batch_size": 32, "valid_batch_size": 32}
     _rehearse(job, settings, here, RAW)
     for role, data in job.sets().items():  # ESPnet reads tables of equal ids side by side here
         inputs.write_measured(job, data, folder / role)
     arguments = inputs.statistics_arguments(job, folder) | {"collect_stats": True, "output_dir": str(folder)}
-    with named(job.sets().values()):
+    with name_unreadable(job.sets().values()):
         run(settings | RAW | alike, folder / "stats", arguments, here)
     for role, data in job.sets().items():
         _refuse_broken_audio(data, folder / role / "feats_stats.npz")
@@ -158,24 +158,24 @@ def _refuse_broken_audio(data: Path, moments: Path) -> None:
     raise DataError(f"{moments}: the features of {data} are not all finite numbers, though its samples are")
 
 
-def _training_arguments(job: Experiment, settings: Mapping[str, Any]) -> dict[str, Any]:
+def _training_arguments(job: Run, settings: Mapping[str, Any]) -> dict[str, Any]:
     arguments = inputs.training_arguments(job) | {"output_dir": str(job.exp), "resume": True}
     if job.init:
-        arguments["init_param"] = f"{job.exp / 'init' / WEIGHTS}:encoder:encoder"
+        arguments["init_param"] = f"{job.exp / 'init' / INIT_WEIGHTS}:encoder:encoder"
     if settings.get("normalize") == "global_mvn":
         arguments["normalize_conf"] = f"stats_file={job.stats / 'train' / 'feats_stats.npz'}"
     return arguments
 
 
-def _run_training(job: Experiment, settings: Mapping[str, Any], here: Place) -> None:
-    with named(job.sets().values()), archives_named(inputs.archives(job)):
+def _run_training(job: Run, settings: Mapping[str, Any], here: Rank) -> None:
+    with name_unreadable(job.sets().values()), archives_named(inputs.archives(job)):
         run(settings, job.exp / "train", _training_arguments(job, settings), here)
 
 
 def _rehearse(
-    job: Experiment,
+    job: Run,
     settings: Mapping[str, Any],
-    here: Place,
+    here: Rank,
     instead: Mapping[str, Any] = MappingProxyType({}),
 ) -> None:
     """`DataError` for settings that would not do, with ``instead`` of some where there are no statistics."""
@@ -187,7 +187,7 @@ def _rehearse(
     rehearse(job, {**settings, **instead}, here, _training_arguments)
 
 
-def _summary(job: Experiment, here: Place) -> dict[str, Any]:
+def _summary(job: Run, here: Rank) -> dict[str, Any]:
     import torch
 
     weights = torch.load(locate(job.exp)[1], map_location="cpu", weights_only=True)

@@ -9,7 +9,7 @@ from fangyan.errors import DataError, UserError
 
 
 @contextmanager
-def named(sets: Collection[Path]) -> Iterator[None]:
+def name_unreadable(sets: Collection[Path]) -> Iterator[None]:
     """While it is open, a recording of the data directories ``sets`` that cannot be read is named in a `DataError`."""
     import soundfile
 

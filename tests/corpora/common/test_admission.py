@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fangyan.corpora.common import layouts
-from fangyan.corpora.common.admission import ordered, writable
+from fangyan.corpora.common.admission import drop_unwritable, rename_for_order
 from fangyan.data import datadir
 from fangyan.data.datadir import Dropped, Utterance
 from fangyan.errors import DataError
@@ -36,7 +36,7 @@ def test_what_no_line_can_hold_is_left_out_by_name(case):
     change, *why = FLAWS[case]
     bad = replace(GOOD, **change)
     fine = [GOOD, replace(GOOD, id="s-\u00e9", variety="Hong Kong"), Dropped("x", "why")]
-    assert list(writable([*fine, bad])) == [*fine, Dropped(bad.id, *why)]
+    assert list(drop_unwritable([*fine, bad])) == [*fine, Dropped(bad.id, *why)]
 
 
 def test_varieties_and_sentences_that_look_the_same_are_the_same():
@@ -44,7 +44,7 @@ def test_varieties_and_sentences_that_look_the_same_are_the_same():
         replace(GOOD, variety="\u00e9", sentence="\u00e9"),
         replace(GOOD, id="s-2", variety="e\u0301", sentence="e\u0301"),
     ]
-    assert [(u.variety, u.sentence) for u in writable(twins)] == [("\u00e9", "\u00e9")] * 2
+    assert [(u.variety, u.sentence) for u in drop_unwritable(twins)] == [("\u00e9", "\u00e9")] * 2
 
 
 ANY = st.text(max_size=4)
@@ -59,7 +59,7 @@ def test_whatever_is_taken_is_written_and_read_back(tmp_path_factory, rows):
     ]
     records = [replace(u, ipa=row[-1], duration=1.0) for u, row in zip(made, rows, strict=True)]
     try:
-        records = ordered(list(writable(list(layouts.distinct(records)))))
+        records = rename_for_order(list(drop_unwritable(list(layouts.drop_repeated(records)))))
     except DataError:  # two ids became one
         return
     kept = [record for record in records if isinstance(record, Utterance)]
@@ -77,7 +77,7 @@ def is_prefix(speakers) -> bool:
 def of(speakers: dict[str, str]) -> list[Utterance]:
     """Utterances by id with their speaker."""
     return [
-        Utterance(wav="w", text="", variety="cmn", sentence="s", **layouts.named(*u))
+        Utterance(wav="w", text="", variety="cmn", sentence="s", **layouts.utterance_names(*u))
         for u in speakers.items()
     ]
 
@@ -97,7 +97,7 @@ def of(speakers: dict[str, str]) -> list[Utterance]:
     ],
 )
 def test_ids_sort_as_their_speakers_do(speakers, ids):
-    records = ordered([*of(speakers), Dropped("x", "why")])
+    records = rename_for_order([*of(speakers), Dropped("x", "why")])
     assert [r.id for r in records] == [*ids, "x"]
     before = {dict(u.changes).get(layouts.RENAMED, u.id) for u in records[:-1]}
     assert before == set(speakers)
@@ -111,7 +111,7 @@ def test_whatever_speakers_are_called_kaldi_takes_the_data_directory_or_it_is_re
     tmp_path_factory, speakers
 ):
     folder = tmp_path_factory.mktemp("data")
-    records = [replace(u, duration=1.0) for u in ordered(of(speakers))]
+    records = [replace(u, duration=1.0) for u in rename_for_order(of(speakers))]
     try:
         datadir.write(folder, records)
     except DataError as error:

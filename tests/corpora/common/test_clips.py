@@ -3,7 +3,7 @@ import json
 import pytest
 
 from fangyan.corpora.common import clips
-from fangyan.corpora.common.clips import recording_of, trained
+from fangyan.corpora.common.clips import read_training_sets, recording_of
 from fangyan.data.datadir import Dropped, Utterance
 from fangyan.errors import DataError, UserError
 
@@ -51,7 +51,7 @@ def test_audio_that_no_table_names_is_left_out_by_name(folder):
     root, write = folder
     files = write({}, {"key": "whole_0_1", "timestamp": "0_1"})
     (root / "whole.wav").touch()
-    assert reasons(trained(files, root, "yue", [])["train"]) == {
+    assert reasons(read_training_sets(files, root, "yue", [])["train"]) == {
         "r4_0_1": "missing recording",
         "r1_0_1": "no transcript",
     }
@@ -59,11 +59,11 @@ def test_audio_that_no_table_names_is_left_out_by_name(folder):
 
 def test_dev_is_each_so_many_th_recording_and_train_is_apart_from_it(folder, monkeypatch):
     root, write = folder
-    sets = trained(write(), root, "yue", [])
+    sets = read_training_sets(write(), root, "yue", [])
     assert (ids(sets["dev"]), ids(sets["train"])) == (["r0_0_1"], ["r1_0_1", "r2_0_1", "r3_0_1"])
     assert reasons(sets["train"]) == {"r4_0_1": "missing recording"}
     monkeypatch.setattr(clips, "HELD_OUT", 2)
-    sets = trained(write({}, {"text": "第2句"}), root, "yue", sets["dev"])
+    sets = read_training_sets(write({}, {"text": "第2句"}), root, "yue", sets["dev"])
     assert (ids(sets["dev"]), ids(sets["train"])) == (["r0_0_1", "r2_0_1"], ["r3_0_1"])
     assert reasons(sets["train"])["r1_0_1"] == "sentence of a held-out set"
 
@@ -71,7 +71,7 @@ def test_dev_is_each_so_many_th_recording_and_train_is_apart_from_it(folder, mon
 def test_what_is_less_sure_is_left_out_by_name(folder):
     root, write = folder
     files = write({"confidence": None}, {"confidence": "0.9"})
-    sets = trained(files, root, "yue", [], confidence="0.75")
+    sets = read_training_sets(files, root, "yue", [], confidence="0.75")
     assert ids(sets["train"]) + ids(sets["dev"]) == ["r3_0_1", "r1_0_1"]
     assert reasons(sets["train"]) == {
         "r0_0_1": "low confidence",
@@ -79,15 +79,15 @@ def test_what_is_less_sure_is_left_out_by_name(folder):
         "r4_0_1": "missing recording",
     }
     with pytest.raises(UserError, match="a confidence is a number from 0 to 1, got 'high'"):
-        trained(files, root, "yue", [], confidence="high")
+        read_training_sets(files, root, "yue", [], confidence="high")
     with pytest.raises(UserError, match=r"a\.jsonl:1: a confidence is a number from 0 to 1, got '\?'"):
-        trained(write({"confidence": "?"}), root, "yue", [], confidence="0.5")
+        read_training_sets(write({"confidence": "?"}), root, "yue", [], confidence="0.5")
 
 
 def test_of_a_translated_corpus_only_translations_count(folder):
     root, write = folder
     files = write(*({"translation": f"句{n}"} for n in range(3)), {"translation": None})
-    sets = trained(files, root, "wuu", [], translated=True)
+    sets = read_training_sets(files, root, "wuu", [], translated=True)
     assert [(u.id, u.text_cmn, u.sentence) for u in (*sets["dev"], *sets["train"][:2])] == [
         ("r0_0_1", "句0", "句0"),
         ("r1_0_1", "句1", "句1"),
@@ -102,7 +102,7 @@ def test_a_field_that_upstream_has_renamed_is_told_from_the_expected_ones(folder
     with pytest.raises(
         DataError, match=r"a\.jsonl:1: expected a column rover_result or text, got utt transcript: upstream"
     ):
-        trained([root / "a.jsonl"], root, "yue", [])
+        read_training_sets([root / "a.jsonl"], root, "yue", [])
 
 
 def test_folders_are_those_of_the_hub(tmp_path):

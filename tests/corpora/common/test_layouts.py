@@ -12,23 +12,25 @@ from fangyan.errors import DataError, UserError
 
 def test_home_is_the_root_or_a_folder_below_it(tmp_path):
     (tmp_path / "A/B/data").mkdir(parents=True)
-    found = {layouts.home("x", root, "A/B", "data") for root in (tmp_path, tmp_path / "A", tmp_path / "A/B")}
+    found = {
+        layouts.find_home("x", root, "A/B", "data") for root in (tmp_path, tmp_path / "A", tmp_path / "A/B")
+    }
     assert found == {tmp_path / "A/B"}
 
 
 def test_home_says_what_was_expected_and_found(tmp_path):
     with pytest.raises(UserError, match="corpus x: say where it lies with --corpus_dir DIR"):
-        layouts.home("x", None, "A", "data")
+        layouts.find_home("x", None, "A", "data")
     for n in range(8):
         (tmp_path / f"f{n}").touch()
     expected = r"expected A/data below it, found f0 f1 f2 f3 f4 f5 and 2 more: --corpus_dir names .* holds A$"
     with pytest.raises(DataError, match=expected):
-        layouts.home("x", tmp_path, "A", "data")
+        layouts.find_home("x", tmp_path, "A", "data")
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="found an empty folder: "):
-        layouts.home("x", tmp_path / "empty", "A", "data")
+        layouts.find_home("x", tmp_path / "empty", "A", "data")
     with pytest.raises(DataError, match="found no such folder: "):
-        layouts.home("x", tmp_path / "gone", "A", "data")
+        layouts.find_home("x", tmp_path / "gone", "A", "data")
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
@@ -36,19 +38,19 @@ def test_home_says_what_was_expected_and_found(tmp_path):
 def test_pairs_come_as_they_stand(tmp_path, end, encoding):
     file = tmp_path / "text"
     file.write_bytes(end.join(["a 我 们", "", "b\t你  ", "c", "a 又"]).encode(encoding))
-    assert list(layouts.pairs(file)) == [("a", "我 们"), ("b", "你"), ("c", ""), ("a", "又")]
+    assert list(layouts.read_pairs(file)) == [("a", "我 们"), ("b", "你"), ("c", ""), ("a", "又")]
 
 
 def test_a_missing_file_is_told_with_its_neighbours(tmp_path):
     (tmp_path / "trans.txt").touch()
     with pytest.raises(DataError, match=r"text: no such file: the folder holds trans\.txt$"):
-        list(layouts.pairs(tmp_path / "text"))
+        list(layouts.read_pairs(tmp_path / "text"))
 
 
 def test_a_table_may_have_more_columns_and_rows_that_end_early(tmp_path):
     file = tmp_path / "t.csv"
     file.write_bytes(b"\xef\xbb\xbfid, text,sex\r\n1,a\r\n\r\n2,b,f\r\n")
-    rows = list(layouts.table(file, ("id", "text"), delimiter=","))
+    rows = list(layouts.read_columns(file, ("id", "text"), delimiter=","))
     assert rows == [{"id": "1", "text": "a", "sex": ""}, {"id": "2", "text": "b", "sex": "f"}]
 
 
@@ -62,7 +64,7 @@ def test_a_table_may_have_more_columns_and_rows_that_end_early(tmp_path):
 def test_another_table_is_refused(tmp_path, text, message):
     (tmp_path / "t.tsv").write_text(text)
     with pytest.raises(DataError, match=message):
-        list(layouts.table(tmp_path / "t.tsv", ("id", "text")))
+        list(layouts.read_columns(tmp_path / "t.tsv", ("id", "text")))
 
 
 def test_recordings_are_found_below_a_folder_by_stem(tmp_path):
@@ -79,16 +81,16 @@ def test_recordings_are_found_below_a_folder_by_stem(tmp_path):
         (tmp_path / name).touch()
     (root / "linked").symlink_to(tmp_path / "z")
     names = {"a": "s1/a.wav", "b": "s2/b.WAV", "c": "it's $(x)/c.wav", "d": "linked/d.wav"}
-    found = layouts.recordings(root)
+    found = layouts.find_recordings(root)
     assert found == {stem: str(root / name) for stem, name in names.items()}
     assert list(found) == list(names)
     (root / "s2/a.wav").touch()
     with pytest.raises(DataError, match="recordings have names of their own, got that of"):
-        layouts.recordings(root)
+        layouts.find_recordings(root)
     with pytest.raises(
         DataError, match=r"z/gone/s: expected recordings \(\.wav\), found .*z: d\.wav: unpack"
     ):
-        layouts.recordings(tmp_path / "z/gone/s")
+        layouts.find_recordings(tmp_path / "z/gone/s")
 
 
 @pytest.mark.parametrize(
@@ -135,7 +137,7 @@ def test_an_id_begins_with_the_speaker():
     ],
 )
 def test_times_are_seconds_and_an_end_of_minus_one_is_that_of_the_recording(start, end, found):
-    assert layouts.times("m.csv:2", start, end) == dict(zip(("start", "end"), found, strict=True))
+    assert layouts.parse_times("m.csv:2", start, end) == dict(zip(("start", "end"), found, strict=True))
 
 
 @pytest.mark.parametrize(
@@ -143,25 +145,27 @@ def test_times_are_seconds_and_an_end_of_minus_one_is_that_of_the_recording(star
 )
 def test_times_that_are_no_numbers_are_refused_by_line(cell):
     with pytest.raises(DataError, match=r"^m\.csv:2: start and end are seconds, got "):
-        layouts.times("m.csv:2", cell, "4.0")
+        layouts.parse_times("m.csv:2", cell, "4.0")
     with pytest.raises(DataError, match=r"^m\.csv:2: start and end are seconds, got 1\.0 and "):
-        layouts.times("m.csv:2", "1.0", cell)
+        layouts.parse_times("m.csv:2", "1.0", cell)
 
 
 def test_two_ids_that_become_one_by_their_speaker_are_refused_by_name():
     records = [u("a", speaker="b"), u("c", speaker="b"), u("b-a", speaker="b")]
     assert [r.changes for r in records] == [((layouts.RENAMED, "a"),), ((layouts.RENAMED, "c"),), ()]
-    assert list(layouts.distinct(records[:2])) == records[:2]
+    assert list(layouts.drop_repeated(records[:2])) == records[:2]
     for order in (records, records[::-1]):
         with pytest.raises(
             DataError, match=r"\.wav: .* (a and b-a|b-a and a) of speaker b are both b-a: rename one"
         ):
-            layouts.weeded(order)
+            layouts.drop_empty(order)
 
 
 def test_what_lacks_a_recording_or_a_transcript_is_left_out_by_name():
     said = [("a", "一"), ("b", "二")]
-    found = layouts.matched(said, {"a": "a.wav", "c": "c.wav"}, lambda key, text, wav: (key, text, wav))
+    found = layouts.match_transcripts(
+        said, {"a": "a.wav", "c": "c.wav"}, lambda key, text, wav: (key, text, wav)
+    )
     assert list(found) == [
         ("a", "一", "a.wav"),
         Dropped("b", "missing recording"),
@@ -181,7 +185,7 @@ def test_weeds_are_left_out_by_reason():
         u("s1", "又"),
         u("s2", "三"),
     ]
-    assert layouts.weeded(candidates) == [
+    assert layouts.drop_empty(candidates) == [
         u("s1"),
         Dropped("x", "why"),
         Dropped("s2", "empty transcript"),
@@ -196,7 +200,7 @@ def test_weeds_are_left_out_by_reason():
 
 @pytest.mark.parametrize(("last", "kept"), [("吃", "吃"), ("", ""), ("OK", "OK"), ("！", "")])
 def test_mandarin_wording_is_that_of_all_or_of_none(last, kept):
-    records = layouts.weeded(
+    records = layouts.drop_empty(
         [u("s1", "食", text_cmn="吃"), u("s2", "食", text_cmn=last), Dropped("x", "why")]
     )
     assert [r.text_cmn for r in records[:2]] == (["吃", kept] if kept else ["", ""])
@@ -206,7 +210,7 @@ def test_mandarin_wording_is_that_of_all_or_of_none(last, kept):
 def test_train_is_apart_from_what_is_held_out():
     test = [u("t1", "一二", "t"), Dropped("t2", "why")]
     train = [u("a1", "三", "a"), u("t9", "四", "t"), u("a2", "一，二。", "a"), Dropped("a3", "why")]
-    assert layouts.apart(train, test) == [
+    assert layouts.drop_overlap(train, test) == [
         train[0],
         Dropped("t9", "speaker of a held-out set", "t"),
         Dropped("a2", "sentence of a held-out set", "一，二。"),

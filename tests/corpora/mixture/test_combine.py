@@ -5,14 +5,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fangyan.corpora.mixture.combine import Prepared, by_goal, combined, write
-from fangyan.corpora.mixture.plan import Mixture, Part
+from fangyan.corpora.mixture.combine import Prepared, combine, group_by_set, write
+from fangyan.corpora.mixture.plan import Mixture, MixturePart
 from fangyan.data import datadir
 from fangyan.data.columns import read_all
 from fangyan.data.datadir import Dropped, Utterance
 from fangyan.errors import DataError
 
-A, B = Part("a", "aishell"), Part("b", "mdcc")
+A, B = MixturePart("a", "aishell"), MixturePart("b", "mdcc")
 ANY = 500
 
 
@@ -38,7 +38,7 @@ class Shelf:
 
     def combined(self, dev_utterances=ANY, without=(), longest=60.0):
         parts = tuple(dict.fromkeys(item.part for of in self.sets.values() for item in of))
-        return combined(Mixture(parts, "text", dev_utterances, longest), self.sets, list(without))
+        return combine(Mixture(parts, "text", dev_utterances, longest), self.sets, list(without))
 
     def kept(self, goal, **how):
         records = [r for of in self.combined(**how)[goal].values() for r in of]
@@ -239,20 +239,20 @@ def test_equal_weights_are_not_written_and_groups_of_corpora_are(shelf, tmp_path
 
 
 def test_two_parts_with_the_same_recordings_are_refused(shelf, tmp_path):
-    again = Part("again", A.corpus)
+    again = MixturePart("again", A.corpus)
     shelf.add(A, "train", said("x", "训")).add(again, "train", said("x", "训"))
     with pytest.raises(DataError, match="utterance ids are unique, got aishell-x 2 times"):
         write(tmp_path / "out", shelf.combined()["train"], shelf.sets["train"], tmp_path / "out")
 
 
 def test_parts_of_a_corpus_whose_speakers_begin_one_another_are_marked(shelf, tmp_path):
-    again = Part("again", A.corpus)
+    again = MixturePart("again", A.corpus)
     shelf.add(A, "train", said("1_2", "训", speaker="1")).add(
         again, "train", said("13_1", "练", speaker="13")
     )
     write(tmp_path / "out", shelf.combined()["train"], shelf.sets["train"], tmp_path / "out")
     assert [u.speaker for u in datadir.read(tmp_path / "out")] == ["aishell-1", "aishell-13"]
-    assert datadir.remarks(tmp_path / "out") == f"; 1 renamed ({tmp_path}/out/.changed.tsv)"
+    assert datadir.describe_changes(tmp_path / "out") == f"; 1 renamed ({tmp_path}/out/.changed.tsv)"
     assert (tmp_path / "out/utt2corpus").read_text() == "aishell-1-aishell-1_2 a\naishell-13_1 again\n"
 
 
@@ -272,10 +272,10 @@ def column(shelf, part, name, values):
 
 def test_a_column_of_all_parts_is_carried_under_the_ids_of_the_mixture(shelf, tmp_path):
     shelf.add(A, "train", said("1_2", "训", speaker="1"), said("t2", "一", speaker="t"))
-    shelf.add(Part("again", A.corpus), "train", said("13_1", "练", speaker="13"))
+    shelf.add(MixturePart("again", A.corpus), "train", said("13_1", "练", speaker="13"))
     shelf.add(B, "train", said("1_2", "食饭", "yue"))
     column(shelf, A, "train", {"1_2": "7 7", "t2": "5"})
-    column(shelf, Part("again", A.corpus), "train", {"13_1": "8"})
+    column(shelf, MixturePart("again", A.corpus), "train", {"13_1": "8"})
     column(shelf, B, "train", {"1_2": "9 1"})
     out = tmp_path / "out"
     write(out, shelf.combined()["train"], shelf.sets["train"], out)
@@ -317,12 +317,15 @@ def test_values_follow_their_utterances(tmp_path_factory, parts, data):
 
 
 def test_two_sets_that_would_become_one_test_set_are_refused(tmp_path):
-    clash = [Prepared(A, "test_b", tmp_path / "1"), Prepared(Part("a_b", "mdcc"), "test", tmp_path / "2")]
+    clash = [
+        Prepared(A, "test_b", tmp_path / "1"),
+        Prepared(MixturePart("a_b", "mdcc"), "test", tmp_path / "2"),
+    ]
     with pytest.raises(
         DataError, match="1 and .*2: a test set of a mixture is of one part, got both as test_a_b"
     ):
-        by_goal(clash)
-    assert list(by_goal([clash[0], Prepared(B, "train", tmp_path), Prepared(A, "train", tmp_path)])) == [
+        group_by_set(clash)
+    assert list(group_by_set([clash[0], Prepared(B, "train", tmp_path), Prepared(A, "train", tmp_path)])) == [
         "test_a_b",
         "train",
     ]

@@ -6,7 +6,7 @@ from fangyan.corpora.mixture import mix
 from fangyan.data import datadir
 from fangyan.data.columns import read_column
 from fangyan.errors import UserError
-from fangyan.training.sampling import pool
+from fangyan.training.sampling import read_pool
 
 ALL = "dev_utterances: 4\ncorpora: {aishell: {hours: 0.002}, kespeech: , mdcc: {weight: 3}}\n"
 ROOTS, DATA = Path("corpora.yaml"), Path("data")
@@ -33,7 +33,7 @@ def test_corpora_become_sets_and_what_is_left_out_is_counted(desk, capsys):
     assert f"data/train: {len(utterances)} utterances, cmn 0.00 h, cmn-zhongyuan" in told
     assert "beyond the hours of its corpus" in told and "beyond the dev utterances of its variety" in told
     assert {d.reason for d in datadir.read_dropped(homes["train"])} == {"beyond the hours of its corpus"}
-    found = pool(homes["train"], {u.id: 1 for u in utterances})
+    found = read_pool(homes["train"], {u.id: 1 for u in utterances})
     assert found.weights.tolist() == [3 if u.variety == "yue" else 1 for u in utterances]
 
 
@@ -41,7 +41,7 @@ def test_finished_work_is_kept_and_a_killed_mixture_is_made_again(desk, monkeypa
     homes = stirred()
     stamps = {name: (home / ".done").stat().st_mtime_ns for name, home in homes.items()}
     with monkeypatch.context() as patch:
-        patch.setattr("fangyan.corpora.mixture.combined", None)
+        patch.setattr("fangyan.corpora.mixture.combine", None)
         assert stirred() == homes
     assert {name: (home / ".done").stat().st_mtime_ns for name, home in homes.items()} == stamps
     (homes["train"] / ".done").unlink()

@@ -4,7 +4,7 @@ import pytest
 
 from fangyan import corpora
 from fangyan.config import compose
-from fangyan.corpora.mixture.plan import Mixture, Part, find, read
+from fangyan.corpora.mixture.plan import Mixture, MixturePart, find, read
 from fangyan.errors import DataError, UserError
 from fangyan.files import ROOT
 
@@ -24,16 +24,16 @@ def test_a_mixture_says_what_it_is_made_of(tmp_path):
     )
     assert read(file) == Mixture(
         parts=(
-            Part("aishell", "aishell"),
-            Part("two", "kespeech", ("phases=1",), 0.5, 2),
-            Part("yubao", "yubao", ("allow_missing=true",)),
+            MixturePart("aishell", "aishell"),
+            MixturePart("two", "kespeech", ("phases=1",), 0.5, 2),
+            MixturePart("yubao", "yubao", ("allow_missing=true",)),
         ),
         wording="text_cmn",
         dev_utterances=20,
         longest=30,
     )
     assert read(stated(tmp_path, "corpora: {aishell: }\n")) == Mixture(
-        (Part("aishell", "aishell"),), "text", 500
+        (MixturePart("aishell", "aishell"),), "text", 500
     )
 
 
@@ -70,7 +70,7 @@ def test_the_example_of_corpora_yaml_names_what_the_recipe_needs():
     assert set(example) == {part.corpus for part in read(ROOT / "conf/mixtures/sinitic.yaml").parts}
 
 
-TWO = Mixture((Part("one", "aishell"), Part("two", "aishell"), Part("mdcc", "mdcc")))
+TWO = Mixture((MixturePart("one", "aishell"), MixturePart("two", "aishell"), MixturePart("mdcc", "mdcc")))
 
 
 def test_corpora_lie_where_the_user_says(tmp_path):
@@ -109,4 +109,4 @@ def test_names_that_are_no_corpus_and_nothing_at_all_are_refused(tmp_path):
 @pytest.mark.parametrize("name", corpora.names())
 def test_every_corpus_tells_where_to_get_it(tmp_path, name):
     with pytest.raises(UserError, match=rf"{name}: no folder is named\.\nWhere to get it: \S+"):
-        find(Mixture((Part("part", name),)), tmp_path / "corpora.yaml")
+        find(Mixture((MixturePart("part", name),)), tmp_path / "corpora.yaml")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fangyan.data.text.characters import is_han, plain, zeros
+from fangyan.data.text.characters import is_han, restore_zeros, to_plain
 
 BLOCKS = {
     "A": (0x3400, 0x4DBF),
@@ -67,21 +67,24 @@ def test_other_characters_are_not(char):
     ],
 )
 def test_characters_become_plain(text, same):
-    assert plain(text) == same
+    assert to_plain(text) == same
 
 
 def test_letters_for_a_zero_are_one_only_within_a_number():
-    assert zeros("二0一八，二oo八，二0年，o一o，一 0 一", "0o") == "二〇一八，二〇〇八，二〇年，o一o，一 0 一"
-    assert zeros("二0一八", "") == "二0一八"
+    assert (
+        restore_zeros("二0一八，二oo八，二0年，o一o，一 0 一", "0o")
+        == "二〇一八，二〇〇八，二〇年，o一o，一 0 一"
+    )
+    assert restore_zeros("二0一八", "") == "二0一八"
 
 
 @given(st.text())
 def test_what_is_plain_stays(text):
-    once = plain(text)
-    assert plain(once) == once
+    once = to_plain(text)
+    assert to_plain(once) == once
 
 
 @settings(max_examples=1000)
 @given(st.text("二五年人○◯々⻄豈½①²9 ，"))
 def test_what_is_plain_stays_whatever_it_was_made_of(text):
-    assert plain(plain(text)) == plain(text)
+    assert to_plain(to_plain(text)) == to_plain(text)

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from fangyan.data.text.characters import plain
-from fangyan.data.text.numerals import spoken
+from fangyan.data.text.characters import to_plain
+from fangyan.data.text.numerals import spell_digits
 
 READ = """
 3.5             三点五
@@ -102,12 +102,12 @@ HK$20           二十港元
 
 @pytest.mark.parametrize(("written", "said"), [line.split() for line in READ.strip().split("\n")])
 def test_a_number_is_read_out(written, said):
-    assert spoken(plain(written.replace("_", " "))) == said.replace("_", " ")
+    assert spell_digits(to_plain(written.replace("_", " "))) == said.replace("_", " ")
 
 
 def test_a_number_without_end_is_read_one_by_one():
-    assert spoken("9" * 40) == "九" * 40
-    assert spoken("1" + "0" * 40) == "一" + "零" * 40
+    assert spell_digits("9" * 40) == "九" * 40
+    assert spell_digits("1" + "0" * 40) == "一" + "零" * 40
 
 
 DIGITS = "零一二三四五六七八九"
@@ -128,25 +128,27 @@ def slowly(number: int, first: bool = True) -> str:
 @example(10**7 - 1)
 @example(100_010)
 def test_an_integer_is_read_as_a_slow_reader_does(number):
-    assert spoken(str(number)) == slowly(number)
+    assert spell_digits(str(number)) == slowly(number)
 
 
 @given(st.integers(10**7, 10**12 - 1))
 def test_an_integer_with_commas_is_read_as_a_slow_reader_does(number):
-    assert spoken(f"{number:,}") == slowly(number)
+    assert spell_digits(f"{number:,}") == slowly(number)
 
 
 @given(st.integers(0, 10**6), st.text("0123456789", min_size=1, max_size=30))
 def test_all_decimals_are_read_one_by_one(whole, decimals):
-    assert spoken(f"{whole}.{decimals}") == slowly(whole) + "点" + "".join(DIGITS[int(d)] for d in decimals)
+    assert spell_digits(f"{whole}.{decimals}") == slowly(whole) + "点" + "".join(
+        DIGITS[int(d)] for d in decimals
+    )
 
 
 @given(st.integers(1001, 2099))
 def test_a_year_is_read_one_by_one_but_for_2000(year):
     one_by_one = "".join(DIGITS[int(digit)] for digit in str(year))
-    assert spoken(f"{year}年") == ("二千" if year == 2000 else one_by_one) + "年"
+    assert spell_digits(f"{year}年") == ("二千" if year == 2000 else one_by_one) + "年"
 
 
 @given(st.text("0123456789" * 3 + " .,:/-~%‰¥$^年度A①²½〇"))
 def test_no_digit_is_left(text):
-    assert not set("0123456789") & set(spoken(plain(text)))
+    assert not set("0123456789") & set(spell_digits(to_plain(text)))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from opencc import OpenCC
 
 from fangyan.data.text import script
-from fangyan.data.text.script import converter, simplified
+from fangyan.data.text.script import converter, simplify
 from fangyan.files import ROOT, read_table
 
 WORDS = read_table(Path(__file__).with_name("words.tsv"))
@@ -30,17 +30,17 @@ KNOWN = {"t2s": {"著有三本書"}}
     ],
 )
 def test_text_of_whatever_script_becomes_simplified(written, simple):
-    assert simplified(written) == simple
+    assert simplify(written) == simple
 
 
 def test_every_word_becomes_simplified_but_those_we_know():
-    wrong = {row["written"] for row in WORDS if simplified(row["written"]) != row["t2s"]}
+    wrong = {row["written"] for row in WORDS if simplify(row["written"]) != row["t2s"]}
     assert wrong == KNOWN["t2s"]
 
 
 @pytest.mark.parametrize("word", ["什么", "抬头", "著名", "土著", "编著", "看着", "后", "𠮶", "嘅", "㗎"])
 def test_what_is_simplified_stays(word):
-    assert simplified(word) == word
+    assert simplify(word) == word
 
 
 @pytest.mark.parametrize("word", ["他看着我", "他看著我"])
@@ -68,7 +68,7 @@ def test_the_rows_are_words_of_their_own_and_end_where_they_lead():
     written = [row["written"] for row in ROWS]
     assert len(set(written)) == len(written)
     for row in ROWS:
-        assert simplified(row["written"]) == row["simplified"] == simplified(row["simplified"])
+        assert simplify(row["written"]) == row["simplified"] == simplify(row["simplified"])
         assert len(row["written"]) == len(row["simplified"])
 
 
@@ -76,7 +76,7 @@ def test_the_phrases_of_opencc_stay_once_they_are_simplified():
     lines = (Path(opencc.__file__).parent / "dictionary" / "TSPhrases.txt").read_text().splitlines()
     phrases = [word for line in lines for word in line.split()]
     assert len(phrases) > 500
-    assert [word for word in map(simplified, phrases) if simplified(word) != word] == []
+    assert [word for word in map(simplify, phrases) if simplify(word) != word] == []
 
 
 ALPHABET = sorted({char for row in WORDS + ROWS for char in "".join(row.values()) if char > "〇"})
@@ -84,24 +84,24 @@ ALPHABET = sorted({char for row in WORDS + ROWS for char in "".join(row.values()
 
 @given(st.lists(st.sampled_from([row["written"] for row in WORDS + ROWS]) | st.sampled_from(ALPHABET)))
 def test_simplifying_twice_changes_nothing(words):
-    once = simplified("".join(words))
-    assert simplified(once) == once
+    once = simplify("".join(words))
+    assert simplify(once) == once
 
 
 @given(st.lists(st.sampled_from([row["written"] for row in WORDS]), min_size=1))
 def test_a_word_is_read_alike_on_either_side_of_another_sentence(words):
-    assert simplified("，".join(words)) == "，".join(map(simplified, words))
+    assert simplify("，".join(words)) == "，".join(map(simplify, words))
 
 
 def test_characters_that_opencc_moves_beyond_the_basic_block_stay():
     moved = "嗰𨋢餸孻𣍐喎噚癐"
-    assert simplified(moved) == moved != OpenCC("t2s").convert(moved)
+    assert simplify(moved) == moved != OpenCC("t2s").convert(moved)
 
 
 @given(st.lists(st.sampled_from([row["written"] for row in WORDS + ROWS])))
 def test_traditional_text_is_one_whichever_script_it_was_in(words):
     text = "".join(words)
-    assert converter("s2t")(text) == converter("s2t")(simplified(text))
+    assert converter("s2t")(text) == converter("s2t")(simplify(text))
 
 
 def test_what_is_traditional_already_stays():

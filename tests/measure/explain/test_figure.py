@@ -20,10 +20,10 @@ def written(drawn):
 
 
 def test_a_font_has_all_of_a_text_or_is_not_chosen():
-    (name,) = figure.covering("abc")
+    (name,) = figure.font_for("abc")
     assert name
-    assert figure.covering("") == ()
-    assert figure.covering("a" + NOBODY_HAS_IT) == ()  # though one font claims it, to draw a box
+    assert figure.font_for("") == ()
+    assert figure.font_for("a" + NOBODY_HAS_IT) == ()  # though one font claims it, to draw a box
 
 
 def test_where_no_font_has_them_characters_go_by_their_reading():
@@ -35,7 +35,7 @@ def test_where_no_font_has_them_characters_go_by_their_reading():
 
 
 def test_characters_stand_as_they_are_where_a_font_has_them(monkeypatch):
-    monkeypatch.setattr(figure, "covering", lambda text: ("DejaVu Sans",))
+    monkeypatch.setattr(figure, "font_for", lambda text: ("DejaVu Sans",))
     found = compare_frames(aligned("我吃", (2, 9)), aligned("饭", (3,), 1))
     words = written(figure.similarity(found, 25.0, "title"))
     assert {"我", "吃", "饭", "query u0", "target u1", "title"} <= set(words)
@@ -58,5 +58,5 @@ def test_characters_that_were_not_heard_in_time_are_said_to_be(peaks, timely):
 
 
 def test_crowded_labels_go_down_a_row():
-    assert figure.staggered([0, 1, 2, 5, 5.5], 2) == [0, 1, 0, 0, 1]
-    assert figure.staggered([], 2) == []
+    assert figure.stagger([0, 1, 2, 5, 5.5], 2) == [0, 1, 0, 0, 1]
+    assert figure.stagger([], 2) == []

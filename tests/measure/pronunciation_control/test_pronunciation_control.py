@@ -277,7 +277,7 @@ def test_without_ipa_dictionaries_read_the_wording(tmp_path, capsys):
         ("eng", "none", "4"),
         ("yue", "ToJyutping", "4"),
     ]
-    spelt = {key: dictionaries.ipa(text, key[:3]) or "□" for key, text in texts.items()}
+    spelt = {key: dictionaries.read_ipa(text, key[:3]) or "□" for key, text in texts.items()}
     datadir.write(sets[0], [replace(u, ipa=spelt[u.id]) for u in datadir.read(sets[0])])
     control(feats, sets, tmp_path / "spelt", quantile=0.0)
     assert read_table(tmp_path / "spelt" / "data" / "controlled.tsv") == found

@@ -6,11 +6,11 @@ import torch
 
 from fangyan.measure.pronunciation_control.queries import (
     Queries,
-    bins,
-    controlled,
+    bin_by_distance,
+    concatenate_queries,
+    controlled_queries,
     nearest,
     partial_correlation,
-    pool,
     summary,
 )
 
@@ -26,9 +26,9 @@ def test_nearest_right_candidate():
 
 def test_the_controlled_set_by_hand():
     # Medians of the wrong: 0.25, 0.25 and 0.15. As near as the median is not nearer.
-    assert controlled(DISTANCES, EYE, 0.5).tolist() == [False, True, True]
-    assert controlled(DISTANCES, EYE, 1.0).tolist() == [False, False, True]
-    assert controlled(DISTANCES, EYE, 0.0).tolist() == [False, True, True]
+    assert controlled_queries(DISTANCES, EYE, 0.5).tolist() == [False, True, True]
+    assert controlled_queries(DISTANCES, EYE, 1.0).tolist() == [False, False, True]
+    assert controlled_queries(DISTANCES, EYE, 0.0).tolist() == [False, True, True]
 
 
 def test_partial_correlation_by_hand():
@@ -99,7 +99,7 @@ def test_a_summary_by_hand():
 
 
 def test_pooling_weighs_queries_not_pairs():
-    pooled = summary(pool([FEW, ONE]))
+    pooled = summary(concatenate_queries([FEW, ONE]))
     assert (pooled["n"], pooled["n_controlled"]) == (4, 2)
     assert pooled["recall_at_1"] == 0.5  # 2 of 4, although the pairs have 2/3 and 0
     assert pooled["mrr_controlled"] == 0.625 and pooled["chance"] == pytest.approx(1.5 / 4)
@@ -108,9 +108,9 @@ def test_pooling_weighs_queries_not_pairs():
 def test_bins_by_hand():
     ranked = [(2, 0.25, 0.5), (1, 0.5, 0.1), (1, 0.5, 0.3), (3, 0.25, 0.2), (2, 0.25, 0.4)]
     found = queries(*((rank, 1, chance, distance, False) for rank, chance, distance in ranked))
-    assert bins(found, 2) == [
+    assert bin_by_distance(found, 2) == [
         {"bin": 1, "low": pytest.approx(0.1), "high": pytest.approx(0.3), "n": 3}
         | {"recall_at_1": pytest.approx(2 / 3), "chance": pytest.approx(1.25 / 3)},
         {"bin": 2, "low": pytest.approx(0.4), "high": 0.5, "n": 2, "recall_at_1": 0, "chance": 0.25},
     ]
-    assert [row["n"] for row in bins(FEW)] == [1, 1, 1]  # no bin is empty
+    assert [row["n"] for row in bin_by_distance(FEW)] == [1, 1, 1]  # no bin is empty

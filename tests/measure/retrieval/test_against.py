@@ -19,10 +19,10 @@ from fangyan.measure.pronunciation_control import control
 from fangyan.measure.retrieval import retrieve
 from fangyan.measure.retrieval.tables import MEANS, Group, Pair, RankedQuery
 from fangyan.measure.seqsim import seqsim
-from fangyan.measure.significance import intervals, read_ranks, significance
+from fangyan.measure.significance import intervals, paired_test, read_ranks
 from fangyan.report.read.results import read
 from fangyan.report.sections.breakdown import matrix
-from fangyan.shards import Part
+from fangyan.shards import Shard
 from fangyan.tables import read_rows
 
 
@@ -206,7 +206,7 @@ def content(folder: Path) -> dict[str, bytes]:
 
 def test_shares_joined_are_the_tables_of_one_process(bilingual):
     retrieve(*paths(bilingual, "whole"), **against(bilingual))
-    for part in (*Part(0, 3).shares(), Part(0, 3)):
+    for part in (*Shard(0, 3).shares(), Shard(0, 3)):
         retrieve(*paths(bilingual), part=part, **against(bilingual))
     assert content(bilingual / "out/data") == content(bilingual / "whole/data")
 
@@ -270,7 +270,7 @@ def test_intervals_and_significance_are_of_these_rows_as_well(bilingual):
     assert float(mean["mean"]) == pytest.approx(expected, abs=1e-5)
     assert (mean["n"], mean["clusters"]) == ("33", "3 sentences")
     folder = bilingual / "out/data"
-    found = significance(folder, "layer01|sentence", folder, "layer00|sentence")
+    found = paired_test(folder, "layer01|sentence", folder, "layer00|sentence")
     assert (found.a, found.n) == (1, 33) and found.difference > 0
 
 

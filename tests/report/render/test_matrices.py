@@ -45,7 +45,7 @@ def write(path: Path, text: str) -> None:
     path.write_text(text.replace(" ", "\t"))
 
 
-def experiment(folder: Path, groups: str = GROUPS, dev: str = "dev") -> results.Experiment:
+def experiment(folder: Path, groups: str = GROUPS, dev: str = "dev") -> results.Results:
     """An experiment whose sets dev and test have the same scores; layer03+layer04 is the better layer."""
     for name in ("dev", "test"):
         write(folder / TAG / "retrieval" / name / "pairs.tsv", PAIRS)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from fangyan.report import report
 from fangyan.report.read import results
 from fangyan.report.render import sitemap
-from fangyan.report.render.sitemap import Site
+from fangyan.report.render.sitemap import MapSite
 from fangyan.report.sections import breakdown
 
 from ..fabricated import SITES, data_directory, scores, three_varieties
@@ -22,9 +22,9 @@ def test_a_map_shows_where_the_varieties_are_and_how_well_they_are_found(exp):
     )
     found = results.read(exp, "dev", ["test"], data=data)
     assert breakdown.sites(found, "test") == [
-        Site("03E88", "n", 116.4, 39.91, pytest.approx((0.1 + 0.2 + 0.3 + 0.5) / 4)),
-        Site("04G96", "w", 121.52, 31.26, pytest.approx((0.1 + 0.6 + 0.3 + 0.4) / 4)),
-        Site("32C89", "y", 114.16, 22.29, pytest.approx((0.5 + 0.6 + 0.2 + 0.4) / 4)),
+        MapSite("03E88", "n", 116.4, 39.91, pytest.approx((0.1 + 0.2 + 0.3 + 0.5) / 4)),
+        MapSite("04G96", "w", 121.52, 31.26, pytest.approx((0.1 + 0.6 + 0.3 + 0.4) / 4)),
+        MapSite("32C89", "y", 114.16, 22.29, pytest.approx((0.5 + 0.6 + 0.2 + 0.4) / 4)),
     ]
     axes = sitemap.draw(breakdown.sites(found, "test"), "test").axes[0]
     assert [dots.get_offsets().tolist() for dots in axes.collections] == [
@@ -55,7 +55,7 @@ def test_there_is_no_map_of_two_places(exp, unrendered):
 
 
 def test_sites_of_more_groups_than_shapes_look_alike():
-    sites = [Site(f"{n}", f"g{n}", 100 + n, 30, 0.5) for n in range(len(sitemap.SHAPES) + 1)]
+    sites = [MapSite(f"{n}", f"g{n}", 100 + n, 30, 0.5) for n in range(len(sitemap.SHAPES) + 1)]
     assert not sitemap.draw(sites, "test").legends and set(sitemap.shapes_of(sites).values()) == {"o"}
     assert len(sitemap.draw(sites[1:], "test").legends[0].get_texts()) == len(sitemap.SHAPES)
 

@@ -22,7 +22,7 @@ RULES = {
 """Field -> whether it may have a value, and what is wrong with one that it may not have."""
 
 
-def writable(records: Sequence[Utterance | Dropped]) -> Iterator[Utterance | Dropped]:
+def drop_unwritable(records: Sequence[Utterance | Dropped]) -> Iterator[Utterance | Dropped]:
     """The records, those left out of which no line can be written, or whose id looks like that of another.
 
     Varieties and sentences that look the same are the same: their names are composed (NFC).
@@ -58,7 +58,7 @@ def _flaw(u: Utterance, filled: Iterable[str]) -> tuple[str, str] | None:
     return None
 
 
-def ordered(records: Sequence[Utterance | Dropped]) -> list[Utterance | Dropped]:
+def rename_for_order(records: Sequence[Utterance | Dropped]) -> list[Utterance | Dropped]:
     """The records, renamed where sorting by id would not sort by speaker, as Kaldi needs it.
 
     It does not where the name of a speaker begins that of another: ``1_2`` of 1 sorts after ``13_1`` of 13. Then ids of

@@ -9,7 +9,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
-from fangyan.corpora.common.layouts import divided, listing, recordings, times, untold, utterance, weeded
+from fangyan.corpora.common.layouts import (
+    drop_empty,
+    drop_untranscribed,
+    find_recordings,
+    list_names,
+    parse_times,
+    split_by_speaker,
+    utterance,
+)
 from fangyan.corpora.common.streams import READERS, Row, cell_text, rows
 from fangyan.data.datadir import Dropped, Utterance
 from fangyan.errors import DataError, UserError
@@ -38,7 +46,7 @@ def parts(corpus: str, root: Path | None, expected: Sequence[str]) -> dict[str, 
         raise UserError(f"corpus {corpus}: say where {' and '.join(expected)} lie with --corpus_dir DIR")
     found = {name: root / name for name in expected if (root / name).is_dir()}
     if not found:
-        raise DataError(f"{root}: expected {' or '.join(expected)} in it, found {listing(root)}")
+        raise DataError(f"{root}: expected {' or '.join(expected)} in it, found {list_names(root)}")
     return found
 
 
@@ -46,11 +54,11 @@ def tables(folder: Path) -> list[Path]:
     """The tables in a folder by name; `DataError` where there is none."""
     found = sorted(path for path in folder.glob("[!.]*") if path.suffix in READERS)
     if not found:
-        raise DataError(f"{folder}: expected a table ({' '.join(READERS)}), found {listing(folder)}")
+        raise DataError(f"{folder}: expected a table ({' '.join(READERS)}), found {list_names(folder)}")
     return found
 
 
-def trained(
+def read_training_sets(
     files: Sequence[Path],
     folder: Path,
     variety: str,
@@ -65,12 +73,14 @@ def trained(
     Audio that no table names is left out by name, of train.
     """
     surest = _number(confidence)
-    wavs = recordings(folder, AUDIO)
+    wavs = find_recordings(folder, AUDIO)
     listed = chain.from_iterable(map(rows, files))
-    records = weeded(_clip(where, row, wavs, variety, surest, translated) for where, row in listed)
-    records += untold(wavs, {name for record in records for name in (record.id, recording_of(record.id))})
+    records = drop_empty(_clip(where, row, wavs, variety, surest, translated) for where, row in listed)
+    records += drop_untranscribed(
+        wavs, {name for record in records for name in (record.id, recording_of(record.id))}
+    )
     chosen = set(sorted({r.speaker for r in records if isinstance(r, Utterance)})[::HELD_OUT])
-    return divided(records, chosen, held_out)
+    return split_by_speaker(records, chosen, held_out)
 
 
 def _clip(
@@ -94,7 +104,7 @@ def _clip(
     lies = next((row[name] for name in TIMES if isinstance(row.get(name), str) and row[name].strip()), "")
     if lies and speaker in wavs:
         start, _, end = lies.partition("_")
-        segment = times(where, start, end or "none")
+        segment = parse_times(where, start, end or "none")
         return utterance(key, wavs[speaker], text, speaker, variety, text_cmn, **segment)
     return Dropped(key, "missing recording", text)
 

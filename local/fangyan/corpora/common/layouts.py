@@ -15,7 +15,7 @@ from unicodedata import combining
 
 from fangyan.corpora.common.streams import Row, delimited
 from fangyan.data.datadir import Dropped, Utterance
-from fangyan.data.text import has_words, is_han, simplified, unmarked
+from fangyan.data.text import has_words, is_han, simplify, strip_annotations
 from fangyan.errors import DataError, UserError
 from fangyan.files import number, read_text
 
@@ -23,7 +23,7 @@ RENAMED = "renamed"
 """The change of an utterance whose id is not that of its corpus."""
 
 
-def home(corpus: str, root: Path | None, inner: str, landmark: str) -> Path:
+def find_home(corpus: str, root: Path | None, inner: str, landmark: str) -> Path:
     """The folder ``inner`` that holds ``landmark``: ``root`` is it, or a folder above it.
 
     `UserError` where the user named no folder, `DataError` with what is there instead.
@@ -35,12 +35,12 @@ def home(corpus: str, root: Path | None, inner: str, landmark: str) -> Path:
         if (root.joinpath(*parts[n:]) / landmark).exists():
             return root.joinpath(*parts[n:])
     raise DataError(
-        f"{root}: expected {Path(inner, landmark)} below it, found {listing(root)}: "
+        f"{root}: expected {Path(inner, landmark)} below it, found {list_names(root)}: "
         f"--corpus_dir names the folder that holds {Path(inner, landmark).parts[0]}"
     )
 
 
-def listing(folder: Path) -> str:
+def list_names(folder: Path) -> str:
     """What a folder holds, for a message: its first names in code point order."""
     if not folder.is_dir():
         return "no such folder"
@@ -49,33 +49,33 @@ def listing(folder: Path) -> str:
     return " ".join(names[:6]) + more if names else "an empty folder"
 
 
-def lines(path: Path) -> Iterator[tuple[str, str]]:
+def read_lines(path: Path) -> Iterator[tuple[str, str]]:
     """``file:line`` and text of each line that is not blank, without byte order mark and CR."""
-    text = read_text(path, f"the folder holds {listing(path.parent)}")
+    text = read_text(path, f"the folder holds {list_names(path.parent)}")
     for n, line in enumerate(text.split("\n"), 1):
         if line.strip():
             yield f"{path}:{n}", line.rstrip("\r")
 
 
-def pairs(path: Path) -> Iterator[tuple[str, str]]:
+def read_pairs(path: Path) -> Iterator[tuple[str, str]]:
     """The first word of each line, and what follows it ('' where nothing does); repeated words come again."""
-    for _, line in lines(path):
+    for _, line in read_lines(path):
         key, *rest = line.split(maxsplit=1)
         yield key, "".join(rest).strip()
 
 
-def table(path: Path, columns: Sequence[str], delimiter: str = "\t") -> Iterator[Row]:
+def read_columns(path: Path, columns: Sequence[str], delimiter: str = "\t") -> Iterator[Row]:
     """The rows of a table with a header, without quoting; `DataError` for other columns or a row with more cells.
 
     A row may end early: its last cells are then empty.
     """
     if not path.is_file():
-        raise DataError(f"{path}: no such file: the folder holds {listing(path.parent)}")
+        raise DataError(f"{path}: no such file: the folder holds {list_names(path.parent)}")
     for _, row in delimited(path, columns, delimiter=delimiter, quoting=QUOTE_NONE):
         yield row
 
 
-def recordings(folder: Path, suffixes: Sequence[str] = (".wav",)) -> dict[str, str]:
+def find_recordings(folder: Path, suffixes: Sequence[str] = (".wav",)) -> dict[str, str]:
     """Stem -> path of each file of these ``suffixes`` below ``folder``, in code point order of the stems.
 
     `DataError` where there is none or two have the same name.
@@ -92,17 +92,17 @@ def recordings(folder: Path, suffixes: Sequence[str] = (".wav",)) -> dict[str, s
     if not found:
         above = next((path for path in (folder, *folder.parents) if path.is_dir()), folder)
         raise DataError(
-            f"{folder}: expected recordings ({' '.join(suffixes)}), found {above}: {listing(above)}: "
+            f"{folder}: expected recordings ({' '.join(suffixes)}), found {above}: {list_names(above)}: "
             "unpack the archives where they lie"
         )
     return dict(sorted(found.items()))
 
 
-def times(where: str, start: object, end: object) -> dict[str, float | None]:
+def parse_times(where: str, start: object, end: object) -> dict[str, float | None]:
     """``start`` and ``end`` in seconds out of two cells, each None or empty where it is that of the recording.
 
     An end of -1 says that, too, as in Kaldi. `DataError` at ``where`` for what is no number; whether the recording has
-    such a segment, `fangyan.data.audio.span` says.
+    such a segment, `fangyan.data.audio.segment_frames` says.
     """
     cells = ["" if cell is None else str(cell).strip() for cell in (start, end)]
     try:
@@ -112,7 +112,7 @@ def times(where: str, start: object, end: object) -> dict[str, float | None]:
     return {"start": first or 0.0, "end": None if last == -1 else last}
 
 
-def named(key: str, speaker: str) -> dict[str, Any]:
+def utterance_names(key: str, speaker: str) -> dict[str, Any]:
     """``speaker`` and ``id`` of an utterance that its corpus calls ``key``: the speaker's id comes first, as in Kaldi.
 
     Where it has to be put there, `RENAMED` is among the ``changes``, with the key.
@@ -127,7 +127,7 @@ def original_id(utterance: Utterance) -> str:
     return dict(utterance.changes).get(RENAMED, utterance.id)
 
 
-def distinct(records: Iterable[Utterance | Dropped]) -> Iterator[Utterance | Dropped]:
+def drop_repeated(records: Iterable[Utterance | Dropped]) -> Iterator[Utterance | Dropped]:
     """The records, an id that comes again left out; `DataError` where it was renamed to that of another."""
     keys: dict[str, str] = {}
     for record in records:
@@ -153,13 +153,13 @@ def utterance(
     text_cmn: str = "",
     **segment: float | None,
 ) -> Utterance:
-    """An utterance with its sentence id; its id is ``key`` as `named` after the speaker.
+    """An utterance with its sentence id; its id is ``key`` as `utterance_names` after the speaker.
 
-    ``segment``: ``start`` and ``end``, as `times` gives them.
+    ``segment``: ``start`` and ``end``, as `parse_times` gives them.
     """
     text, text_cmn = (" ".join(wording.split()) for wording in (text, text_cmn))
     return Utterance(
-        **named(key, speaker),
+        **utterance_names(key, speaker),
         wav=str(wav),
         text=text,
         variety=variety,
@@ -180,17 +180,17 @@ def sentence_of(text: str, variety: str, text_cmn: str = "") -> str:
 
 
 def _letters(text: str) -> str:
-    plain = unmarked(text).casefold()
+    plain = strip_annotations(text).casefold()
     return "".join(_simple(char) for char in plain if char.isalnum() or is_han(char) or combining(char))
 
 
 @cache
 def _simple(char: str) -> str:
     """One character in simplified script: as ids, characters need no context, and this is some ten times faster."""
-    return simplified(char)
+    return simplify(char)
 
 
-def matched(
+def match_transcripts(
     said: Iterable[tuple[str, str]], wavs: Mapping[str, str], make: Callable[[str, str, str], Utterance]
 ) -> Iterator[Utterance | Dropped]:
     """``make(key, text, wav)`` of each transcript with a recording; what lacks the other is left out by name.
@@ -201,15 +201,17 @@ def matched(
     for key, text in said:
         keys.add(key)
         yield make(key, text, wavs[key]) if key in wavs else Dropped(key, "missing recording")
-    yield from untold(wavs, keys)
+    yield from drop_untranscribed(wavs, keys)
 
 
-def untold(wavs: Mapping[str, str], keys: Container[str]) -> Iterator[Dropped]:
+def drop_untranscribed(wavs: Mapping[str, str], keys: Container[str]) -> Iterator[Dropped]:
     """The recordings, key -> path, that are not of the ``keys`` of any transcript: left out by name."""
     return (Dropped(key, "no transcript", wav) for key, wav in wavs.items() if key not in keys)
 
 
-def unmatched(tables: Mapping[str, Iterable[str]], known: Container[str], reason: str) -> Iterator[Dropped]:
+def find_unknown_ids(
+    tables: Mapping[str, Iterable[str]], known: Container[str], reason: str
+) -> Iterator[Dropped]:
     """The ids of ``tables`` (by name) that are not ``known``, each once, with the first table that has it."""
     first: dict[str, str] = {}
     for name, keys in tables.items():
@@ -219,20 +221,20 @@ def unmatched(tables: Mapping[str, Iterable[str]], known: Container[str], reason
     return (Dropped(key, reason, f"in {name}") for key, name in first.items())
 
 
-def unlisted(folder: Path, listed: Container[str], suffix: str = ".wav") -> Iterator[Dropped]:
+def drop_unlisted(folder: Path, listed: Container[str], suffix: str = ".wav") -> Iterator[Dropped]:
     """The recordings below ``folder`` whose path is not ``listed``: they have no transcript."""
     for path in sorted(folder.rglob(f"[!.]*{suffix}")):
         if str(path) not in listed:
             yield Dropped(path.stem, "no transcript", str(path))
 
 
-def weeded(candidates: Iterable[Utterance | Dropped]) -> list[Utterance | Dropped]:
+def drop_empty(candidates: Iterable[Utterance | Dropped]) -> list[Utterance | Dropped]:
     """The candidates of a set, those left out that no model can learn: no word in any text form, an id once more.
 
     Which words a model writes down, its text form says later: ``OK`` stays. Mandarin wording is kept where all of the
     set have it: a data directory has a file for everyone or none.
     """
-    records = list(distinct(map(_worded, candidates)))
+    records = list(drop_repeated(map(_worded, candidates)))
     kept = [record for record in records if isinstance(record, Utterance)]
     if all(has_words(record.text_cmn) for record in kept):
         return records
@@ -247,7 +249,7 @@ def _worded(candidate: Utterance | Dropped) -> Utterance | Dropped:
     return Dropped(candidate.id, reason, candidate.text)
 
 
-def apart(
+def drop_overlap(
     train: Iterable[Utterance | Dropped], held_out: Iterable[Utterance | Dropped]
 ) -> list[Utterance | Dropped]:
     """``train`` without the utterances whose speaker or sentence ``held_out`` has too: left out by reason."""
@@ -264,10 +266,10 @@ def apart(
     return [judged(record) for record in train]
 
 
-def divided(
+def split_by_speaker(
     records: Sequence[Utterance | Dropped], chosen: Container[str], held_out: Iterable[Utterance | Dropped]
 ) -> dict[str, list[Utterance | Dropped]]:
-    """Train and dev: dev is the utterances of the ``chosen`` speakers, train is `apart` from dev and ``held_out``."""
+    """Train and dev: dev is the utterances of the ``chosen`` speakers, train is `drop_overlap` from dev and ``held_out``."""
     dev = [r for r in records if isinstance(r, Utterance) and r.speaker in chosen]
     train = [r for r in records if not (isinstance(r, Utterance) and r.speaker in chosen)]
-    return {"train": apart(train, [*dev, *held_out]), "dev": dev}
+    return {"train": drop_overlap(train, [*dev, *held_out]), "dev": dev}

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fangyan.errors import DataError, shown
-from fangyan.files import atomic, is_cut, not_utf8, utf16
+from fangyan.files import atomic, ends_early, not_utf8, utf16
 
 Row = dict[str, Any]
 BOM = b"\xef\xbb\xbf"
@@ -151,7 +151,7 @@ def _delimited(path: Path, needed: Sequence[str] = (), **dialect: Any) -> Iterat
                 f"{where}: a quote is not closed: a cell holds the row after it (or write it on one line)"
             )
         yield where, dict(zip_longest(header, cells, fillvalue=""))
-    if header and len(cells) < len(header) and is_cut(path):
+    if header and len(cells) < len(header) and ends_early(path):
         raise DataError(
             f"{where}: the last line is cut, it has {len(cells)} of {len(header)} cells and no end: "
             "get the file again (or end the line)"

@@ -17,7 +17,7 @@ from pathlib import Path
 from shutil import rmtree
 
 from fangyan import corpora
-from fangyan.corpora.mixture.combine import Prepared, by_goal, combined, write
+from fangyan.corpora.mixture.combine import Prepared, combine, group_by_set, write
 from fangyan.corpora.mixture.plan import Mixture, find, read
 from fangyan.data import datadir
 from fangyan.data.columns import columns
@@ -40,7 +40,7 @@ def mix(file: Path, roots: Path, out: Path, jobs: int = 1) -> dict[str, Path]:
     without = [
         Dropped(name, "missing corpus", f"null in {roots}") for name, root in folders.items() if not root
     ]
-    sets = by_goal(_prepare(mixture, folders, out, jobs))
+    sets = group_by_set(_prepare(mixture, folders, out, jobs))
     for goal in ("train", "dev"):
         if goal not in sets:
             raise UserError(
@@ -77,7 +77,7 @@ def _produce(
     of_all = {item.home for of in sets.values() for item in of}
     prepared = {str(home): datadir.tables(home, *columns(home)) for home in of_all}
     inputs = {"mixture": repr(mixture), "without": [corpus.id for corpus in without], "prepared": prepared}
-    made = cache(lambda: combined(mixture, sets, without))  # once, and only if there is work
+    made = cache(lambda: combine(mixture, sets, without))  # once, and only if there is work
     homes = {goal: out / goal for goal in sets}
 
     def build(goal: str, folder: Path) -> None:
@@ -101,7 +101,7 @@ def _summary(home: Path) -> str:
     for key, variety in varieties.items():
         hours[variety] = hours.get(variety, 0.0) + float(durations[key]) / 3600
     by_variety = ", ".join(f"{variety} {hours[variety]:.2f} h" for variety in sorted(hours))
-    return f"{home}: {len(durations):,} utterances, {by_variety}{datadir.remarks(home)}"
+    return f"{home}: {len(durations):,} utterances, {by_variety}{datadir.describe_changes(home)}"
 
 
 def _remove_others(out: Path, goals: set[str]) -> None:

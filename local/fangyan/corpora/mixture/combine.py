@@ -2,7 +2,7 @@
 
 - Ids of utterances and speakers begin with the corpus, ``aishell-BAC009S0002W0122``; where they collide all the same
   (two parts with the same recordings) the mixture is refused. Ids are marked after the speaker where the speakers of
-  two parts of a corpus begin one another (`corpora.common.admission.ordered`).
+  two parts of a corpus begin one another (`corpora.common.admission.rename_for_order`).
 - A sentence id with a Han character is a wording (`corpora.common.layouts.sentence_of`) and stays, so that corpora share sentences;
   any other is a number of its corpus alone, ``fleurs:17``.
 - Train has no sentence of dev and of the test sets, and no speaker of the test sets; dev has no sentence of these. Two
@@ -20,9 +20,9 @@ from hashlib import blake2b
 from itertools import chain
 from pathlib import Path
 
-from fangyan.corpora.common.admission import ordered
+from fangyan.corpora.common.admission import rename_for_order
 from fangyan.corpora.common.layouts import original_id, sentence_of
-from fangyan.corpora.mixture.plan import Mixture, Part
+from fangyan.corpora.mixture.plan import Mixture, MixturePart
 from fangyan.data import datadir
 from fangyan.data.columns import CORPORA, CORPUS_WEIGHTS, Columns, read_all, write_all
 from fangyan.data.datadir import Dropped, Utterance
@@ -38,7 +38,7 @@ OPTIONAL = ("text", "text_cmn", "ipa")
 class Prepared:
     """The data directory ``home`` of a set of a part."""
 
-    part: Part
+    part: MixturePart
     set: str
     home: Path
 
@@ -59,7 +59,7 @@ class Prepared:
         return f"{self.part.corpus}-{name}"
 
 
-def by_goal(prepared: Iterable[Prepared]) -> dict[str, list[Prepared]]:
+def group_by_set(prepared: Iterable[Prepared]) -> dict[str, list[Prepared]]:
     """Set of the mixture -> the sets that go into it; `DataError` where two become one test set."""
     sets: dict[str, list[Prepared]] = {}
     for item in prepared:
@@ -73,7 +73,7 @@ def by_goal(prepared: Iterable[Prepared]) -> dict[str, list[Prepared]]:
     return sets
 
 
-def combined(
+def combine(
     mixture: Mixture, sets: Mapping[str, Sequence[Prepared]], without: Sequence[Dropped]
 ) -> dict[str, dict[str, Records]]:
     """The records of each set by part. ``without``: corpora that are missing, told with train under no part."""
@@ -99,7 +99,7 @@ def write(folder: Path, by_part: Mapping[str, Records], of: Sequence[Prepared], 
 
     Of train also what the parts weigh.
     """
-    records = ordered(list(chain.from_iterable(by_part.values())))
+    records = rename_for_order(list(chain.from_iterable(by_part.values())))
     dropped = [record for record in records if isinstance(record, Dropped)]
     kept = _uniform(_utterances([records]))
     datadir.write(folder, kept, dropped, _groups(of))
@@ -194,7 +194,7 @@ def _evened(by_part: Mapping[str, Records], most: int) -> dict[str, Records]:
     }
 
 
-def _capped(records: Records, part: Part) -> Records:
+def _capped(records: Records, part: MixturePart) -> Records:
     """The records, up to the hours of their part."""
     kept = set(_first(_utterances([records]), part.hours * 3600, lambda u: u.duration))
     return _only(kept, records, "beyond the hours of its corpus")

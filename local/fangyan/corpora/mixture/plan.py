@@ -30,7 +30,7 @@ WHERE = re.compile(r"Where to get it: .*?(?=\s+Citation:)", re.DOTALL)
 
 
 @dataclass(frozen=True)
-class Part:
+class MixturePart:
     """A corpus in a mixture. ``options``: NAME=VALUE; ``hours``: of train, at most; ``weight``: how often it counts."""
 
     name: str
@@ -44,7 +44,7 @@ class Part:
 class Mixture:
     """What to combine. ``wording``: what all utterances have; ``dev_utterances``: of each variety; ``longest``: s."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[MixturePart, ...]
     wording: str = "text"
     dev_utterances: int = 500
     longest: float = float("inf")
@@ -63,16 +63,18 @@ def read(file: Path) -> Mixture:
     return mixture
 
 
-def _part(where: str, name: str, stated: object) -> Part:
+def _part(where: str, name: str, stated: object) -> MixturePart:
     settings = _mapping(where, stated)
-    configs.check_keys(settings, {field.name: None for field in fields(Part) if field.name != "name"}, where)
+    configs.check_keys(
+        settings, {field.name: None for field in fields(MixturePart) if field.name != "name"}, where
+    )
     if not NAME.fullmatch(name):
         raise DataError(f"{where}: a part has a name of letters, digits and _ that is not that of a set")
     for key in ("hours", "weight"):
         _check_number(f"{where}: {key}", settings.get(key, 1))
     options = _mapping(f"{where}: options", settings.get("options")).items()
     words = [f"{key}={str(value).lower() if isinstance(value, bool) else value}" for key, value in options]
-    return Part(**{"name": name, "corpus": name} | dict(settings) | {"options": tuple(words)})
+    return MixturePart(**{"name": name, "corpus": name} | dict(settings) | {"options": tuple(words)})
 
 
 def _mapping(where: str, value: object) -> Mapping:

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from fangyan.data.text.characters import HAN, LATIN, plain, ranges, zeros
+from fangyan.data.text.characters import HAN, LATIN, ranges, restore_zeros, to_plain
 from fangyan.data.text.characters import is_han as is_han
-from fangyan.data.text.numerals import spoken
+from fangyan.data.text.numerals import spell_digits
 from fangyan.data.text.script import VARIANTS, WORDS, converter
-from fangyan.data.text.script import simplified as simplified
+from fangyan.data.text.script import simplify as simplify
 from fangyan.errors import UserError
 
 TRUTH = {"false": False, "true": True}
@@ -37,7 +37,7 @@ class NormalForm:
     """What is left of a transcript; by default Han characters in simplified script.
 
     ``latin``: Latin words too, in lower case, parted from one another by a space. ``digits``: dropped, kept or spoken,
-    as Han numerals (`spoken`). ``script``: t2s or s2t, to simplified or traditional (`data.text.script`), or kept as it is.
+    as Han numerals (`spell_digits`). ``script``: t2s or s2t, to simplified or traditional (`data.text.script`), or kept as it is.
     ``variants``: in place of a character of ``conf/variants.tsv`` the standard one.
     """
 
@@ -84,10 +84,10 @@ def normalise(text: str, form: NormalForm = DEFAULT) -> str:
     return converter(form.script, form.variants)(kept)
 
 
-def removed(text: str, form: NormalForm = DEFAULT) -> Counter[str]:
+def count_removed(text: str, form: NormalForm = DEFAULT) -> Counter[str]:
     """Kind of `REMEDIES` -> the number of characters that were spoken and that the form leaves out.
 
-    Punctuation, symbols and what `unmarked` takes out are no speech and do not count; a mark counts with its letter.
+    Punctuation, symbols and what `strip_annotations` takes out are no speech and do not count; a mark counts with its letter.
     """
     return Counter(filter(None, map(_kind, _kept(form).sub("", _readable(text, form)))))
 
@@ -100,7 +100,7 @@ def removals(texts: Mapping[str, str], form: NormalForm = DEFAULT) -> list[str]:
     examples: dict[str, str] = {}
     counts: Counter[str] = Counter()
     for key, text in texts.items():
-        for kind in removed(text, form):
+        for kind in count_removed(text, form):
             counts[kind] += 1
             examples.setdefault(kind, f"{key} ({text})")
     return [
@@ -113,12 +113,12 @@ def removals(texts: Mapping[str, str], form: NormalForm = DEFAULT) -> list[str]:
 
 def has_words(text: str) -> bool:
     """Whether some form leaves anything of a transcript: a Han character, a Latin letter or a digit."""
-    return bool(_kept(WIDEST).search(unmarked(text).lower()))
+    return bool(_kept(WIDEST).search(strip_annotations(text).lower()))
 
 
-def unmarked(text: str) -> str:
-    """``text``, `plain`, without what was not said: annotations and romanisations in brackets."""
-    return ANNOTATION.sub(" ", plain(text).replace("’", "'"))
+def strip_annotations(text: str) -> str:
+    """``text``, `to_plain`, without what was not said: annotations and romanisations in brackets."""
+    return ANNOTATION.sub(" ", to_plain(text).replace("’", "'"))
 
 
 LATIN_CHARACTER = re.compile(f"[{ranges(LATIN)}]")
@@ -128,8 +128,8 @@ BETWEEN_HAN = re.compile(rf"(?<=[{ranges(HAN)}]) | (?=[{ranges(HAN)}])")
 
 def _readable(text: str, form: NormalForm) -> str:
     """What is to be read, in lower case; 0 and O within a number in Han are its zeros unless the form keeps them."""
-    read = spoken(unmarked(text)) if form.digits == "spoken" else unmarked(text)
-    return zeros(read.lower(), "0" * (form.digits == "dropped") + "o" * (not form.latin))
+    read = spell_digits(strip_annotations(text)) if form.digits == "spoken" else strip_annotations(text)
+    return restore_zeros(read.lower(), "0" * (form.digits == "dropped") + "o" * (not form.latin))
 
 
 def _kind(char: str) -> str:

@@ -38,7 +38,7 @@ def is_han(char: str) -> bool:
     return any(first <= ord(char) <= last for first, last in HAN)
 
 
-def plain(text: str) -> str:
+def to_plain(text: str) -> str:
     """``text`` in NFKC, which nothing invisible divides and where what serves as Han is Han.
 
     Numbers in one character stay apart from their neighbours: ``4½`` is ``4 1⁄2``, ``①②`` is ``1  2``, ``10²`` is
@@ -51,7 +51,7 @@ def plain(text: str) -> str:
     return ZEROS.sub(_zeros, REPEATED.sub(lambda match: match[1] * len(match[0]), text))
 
 
-def zeros(text: str, letters: str) -> str:
+def restore_zeros(text: str, letters: str) -> str:
     """``text`` with 〇 for each of ``letters`` that is written for a zero of a number in Han: 二0一八, 二OO八年."""
     if not letters:
         return text

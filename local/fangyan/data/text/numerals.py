@@ -22,8 +22,8 @@ MONTH, DAY = "(0?[1-9]|1[0-2])", "(0?[1-9]|[12]\\d|3[01])"
 YEAR = r"(?:1\d{3}|20\d\d)(?<!000)"
 
 
-def spoken(text: str) -> str:
-    """``text``, plain (`data.text.characters.plain`), with its digits as they are read out; those of other scripts stay."""
+def spell_digits(text: str) -> str:
+    """``text``, plain (`data.text.characters.to_plain`), with its digits as they are read out; those of other scripts stay."""
     if not DIGIT.search(text):
         return text
     for pattern, read in RULES:

@@ -44,7 +44,7 @@ BEYOND = re.compile("[^\u0000-\u33ff\u4e00-\uffff]")
 """What lies outside the basic block: extension A, and all beyond the basic plane."""
 
 
-def simplified(text: str) -> str:
+def simplify(text: str) -> str:
     """``text`` with its traditional Han characters made simplified; the rest stays as it is."""
     return converter("t2s")(text)
 
@@ -78,7 +78,7 @@ def _to_simplified() -> Callable[[str], str]:
 def _to_traditional() -> Callable[[str], str]:
     """By way of simplified script, so that a text comes out as one and the same whichever script it was in."""
     convert = _opencc("s2tw")
-    return lambda text: convert(simplified(text))
+    return lambda text: convert(simplify(text))
 
 
 def _opencc(configuration: str) -> Callable[[str], str]:

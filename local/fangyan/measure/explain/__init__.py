@@ -25,9 +25,9 @@ from fangyan.errors import UserError
 from fangyan.features.at_layer import AtLayer
 from fangyan.files import fingerprint, produce, versions, write_table
 from fangyan.measure.explain.comparison import FrameComparison, characters, compare_frames
-from fangyan.measure.explain.most_confident import telling
+from fangyan.measure.explain.most_confident import most_confident
 from fangyan.measure.explain.transcripts import Transcript, align_utterance, transcript
-from fangyan.measure.retrieval import each_set
+from fangyan.measure.retrieval import write_each_set
 from fangyan.tables import Count, write_rows
 
 FRAMES = ("side", "frame", "seconds", "match", "cosine")
@@ -90,7 +90,7 @@ def explain_telling(
 ) -> list[Path]:
     """The folders ``out/<set>`` that had to be written: the explanations of up to ``count`` hits and as many misses.
 
-    ``feats``: folder of `fangyan.features.dump` by the encoder ``spec``, from which `telling` chooses.
+    ``feats``: folder of `fangyan.features.dump` by the encoder ``spec``, from which `most_confident` chooses.
     """
     if count < 1:
         raise UserError(f"--count {count}: a whole number above 0")
@@ -101,7 +101,7 @@ def explain_telling(
     def write(of_set: Path, data: Path, layers: Sequence[str], folder: Path) -> None:
         _explain_telling(_at_layer(encoder(), layers[-1]), of, of_set, data, count, folder)
 
-    return each_set(feats, sets, out, settings, write, [layer] if layer else [], datadir.identity)
+    return write_each_set(feats, sets, out, settings, write, [layer] if layer else [], datadir.identity)
 
 
 def _at_layer(encoder: Encoder, layer: str) -> AtLayer:
@@ -124,7 +124,7 @@ def _explain_pair(
 def _explain_telling(
     encoder: AtLayer, of: Transcript, feats: Path, data: Path, count: int, folder: Path
 ) -> None:
-    hits, misses = telling(feats, data, str(encoder.layer), count)
+    hits, misses = most_confident(feats, data, str(encoder.layer), count)
     cases = [("hit", "right", f"hit{n}", hit) for n, hit in enumerate(hits, 1)]
     cases += [
         ("miss", a, f"miss{n}_{a}", miss) for n, miss in enumerate(misses, 1) for a in ("wrong", "right")

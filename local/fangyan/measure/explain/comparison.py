@@ -4,7 +4,7 @@ With the cosines S of all frames of a query (T) and a target (U), precision is t
 best cosine in the target, recall the mean over the target's frames of the best in the query. A mean is a sum over
 frames, so a character contributes the best cosines of its frames, divided by T (or U): the contributions of the query's
 characters sum up to precision, those of the target's to recall. Which frames are a character's says
-`fangyan.recognition.ctc_alignment.divided`.
+`fangyan.recognition.ctc_alignment.divide_frames`.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ class AlignedUtterance:
     @property
     def parts(self) -> list[Span]:
         """The frames of each character; together they are all frames."""
-        return ctc_alignment.divided(self.peaks, len(self.frames))
+        return ctc_alignment.divide_frames(self.peaks, len(self.frames))
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from fangyan.measure.explain.comparison import FrameComparison, Side
-from fangyan.recognition.ctc_alignment import Span, in_time
+from fangyan.recognition.ctc_alignment import Span, is_plausible_pace
 from fangyan.style import ACCENT, DEEP, MUTED, PAPER, STYLE
 
 FORTH, BACK = "#d9480f", "#f2b705"
@@ -30,7 +30,7 @@ def similarity(found: FrameComparison, frame_rate: float, title: str) -> Figure:
     Axes have the characters, by pinyin where no font is installed that has them; without characters, seconds.
     """
     sides = (found.query, found.target)
-    fonts = covering("".join(side.utterance.characters for side in sides))
+    fonts = font_for("".join(side.utterance.characters for side in sides))
     with matplotlib.rc_context(STYLE | {"font.family": [*fonts, "DejaVu Sans"]}):
         figure = Figure(figsize=(5.4, 5.8), layout="constrained")
         grid = figure.add_gridspec(2, 2, width_ratios=(5, 1), height_ratios=(1, 5))
@@ -44,14 +44,14 @@ def similarity(found: FrameComparison, frame_rate: float, title: str) -> Figure:
         _bars(beside, beside.barh, found.query, frame_rate)
         above.set_title(f"to recall {found.target.score:.3f}")
         beside.set_title(f"to precision\n{found.query.score:.3f}")
-        timely = all(in_time(side.utterance.peaks, frame_rate) for side in sides)
+        timely = all(is_plausible_pace(side.utterance.peaks, frame_rate) for side in sides)
         figure.suptitle(f"{title}{'' if timely else UNTIMELY}", x=0.01, ha="left", fontsize=8)
         figure.legend(loc="outside lower left", ncols=2, fontsize=7)
     return figure
 
 
 @cache
-def covering(text: str) -> tuple[str, ...]:
+def font_for(text: str) -> tuple[str, ...]:
     """The name of an installed font that has all of ``text``, if there is one; nothing for no text."""
     wanted = {ord(char) for char in text}
     for font in font_manager.fontManager.ttflist if wanted else ():
@@ -95,7 +95,7 @@ def _label(axis: Axis, side: Side, frame_rate: float, name: str, as_written: boo
     for part in parts[1:]:
         draw(part.start / frame_rate, color=MUTED, linewidth=0.4)
     middles = [(start + end) / 2 / frame_rate for start, end in parts]
-    rows = staggered(middles, len(utterance.frames) / frame_rate / 32)
+    rows = stagger(middles, len(utterance.frames) / frame_rate / 32)
     height = 10 if as_written else 26  # of a row, in points
     offsets = [-3 - height * row for row in rows]
     _annotate(
@@ -120,7 +120,7 @@ def _annotate(axis: Axis, labels: Sequence[str], places: Sequence[float], offset
             axes.annotate(label, **at, **look, ha="right", va="center")
 
 
-def staggered(places: Sequence[float], room: float) -> list[int]:
+def stagger(places: Sequence[float], room: float) -> list[int]:
     """For each of rising ``places`` the lowest row in which it is ``room`` away from its neighbour."""
     last: list[float] = []  # the rightmost place of each row
     rows = []

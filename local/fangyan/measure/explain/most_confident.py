@@ -34,7 +34,7 @@ class Outcome(NamedTuple):
         return self.margin > TIE
 
 
-def outcomes(scores: Tensor, queries: Side, candidates: Side) -> list[Outcome]:
+def rank_outcomes(scores: Tensor, queries: Side, candidates: Side) -> list[Outcome]:
     """The outcome of each query by (n, m) ``scores``, in order, of the sentences that both sides have."""
     common = set(queries.sentences) & set(candidates.sentences)
     right = torch.tensor([[a == b for b in candidates.sentences] for a in queries.sentences])
@@ -51,7 +51,7 @@ def outcomes(scores: Tensor, queries: Side, candidates: Side) -> list[Outcome]:
     ]
 
 
-def telling(feats: Path, data: Path, layer: str, count: int) -> tuple[list[Outcome], list[Outcome]]:
+def most_confident(feats: Path, data: Path, layer: str, count: int) -> tuple[list[Outcome], list[Outcome]]:
     """Up to ``count`` hits, the largest margin first, and misses, the most wrong first, by SeqSim at ``layer``.
 
     ``feats``: dumped features of the set. One query of each ordered pair of varieties, lest one pair tell it all.
@@ -63,7 +63,7 @@ def telling(feats: Path, data: Path, layer: str, count: int) -> tuple[list[Outco
     for a, b in pairs:
         ours, theirs = (bank.sides[x].shared(bank.sides[y]) for x, y in ((a, b), (b, a)))
         forth, back = scorer.both_ways(a, b)
-        found += [outcomes(forth, ours, theirs), outcomes(back, theirs, ours)]
+        found += [rank_outcomes(forth, ours, theirs), rank_outcomes(back, theirs, ours)]
     margin = attrgetter("margin")
     hits = sorted((max(of_pair, key=margin) for of_pair in found), key=margin, reverse=True)
     misses = sorted((min(of_pair, key=margin) for of_pair in found), key=margin)

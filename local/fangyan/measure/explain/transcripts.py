@@ -15,7 +15,7 @@ from fangyan.features.layers import concatenate
 from fangyan.measure.explain.comparison import AlignedUtterance
 from fangyan.recognition import ctc_alignment
 from fangyan.training import summary
-from fangyan.training.run import TARGETS, stamped
+from fangyan.training.run import TARGETS, form_inputs
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Transcript:
 
     def stamp(self) -> dict[str, str]:
         """What it adds to the inputs that finished work is recognised by."""
-        return {"wording": self.column} | stamped(self.form)
+        return {"wording": self.column} | form_inputs(self.form)
 
 
 def transcript(spec: str, column: str = "") -> Transcript:

@@ -49,14 +49,14 @@ from fangyan.ipa.dictionaries import IpaSource
 from fangyan.measure.pronunciation_control.queries import (
     Pairing,
     Queries,
-    bins,
-    controlled,
+    bin_by_distance,
+    concatenate_queries,
+    controlled_queries,
     nearest,
     partial_correlation,
-    pool,
     summary,
 )
-from fangyan.measure.retrieval import each_set
+from fangyan.measure.retrieval import write_each_set
 from fangyan.measure.retrieval.pairs import Scorer, comparable_pairs
 from fangyan.measure.retrieval.ranking import ranks
 from fangyan.measure.retrieval.sides import Bank, Side, Sides, by_variety, speech
@@ -121,7 +121,7 @@ def control(
         raise UserError(f"a quantile is a number from 0 to 1, got {quantile}")
     write = partial(_write, score=chosen, quantile=quantile)
     settings = {"score": score, "quantile": quantile, "readings": dictionaries.identity()}
-    return each_set(feats, sets, out, settings, write, layers)
+    return write_each_set(feats, sets, out, settings, write, layers)
 
 
 def _write(
@@ -130,7 +130,7 @@ def _write(
     if column := dump.column_of(feats):
         _report(data, [f"not controlled for sound, which texts ({column}) do not have: {feats}"])
         return
-    utterances, sources = dictionaries.complete(datadir.read(data))
+    utterances, sources = dictionaries.add_ipa(datadir.read(data))
     write_rows(folder / "pronunciation.tsv", sources, IpaSource)
     sides = by_variety(u for u in utterances if len(phonetic_distance.segments(u.ipa)))
     try:
@@ -148,7 +148,7 @@ def _write_unknown(
     data: Path, utterances: Sequence[Utterance], sources: Iterable[IpaSource], folder: Path
 ) -> None:
     """Writes how often each symbol occurs that distances leave out of account; prints what a reader should know."""
-    unknown = phonetic_distance.unknown(u.ipa for u in utterances)
+    unknown = phonetic_distance.count_unknown(u.ipa for u in utterances)
     counts = [{"symbol": symbol, "count": count} for symbol, count in unknown.most_common()]
     write_table(folder / ".unknown.tsv", counts, ("symbol", "count"))
     _report(data, dictionaries.notices(utterances, sources, unknown))
@@ -175,10 +175,10 @@ def _write_layers(
             except DataError as error:
                 raise DataError(f"{bank.home / layer}: {error}") from None
             of_pairs = sorted((row for row, _ in found), key=itemgetter("source", "target"))
-            pooled = pool(queries for _, queries in found)
+            pooled = concatenate_queries(queries for _, queries in found)
             of_layer = *of_pairs, _all(of_pairs, pooled)
             rows += (Controlled(layer, quantile=quantile, **row) for row in of_layer)
-            binned += (Bin(layer, **row) for row in bins(pooled))
+            binned += (Bin(layer, **row) for row in bin_by_distance(pooled))
     write_rows(folder / "bins.tsv", binned, Bin)
     write_rows(folder / "controlled.tsv", rows, Controlled)
 
@@ -228,7 +228,7 @@ def _evaluate(pairing: Pairing, scores: Tensor, quantile: float) -> tuple[dict, 
         rank_by_sound=ranks(-distances, right),
         chance=right.double().mean(1),
         distance=nearest(distances, right),
-        controlled=controlled(distances, right, quantile),
+        controlled=controlled_queries(distances, right, quantile),
     )
     row = {"source": pairing.source, "target": pairing.target} | summary(queries)
     return row | {"partial_correlation": partial_correlation(scores, distances, right)}, queries

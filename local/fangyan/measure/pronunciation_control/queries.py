@@ -29,7 +29,7 @@ class Queries:
     rank_by_sound: Tensor  # likewise
     chance: Tensor  # R@1 of a random order
     distance: Tensor  # to the nearest right candidate
-    controlled: Tensor  # bool
+    controlled_queries: Tensor  # bool
 
 
 def nearest(distances: Tensor, right: Tensor) -> Tensor:
@@ -37,7 +37,7 @@ def nearest(distances: Tensor, right: Tensor) -> Tensor:
     return distances.masked_fill(~right, torch.inf).amin(1)
 
 
-def controlled(distances: Tensor, right: Tensor, quantile: float) -> Tensor:
+def controlled_queries(distances: Tensor, right: Tensor, quantile: float) -> Tensor:
     """The controlled set: (n,) bool, True where no right candidate is nearer than the quantile of the wrong ones."""
     wrong = distances.masked_fill(right, torch.nan).nanquantile(quantile, 1)
     return nearest(distances, right) >= wrong
@@ -56,7 +56,7 @@ def partial_correlation(scores: Tensor, distances: Tensor, right: Tensor) -> flo
     return float((r[0, 1] - r[0, 2] * r[1, 2]) / left**0.5) if left > 1e-9 else float("nan")
 
 
-def pool(parts: Iterable[Queries]) -> Queries:
+def concatenate_queries(parts: Iterable[Queries]) -> Queries:
     """The queries of all ``parts``, in their order."""
     columns = zip(*(vars(part).values() for part in parts), strict=True)
     return Queries(*map(torch.cat, columns))
@@ -79,7 +79,7 @@ def summary(queries: Queries) -> dict[str, float]:
     return counts | {name: values.mean().item() for name, values in means.items()}
 
 
-def bins(queries: Queries, count: int = 5) -> list[dict]:
+def bin_by_distance(queries: Queries, count: int = 5) -> list[dict]:
     """R@1 by phonetic distance: a row for each of ``count`` bins of equal count, nearest first; none is empty."""
     distances, hits = queries.distance, (queries.rank == 1).double()
     parts = distances.argsort(stable=True).tensor_split(min(count, len(distances)))

@@ -51,7 +51,7 @@ from fangyan.measure.retrieval.ranking import Ranking, ranking
 from fangyan.measure.retrieval.sides import SENTENCES, Bank, Side
 from fangyan.measure.scores import Score, choose
 from fangyan.measure.seqsim import TIE
-from fangyan.shards import WHOLE, Part
+from fangyan.shards import WHOLE, Shard
 
 
 def retrieve(
@@ -61,7 +61,7 @@ def retrieve(
     score: str = "seqsim",
     normalise: str = "none",
     layers: Sequence[str] = (),
-    part: Part = WHOLE,
+    part: Shard = WHOLE,
     against: Sequence[tuple[Path, str]] = (),
     sentences: str = SENTENCES,
 ) -> list[Path]:
@@ -87,12 +87,12 @@ def retrieve(
         inputs = _inputs(banks, scored, datadir.tables(data, sentences)) | settings
         inputs |= {"groups": tables.groups_of(data)}
         build, join = partial(_score, banks, scored, chosen), partial(_join, banks, scored)
-        if shards.produce(out / data.name, inputs, part, build, join):
+        if shards.produce_sharded(out / data.name, inputs, part, build, join):
             written.append(out / data.name)
     return written
 
 
-def each_set(
+def write_each_set(
     feats: Path,
     sets: Sequence[Path],
     out: Path,
@@ -129,7 +129,7 @@ def _inputs(banks: Sequence[Bank], scored: Mapping[str, Layers], data: str) -> d
 
 
 def _score(
-    banks: Sequence[Bank], scored: Mapping[str, Layers], score: Score, part: Part, folder: Path
+    banks: Sequence[Bank], scored: Mapping[str, Layers], score: Score, part: Shard, folder: Path
 ) -> None:
     """Writes the share of the pairs, scored at each layer, in ``folder``."""
     data, known = banks[0].data, sides.all_sides(banks)
@@ -174,7 +174,7 @@ def _join(banks: Sequence[Bank], scored: Mapping[str, Layers], folders: Sequence
     pairs, skipped = comparable_pairs(data, sides.all_sides(banks))
     rows = tables.read_pairs(folders, layers)
     wanted = ((layer, *ends) for layer, (a, b) in product(layers, pairs) for ends in ((a, b), (b, a)))
-    shards.exactly_once(folders[0].parent, "pair", map(attrgetter(*tables.PLACE), rows), wanted)
+    shards.check_exactly_once(folders[0].parent, "pair", map(attrgetter(*tables.PLACE), rows), wanted)
     if skipped:
         print(
             f"{data}: {len(skipped)} pairs share fewer than 2 sentences: not scored",

@@ -51,7 +51,7 @@ def ranks(scores: Tensor, right: Tensor) -> Tensor:
     return 1 + ((scores >= _best(scores, right) - TIE) & ~right).sum(1)
 
 
-def beaten(scores: Tensor, right: Tensor) -> Tensor:
+def is_beaten(scores: Tensor, right: Tensor) -> Tensor:
     """Whether a wrong candidate scores higher than the best right one, by more than a tie: (n,) bool."""
     return ((scores > _best(scores, right) + TIE) & ~right).any(1)
 
@@ -86,7 +86,7 @@ def ranking(scores: Tensor, queries: Sequence[str], candidates: Sequence[str]) -
     right = (rows[:, None] == columns)[rows >= 0][:, columns >= 0]
     compared = scores.cpu()[rows >= 0][:, columns >= 0]
     rank = ranks(compared, right)
-    tied = (rank > 1) & ~beaten(compared, right)
+    tied = (rank > 1) & ~is_beaten(compared, right)
     return Ranking((rows >= 0).nonzero().squeeze(1), rank, right.sum(1), right.shape[1], tied)
 
 

@@ -18,7 +18,7 @@ from fangyan.recognition.cer import Errors, Exit
 from fangyan.report.read import explain, intervals, pronunciation_control, sentences, word_test
 from fangyan.report.read.explain import Explanation
 from fangyan.report.read.pronunciation_control import Control
-from fangyan.report.read.sentences import Sentence
+from fangyan.report.read.sentences import SentenceScore
 from fangyan.tables import read_rows, read_sets
 from fangyan.training import history, summary
 from fangyan.training.history import Epoch
@@ -37,7 +37,7 @@ class System:
 
 
 @dataclass(frozen=True)
-class Experiment:
+class Results:
     """All that a report is made of."""
 
     tag: str
@@ -54,7 +54,7 @@ class Experiment:
     triples: Sequence[WordPreference] = ()  # of the chosen layer, most for sound first
     explanations: Mapping[str, Sequence[Explanation]] = field(default_factory=dict)
     intervals: Mapping[str, Mapping[str, Interval]] = field(default_factory=dict)  # by set and layer
-    sentences: Mapping[str, Sequence[Sentence]] = field(
+    sentences: Mapping[str, Sequence[SentenceScore]] = field(
         default_factory=dict
     )  # of the chosen layer, hardest first
     groups: Mapping[str, Mapping[str, str]] = field(
@@ -73,9 +73,7 @@ BASELINES = {"random": "random weights", "fbank": "fbank", "mfcc": "MFCC"}
 """Folder of a baseline -> its name in tables, in their order; other folders follow under their own name."""
 
 
-def read(
-    exp: Path, dev: str, tests: Sequence[str], command: str = "", data: Path | None = None
-) -> Experiment:
+def read(exp: Path, dev: str, tests: Sequence[str], command: str = "", data: Path | None = None) -> Results:
     """The results in ``exp`` on the development set (may be empty) and the test sets.
 
     ``data``: folder of the data directories, which know the wording of sentences and groups of varieties.
@@ -92,7 +90,7 @@ def read(
     encoder = _system("this encoder", exp, dev, tests)
     cer = read_sets(exp / "decode", (dev, *tests), "cer.tsv", Errors)
     scored = [name for name in tests if name in encoder.seqsim]
-    return Experiment(
+    return Results(
         tag=exp.resolve().name,
         dev=dev,
         tests=tests,

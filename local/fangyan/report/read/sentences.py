@@ -11,7 +11,7 @@ from fangyan.measure.significance import read_ranks
 
 
 @dataclass(frozen=True)
-class Sentence:
+class SentenceScore:
     """The means over all ``n`` queries of a sentence, whatever the pair of varieties; fractions in [0, 1]."""
 
     id: str
@@ -24,7 +24,7 @@ class Sentence:
 
 def read(
     retrieval: Path, sets: Sequence[str], layer: str | None, data: Path | None
-) -> dict[str, list[Sentence]]:
+) -> dict[str, list[SentenceScore]]:
     """The sentences of each of ``sets`` that has ranks in ``retrieval/<set>``, hardest first; none without a layer.
 
     ``data``: folder of the data directories, which have the wording; None: it stays unknown. Raises `DataError` for
@@ -37,7 +37,7 @@ def read(
     }
 
 
-def _read(path: Path, layer: str, wording: dict[str, str]) -> list[Sentence]:
+def _read(path: Path, layer: str, wording: dict[str, str]) -> list[SentenceScore]:
     sums: dict[str, list[float]] = {}
     for name, queries in read_ranks(path):  # one layer at a time: a large set has millions of rows
         if name == layer:
@@ -49,7 +49,7 @@ def _read(path: Path, layer: str, wording: dict[str, str]) -> list[Sentence]:
     else:
         raise DataError(f"{path}: the layer chosen is {layer}, got none of its ranks: score it again")
     sentences = (
-        Sentence(key, wording.get(key, ""), n, *(total / n for total in totals))
+        SentenceScore(key, wording.get(key, ""), n, *(total / n for total in totals))
         for key, (n, *totals) in sums.items()
     )
     return sorted(sentences, key=lambda s: (round(s.recall_at_1, 9), round(s.mrr, 9), s.id))

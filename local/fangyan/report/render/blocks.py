@@ -9,7 +9,7 @@ from typing import ClassVar
 from matplotlib.figure import Figure
 
 from fangyan.files import atomic
-from fangyan.report.read.results import Experiment
+from fangyan.report.read.results import Results
 from fangyan.report.render import figures
 from fangyan.report.render.tables import Table
 from fangyan.style import save
@@ -88,11 +88,11 @@ class Hero:
     line: str
 
 
-def scored(experiment: Experiment, sets: tuple[str, ...]) -> list[str]:
+def scored_sets(experiment: Results, sets: tuple[str, ...]) -> list[str]:
     """Those of ``sets`` on which retrieval was scored."""
     return [name for name in sets if name in experiment.encoder.seqsim]
 
 
-def picture_name(kind: str, experiment: Experiment, name: str) -> str:
+def picture_name(kind: str, experiment: Results, name: str) -> str:
     """``heatmap`` for the first test set, ``heatmap_far`` for a further one named far."""
     return kind if name == experiment.tests[0] else f"{kind}_{name}"

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from fangyan.measure.retrieval.tables import Pair
 from fangyan.measure.selection import by_layer
 from fangyan.recognition.cer import ALL_VARIETIES
-from fangyan.report.read.results import Experiment, System
+from fangyan.report.read.results import Results, System
 from fangyan.report.render.figures import chance_line, latin, layer_ticks, legend
 from fangyan.report.render.tables import percent
 from fangyan.style import ACCENT, INK, MUTED, STYLE
@@ -24,7 +24,7 @@ type Heights = Mapping[str, float]
 """Percent by layer."""
 
 
-def layers(experiment: Experiment, name: str) -> Figure:
+def layers(experiment: Results, name: str) -> Figure:
     """Mean R@1 by layer on set ``name``: SeqSim, mean-pooled, baselines and chance."""
     encoder, found = experiment.encoder, experiment.intervals.get(name, {})
     heights, means = recalls(encoder.seqsim[name]), by_layer(encoder.seqsim[name])
@@ -44,7 +44,7 @@ def layers(experiment: Experiment, name: str) -> Figure:
     return figure
 
 
-def exits(experiment: Experiment, name: str) -> Figure:
+def exits(experiment: Results, name: str) -> Figure:
     """CER by exit layer on set ``name``, of all and of each variety, beside the mean R@1 of the same layers."""
     found = experiment.exits[name]
     places = {layer: n for n, layer in enumerate(found)}
@@ -65,7 +65,7 @@ def exits(experiment: Experiment, name: str) -> Figure:
     return figure
 
 
-def preferences(experiment: Experiment) -> Figure:
+def preferences(experiment: Results) -> Figure:
     """How often a word is nearer to its synonym than to a near-homophone, by layer, with baselines and chance."""
     encoder = experiment.encoder
     places = {layer: n for n, layer in enumerate(encoder.words)}

@@ -24,7 +24,7 @@ from fangyan.files import write_json, write_text
 from fangyan.measure.pronunciation_control import ALL
 from fangyan.measure.retrieval.tables import Group
 from fangyan.measure.selection import Mean, by_layer
-from fangyan.report.read.results import Experiment
+from fangyan.report.read.results import Results
 from fangyan.report.render.tables import NONE, Table, escape, markdown, percent, queries
 from fangyan.report.sections.breakdown import group_order
 from fangyan.tables import write_rows
@@ -68,7 +68,7 @@ class GroupScores:
         return [[getattr(cell, field) if cell else None for cell in row] for row in found]
 
 
-def write(experiment: Experiment, folder: Path) -> None:
+def write(experiment: Results, folder: Path) -> None:
     """``folder/<set>.groups.{md,tsv,json,tex}`` for each set of the encoder that was scored by group.
 
     `DataError` where the groups of a set lack a layer that its pairs have.
@@ -84,7 +84,7 @@ def write(experiment: Experiment, folder: Path) -> None:
         write_json(folder / f"{name}.groups.json", matrices(experiment, found))
 
 
-def layers(experiment: Experiment, name: str) -> list[GroupScores]:
+def layers(experiment: Results, name: str) -> list[GroupScores]:
     """The chosen layer on set ``name``; every layer, shallow first, where none was chosen."""
     encoder, found = experiment.encoder, []
     means = by_layer(encoder.seqsim[name])
@@ -98,7 +98,7 @@ def layers(experiment: Experiment, name: str) -> list[GroupScores]:
     return found
 
 
-def table(experiment: Experiment, layer: GroupScores, metric: str) -> Table:
+def table(experiment: Results, layer: GroupScores, metric: str) -> Table:
     """One metric of a layer: a row a source group, a column a target group."""
     chosen = f"chosen on {experiment.dev}" if experiment.encoder.layer else "not chosen"
     caption = (
@@ -123,7 +123,7 @@ def table(experiment: Experiment, layer: GroupScores, metric: str) -> Table:
     return Table(title, caption, ("source / target", *layer.groups), rows)
 
 
-def matrices(experiment: Experiment, found: Sequence[GroupScores]) -> dict:
+def matrices(experiment: Results, found: Sequence[GroupScores]) -> dict:
     """What the JSON file holds: an entry a layer, in it lists of rows for each metric, null where there is no cell.
 
     ``cell``: across or within; ``pairs``: how many ordered pairs of varieties a cell is the mean of; ``queries``: of

@@ -22,7 +22,7 @@ STEPS = (1, 2, 5, 10, 20)
 
 
 @dataclass(frozen=True)
-class Site:
+class MapSite:
     """A variety with a place (degrees east and north), and its mean R@1 over all pairs that it is part of."""
 
     code: str
@@ -32,7 +32,7 @@ class Site:
     recall_at_1: float
 
 
-def draw(sites: Sequence[Site], name: str) -> Figure:
+def draw(sites: Sequence[MapSite], name: str) -> Figure:
     """The map of ``sites`` of the set ``name``: distances are true to scale at their mean latitude."""
     shapes = shapes_of(sites)
     edges = _edges([100 * site.recall_at_1 for site in sites])
@@ -54,7 +54,7 @@ def draw(sites: Sequence[Site], name: str) -> Figure:
     return figure
 
 
-def shapes_of(sites: Sequence[Site]) -> dict[str, str]:
+def shapes_of(sites: Sequence[MapSite]) -> dict[str, str]:
     """The shape of each group, in the order of ``sites``: one of its own, or the same for all if they are too many."""
     groups = list(dict.fromkeys(site.group for site in sites))
     if len(groups) > len(SHAPES):
@@ -62,7 +62,7 @@ def shapes_of(sites: Sequence[Site]) -> dict[str, str]:
     return dict(zip(groups, SHAPES, strict=False))
 
 
-def _dots(axes: Axes, sites: Sequence[Site], shape: str, edges: Sequence[int]) -> PathCollection:
+def _dots(axes: Axes, sites: Sequence[MapSite], shape: str, edges: Sequence[int]) -> PathCollection:
     return axes.scatter(
         [site.longitude for site in sites],
         [site.latitude for site in sites],

@@ -9,7 +9,7 @@ from fangyan.data.varieties import varieties
 from fangyan.measure.selection import Mean, by_layer
 from fangyan.recognition.cer import ALL_VARIETIES
 from fangyan.registry import ASR
-from fangyan.report.read.results import Experiment, System
+from fangyan.report.read.results import Results, System
 
 NONE = "–"
 """The cell of a score that does not exist."""
@@ -45,13 +45,13 @@ def percent(fraction: float | None) -> str:
     return str(exact.quantize(Decimal("0.1"), ROUND_HALF_UP))
 
 
-def bracket(experiment: Experiment, name: str, layer: str | None) -> str:
+def bracket(experiment: Results, name: str, layer: str | None) -> str:
     """`` (86.1–93.0)``, the 95 % interval of the mean R@1 of a layer on set ``name``; nothing where there is none."""
     found = experiment.intervals.get(name, {}).get(layer or "")
     return f" ({percent(found.low)}–{percent(found.high)})" if found else ""
 
 
-def brackets(experiment: Experiment, sets: Iterable[str]) -> str:
+def brackets(experiment: Results, sets: Iterable[str]) -> str:
     """What the brackets of ``sets`` hold, as a sentence; nothing where there are none."""
     drawn = {row.clusters: None for name in sets for row in experiment.intervals.get(name, {}).values()}
     return f" In brackets: 95 % intervals, bootstrap over {' and '.join(drawn)}." if drawn else ""
@@ -62,7 +62,7 @@ def queries(mean: Mean) -> str:
     return f"{mean.fewest}" if mean.fewest == mean.most else f"{mean.fewest}-{mean.most}"
 
 
-def basis(mean: Mean) -> str:
+def describe_basis(mean: Mean) -> str:
     """What a mean rests on, as a clause: pairs, queries, chance."""
     pairs = f"{mean.pairs} ordered pairs" if mean.pairs > 1 else "1 ordered pair"
     return f"{pairs} of varieties, {queries(mean)} queries each, chance {percent(mean.chance)} %"
@@ -74,7 +74,7 @@ def label(code: str) -> str:
     return f"{known.english} ({code})" if known else code
 
 
-def ordered(codes: Iterable[str]) -> list[str]:
+def sort_varieties(codes: Iterable[str]) -> list[str]:
     """Codes in the order of the table of varieties, unknown ones last by code point."""
     known = list(varieties())
     return sorted(set(codes), key=lambda code: (known.index(code) if code in known else len(known), code))
@@ -109,11 +109,11 @@ def escape(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace("\n", " ")
 
 
-def headline(experiment: Experiment) -> Table:
+def headline(experiment: Results) -> Table:
     """One row a test set: the chosen layer's mean scores, CER, number of queries and chance."""
     rows = []
     for name in experiment.tests:
-        mean = chosen(experiment.encoder, name)
+        mean = chosen_mean(experiment.encoder, name)
         layer = experiment.encoder.layer if mean else None
         recall, *others = _scores(mean)
         recall += bracket(experiment, name, layer)
@@ -127,7 +127,7 @@ def headline(experiment: Experiment) -> Table:
     return Table("Headline", caption, header, tuple(rows), text_columns=2)
 
 
-def comparison(experiment: Experiment, name: str) -> Table:
+def compare_systems(experiment: Results, name: str) -> Table:
     """One row a system on set ``name``: its layer's SeqSim and mean-pooled scores; no choice: all layers."""
     rows, marked = [], set()
     for system in (experiment.encoder, *experiment.baselines):
@@ -144,7 +144,7 @@ def comparison(experiment: Experiment, name: str) -> Table:
     return Table(f"Systems on {name}", caption, header, tuple(rows), text_columns=2, marked=frozenset(marked))
 
 
-def layers(experiment: Experiment, name: str) -> Table:
+def layers(experiment: Results, name: str) -> Table:
     """One row a layer on set ``name``: mean SeqSim and mean-pooled scores, side by side."""
     encoder = experiment.encoder
     seqsim, pooled = by_layer(encoder.seqsim[name]), by_layer(encoder.pooled.get(name, ()))
@@ -153,13 +153,13 @@ def layers(experiment: Experiment, name: str) -> Table:
         recall, *others = _both(mean, pooled.get(layer))
         rows.append((layer, recall + bracket(experiment, name, layer), *others))
     chosen_on = f"Bold: the layer {experiment.choice}." if encoder.layer else "No layer was selected."
-    caption = f"{name}, in percent: mean over {basis(next(iter(seqsim.values())))}. {chosen_on}"
+    caption = f"{name}, in percent: mean over {describe_basis(next(iter(seqsim.values())))}. {chosen_on}"
     caption += brackets(experiment, [name])
     marked = frozenset(n for n, layer in enumerate(seqsim) if layer == encoder.layer)
     return Table(f"Layers on {name}", caption, ("layer", *_BOTH), tuple(rows), marked=marked)
 
 
-def stages(seconds: Mapping[str, float]) -> Table:
+def stage_times(seconds: Mapping[str, float]) -> Table:
     """Wall time of every stage, reruns added up, and their sum."""
     rows = [(stage, duration(amount)) for stage, amount in seconds.items()]
     rows.append(("all", duration(sum(seconds.values()))))
@@ -170,7 +170,7 @@ def stages(seconds: Mapping[str, float]) -> Table:
 TARGETS = {"text": "text: the wording of the variety", "text_cmn": "text_cmn: the Mandarin wording"}
 
 
-def facts(train: Mapping[str, Any]) -> Table:
+def training_facts(train: Mapping[str, Any]) -> Table:
     """Seed, target wording, sets, size, machine and versions, as far as they were recorded."""
     known: dict[str, Any] = {name: train.get(key) for name, key in _FACTS.items()}
     known["training task"] = train["task"] if train.get("task", ASR) != ASR else None
@@ -203,12 +203,12 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
-def chosen(system: System, name: str) -> Mean | None:
+def chosen_mean(system: System, name: str) -> Mean | None:
     """The means of the system's own layer on set ``name``; None if there is no such layer or set."""
     return by_layer(system.seqsim.get(name, ())).get(system.layer or "")
 
 
-def total_cer(experiment: Experiment, name: str) -> str:
+def total_cer(experiment: Results, name: str) -> str:
     """CER over all varieties of set ``name`` in percent; a dash where it was not decoded."""
     return percent(
         next((row.cer for row in experiment.cer.get(name, ()) if row.variety == ALL_VARIETIES), None)

@@ -6,23 +6,23 @@ What an experiment lacks is replaced by one sentence that says so and how to get
 from collections.abc import Iterator
 
 from fangyan.measure.selection import by_layer
-from fangyan.report.read.results import Experiment
+from fangyan.report.read.results import Results
 from fangyan.report.render import curves, figures, tables
-from fangyan.report.render.blocks import Block, Code, Hero, Picture, Section, picture_name, scored
-from fangyan.report.render.tables import basis, chosen, percent
+from fangyan.report.render.blocks import Block, Code, Hero, Picture, Section, picture_name, scored_sets
+from fangyan.report.render.tables import chosen_mean, describe_basis, percent
 from fangyan.report.sections import breakdown, cer, explain, pronunciation_control, word_test
 from fangyan.training.history import measures
 
 
-def heroes(experiment: Experiment) -> list[Hero]:
+def heroes(experiment: Results) -> list[Hero]:
     """Mean R@1 of the chosen layer on every test set that has scores, with N, chance and CER."""
     found = []
     for name in experiment.tests:
-        mean = chosen(experiment.encoder, name)
+        mean = chosen_mean(experiment.encoder, name)
         if mean:
             line = (
                 f"mean R@1 on {name}: how often the most similar utterance of another variety is the "
-                f"translation. Layer {experiment.encoder.layer}, {experiment.choice}; {basis(mean)}."
+                f"translation. Layer {experiment.encoder.layer}, {experiment.choice}; {describe_basis(mean)}."
             )
             if interval := tables.bracket(experiment, name, experiment.encoder.layer):
                 line += f" 95 % interval{interval.replace('(', '').replace(')', '')} %."
@@ -32,7 +32,7 @@ def heroes(experiment: Experiment) -> list[Hero]:
     return found
 
 
-def remarks(experiment: Experiment) -> list[str]:
+def remarks(experiment: Results) -> list[str]:
     """What a reader of the headline must know about missing parts."""
     said = []
     if not experiment.encoder.seqsim:
@@ -45,7 +45,7 @@ def remarks(experiment: Experiment) -> list[str]:
     return said
 
 
-def sections(experiment: Experiment) -> list[Section]:
+def sections(experiment: Results) -> list[Section]:
     """The sections below the headline, in order, but for those without anything to say."""
     parts = {
         "Systems compared": _systems,
@@ -63,7 +63,7 @@ def sections(experiment: Experiment) -> list[Section]:
     return [Section(title, blocks) for title, blocks in found.items() if blocks]
 
 
-def _systems(experiment: Experiment) -> Iterator[Block]:
+def _systems(experiment: Results) -> Iterator[Block]:
     if not experiment.baselines:
         yield "No baselines were scored."
         return
@@ -71,7 +71,7 @@ def _systems(experiment: Experiment) -> Iterator[Block]:
     for name in experiment.tests:
         missing = [system.name for system in systems if name not in system.seqsim]
         if len(missing) < len(systems):
-            yield tables.comparison(experiment, name)
+            yield tables.compare_systems(experiment, name)
         if missing:
             yield f"Not scored on {name}: {', '.join(missing)}."
     unchosen = [system.name for system in experiment.baselines if system.layer is None]
@@ -79,10 +79,10 @@ def _systems(experiment: Experiment) -> Iterator[Block]:
         yield f"Not scored on {experiment.dev}, so without a chosen layer: {', '.join(unchosen)}."
 
 
-def _layers(experiment: Experiment) -> Iterator[Block]:
-    for name in scored(experiment, experiment.tests):
+def _layers(experiment: Results) -> Iterator[Block]:
+    for name in scored_sets(experiment, experiment.tests):
         yield _layer_curve(experiment, name)
-    for name in scored(experiment, (experiment.dev, *experiment.tests)):
+    for name in scored_sets(experiment, (experiment.dev, *experiment.tests)):
         yield tables.layers(experiment, name)
     if not experiment.encoder.seqsim:
         yield "No layer was scored."
@@ -90,12 +90,10 @@ def _layers(experiment: Experiment) -> Iterator[Block]:
         yield "Mean-pooled vectors were not scored."
 
 
-def _layer_curve(experiment: Experiment, name: str) -> Picture:
+def _layer_curve(experiment: Results, name: str) -> Picture:
     means = by_layer(experiment.encoder.seqsim[name])
     values = ", ".join(f"{layer} {percent(mean.recall_at_1)}" for layer, mean in means.items())
-    caption = (
-        f"Mean R@1 on {name} from the shallowest to the deepest layer; {basis(next(iter(means.values())))}."
-    )
+    caption = f"Mean R@1 on {name} from the shallowest to the deepest layer; {describe_basis(next(iter(means.values())))}."
     if experiment.encoder.layer:
         caption += f" Ring: the layer {experiment.choice}."
     if experiment.baselines:
@@ -107,33 +105,33 @@ def _layer_curve(experiment: Experiment, name: str) -> Picture:
     return Picture(picture_name("layers", experiment, name), curves.layers(experiment, name), alt, caption)
 
 
-def _varieties(experiment: Experiment) -> Iterator[Block]:
+def _varieties(experiment: Results) -> Iterator[Block]:
     if experiment.encoder.layer is None:
         yield "No layer was selected, so no matrix is shown; retrieval/*/pairs.tsv has every layer and pair."
         return
-    for name in scored(experiment, experiment.tests):
+    for name in scored_sets(experiment, experiment.tests):
         yield from breakdown.varieties(experiment, name)
     if experiment.encoder.groups:
         yield "All metrics by group, for papers and programs: tables/*.groups.md, .tsv, .json and .tex."
 
 
-def _sentences(experiment: Experiment) -> Iterator[Block]:
+def _sentences(experiment: Results) -> Iterator[Block]:
     if experiment.encoder.layer is None:
         yield "No layer was selected, so sentences are not compared; retrieval/*/ranks.tsv has every query."
         return
     for name in experiment.sentences:
         yield breakdown.sentences(experiment, name)
-    missing = [name for name in scored(experiment, experiment.tests) if name not in experiment.sentences]
+    missing = [name for name in scored_sets(experiment, experiment.tests) if name not in experiment.sentences]
     if missing:
         yield f"No ranks of single queries were found on {', '.join(missing)}: run the stage measure again."
 
 
-def _meaning(experiment: Experiment) -> Iterator[Block]:
+def _meaning(experiment: Results) -> Iterator[Block]:
     yield from pronunciation_control.blocks(experiment)
     yield from word_test.blocks(experiment)
 
 
-def _training(experiment: Experiment) -> Iterator[Block]:
+def _training(experiment: Results) -> Iterator[Block]:
     if not experiment.history:
         yield "There is no training history."
         return
@@ -156,9 +154,9 @@ def _measured(name: str, value: float) -> str:
     return f"{name} {value:.1f}" if name == "loss" else f"{name} {value:.3g}"
 
 
-def _run(experiment: Experiment) -> Iterator[Block]:
-    yield tables.facts(experiment.train)
-    yield tables.stages(experiment.seconds) if experiment.seconds else "Wall times were not recorded."
+def _run(experiment: Results) -> Iterator[Block]:
+    yield tables.training_facts(experiment.train)
+    yield tables.stage_times(experiment.seconds) if experiment.seconds else "Wall times were not recorded."
     if experiment.command:
         yield "The command that gives these numbers again, in the folder of the recipe:"
         yield Code(experiment.command)
@@ -166,7 +164,7 @@ def _run(experiment: Experiment) -> Iterator[Block]:
         yield "The command line was not recorded."
 
 
-def _method(experiment: Experiment) -> Iterator[Block]:
+def _method(experiment: Results) -> Iterator[Block]:
     yield (
         "Retrieval: for an ordered pair of varieties, every utterance of the source variety is a query and "
         "the utterances of the target variety are ranked by similarity. R@1 (R@5): the share of queries "

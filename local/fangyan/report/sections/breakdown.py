@@ -3,14 +3,14 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from statistics import fmean
 
-from fangyan.data.varieties import group_of, place
+from fangyan.data.varieties import coordinates, group_of
 from fangyan.data.varieties import varieties as table_of_varieties
 from fangyan.measure.retrieval.tables import Pair
-from fangyan.report.read.results import Experiment
+from fangyan.report.read.results import Results
 from fangyan.report.render import figures, sitemap
 from fangyan.report.render.blocks import Block, Picture, picture_name
-from fangyan.report.render.sitemap import Site
-from fangyan.report.render.tables import Table, basis, chosen, label, ordered, percent
+from fangyan.report.render.sitemap import MapSite
+from fangyan.report.render.tables import Table, chosen_mean, describe_basis, label, percent, sort_varieties
 
 PLACES = 3
 """From so many varieties with a known place on, there is a map."""
@@ -22,7 +22,7 @@ DAGGER = "†"
 """Marks means over pairs within a group."""
 
 
-def varieties(experiment: Experiment, name: str) -> Iterator[Block]:
+def varieties(experiment: Results, name: str) -> Iterator[Block]:
     """The chosen layer on set ``name``: matrix of varieties, of groups if fewer, map if places are known."""
     table = matrix(experiment, name)
     yield from _coloured("heatmap", "variety", table, experiment, name)
@@ -34,25 +34,25 @@ def varieties(experiment: Experiment, name: str) -> Iterator[Block]:
         yield _map(found, experiment, name)
 
 
-def matrix(experiment: Experiment, name: str) -> Table:
+def matrix(experiment: Results, name: str) -> Table:
     """R@1 of the chosen layer on set ``name``: a row a source variety, a column a target variety."""
-    layer, mean = experiment.encoder.layer, chosen(experiment.encoder, name)
+    layer, mean = experiment.encoder.layer, chosen_mean(experiment.encoder, name)
     cells = {(pair.source, pair.target): pair.recall_at_1 for pair in _pairs(experiment, name)}
-    codes = ordered(code for pair in cells for code in pair)
-    caption = (
-        f"R@1 on {name} in percent, layer {layer}, from the row's variety to the column's; {basis(mean)}."
-    )
+    codes = sort_varieties(code for pair in cells for code in pair)
+    caption = f"R@1 on {name} in percent, layer {layer}, from the row's variety to the column's; {describe_basis(mean)}."
     return _heat(f"Varieties on {name}", caption, list(map(label, codes)), codes, cells, mean.chance)
 
 
-def groups(experiment: Experiment, name: str) -> Table:
+def groups(experiment: Results, name: str) -> Table:
     """R@1 of the chosen layer on set ``name`` by group: a row a source group, a column a target group."""
-    layer, mean = experiment.encoder.layer, chosen(experiment.encoder, name)
+    layer, mean = experiment.encoder.layer, chosen_mean(experiment.encoder, name)
     found = [g for g in experiment.encoder.groups.get(name, ()) if g.layer == layer]
     cells = {(g.source_group, g.target_group): g.recall_at_1 for g in found}
     within = {pair for pair in cells if len(set(pair)) == 1}
     names = sorted({group for pair in cells for group in pair}, key=group_order)
-    caption = f"R@1 on {name} in percent, layer {layer}: mean over the pairs of two groups; {basis(mean)}."
+    caption = (
+        f"R@1 on {name} in percent, layer {layer}: mean over the pairs of two groups; {describe_basis(mean)}."
+    )
     across = [value for pair, value in cells.items() if pair not in within]
     if across and within:
         caption += (
@@ -62,7 +62,7 @@ def groups(experiment: Experiment, name: str) -> Table:
     return _heat(f"Groups on {name}", caption, names, names, cells, mean.chance, within)
 
 
-def sites(experiment: Experiment, name: str) -> list[Site]:
+def sites(experiment: Results, name: str) -> list[MapSite]:
     """The varieties of set ``name`` whose place is known, with the mean R@1 of the chosen layer from and to each."""
     recalls: dict[str, list[float]] = {}
     for pair in _pairs(experiment, name):
@@ -70,14 +70,14 @@ def sites(experiment: Experiment, name: str) -> list[Site]:
             recalls.setdefault(code, []).append(pair.recall_at_1)
     own = experiment.groups.get(name, {})
     found = (
-        Site(code, own.get(code) or group_of(code), *place(code), fmean(values))
+        MapSite(code, own.get(code) or group_of(code), *coordinates(code), fmean(values))
         for code, values in recalls.items()
-        if place(code)
+        if coordinates(code)
     )
     return sorted(found, key=lambda site: (group_order(site.group), site.code))
 
 
-def sentences(experiment: Experiment, name: str) -> Table:
+def sentences(experiment: Results, name: str) -> Table:
     """The hardest and the easiest sentences of set ``name``, a row each, hardest first."""
     found = list(enumerate(experiment.sentences[name], 1))
     rows = found if len(found) <= 2 * SHOWN else found[:SHOWN] + found[-SHOWN:]
@@ -99,7 +99,7 @@ def sentences(experiment: Experiment, name: str) -> Table:
     return Table(f"Sentences of {name}", caption, header, cells, text_columns=3 if told else 2)
 
 
-def _pairs(experiment: Experiment, name: str) -> list[Pair]:
+def _pairs(experiment: Results, name: str) -> list[Pair]:
     return [p for p in experiment.encoder.seqsim[name] if p.layer == experiment.encoder.layer]
 
 
@@ -109,7 +109,7 @@ def group_order(group: str) -> tuple[int, str]:
     return next((n for n, names in enumerate(rows) if group in names), len(rows)), group
 
 
-def _coloured(kind: str, what: str, table: Table, experiment: Experiment, name: str) -> Iterator[Block]:
+def _coloured(kind: str, what: str, table: Table, experiment: Results, name: str) -> Iterator[Block]:
     """A table, coloured on the page, and its picture."""
     yield table
     alt = f"Heat map of R@1 from each {what} to each other on {name}; the numbers are in the table."
@@ -119,7 +119,7 @@ def _coloured(kind: str, what: str, table: Table, experiment: Experiment, name: 
     yield Picture(picture_name(kind, experiment, name), image, alt, caption, on_page=False)
 
 
-def _map(found: Sequence[Site], experiment: Experiment, name: str) -> Picture:
+def _map(found: Sequence[MapSite], experiment: Results, name: str) -> Picture:
     worst, best = (pick(found, key=lambda site: site.recall_at_1) for pick in (min, max))
     spread = (
         f"from {percent(worst.recall_at_1)} % ({worst.code}) to {percent(best.recall_at_1)} % ({best.code})"
@@ -128,7 +128,7 @@ def _map(found: Sequence[Site], experiment: Experiment, name: str) -> Picture:
     caption = (
         f"The varieties of {name} where they are spoken (conf/places.tsv, to about 0.1 degrees), layer "
         f"{experiment.encoder.layer}. Colour: mean R@1 over all pairs with the variety as source or target, {spread}; "
-        f"chance {percent(chosen(experiment.encoder, name).chance)} %."
+        f"chance {percent(chosen_mean(experiment.encoder, name).chance)} %."
     )
     if len(set(sitemap.shapes_of(found).values())) > 1:
         caption += " Shape: group."

@@ -4,14 +4,14 @@ from collections.abc import Iterator
 
 from fangyan.measure.selection import by_layer
 from fangyan.recognition.cer import ALL_VARIETIES, WHOLE_MODEL
-from fangyan.report.read.results import Experiment
+from fangyan.report.read.results import Results
 from fangyan.report.render import curves
 from fangyan.report.render.blocks import Block, Picture, picture_name
 from fangyan.report.render.figures import LEGIBLE
-from fangyan.report.render.tables import Table, label, ordered, percent
+from fangyan.report.render.tables import Table, label, percent, sort_varieties
 
 
-def blocks(experiment: Experiment) -> Iterator[Block]:
+def blocks(experiment: Results) -> Iterator[Block]:
     """The errors of the model on every set that was decoded, then those of its layers."""
     for name in (experiment.dev, *experiment.tests):
         if name in experiment.cer:
@@ -25,7 +25,7 @@ def blocks(experiment: Experiment) -> Iterator[Block]:
         yield "No earlier layer was decoded from: --exit_layers names those to decode from."
 
 
-def varieties(experiment: Experiment, name: str) -> Table:
+def varieties(experiment: Results, name: str) -> Table:
     """Character error rate on set ``name`` by variety, with the counts it rests on."""
     rows = experiment.cer[name]
     cells = tuple(
@@ -37,11 +37,11 @@ def varieties(experiment: Experiment, name: str) -> Table:
     return Table(f"CER on {name}", caption, header, cells, marked=marked)
 
 
-def exits(experiment: Experiment, name: str) -> Table:
+def exits(experiment: Results, name: str) -> Table:
     """A row an exit layer on set ``name``: mean R@1 of the layer, and what was decoded from it, all and by variety."""
     found = experiment.exits[name]
     aligned = by_layer(experiment.encoder.seqsim.get(name, ()))
-    codes = ordered(row.variety for row in found[WHOLE_MODEL] if row.variety != ALL_VARIETIES)
+    codes = sort_varieties(row.variety for row in found[WHOLE_MODEL] if row.variety != ALL_VARIETIES)
     shown = codes if len(codes) <= LEGIBLE else []
     rows = []
     for layer, errors in found.items():
@@ -59,7 +59,7 @@ def exits(experiment: Experiment, name: str) -> Table:
     return Table(f"Exits on {name}", caption, header, tuple(rows))
 
 
-def _curve(experiment: Experiment, name: str) -> Picture:
+def _curve(experiment: Results, name: str) -> Picture:
     found = experiment.exits[name]
     totals = {layer: row for layer, rows in found.items() for row in rows if row.variety == ALL_VARIETIES}
     values = ", ".join(f"{layer} {percent(row.cer)}" for layer, row in totals.items())

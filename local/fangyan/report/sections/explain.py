@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from fangyan.report.read.explain import Explanation
-from fangyan.report.read.results import Experiment
+from fangyan.report.read.results import Results
 from fangyan.report.render.blocks import Block, Image, picture_name
 
 SHOWN = 2
@@ -15,7 +15,7 @@ MOST = 3
 SIDES = {"query": "precision", "target": "recall"}
 
 
-def blocks(experiment: Experiment) -> Iterator[Block]:
+def blocks(experiment: Results) -> Iterator[Block]:
     """The most telling hits and misses of every test set that has some; nothing where none were explained."""
     if experiment.explanations:
         yield (
@@ -31,7 +31,7 @@ def blocks(experiment: Experiment) -> Iterator[Block]:
         yield f"All {len(found)} pictures of {name}, with tables of frames and characters: explain/{name}/."
 
 
-def _image(experiment: Experiment, name: str, found: Explanation) -> Image:
+def _image(experiment: Results, name: str, found: Explanation) -> Image:
     answer = found.answer
     said = _OUTCOMES[answer.kind, answer.answer].format(
         query=_utterance(found, "query", answer.query),

@@ -6,16 +6,16 @@ from fangyan.ipa.dictionaries import DATA, IpaSource
 from fangyan.ipa.dictionaries import NONE as UNKNOWN
 from fangyan.measure.pronunciation_control import Controlled
 from fangyan.report.read.pronunciation_control import Control
-from fangyan.report.read.results import Experiment
+from fangyan.report.read.results import Results
 from fangyan.report.render import figures
 from fangyan.report.render.blocks import Block, Picture, picture_name
-from fangyan.report.render.tables import NONE, Table, ordered, percent
+from fangyan.report.render.tables import NONE, Table, percent, sort_varieties
 
 MANY = 90
 """Up to so many ordered pairs are listed (10 varieties)."""
 
 
-def blocks(experiment: Experiment) -> Iterator[Block]:
+def blocks(experiment: Results) -> Iterator[Block]:
     """What sound alone explains, on every test set."""
     if experiment.control:
         yield definition(experiment.control.values())
@@ -66,7 +66,7 @@ def definition(controls: Iterable[Control]) -> str:
     )
 
 
-def verdict(experiment: Experiment, name: str) -> str:
+def verdict(experiment: Results, name: str) -> str:
     """Sound alone against the chosen layer on set ``name``, all pairs together, each score with its chance."""
     pooled = experiment.control[name].pooled
     row = pooled.get(experiment.encoder.layer or "") or next(iter(pooled.values()))
@@ -84,11 +84,11 @@ def verdict(experiment: Experiment, name: str) -> str:
     return said
 
 
-def pairs(experiment: Experiment, name: str) -> Table:
+def pairs(experiment: Results, name: str) -> Table:
     """The chosen layer on set ``name``: a row an ordered pair, and all of them together."""
     layer, control = experiment.encoder.layer, experiment.control[name]
     of_layer = {(row.source, row.target): row for row in control.pairs if row.layer == layer}
-    codes = ordered(code for pair in of_layer for code in pair)
+    codes = sort_varieties(code for pair in of_layer for code in pair)
     rows = [of_layer[a, b] for a in codes for b in codes if (a, b) in of_layer]
     whole = control.pooled[layer or ""]
     cells = [_cells(row) for row in (*(rows if len(rows) <= MANY else ()), whole)]
@@ -104,7 +104,7 @@ def pairs(experiment: Experiment, name: str) -> Table:
     return Table(f"Sound on {name}", caption, _HEADER, tuple(cells), text_columns=2, marked=marked)
 
 
-def layers(experiment: Experiment, name: str) -> Table:
+def layers(experiment: Results, name: str) -> Table:
     """One row a layer on set ``name``: the queries of all ordered pairs together."""
     pooled = experiment.control[name].pooled
     caption = f"{name}, layer by layer, in percent: the queries of all pairs together."
@@ -119,7 +119,7 @@ def layers(experiment: Experiment, name: str) -> Table:
     return Table(f"Sound by layer on {name}", caption, header, rows, marked=marked)
 
 
-def _layer_bars(experiment: Experiment, name: str) -> Picture:
+def _layer_bars(experiment: Results, name: str) -> Picture:
     rows = experiment.control[name].pooled
     values = ", ".join(
         f"{layer} {percent(row.recall_at_1)} and {percent(row.recall_at_1_controlled)}"
@@ -134,7 +134,7 @@ def _layer_bars(experiment: Experiment, name: str) -> Picture:
     return Picture(picture_name("control", experiment, name), figures.control(rows, name), alt, caption)
 
 
-def _distance_bars(experiment: Experiment, name: str) -> Picture:
+def _distance_bars(experiment: Results, name: str) -> Picture:
     rows = experiment.control[name].bins
     values = ", ".join(f"{row.low:.2f} to {row.high:.2f} {percent(row.recall_at_1)}" for row in rows)
     fewest, most = min(row.n for row in rows), max(row.n for row in rows)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from fangyan.measure.word_test import Preference, WordPreference
-from fangyan.report.read.results import Experiment
+from fangyan.report.read.results import Results
 from fangyan.report.render import curves
 from fangyan.report.render.blocks import Block, Picture
 from fangyan.report.render.tables import Table, percent
@@ -12,7 +12,7 @@ SHOWN = 3
 """So many triples are shown that are most for sound, and so many that are most for meaning."""
 
 
-def blocks(experiment: Experiment) -> Iterator[Block]:
+def blocks(experiment: Results) -> Iterator[Block]:
     """What was found word by word; one sentence where words were not asked."""
     asked = experiment.encoder.words
     if not asked:
@@ -31,7 +31,7 @@ def blocks(experiment: Experiment) -> Iterator[Block]:
         yield triples(experiment)
 
 
-def layers(experiment: Experiment) -> Table:
+def layers(experiment: Results) -> Table:
     """One row a layer: how often the synonym is nearer; below, each baseline with its own layer."""
     encoder = experiment.encoder
     rows = list(encoder.words.items())
@@ -47,7 +47,7 @@ def layers(experiment: Experiment) -> Table:
     return Table("Words by layer", caption, ("layer", "synonym nearer"), cells, marked=marked)
 
 
-def triples(experiment: Experiment) -> Table:
+def triples(experiment: Results) -> Table:
     """The triples that are most for sound and those most for meaning at the chosen layer, a row each."""
     found = list(enumerate(experiment.triples, 1))
     rows = found if len(found) <= 2 * SHOWN else found[:SHOWN] + found[-SHOWN:]
@@ -72,7 +72,7 @@ def _rate(row: Preference) -> str:
     return f"{percent(row.preference)} ({percent(row.low)}–{percent(row.high)})"
 
 
-def _curve(experiment: Experiment) -> Picture:
+def _curve(experiment: Results) -> Picture:
     asked = experiment.encoder.words
     values = ", ".join(f"{layer} {percent(row.preference)}" for layer, row in asked.items())
     chance = percent(next(iter(asked.values())).chance)

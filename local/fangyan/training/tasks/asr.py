@@ -8,7 +8,7 @@ from fangyan.encoders.espnet_whisper import LogMelFrontend, PaddingFreeEncoder
 from fangyan.training.history import Curve
 from fangyan.training.inputs import SPEECH, TRANSCRIPT
 from fangyan.training.lengths import check_short
-from fangyan.training.run import Experiment
+from fangyan.training.run import Run
 from fangyan.training.task import Trained
 
 
@@ -28,7 +28,7 @@ class Task(Trained, ASRTask):
     )
 
     @classmethod
-    def check(cls, job: Experiment) -> None:
+    def check(cls, job: Run) -> None:
         """Writes ``stats/.short.tsv`` (`lengths.check_short`); `DataError` for what the encoder cannot hear."""
         super().check(job)
         check_short(job)
