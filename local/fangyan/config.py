@@ -88,7 +88,7 @@ def merge(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]
 
 
 def check_keys(config: Mapping[str, Any], known: Mapping[str, Any], where: str) -> None:
-    """Nothing, or a `DataError` that names the first unknown key, its place and the nearest known name.
+    """Raises a `DataError` that names the first unknown key, its place and the nearest known name.
 
     ``known`` has the shape of ``config``; a mapping in it lists what is known a level deeper, None allows anything.
     """

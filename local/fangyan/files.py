@@ -245,12 +245,12 @@ def made_from(out: Path) -> dict[str, Any] | None:
 
 
 def stamp(out: Path, inputs: Mapping[str, object], made: Iterable[Path]) -> None:
-    """Nothing; ``out`` is finished from ``inputs``, as long as the files ``made`` in it are there."""
+    """Marks ``out`` as finished from ``inputs``, as long as the files ``made`` in it are there."""
     write_json(out / DONE, {**inputs, OUTPUTS: sorted(path.relative_to(out).as_posix() for path in made)})
 
 
 def produce(out: Path, inputs: Mapping[str, object], build: Callable[[Path], None]) -> bool:
-    """Whether folder ``out`` had to be built: True after ``build(temporary folder)``, False if it was finished.
+    """Builds the folder ``out`` by ``build(temporary folder)`` and says whether it had to: False if it was finished.
 
     Finished means: ``out/.done`` holds the same ``inputs`` (JSON values, best fingerprints), and the files
     that it lists are there. The temporary folder is renamed onto ``out`` last, so that a half-written one is never
@@ -268,7 +268,7 @@ def produce(out: Path, inputs: Mapping[str, object], build: Callable[[Path], Non
 
 
 def finish_folder(temporary: Path, out: Path, inputs: Mapping[str, object]) -> None:
-    """Nothing; the folder ``temporary`` is in the place of ``out``, finished from ``inputs``."""
+    """Puts the folder ``temporary`` in the place of ``out``, finished from ``inputs``."""
     stamp(temporary, inputs, (path for path in temporary.rglob("*") if path.is_file() and path.name != DONE))
     shutil.rmtree(out, ignore_errors=True)
     temporary.replace(out)

@@ -47,7 +47,7 @@ class Journal:
         return True
 
     def append(self, record: Any) -> None:
-        """Nothing; the record, a JSON value, is the last one. `UserError` where another process appends, too."""
+        """Appends the record, a JSON value. `UserError` where another process appends, too."""
         line = json.dumps(record).encode() + b"\n"
         with naming(self.folder):
             self.claim()

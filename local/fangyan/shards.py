@@ -139,7 +139,7 @@ def missing_shard(out: object, share: Shard, state: str) -> UserError:
 
 
 def check_exactly_once[T](where: object, what: str, found: Iterable[T], wanted: Iterable[T]) -> None:
-    """Nothing, or a `DataError` where not all that is ``wanted``, and nothing else, was ``found`` once each."""
+    """Raises a `DataError` where not all that is ``wanted``, and nothing else, was ``found`` once each."""
     here, due = Counter(found), Counter(wanted)
     if here != due:
         odd = min((here - due) + (due - here))
@@ -147,7 +147,7 @@ def check_exactly_once[T](where: object, what: str, found: Iterable[T], wanted: 
 
 
 def discard_shards(out: Path) -> None:
-    """Nothing; the shares of the folder ``out`` are gone."""
+    """Removes the shards of the folder ``out``."""
     shutil.rmtree(_shards(out), ignore_errors=True)
 
 

@@ -65,14 +65,14 @@ def clips(count: int) -> Clips:
 
 
 def dumped(name: str, speech: Clips, out: Path) -> None:
-    """Nothing; the features of all layers are in ``out/dumped``, by way of `fangyan.features.dump`."""
+    """Writes the features of all layers to ``out/dumped``, by way of `fangyan.features.dump`."""
     archive = Archive(out / "shard", {})
     extract(encoder(name), batches(speech, BATCH_SECONDS), archive, "dump")
     archive.finish(out / "dumped", {})
 
 
 def one_by_one(name: str, speech: Clips, out: Path, at_least: float = 0.0) -> None:
-    """Nothing; the features of all layers are in ``out/alone``: each clip is read, encoded and written by itself.
+    """Writes the features of all layers to ``out/alone``: each clip is read, encoded and written by itself.
 
     ``at_least``: seconds to which a clip is padded.
     """
@@ -92,7 +92,7 @@ def one_by_one(name: str, speech: Clips, out: Path, at_least: float = 0.0) -> No
 
 
 def forward(name: str, speech: Clips, out: Path) -> None:
-    """Nothing; the bare model has seen all clips, which lie in memory, in batches of like length."""
+    """Runs the bare model on all clips, which lie in memory, in batches of like length."""
     with torch.inference_mode():
         for batch, lengths in _packed(len(speech)):
             encoder(name).model.encode(batch, lengths)
@@ -113,7 +113,7 @@ def rate(work: Callable[..., None], name: str, speech: Clips) -> float:
 
 
 def check(name: str, speech: Clips) -> None:
-    """Nothing; `DataError` if a clip that is encoded by itself has other features."""
+    """Raises `DataError` if a clip that is encoded by itself has other features."""
     with TemporaryDirectory(dir=_folder().name) as out:
         for work in (dumped, one_by_one):
             work(name, speech, Path(out))

@@ -182,7 +182,7 @@ def _patiently[T](ask: Callable[[], T | None], waits: Sequence[int]) -> T | None
 
 
 def _pause(seconds: int) -> None:
-    """Nothing, after so long; `Interrupted` as `sleep_unless_orphaned`, also by a signal that `deaf` holds back."""
+    """Sleeps so long; raises `Interrupted` as `sleep_unless_orphaned` does, also by a held-back signal."""
     print(f"Slurm does not answer: asking again in {seconds} s", file=sys.stderr)
     sleep_unless_orphaned(seconds, os.getppid())
 

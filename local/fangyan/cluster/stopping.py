@@ -49,7 +49,7 @@ def hold_signals() -> Iterator[None]:
 
 
 def sleep_unless_orphaned(seconds: float, parent: int) -> None:
-    """Nothing, after so long; `Interrupted` as by SIGTERM once ``parent`` is our parent no more.
+    """Sleeps so long; raises `Interrupted` as by SIGTERM once ``parent`` is our parent no more.
 
     Where `hold_signals` holds a signal back, `Interrupted` by that.
     """

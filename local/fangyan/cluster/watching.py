@@ -50,7 +50,7 @@ class _Watcher:
         return bool(self.waiting)
 
     def ask(self) -> None:
-        """Nothing; tasks that are dead without a result, or never will start, are waited for no more."""
+        """Stops waiting for tasks that are dead without a result, or never will start."""
         standings = scheduler.job_states(self.record.id)
         if standings is None:
             return self._note("Slurm does not answer: asking again")

@@ -97,7 +97,7 @@ def utterances(folder: Path, complete: bool = True) -> list[Utterance | Dropped]
 
 
 def _check_channels(table: Path, recordings: Mapping[str, str]) -> None:
-    """Nothing, or a `DataError` where recordings are channels of one file, which would be mixed."""
+    """Raises a `DataError` where recordings are channels of one file, which would be mixed."""
     for n, key, value in entries(table, strict=False) if table.exists() else ():
         try:
             channels = audio.probe(recordings.get(key, "")).channels

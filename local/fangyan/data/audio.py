@@ -139,7 +139,7 @@ def segment_frames(path: str | Path, info: Info, start: float, end: float | None
 
 
 def read(path: str | Path, start: float = 0.0, end: float | None = None) -> np.ndarray:
-    """The samples of a file in the `segment_frames` from ``start`` to ``end``: (N,) float32 in [-1, 1], mono, 16 kHz."""
+    """The samples of a file from ``start`` to ``end`` in seconds: (N,) float32 in [-1, 1], mono, 16 kHz."""
     samples, rate = read_channels(path, start, end)
     return resample(samples.mean(axis=1), rate)
 

@@ -107,8 +107,8 @@ def _files(scp: Path, values: Mapping[str, str]) -> dict[str, str]:
         file = PLACE.sub("", value).rstrip()
         if PIPE.search(file):
             raise DataError(
-                f"{locate_id(scp, key)}: an .scp holds files and places in archives, got a pipe {shown(value)!r}: write "
-                "what it gives to an archive (copy-feats of Kaldi), and name that"
+                f"{locate_id(scp, key)}: an .scp holds files and places in archives, got a pipe {shown(value)!r}: "
+                "write what it gives to an archive (copy-feats of Kaldi), and name that"
             )
         files.setdefault(file, key)
     return files

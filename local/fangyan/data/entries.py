@@ -65,7 +65,7 @@ def line(path: Path, key: str, value: object) -> str:
 def check_ids(
     reference: Path, ids: Mapping[str, str], path: Path, column: Mapping[str, str], advice: str = ""
 ) -> None:
-    """Nothing, or a `DataError` where a Kaldi file lacks an id of ``reference`` or has another; both as read."""
+    """Raises a `DataError` where a Kaldi file lacks an id of ``reference`` or has another; both as read."""
     rule, end = f"every file has the ids of {reference}", advice and f": {advice}"
     for key in column:
         if key not in ids:

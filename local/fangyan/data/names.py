@@ -33,7 +33,7 @@ def is_name(value: str) -> bool:
 
 
 def plain_path(where: str, wav: str) -> None:
-    """Nothing, or a `DataError` where a wav.scp entry is a pipe, in an archive or a home instead of a plain path."""
+    """Raises a `DataError` where a wav.scp entry is a pipe, in an archive or a home instead of a plain path."""
     kind = next((kind for pattern, kind in NOT_PLAIN.items() if pattern.search(wav)), None)
     if kind:
         raise DataError(

@@ -13,7 +13,7 @@ from fangyan.report.render import page
 
 
 def survey(folders: Sequence[Path], out: Path, hear: bool = False, jobs: int = 1) -> bool:
-    """Whether ``out`` had to be written: ``SURVEY.md``, ``survey.html`` and tables of the data directories ``folders``.
+    """Writes ``out`` and says whether it had to: ``SURVEY.md``, ``survey.html`` and tables of the ``folders``.
 
     ``{sets,varieties,durations,overlap,suspicious}.tsv``. ``hear``: judge the audio as well, by ``jobs`` processes;
     what was measured of each utterance is kept in ``.<out>.sound/<set>/sound.tsv``, set by set.

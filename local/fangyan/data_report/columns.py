@@ -32,9 +32,10 @@ HAN = NormalForm(script="kept")
 class Columns:
     """A data directory in columns, in the order of its ids.
 
-    ``wordings``: what was said, by `corpora.common.layouts.sentence_of`, whatever the data directory calls the sentence.
-    ``characters``: of ``text``, or of ``text_cmn`` where there is no ``text``; 0 where there is neither. ``removed``:
-    kind (`data.text.count_removed`) -> utterances of whose wording the default normal form leaves such out.
+    ``wordings``: what was said, by `corpora.common.layouts.sentence_of`, whatever the data directory calls the
+    sentence. ``characters``: of ``text``, or of ``text_cmn`` where there is no ``text``; 0 where there is neither.
+    ``removed``: kind (`data.text.count_removed`) -> utterances of whose wording the default normal form leaves such
+    out.
     """
 
     name: str

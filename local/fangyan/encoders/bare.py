@@ -35,7 +35,7 @@ def is_bare(folder: Path) -> bool:
 def write(
     settings: Mapping[str, Any], weights: Mapping[str, Any], about: Mapping[str, Any], out: Path
 ) -> None:
-    """Nothing; ``out`` holds the encoder of a model with an ESPnet configuration ``settings`` and ``weights``.
+    """Writes to ``out`` the encoder of a model with an ESPnet configuration ``settings`` and ``weights``.
 
     ``about``: further facts, for readers of the JSON.
     """
@@ -83,7 +83,7 @@ def read_weights(folder: Path) -> dict[str, Any]:
 
 
 def write_moments(weights: Mapping[str, Any], out: Path) -> None:
-    """Nothing; ``out`` (npz) is what ESPnet's normalisation wants to read at birth: zeros, its numbers are weights."""
+    """Writes to ``out`` (npz) what ESPnet reads to build its normalisation: zeros, for the numbers are weights."""
     import numpy as np
 
     zeros = np.zeros_like(weights["normalize.mean"].numpy())

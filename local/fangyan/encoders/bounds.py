@@ -19,7 +19,7 @@ def describe_excess(heard: range, samples: int) -> str:
 
 
 def check_length(heard: range, waves: Iterable[np.ndarray]) -> None:
-    """Nothing, or a `DataError` for the first wave whose number of samples is not within ``heard``."""
+    """Raises a `DataError` for the first wave whose number of samples is not within ``heard``."""
     for wave in waves:
         if len(wave) not in heard:
             raise DataError(describe_excess(heard, len(wave)))

@@ -47,7 +47,7 @@ def task_of(settings: Mapping[str, Any], source: Path) -> type:
 
 @contextmanager
 def _muted() -> Iterator[None]:
-    """Nothing is heard on stderr inside; the loggers that modules imported inside made of it are heard afterwards."""
+    """Silences stderr inside; loggers that modules imported inside made of it write again afterwards."""
     stream = _Mutable()
     try:
         with redirect_stderr(stream):

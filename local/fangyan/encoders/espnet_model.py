@@ -152,7 +152,7 @@ def weights(argument: str) -> dict:
 
 
 def write_bare(folder: Path, about: Mapping[str, Any], out: Path) -> None:
-    """Nothing; ``out`` holds the encoder of the experiment ``folder`` as `fangyan.encoders.bare` does."""
+    """Writes to ``out`` the encoder of the experiment ``folder`` as `fangyan.encoders.bare` does."""
     config, checkpoint, _ = locate(folder)
     bare.write(_yaml(config), read_weights(checkpoint), about, out)
 
@@ -202,7 +202,7 @@ def _with_statistics(settings: dict, statistics: Path | None) -> dict:
 
 
 def load_weights(model, checkpoint: Path) -> None:
-    """Nothing; the weights of ``checkpoint`` are in ``model``. `DataError` lists keys that do not match."""
+    """Loads the weights of ``checkpoint`` into ``model``. `DataError` lists keys that do not match."""
     _fit(model, read_weights(checkpoint), checkpoint)
 
 

@@ -78,7 +78,7 @@ def add_lora(
     dropout: float = 0.0,
     targets: tuple[str, ...] = ("q_proj", "v_proj"),
 ) -> None:
-    """Nothing; the linear layers of ``blocks`` named in ``targets`` have trainable low-rank adapters.
+    """Gives the linear layers of ``blocks`` named in ``targets`` trainable low-rank adapters.
 
     Hu et al. 2022: LoRA. The adapters stay in the checkpoint, so that a packed model needs peft, too.
     """

@@ -54,7 +54,7 @@ class Archive:
         return len(self._journal)
 
     def append(self, ids: Sequence[str], layers: Iterable[tuple[str, Sequence[Entry]]]) -> None:
-        """Nothing; a batch is added: of each layer, by its name, the `entry` of each utterance.
+        """Appends a batch: of each layer, by its name, the `entry` of each utterance.
 
         Raises `UserError` where another process appends, too.
         """
@@ -81,7 +81,7 @@ class Archive:
         return (key for record in self._records() for key in record.ids)
 
     def finish(self, home: Path, inputs: Mapping[str, object]) -> None:
-        """Nothing; the archives are the folder ``home``, finished from ``inputs``; each has its ``feats.scp``.
+        """Makes the archives the folder ``home``, finished from ``inputs``; each has its ``feats.scp``.
 
         The journal stays with them, by which `fangyan.features.finished` knows what was written.
         """

@@ -121,7 +121,7 @@ class _Job:
         return Archive(share.folder(self.home), self.inputs | {"batches": fingerprint(ids)})
 
     def finish(self, shares: Sequence[Archive]) -> None:
-        """Nothing; the archives are at ``home`` with their indices, as one process writes them; the shares are gone."""
+        """Writes the archives to ``home`` with their indices, as one process would; removes the shards."""
         whole = shares[0]
         if len(shares) > 1:
             whole = self.archive(WHOLE)
@@ -178,7 +178,7 @@ class _Wanted:
 
 
 def _join(shares: Sequence[Archive], whole: Archive, batches: int, title: str) -> None:
-    """Nothing; ``whole`` has what it lacked of the batches, which are dealt to the shares in turn."""
+    """Appends to ``whole`` what it lacks of the batches, which are dealt to the shards in turn."""
     from tqdm import tqdm
 
     sources = [share.batches() for share in shares]

@@ -25,7 +25,7 @@ def layers(home: Path) -> list[str]:
 
 
 def check_archives(home: Path, layer: str) -> None:
-    """Nothing; `DataError` where archive or index of a finished layer are not as its journal says, if it has one.
+    """Raises `DataError` where archive or index of a finished layer are not as its journal says, if it has one.
 
     An index may have fewer utterances, or others that somebody added.
     """

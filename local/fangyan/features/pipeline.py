@@ -37,7 +37,7 @@ def batches(utterances: Iterable[Utterance], seconds: float) -> list[list[Uttera
 
 
 def extract(encoder: Encoder, share: Sequence[list[Utterance]], archive: Archive, title: str) -> None:
-    """Nothing; the batches of ``share`` that ``archive`` lacks are read, encoded and appended to it."""
+    """Reads and encodes the batches of ``share`` that ``archive`` lacks, and appends them to it."""
     from tqdm import tqdm
 
     fitting = Fitting(encoder, ENCODED_SECONDS[best_device()])

@@ -146,7 +146,7 @@ ROUTES = {
 def notices(
     utterances: Sequence[Utterance], sources: Iterable[IpaSource], unknown: Counter[str]
 ) -> Iterator[str]:
-    """What a reader of tables should know of the IPA behind them; ``unknown`` as of `ipa.phonetic_distance.count_unknown`."""
+    """What a reader of tables should know of the IPA behind them; ``unknown``: of `phonetic_distance.count_unknown`."""
     read = [row for row in sources if row.source not in (DATA, NONE)]
     if read:
         counts = ", ".join(f"{row.variety} by {row.source} ({row.utterances})" for row in read)

@@ -9,7 +9,7 @@ What is ours, as no source prescribes it
 - All features weigh the same: panphon's weights stand in another order than its features (its issue 62).
 - An insertion costs a quarter of a change of all features. Of 1, 1/2, 1/4 and 1/8 it finds most translations by sound
   alone in the training sentences of the embedded corpus: the strictest control.
-- Tone is left out (22 of the 24 features of panphon remain). What stands for one sound is spelt in one way (`to_segments`).
+- Tone is left out (22 of the 24 features of panphon remain). One sound has one spelling (`to_segments`).
 
 Method: all costs are whole multiples of 1/22, so distances are exact. With the cost of taking out and putting in taken
 off in advance, the recurrence is a minimum of three neighbours; a query meets a block of candidates one anti-diagonal
@@ -70,7 +70,7 @@ def to_segments(ipa: str) -> str:
 
 
 def segments(ipa: str) -> np.ndarray:
-    """The articulatory features of the known segments: (n, 22) int32 of +1, 0 (unspecified) and -1; see `count_unknown`."""
+    """The articulatory features of the known segments: (n, 22) int32 of +1, 0 (unspecified) and -1."""
     return _vectors(_split(ipa)[0])
 
 

@@ -46,7 +46,7 @@ class Probe:
 
 
 def probe(feats: Path, sets: Sequence[Path], out: Path, label: str, layers: Sequence[str] = ()) -> list[Path]:
-    """The folders ``out/<set>`` that had to be written: ``probe.tsv``, a row of `Probe` for each of ``layers``.
+    """Writes ``out/<set>`` and returns those it had to write: ``probe.tsv``, a row of `Probe` for each of ``layers``.
 
     ``label``: a file of ``id value`` lines of each data directory, ``utt2lang`` say. ``feats``, ``sets`` and ``layers``
     as in `measure.retrieval.retrieve`. `UserError` if ``label`` is no file name; `DataError` where it has not the ids

@@ -67,7 +67,7 @@ class SystemComparison:
 def intervals(
     retrieval: Path, names: Sequence[str], out: Path, draws: int = DRAWS, seed: int = 0
 ) -> list[Path]:
-    """The folders ``out/<set>`` that had to be written: ``intervals.tsv``, for every layer a row for each metric.
+    """Writes ``out/<set>`` and returns those it had to write: ``intervals.tsv``, for every layer a row for each metric.
 
     ``retrieval``: folder of `fangyan.measure.retrieval`, with ``<set>/ranks.tsv`` for each of the sets ``names``. ``n``
     queries; chance is that of R@1. `DataError` for malformed ranks and fewer than 2 sentences; `UserError` if ``out``
@@ -190,7 +190,7 @@ def _of_layer(path: Path, layer: str) -> list[RankedQuery]:
 
 
 def _same_queries(a: Path, ours: Sequence[RankedQuery], b: Path, theirs: Sequence[RankedQuery]) -> None:
-    """Nothing, or a `DataError` where not the same was asked, with the same candidates."""
+    """Raises a `DataError` where not the same was asked, with the same candidates."""
     asked, also = ({q._replace(rank=0) for q in queries} for queries in (ours, theirs))
     for lacking, here, there in ((asked - also, b, a), (also - asked, a, b)):
         if lacking:

@@ -129,7 +129,7 @@ def preferences(scores: torch.Tensor, asked: Sequence[Triple], spoken: Sequence[
 
 
 def synonymy(encoder: str, out: Path, score: str = "seqsim") -> bool:
-    """Whether ``out`` had to be written: ``layers.tsv``, a row a layer, and ``words.tsv``, a row a layer and triple.
+    """Writes ``out``, says whether it had to: ``layers.tsv``, a row a layer, ``words.tsv``, a row a layer and triple.
 
     ``encoder``: a SPEC of `fangyan.encoders`; ``score``: a name of `fangyan.measure.scores`.
     """

@@ -38,7 +38,7 @@ def pack(exp: Path) -> Path:
 
 
 def prove(archive: Path) -> None:
-    """Nothing; the archive loads in a process of its own, elsewhere and without a network, or else `UserError`."""
+    """Raises `UserError` unless the archive loads in a process of its own, elsewhere and without a network."""
     package = str(Path(__file__).parents[2])
     path = os.pathsep.join(
         filter(None, (package, os.environ.get("PYTHONPATH")))

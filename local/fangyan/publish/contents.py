@@ -31,7 +31,7 @@ AT_HOME = ("_path_and_name_and_type", "_shape_file")
 
 
 def lay_out(exp: Path, folder: Path) -> None:
-    """Nothing; ``folder`` holds the files of the packed model of an experiment, all paths in them relative to it."""
+    """Writes to ``folder`` the files of the packed model of an experiment, all paths in them relative to it."""
     config, checkpoint, statistics = locate(exp)
     home = Path("exp") / exp.resolve().name
     settings = yaml.safe_load(config.read_text(encoding="utf-8"))

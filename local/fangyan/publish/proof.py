@@ -14,7 +14,7 @@ from fangyan.files import unpack
 
 
 def prove(archive: Path) -> None:
-    """Nothing, or an exception unless the model writes something down and both forms of its encoder agree exactly."""
+    """Raises an exception unless the model writes something down and both forms of its encoder agree exactly."""
     noise = np.random.default_rng(0).normal(0, 0.1, SAMPLE_RATE).astype(np.float32)
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)

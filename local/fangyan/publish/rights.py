@@ -24,7 +24,7 @@ def licence_text(corpora: Sequence[Corpus]) -> str:
 def check_permission(
     place: str, corpora: Sequence[Corpus], permission: str, thing: str = "a model trained on"
 ) -> None:
-    """Nothing, or `UserError` where a licence forbids to publish ``thing`` and there is no permission."""
+    """Raises `UserError` where a licence forbids to publish ``thing`` and there is no permission."""
     forbidding = [corpus for corpus in corpora if corpus.licence.forbids_publishing]
     if forbidding and not permission:
         which = "; ".join(f"{corpus.name} ({corpus.terms.rstrip('.')})" for corpus in forbidding)

@@ -1,8 +1,9 @@
 """The character error rate by variety: (substitutions + deletions + insertions) / reference characters.
 
-Reference and hypothesis are both brought to one `data.text.NormalForm` first, that in which the model learnt to write; what
-is a character in it counts as one: a Latin letter, the space between two Latin words. A reference of which the form
-leaves nothing (``OK``, ``100``, ``(Applause)``) has no rate: it is left out with its hypothesis, counted and listed.
+Reference and hypothesis are both brought to one `data.text.NormalForm` first, that in which the model learnt to write;
+what is a character in it counts as one: a Latin letter, the space between two Latin words. A reference of which the
+form leaves nothing (``OK``, ``100``, ``(Applause)``) has no rate: it is left out with its hypothesis, counted and
+listed.
 """
 
 from collections.abc import Mapping

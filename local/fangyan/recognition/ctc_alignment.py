@@ -2,8 +2,8 @@
 
 Of all paths through the CTC posteriors that spell the transcript, it is the most probable (Kürzinger et al. 2020;
 Viterbi by torchaudio). CTC is peaky: most frames of a path are blank, and a peak says where a character was written
-down, not how long it was spoken. To credit every frame to a character, `divide_frames` parts the blanks between two peaks in
-the middle.
+down, not how long it was spoken. To credit every frame to a character, `divide_frames` parts the blanks between two
+peaks in the middle.
 
 Nothing in CTC makes a model write a character where it was spoken. An encoder that attends to the whole utterance may
 learn to write all of them into its first and last frames, as small models on little data do; `is_plausible_pace` tells.

@@ -103,7 +103,7 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def check_device(settings: Mapping[str, Any], where: str) -> None:
-    """Nothing, or a `DataError` for a GPU that is not here."""
+    """Raises a `DataError` for a GPU that is not here."""
     import torch
 
     found = DEVICE.fullmatch(settings.get("device", "cpu"))
@@ -113,7 +113,7 @@ def check_device(settings: Mapping[str, Any], where: str) -> None:
 
 
 def check_model(settings: Mapping[str, Any], model: Any, where: str) -> None:
-    """Nothing, or a `DataError` for a setting that does not fit an ESPnet ASR model."""
+    """Raises a `DataError` for a setting that does not fit an ESPnet ASR model."""
     chosen = {"ctc_weight": 0.5, "beam_size": 20} | dict(settings)  # ESPnet's defaults
     weight, count = chosen["ctc_weight"], len(model.token_list)
     transducer = model.use_transducer_decoder

@@ -32,7 +32,7 @@ def decode(
     exits: Sequence[str] = (),
     part: Shard = WHOLE,
 ) -> list[Path]:
-    """The folders ``out/<set>`` that had to be written: ``text``, the best hypotheses by joint CTC/attention search.
+    """Writes ``out/<set>`` and returns those it had to: ``text``, the best hypotheses by joint CTC/attention search.
 
     ``exp``: an experiment folder, a packed model or its Hub id. ``exits``: layers that the encoder is left at instead
     (`exit_layers`), each into ``out/<set>/<layer>``; `UserError` for one that the encoder lacks. ``part``: a share of
@@ -97,7 +97,7 @@ class _Job:
     def _extend(
         self, recogniser: Callable[[], Recogniser], found: Hypotheses, share: Sequence[Utterance]
     ) -> None:
-        """Nothing; the utterances that ``found`` lacks are recognised, and each written at once."""
+        """Recognises the utterances that ``found`` lacks, and writes each at once."""
         from tqdm import tqdm
 
         found.claim()

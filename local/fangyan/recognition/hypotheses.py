@@ -52,11 +52,11 @@ class Hypotheses:
         return len(self._journal)
 
     def claim(self) -> None:
-        """Nothing; the folder is there, with nothing in it that does not count."""
+        """Makes the folder, with nothing in it that does not count."""
         self._journal.claim()
 
     def append(self, hypothesis: Hypothesis) -> None:
-        """Nothing; it is the next one, also after a kill."""
+        """Appends it as the next one, also after a kill."""
         self._journal.append(asdict(hypothesis))
 
     def all(self) -> list[Hypothesis]:
@@ -70,7 +70,7 @@ def finish(
     utterances: Sequence[Utterance],
     parts: Sequence[Hypotheses],
 ) -> None:
-    """Nothing; ``home`` holds ``text``, the log, and ``.unheard.tsv`` where there are such; the shares are gone.
+    """Writes ``text``, the log, and ``.unheard.tsv`` where there are such, to ``home``; removes the shards.
 
     Raises `DataError` where no utterance could be heard, or one is there twice or not at all.
     """

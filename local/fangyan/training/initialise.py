@@ -17,7 +17,7 @@ NAMES |= {"layers": "encoders", "layer_norm": "after_norm"}
 
 
 def write_weights(source: str, config: Path, out: Path) -> None:
-    """Nothing; ``out/encoder.pth`` holds the encoder's weights, for ESPnet's ``--init_param FILE:encoder:encoder``.
+    """Writes ``out/encoder.pth``, the encoder's weights, for ESPnet's ``--init_param FILE:encoder:encoder``.
 
     ``source`` is a Whisper of the Hugging Face Hub (id) or a folder of one, or ``espnet:`` and an experiment folder,
     model.zip or Hub id. Weights that do not fit the encoder of ``config`` are refused with their list.

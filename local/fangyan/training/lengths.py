@@ -65,6 +65,6 @@ def _refuse_unheard(job: Run, role: str, model) -> None:
     if unheard:
         n, key, samples = unheard[0]
         raise DataError(
-            f"{job.sets()[role] / 'wav.scp'}:{n}: {describe_excess(heard, samples)} for {key} and {len(unheard) - 1} others: "
-            "cut or leave them out"
+            f"{job.sets()[role] / 'wav.scp'}:{n}: {describe_excess(heard, samples)} for {key} and {len(unheard) - 1} "
+            "others: cut or leave them out"
         )

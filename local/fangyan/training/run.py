@@ -21,10 +21,10 @@ TARGETS = ("text_cmn", "text")
 
 @dataclass(frozen=True)
 class Run:
-    """What a training run depends on. ``exp``: its folder; ``train``, ``dev``: data; ``tokens``: token list folders.
+    """What a training run depends on. ``exp``: its folder; ``train``, ``dev``: data; ``tokens``: token list.
 
-    ``init``: whose weights the encoder starts from (`training.initialise`); empty: random ones. ``text_form``: words of a
-    `data.text.NormalForm`; empty: Han characters.
+    ``init``: whose weights the encoder starts from (`training.initialise`); empty: random ones. ``text_form``: words
+    of a `data.text.NormalForm`; empty: Han characters.
     """
 
     config: Path
@@ -74,7 +74,7 @@ class Run:
 
 
 def targets(data: Path, target: str, form: NormalForm = DEFAULT) -> dict[str, str]:
-    """Utterance id -> normalised ``target`` wording, where anything of it remains (`describe_transcripts` tells of the others).
+    """Utterance id -> normalised ``target`` transcript, where anything of it remains (see `describe_transcripts`).
 
     They are no fault of the data: ``OK`` is a transcript, which only some forms keep. `DataError` where all are such.
     """
@@ -120,7 +120,7 @@ def describe_transcripts(file: Path, form: NormalForm = DEFAULT) -> list[str]:
 
 
 def write_tokens(data: Path, target: str, out: Path, form: NormalForm = DEFAULT, vocabulary: int = 0) -> bool:
-    """Whether ``out/tokens.txt`` had to be written, in ESPnet's form: the characters of a set, most frequent first.
+    """Writes ``out/tokens.txt``, says whether it had to: the characters of a set, most frequent first.
 
     With a ``vocabulary`` above 0 so many sentencepieces instead; their model is beside it. The space between two Latin
     words is the character ``<space>``, as ESPnet's tokeniser has it.

@@ -1,4 +1,4 @@
-"""What an experiment folder tells of its training, ``train.json``: `training.training` writes it, all who use it read it."""
+"""What an experiment folder records of its training, ``train.json``: written by `training.training`, read by all."""
 
 from collections.abc import Mapping
 from pathlib import Path

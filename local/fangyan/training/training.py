@@ -41,16 +41,16 @@ BEFORE_THE_MODEL += ("cleaner", "g2p", "non_linguistic_symbols")
 
 
 def collect_stats(job: Run) -> bool:
-    """Whether ``exp/stats`` had to be written: targets, lengths, and mean and variance of the features."""
+    """Writes ``exp/stats`` and says whether it had to: targets, lengths, and mean and variance of the features."""
     return produce(job.stats, _stats_inputs(job), partial(_collect_stats, job))
 
 
 def train(job: Run, here: Rank | None = None) -> bool:
-    """Whether anything had to be trained: afterwards ``exp`` holds the averaged model, history and provenance.
+    """Trains, and says whether it had to: ``exp`` holds the averaged model, history and provenance.
 
     A killed run goes on after its last whole epoch with the same random numbers; an experiment folder that was started
-    from other data, weights, settings or another seed is refused, with what differs (`training.resuming` says what may).
-    ``here``: which of several ranks this process is; they split each batch. Raises `Stopped` on SIGUSR1.
+    from other data, weights, settings or another seed is refused, with what differs (`training.resuming` says what
+    may). ``here``: which of several ranks this process is; they split each batch. Raises `Stopped` on SIGUSR1.
     """
     here = here or this_rank(ngpu=None, num_nodes=1)
     settings = job.settings

@@ -269,7 +269,7 @@ def drop_overlap(
 def split_by_speaker(
     records: Sequence[Utterance | Dropped], chosen: Container[str], held_out: Iterable[Utterance | Dropped]
 ) -> dict[str, list[Utterance | Dropped]]:
-    """Train and dev: dev is the utterances of the ``chosen`` speakers, train is `drop_overlap` from dev and ``held_out``."""
+    """Train and dev: dev has the ``chosen`` speakers, train no overlap with it and ``held_out``."""
     dev = [r for r in records if isinstance(r, Utterance) and r.speaker in chosen]
     train = [r for r in records if not (isinstance(r, Utterance) and r.speaker in chosen)]
     return {"train": drop_overlap(train, [*dev, *held_out]), "dev": dev}

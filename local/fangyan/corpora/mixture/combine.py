@@ -3,8 +3,8 @@
 - Ids of utterances and speakers begin with the corpus, ``aishell-BAC009S0002W0122``; where they collide all the same
   (two parts with the same recordings) the mixture is refused. Ids are marked after the speaker where the speakers of
   two parts of a corpus begin one another (`corpora.common.admission.rename_for_order`).
-- A sentence id with a Han character is a wording (`corpora.common.layouts.sentence_of`) and stays, so that corpora share sentences;
-  any other is a number of its corpus alone, ``fleurs:17``.
+- A sentence id with a Han character is a wording (`corpora.common.layouts.sentence_of`) and stays, so that corpora
+  share sentences; any other is a number of its corpus alone, ``fleurs:17``.
 - Train has no sentence of dev and of the test sets, and no speaker of the test sets; dev has no sentence of these. Two
   utterances are of one sentence where the id is the same, or the Mandarin wording, or the wording in one variety.
 - Dev has as many utterances of each variety, or all there are, because ESPnet chooses the best epochs by the mean over

@@ -1,10 +1,10 @@
 """Transcripts in the one normal form in which they are learnt and compared.
 
 In this order: plain characters (`data.text.characters`: NFKC and more); annotations out (``<SPOKEN_NOISE>``,
-``[LAUGHTER]``, a romanisation in brackets as in 食飯 (tsia̍h-pn̄g)); digits spoken (`data.text.numerals`), if so chosen; what
-the form keeps, so that punctuation and spaces go; one script (`data.text.script`); one character for a word, if so chosen.
-Reference and hypothesis of a CER and what a model learns to write pass through the same `NormalForm`. Characters of a
-variety's own (佢 哋 冇 𠊎 𨋢) stay.
+``[LAUGHTER]``, a romanisation in brackets as in 食飯 (tsia̍h-pn̄g)); digits spoken (`data.text.numerals`), if so chosen;
+what the form keeps, so that punctuation and spaces go; one script (`data.text.script`); one character for a word, if
+so chosen. Reference and hypothesis of a CER and what a model learns to write pass through the same `NormalForm`.
+Characters of a variety's own (佢 哋 冇 𠊎 𨋢) stay.
 """
 
 import re
@@ -37,8 +37,8 @@ class NormalForm:
     """What is left of a transcript; by default Han characters in simplified script.
 
     ``latin``: Latin words too, in lower case, parted from one another by a space. ``digits``: dropped, kept or spoken,
-    as Han numerals (`spell_digits`). ``script``: t2s or s2t, to simplified or traditional (`data.text.script`), or kept as it is.
-    ``variants``: in place of a character of ``conf/variants.tsv`` the standard one.
+    as Han numerals (`spell_digits`). ``script``: t2s or s2t, to simplified or traditional (`data.text.script`), or
+    kept as it is. ``variants``: in place of a character of ``conf/variants.tsv`` the standard one.
     """
 
     latin: bool = False
@@ -87,7 +87,8 @@ def normalise(text: str, form: NormalForm = DEFAULT) -> str:
 def count_removed(text: str, form: NormalForm = DEFAULT) -> Counter[str]:
     """Kind of `REMEDIES` -> the number of characters that were spoken and that the form leaves out.
 
-    Punctuation, symbols and what `strip_annotations` takes out are no speech and do not count; a mark counts with its letter.
+    Punctuation, symbols and what `strip_annotations` takes out are no speech and do not count; a mark counts with its
+    letter.
     """
     return Counter(filter(None, map(_kind, _kept(form).sub("", _readable(text, form)))))
 

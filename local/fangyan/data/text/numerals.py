@@ -23,7 +23,7 @@ YEAR = r"(?:1\d{3}|20\d\d)(?<!000)"
 
 
 def spell_digits(text: str) -> str:
-    """``text``, plain (`data.text.characters.to_plain`), with its digits as they are read out; those of other scripts stay."""
+    """``text``, plain (`to_plain`), with its digits as they are read out; those of other scripts stay."""
     if not DIGIT.search(text):
         return text
     for pattern, read in RULES:

@@ -65,7 +65,7 @@ class CharacterRow:
 def explain(
     spec: str, sets: Sequence[Path], query: str, target: str, out: Path, layer: str = "", wording: str = ""
 ) -> bool:
-    """Whether the explanation of two utterances of ``sets``, ``out/<query>--<target>``, had to be written.
+    """Writes ``out/<query>--<target>``, the explanation of two utterances of ``sets``; says whether it had to.
 
     ``layer``: of the encoder ``spec``, its last if empty, or ``a+b``, two concatenated; ``wording``: see `transcript`.
     `UserError` for what there is not.
@@ -88,7 +88,7 @@ def explain(
 def explain_telling(
     spec: str, feats: Path, sets: Sequence[Path], out: Path, count: int, layer: str = "", wording: str = ""
 ) -> list[Path]:
-    """The folders ``out/<set>`` that had to be written: the explanations of up to ``count`` hits and as many misses.
+    """Writes ``out/<set>`` and returns those it had to: explanations of up to ``count`` hits and as many misses.
 
     ``feats``: folder of `fangyan.features.dump` by the encoder ``spec``, from which `most_confident` chooses.
     """

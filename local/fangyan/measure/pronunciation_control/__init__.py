@@ -1,7 +1,7 @@
 """Pronunciation control: does an encoder align varieties by meaning, or do cognates just sound alike?
 
 After Shim et al. (2025, arXiv 2505.19606): pairs whose retrieval success phonetic overlap could explain are taken out.
-Their distance and threshold are not published; the distance here (`ipa.phonetic_distance`) and all that follows is ours.
+Their distance and threshold are not published; the distance (`ipa.phonetic_distance`) and all that follows is ours.
 
 Conventions, for one ordered pair of varieties, with the queries, candidates and ranks of `fangyan.measure.retrieval`
 - Phonetics only: candidates ranked by how near their sound is. That is how far an encoder gets by sound alone.
@@ -108,7 +108,7 @@ def control(
     quantile: float = 0.5,
     layers: Sequence[str] = (),
 ) -> list[Path]:
-    """The folders ``out/<set>`` that had to be written: ``controlled.tsv`` and ``bins.tsv`` for each of ``layers``.
+    """Writes ``out/<set>`` and returns those it had to: ``controlled.tsv`` and ``bins.tsv`` for each of ``layers``.
 
     ``feats``, ``sets``, ``score`` and ``layers`` as in `measure.retrieval.retrieve`; ``quantile`` in [0, 1] as above.
     Where IPA came from is in ``pronunciation.tsv``; symbols without articulatory features are counted in

@@ -65,7 +65,7 @@ def retrieve(
     against: Sequence[tuple[Path, str]] = (),
     sentences: str = SENTENCES,
 ) -> list[Path]:
-    """The folders ``out/<set>`` that had to be written: ``{pairs,groups,ranks}.tsv`` for each of ``layers``.
+    """Writes ``out/<set>`` and returns those it had to write: ``{pairs,groups,ranks}.tsv`` for each of ``layers``.
 
     ``feats``: folder of `fangyan.features.dump`, with a folder for each of the data directories ``sets``. ``score`` and
     ``normalise``: names that `measure.scores` knows; ``layers``: as `layers_to_score` says. ``part``: a share of
@@ -101,7 +101,7 @@ def write_each_set(
     layers: Sequence[str] = (),
     identify: Callable[[Path], str] = datadir.tables,
 ) -> list[Path]:
-    """The folders ``out/<set>`` that had to be written, by ``write(features of the set, its data, layers, folder)``.
+    """Writes ``out/<set>`` and returns those it had to, by ``write(features of the set, its data, layers, folder)``.
 
     Finished means: the same features, data directory, layers (as of `retrieve`) and ``settings``. ``identify`` is
     `data.datadir.identity` for work that hears the recordings as well.

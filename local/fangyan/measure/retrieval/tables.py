@@ -73,7 +73,7 @@ type Found = Iterable[tuple[tuple[str, str, str], Side, Ranking]]
 
 
 def write_share(found: Found, folder: Path) -> None:
-    """Nothing; ``ranks.tsv``, without header, and the metrics of each ordered pair, to the last bit, in order."""
+    """Writes ``ranks.tsv``, without header, and the metrics of each ordered pair, to the last bit, in order."""
     with (
         (folder / "ranks.tsv").open("w", encoding="utf-8", newline="\n") as ranks,  # too many to keep
         (folder / "pairs.jsonl").open("w", encoding="utf-8", newline="\n") as pairs,

@@ -1,4 +1,4 @@
-"""The pronunciation control in an experiment folder, read strictly: `measure.pronunciation_control` says what it means."""
+"""What an experiment folder holds of `measure.pronunciation_control`, read strictly."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

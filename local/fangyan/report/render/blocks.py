@@ -28,7 +28,7 @@ class Picture:
     paper: ClassVar[bool] = False
 
     def save(self, path: Path) -> None:
-        """Nothing; the figure is a PNG at ``path``."""
+        """Writes the figure as PNG to ``path``."""
         save(self.figure, path)
 
     @property
@@ -50,7 +50,7 @@ class Image:
     paper: ClassVar[bool] = True
 
     def save(self, path: Path) -> None:
-        """Nothing; the PNG is at ``path``."""
+        """Writes the PNG to ``path``."""
         with atomic(path) as temporary:
             shutil.copyfile(self.file, temporary)
 

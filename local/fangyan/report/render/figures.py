@@ -154,20 +154,20 @@ SHARED = ("loss", "acc", "cer_ctc")
 
 
 def chance_line(axes: Axes, chance: float) -> None:
-    """Nothing; ``axes`` in percent have a dotted line at ``chance``, which the legend names."""
+    """Draws a dotted line at ``chance`` into ``axes`` in percent, which the legend names."""
     text = f"chance {percent(chance)}"
     axes.axhline(100 * chance, color=INK, linewidth=0.8, linestyle=(0, (1, 2)), label=text)
 
 
 def layer_ticks(axes: Axes, layers: Sequence[str]) -> None:
-    """Nothing; the x axis has the short names of ``layers`` at 0, 1, ..., of many every few only."""
+    """Labels the x axis with the short names of ``layers`` at 0, 1, ..., of many every few only."""
     step = -(-len(layers) // 14)
     axes.set_xticks(range(len(layers))[::step], [_short(layer) for layer in layers[::step]])
     axes.set_xlabel("layer")
 
 
 def legend(figure: Figure, axes: Axes, columns: int = 3) -> None:
-    """Nothing; the labels of ``axes`` are below the figure, what was drawn last first."""
+    """Puts the labels of ``axes`` below the figure, what was drawn last first."""
     handles, labels = axes.get_legend_handles_labels()
     figure.legend(
         handles[::-1], labels[::-1], loc="outside lower left", ncols=columns, fontsize=7, columnspacing=1.2

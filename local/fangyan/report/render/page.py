@@ -24,7 +24,7 @@ class Page:
 
 
 def write(page: Page, html: Path, markdown: Path) -> None:
-    """Nothing; ``page`` is at ``html`` and at ``markdown``, its pictures in ``images/`` beside these."""
+    """Writes ``page`` to ``html`` and to ``markdown``, its pictures to ``images/`` beside these."""
     for section in page.sections:
         for block in section.blocks:
             if isinstance(block, Picture | Image):

@@ -93,7 +93,8 @@ def _layers(experiment: Results) -> Iterator[Block]:
 def _layer_curve(experiment: Results, name: str) -> Picture:
     means = by_layer(experiment.encoder.seqsim[name])
     values = ", ".join(f"{layer} {percent(mean.recall_at_1)}" for layer, mean in means.items())
-    caption = f"Mean R@1 on {name} from the shallowest to the deepest layer; {describe_basis(next(iter(means.values())))}."
+    basis = describe_basis(next(iter(means.values())))
+    caption = f"Mean R@1 on {name} from the shallowest to the deepest layer; {basis}."
     if experiment.encoder.layer:
         caption += f" Ring: the layer {experiment.choice}."
     if experiment.baselines:

@@ -39,7 +39,8 @@ def matrix(experiment: Results, name: str) -> Table:
     layer, mean = experiment.encoder.layer, chosen_mean(experiment.encoder, name)
     cells = {(pair.source, pair.target): pair.recall_at_1 for pair in _pairs(experiment, name)}
     codes = sort_varieties(code for pair in cells for code in pair)
-    caption = f"R@1 on {name} in percent, layer {layer}, from the row's variety to the column's; {describe_basis(mean)}."
+    basis = describe_basis(mean)
+    caption = f"R@1 on {name} in percent, layer {layer}, from the row's variety to the column's; {basis}."
     return _heat(f"Varieties on {name}", caption, list(map(label, codes)), codes, cells, mean.chance)
 
 
