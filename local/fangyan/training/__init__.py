@@ -1,4 +1,4 @@
-"""The only door to ESPnet training and decoding.
+"""Training on ESPnet: what a run depends on, its checkpoints, ranks, stopping and sampling; one door for all tasks.
 
 ESPnet takes a quarter of a minute to import, so it is imported inside the functions that need it.
 """
