@@ -272,30 +272,6 @@ def test_numbers_that_are_no_floats(kind):
     assert seqsim(ones[:1], ones[1:]) == pytest.approx((ROOT_HALF,) * 3)
 
 
-@pytest.mark.parametrize(
-    ("bad", "message"),
-    [
-        (np.ones((2, 2)) + 0j, "utterance b: features are real numbers, got complex128"),
-        (np.ones((2, 2), "G"), "utterance b: features are real numbers, got "),
-        (torch.ones(2, 2) + 0j, "utterance b: features are real numbers, got torch.complex64"),
-        (np.ones((2, 2), object), "utterance b: features are real numbers, got object"),
-        (np.array([["1", "2"]]), "utterance b: features are real numbers, got <U1"),
-        ([[1, 2], [3]], "utterance b: .* got rows that differ"),
-        (None, "utterance b: features are real numbers, got object"),
-        (np.float64(1), r"utterance b: .* not empty, got \(\)"),
-        (np.zeros((0, 2)), r"utterance b: .* not empty, got \(0, 2\)"),
-        (np.zeros((2, 0)), r"utterance b: .* not empty, got \(2, 0\)"),
-        (np.zeros(2), r"utterance b: .*\(frames, d\).* got \(2,\)"),
-        (np.array([[1, math.nan]]), "utterance b: .* finite"),
-        (np.array([[1, -math.inf]]), "utterance b: .* finite"),
-        (np.ones((2, 3)), "utterance b: d must be 2 as in the first, got 3"),
-    ],
-)
-def test_malformed_features_are_named(bad, message):
-    with pytest.raises(DataError, match=message):
-        pack({"a": np.ones((1, 2)), "b": bad})
-
-
 def test_malformed_sets():
     with pytest.raises(DataError, match="utterance 1: d must be 2"):
         pack([np.ones((1, 2)), np.ones((1, 1))])
