@@ -58,7 +58,7 @@ def test_blocks_do_not_show(monkeypatch):
     found = sort_into_cells(queries(THREE, 5))
     values = np.random.default_rng(0).random((2, len(found.cell)))
     whole = bootstrap_means(found, values, 100)
-    monkeypatch.setattr(bootstrap_means, "BLOCK", 6 * 7)
+    monkeypatch.setattr("fangyan.measure.bootstrap.BLOCK", 6 * 7)
     assert whole.shape == (100, 2)
     np.testing.assert_allclose(bootstrap_means(found, values, 100), whole)
 
@@ -99,7 +99,7 @@ def test_intervals_cover_where_varieties_differ_too(monkeypatch):
 
     assert found.clusters == "30 sentences x 12 varieties"
     assert coverage(found, effects) >= 0.88
-    monkeypatch.setattr(bootstrap_means, "ENOUGH", 13)
+    monkeypatch.setattr("fangyan.measure.bootstrap.ENOUGH", 13)
     assert found.clusters == "30 sentences"
     assert coverage(found, effects) < 0.8
 

@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from fangyan.errors import DataError, UserError
 from fangyan.files import fingerprint, produce
-from fangyan.measure.bootstrap import DRAWS, Cells, bootstrap_means, interval, permutation
+from fangyan.measure.bootstrap import DRAWS, Cells, bootstrap_means, interval, permutation, sort_into_cells
 from fangyan.measure.retrieval.tables import RANKS, RankedQuery
 from fangyan.tables import Count, Fraction, write_rows
 
@@ -202,7 +202,7 @@ def _same_queries(a: Path, ours: Sequence[RankedQuery], b: Path, theirs: Sequenc
 
 
 def _cells(queries: Sequence[RankedQuery]) -> Cells:
-    return bootstrap_means.sort_into_cells([(q.source, q.target, q.sentence) for q in queries])
+    return sort_into_cells([(q.source, q.target, q.sentence) for q in queries])
 
 
 def _chance(queries: Sequence[RankedQuery]) -> np.ndarray:
