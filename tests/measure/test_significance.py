@@ -8,7 +8,7 @@ import pytest
 from fangyan.errors import DataError, UserError
 from fangyan.files import read_table, write_table
 from fangyan.measure.retrieval.tables import RANKS, RankedQuery
-from fangyan.measure.significance import Interval, intervals, paired_test
+from fangyan.measure.significance import Interval, intervals, paired_test, read_ranks
 from fangyan.tables import columns
 
 THREE = ("cmn", "hak", "yue")
@@ -133,7 +133,7 @@ ROW = "norm\tcmn\thak\tcmn-0\ts0\t1\t1\t3\n"
 def test_malformed_ranks_say_where(tmp_path, text, message):
     (tmp_path / "ranks.tsv").write_text(text, encoding="latin-1")
     with pytest.raises(DataError, match=message):
-        list(paired_test.read_ranks(tmp_path / "ranks.tsv"))
+        list(read_ranks(tmp_path / "ranks.tsv"))
 
 
 def test_bad_use_says_what_to_do(tmp_path):
@@ -150,4 +150,4 @@ def test_bad_use_says_what_to_do(tmp_path):
 
 def test_line_ends_of_windows_are_line_ends(tmp_path):
     (tmp_path / "ranks.tsv").write_text((HEAD + ROW).replace("\n", "\r\n"), newline="")
-    assert [layer for layer, _ in paired_test.read_ranks(tmp_path / "ranks.tsv")] == ["norm"]
+    assert [layer for layer, _ in read_ranks(tmp_path / "ranks.tsv")] == ["norm"]
