@@ -46,7 +46,7 @@ class Columns:
     wordings: list[str]
     seconds: np.ndarray  # (N,) float64
     characters: np.ndarray  # (N,) int64
-    count_removed: Counter[str] = field(default_factory=Counter)
+    removed: Counter[str] = field(default_factory=Counter)
 
     @property
     def rate(self) -> np.ndarray:

@@ -29,7 +29,7 @@ class Queries:
     rank_by_sound: Tensor  # likewise
     chance: Tensor  # R@1 of a random order
     distance: Tensor  # to the nearest right candidate
-    controlled_queries: Tensor  # bool
+    controlled: Tensor  # bool
 
 
 def nearest(distances: Tensor, right: Tensor) -> Tensor:
