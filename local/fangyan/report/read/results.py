@@ -88,7 +88,7 @@ def read(exp: Path, dev: str, tests: Sequence[str], command: str = "", data: Pat
         )
     tests = tuple(dict.fromkeys(tests))
     encoder = _system("this encoder", exp, dev, tests)
-    cer = read_sets(exp / "decode", (dev, *tests), "cer.tsv", Errors)
+    errors = read_sets(exp / "decode", (dev, *tests), "cer.tsv", Errors)
     scored = [name for name in tests if name in encoder.seqsim]
     return Results(
         tag=exp.resolve().name,
@@ -96,8 +96,8 @@ def read(exp: Path, dev: str, tests: Sequence[str], command: str = "", data: Pat
         tests=tests,
         encoder=encoder,
         baselines=_baselines(exp / "baselines", dev, tests),
-        cer=cer,
-        exits=cer.read_exits(exp / "early_exit", (dev, *tests), cer),
+        cer=errors,
+        exits=cer.read_exits(exp / "early_exit", (dev, *tests), errors),
         history=history.read(exp),
         control=pronunciation_control.read(exp / "control", tests, encoder.layer),
         sources=read_sets(exp / "control", tests, "pronunciation.tsv", IpaSource),
