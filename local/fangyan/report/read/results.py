@@ -15,7 +15,7 @@ from fangyan.measure.selection import by_layer, choose_layer
 from fangyan.measure.significance import Interval
 from fangyan.measure.word_test import Preference, WordPreference
 from fangyan.recognition.cer import Errors, Exit
-from fangyan.report.read import explain, intervals, pronunciation_control, sentences, word_test
+from fangyan.report.read import cer, explain, intervals, pronunciation_control, sentences, word_test
 from fangyan.report.read.explain import Explanation
 from fangyan.report.read.pronunciation_control import Control
 from fangyan.report.read.sentences import SentenceScore
