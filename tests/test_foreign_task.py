@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from fangyan.data import datadir
-from fangyan.encoders import espnet_model, load_encoder
+from fangyan.encoders import bare, espnet_model, load_encoder
 from fangyan.errors import DataError, UserError
 from fangyan.features.dump import dump, layers
 from fangyan.files import fingerprint, read_json, read_table, unpack
@@ -38,8 +38,10 @@ def installed(tmp_path_factory, patched) -> Path:
     about = home / "aligned_speech-1.0.dist-info"
     about.mkdir()
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: aligned-speech\nVersion: 1.0\n")
-    (about / "entry_points.txt").write_text("[fangyan.tasks]\naligned = aligned_speech:Task\n")
-    shutil.copy(PACKAGE, home)
+    entries = "aligned = aligned_speech:Task\npretrain = pretraining_speech:Task"
+    (about / "entry_points.txt").write_text(f"[fangyan.tasks]\n{entries}\n")
+    for file in PACKAGE.parent.glob("*.py"):
+        shutil.copy(file, home)
     patched.syspath_prepend(home)
     patched.setenv("PYTHONPATH", str(home))
     return home
@@ -175,11 +177,54 @@ def test_a_model_of_a_task_that_is_not_installed_is_refused_in_a_sentence(aligne
     with pytest.raises(DataError) as refused:
         load_encoder(f"espnet:{tmp_path}", "cpu")
     assert str(refused.value) == (
-        f"{tmp_path / 'config.yaml'}: task 'gone' is not installed: known are asr, aligned: the model was trained with "
-        "the package aligned-speech 1.0"
+        f"{tmp_path / 'config.yaml'}: task 'gone' is not installed: known are asr, aligned, pretrain: "
+        "the model was trained with the package aligned-speech 1.0"
     )
     with pytest.raises(DataError, match="task 'gone' is not installed"):
         espnet_model.inference(tmp_path / "config.yaml", tmp_path / "valid.loss_cosine.ave.pth")
+
+
+PRETRAINING = """\
+task: pretrain
+frontend: default
+frontend_conf: {fs: 16k, n_fft: 512, win_length: 400, hop_length: 160, n_mels: 80}
+normalize: global_mvn
+preencoder_conf: {output_size: 32}
+encoder: e_branchformer
+encoder_conf: {output_size: 32, num_blocks: 2, attention_heads: 2, cgmlp_linear_units: 32, input_layer: null}
+loss: [{name: hubert, conf: {num_classes: 5, final_dim: 16}}]
+util: [{name: mask, conf: {mask_length: 4, mask_prob: 0.5}}]
+collate_fn_conf: {crop_audio: false, pad: true, window_size: 25, window_shift: 10}
+batch_type: sorted
+batch_size: 8
+max_epoch: 1
+best_model_criterion: [[valid, loss, min]]
+num_att_plot: 0
+num_workers: 0
+"""
+
+
+def test_a_task_over_another_one_of_espnet_learns_from_units_alone(installed, job, tmp_path):
+    config = tmp_path / "pretraining.yaml"
+    config.write_text(PRETRAINING)
+    data = {role: shutil.copytree(path, tmp_path / role) for role, path in job.sets().items()}
+    for path in data.values():
+        (path / "text_cmn").unlink()
+        frames = {u.id: 1 + round(100 * u.duration) for u in datadir.read(path)}
+        lines = (f"{key} {' '.join(str(n % 5) for n in range(count))}\n" for key, count in frames.items())
+        (path / "text_units").write_text("".join(lines))
+    units = replace(job, config=config, train=data["train"], dev=data["valid"], exp=tmp_path / "exp")
+    assert collect_stats(units) and train(units)
+    assert list(read_table(units.exp / "history.tsv")[0]) == ["epoch", "train_loss", "valid_loss", "seconds"]
+    (feats,) = dump(f"espnet:{units.exp}", [units.dev], tmp_path / "feats")
+    assert len(layers(feats)) == 4
+    settings = yaml.safe_load((units.exp / "config.yaml").read_text())
+    bare.write(settings, espnet_model.weights(str(units.exp)), {}, tmp_path)
+    wave = np.zeros(16_000, np.float32)
+    whole, alone = (load_encoder(f"espnet:{folder}", "cpu")(wave) for folder in (units.exp, tmp_path))
+    assert all(np.array_equal(whole[layer], alone[layer]) for layer in whole)
+    with pytest.raises(UserError, match="a model of the task 'pretrain' writes no text"):
+        espnet_model.inference(units.exp / "config.yaml", units.exp / "valid.loss.ave.pth")
 
 
 def test_what_is_no_task_is_refused(installed):

@@ -1,5 +1,7 @@
 """ESPnet is as it was wherever nothing is trained or built."""
 
+from importlib.metadata import version
+
 import pytest
 import torch
 
@@ -69,6 +71,10 @@ def test_what_is_bent_stands_again_whatever_happens(espnet):
         raise UserError("stop")
     check_original(espnet)
     assert "mine" not in espnet["encoders"]()
+
+
+def test_they_are_written_against_the_espnet_that_is_installed():
+    assert f"ESPnet {version('espnet')}." in espnet_patches.__doc__
 
 
 def test_ranks_that_are_joined_are_not_joined_again(espnet, monkeypatch):

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from fangyan.encoders.espnet_build import task_of
 from fangyan.errors import DataError
 from fangyan.files import read_json, write_json
 
@@ -17,14 +18,8 @@ KEYS += ("frontend", "normalize", "preencoder", "encoder", "postencoder")
 """What ESPnet builds them from, and the task that does so; classes have their ``_conf``."""
 NO_TOKENS = ["<blank>", "<unk>", "<sos/eos>"]
 """The token list of a model without CTC, in which ESPnet builds a head all the same."""
-WITHOUT_REST = {
-    "specaug": None,
-    "decoder": None,
-    "ctc_conf": {},
-    "model": "espnet",
-    "model_conf": {"ctc_weight": 1.0},
-}
-"""The settings of a model without a decoder: features do not depend on it."""
+AT_HOME = ("_path_and_name_and_type", "_shape_file", "output_dir", "config", "init_param")
+"""How the keys of a configuration end that name files of the training machine."""
 
 
 def is_bare(folder: Path) -> bool:
@@ -35,13 +30,16 @@ def is_bare(folder: Path) -> bool:
 def write(
     settings: Mapping[str, Any], weights: Mapping[str, Any], about: Mapping[str, Any], out: Path
 ) -> None:
-    """Writes to ``out`` the encoder of a model with an ESPnet configuration ``settings`` and ``weights``.
+    """Writes into ``out`` the encoder of a model with an ESPnet configuration ``settings`` and ``weights``.
 
     ``about``: further facts, for readers of the JSON.
     """
     from safetensors.torch import save_file
 
-    kept = {key: settings.get(key) for name in KEYS for key in (name, f"{name}_conf") if key in settings}
+    if task_of(settings, out / SETTINGS).alone:
+        kept = {key: settings[key] for name in KEYS for key in (name, f"{name}_conf") if key in settings}
+    else:
+        kept = {key: value for key, value in settings.items() if not key.endswith(AT_HOME)}
     kept["normalize_conf"] = {
         k: v for k, v in settings.get("normalize_conf", {}).items() if k != "stats_file"
     }
@@ -54,13 +52,13 @@ def write(
 
 def read_settings(folder: Path) -> dict[str, Any]:
     """What ESPnet builds a model around the encoder in ``folder`` from; `DataError` where it is not in this form."""
-    try:
-        settings = read_json(folder / SETTINGS)["espnet"]
-        return {"input_size": None, "init": None, "token_list": NO_TOKENS, **settings, **WITHOUT_REST}
-    except (KeyError, TypeError):
+    settings = read_json(folder / SETTINGS).get("espnet")
+    if not isinstance(settings, dict):
         raise DataError(
             f"{folder / SETTINGS}: must be the JSON of a packed encoder, with what ESPnet builds under 'espnet'"
-        ) from None
+        )
+    alone = task_of(settings, folder / SETTINGS).alone
+    return {"input_size": None, "init": None, "token_list": NO_TOKENS, **settings, **alone}
 
 
 def recommended(folder: Path) -> str:
@@ -83,7 +81,7 @@ def read_weights(folder: Path) -> dict[str, Any]:
 
 
 def write_moments(weights: Mapping[str, Any], out: Path) -> None:
-    """Writes to ``out`` (npz) what ESPnet reads to build its normalisation: zeros, for the numbers are weights."""
+    """Writes ``out`` (npz), what ESPnet's normalisation wants to read at birth: zeros, its numbers are weights."""
     import numpy as np
 
     zeros = np.zeros_like(weights["normalize.mean"].numpy())

@@ -88,14 +88,20 @@ def for_recognition(folder: Path) -> Iterator[tuple[Path, Path]]:
 
 def inference(config: Path, checkpoint: Path, **settings: Any):
     """ESPnet's ``Speech2Text`` of a configuration and its checkpoint; `UserError` for a task that writes no text."""
-    task = task_of(_yaml(config), config)
+    if not writes_text(config):
+        raise UserError(f"{config}: a model of the task {_yaml(config)['task']!r} writes no text")
     from espnet2.bin.asr_inference import Speech2Text
+
+    with espnet_patches.recognising(task_of(_yaml(config), config)):
+        return Speech2Text(str(config), str(checkpoint), **settings)
+
+
+def writes_text(config: Path) -> bool:
+    """Whether ESPnet can decode with the model of a configuration: whether its task is made from ESPnet's ASR task."""
+    task = task_of(_yaml(config), config)
     from espnet2.tasks.asr import ASRTask
 
-    if not issubclass(task, ASRTask):
-        raise UserError(f"{config}: models of its training task write no text ({task.__module__})")
-    with espnet_patches.recognising(task):
-        return Speech2Text(str(config), str(checkpoint), **settings)
+    return issubclass(task, ASRTask)
 
 
 def recognition_files(folder: Path) -> list[Path]:
@@ -152,7 +158,7 @@ def weights(argument: str) -> dict:
 
 
 def write_bare(folder: Path, about: Mapping[str, Any], out: Path) -> None:
-    """Writes to ``out`` the encoder of the experiment ``folder`` as `fangyan.encoders.bare` does."""
+    """Writes into ``out`` the encoder of the experiment ``folder`` as `fangyan.encoders.bare` does."""
     config, checkpoint, _ = locate(folder)
     bare.write(_yaml(config), read_weights(checkpoint), about, out)
 
@@ -202,7 +208,7 @@ def _with_statistics(settings: dict, statistics: Path | None) -> dict:
 
 
 def load_weights(model, checkpoint: Path) -> None:
-    """Loads the weights of ``checkpoint`` into ``model``. `DataError` lists keys that do not match."""
+    """Loads the weights of ``checkpoint`` into ``model``; `DataError` lists keys that do not match."""
     _fit(model, read_weights(checkpoint), checkpoint)
 
 

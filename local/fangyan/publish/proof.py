@@ -8,7 +8,7 @@ import numpy as np
 
 from fangyan.data.audio import SAMPLE_RATE
 from fangyan.encoders import bare, load_encoder
-from fangyan.encoders.espnet_model import inference
+from fangyan.encoders.espnet_model import inference, writes_text
 from fangyan.errors import DataError
 from fangyan.files import unpack
 
@@ -29,13 +29,14 @@ def prove(archive: Path) -> None:
 
 
 def _recognise(archive: Path, wave: np.ndarray) -> None:
-    """ESPnet's own way to a packed model: what it unpacks to is what its decoding is built from."""
+    """ESPnet's own way to a packed model that writes text: what it unpacks to is what its decoding is built from."""
     from espnet2.main_funcs import pack_funcs
 
     with TemporaryDirectory() as folder:
         model = pack_funcs.unpack(archive, folder)
-        files = (Path(model[name]) for name in ("asr_train_config", "asr_model_file"))
-        inference(*files, beam_size=1, maxlenratio=-3)(wave)
+        config, checkpoint = (Path(model[name]) for name in ("asr_train_config", "asr_model_file"))
+        if writes_text(config):
+            inference(config, checkpoint, beam_size=1, maxlenratio=-3)(wave)
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from fangyan.data import datadir
 from fangyan.data.columns import FILES, read_column
-from fangyan.encoders.espnet_build import task_class
+from fangyan.encoders.espnet_build import task_of
 from fangyan.errors import DataError
 from fangyan.files import fingerprint, write_text
 from fangyan.registry import ASR
@@ -37,18 +37,19 @@ TRANSCRIPT = Input("text", TARGET, "text")
 
 
 def measured(job: Run) -> list[Input]:
-    """The inputs that statistics are of: those that ESPnet's own task requires."""
-    task = task_class(job.task)
-    return [one for one in task.inputs if one.name in task.required_data_names()]
+    """The inputs that statistics are of: those that ESPnet's own task knows. What is read beside them is not."""
+    task = task_of(job.settings, job.config)
+    return [one for one in task.inputs if one.name in task.espnet_names()]
 
 
 def present(job: Run, data: Path) -> list[Input]:
     """The inputs of the task that are read of ``data``; `DataError` where a required one is not there for all ids."""
-    inputs = [one for one in task_class(job.task).inputs if one.required or (data / one.column).exists()]
-    for one in inputs:
-        if one.column != TARGET:
+    inputs = task_of(job.settings, job.config).inputs
+    there = [one for one in inputs if one.required or one.column == TARGET or (data / one.column).exists()]
+    for one in there:
+        if one not in (SPEECH, TRANSCRIPT):
             read_column(data, one.column)
-    return inputs
+    return there
 
 
 def archives(job: Run) -> list[Path]:

@@ -9,7 +9,7 @@ from argparse import Namespace
 from collections.abc import Callable, Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import replace
-from itertools import cycle, islice, repeat
+from itertools import cycle, islice
 from math import isfinite
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,7 +24,7 @@ from humanfriendly import parse_size
 from fangyan.data import audio, datadir
 from fangyan.data.datadir import Utterance
 from fangyan.encoders.espnet import check_blocks
-from fangyan.encoders.espnet_build import task_class
+from fangyan.encoders.espnet_build import task_of
 from fangyan.encoders.espnet_patches import saving
 from fangyan.errors import DataError
 from fangyan.files import naming, write_text
@@ -38,6 +38,7 @@ from fangyan.training.trainer import check_rates
 SAMPLES = audio.SAMPLE_RATE // 2
 VARIETIES = ("cmn", "cmn", "yue", "yue")
 """Of the utterances; a category sampler wants two of each."""
+COUNT = len(VARIETIES)
 TEXT = "我"
 ONCE = {"max_epoch": 1, "accum_grad": 1, "min_batch_size": 1, "drop_last_iter": False}
 ONCE |= {"dataset_scaling_factor": 1.0, "use_wandb": False}
@@ -63,7 +64,7 @@ def rehearse(
     ``arguments``: those of ESPnet for an experiment and its settings. This process alone does it, not as one of ranks.
     """
     _check_trainer(settings, job.config)
-    values, task = _values(job), task_class(job.task)
+    values, task = _values(job), task_of(settings, job.config)
     once = dict(settings) | ONCE | CRITERIA
     if settings.get("num_iters_per_epoch"):
         once["num_iters_per_epoch"] = 1
@@ -185,30 +186,34 @@ def _measured(stats: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 
 def _values(job: Run) -> dict[str, dict[str, list[str]]]:
-    """Role -> column -> what the first utterances have there, of what is read beside recordings and transcripts."""
-    return {
-        role: {
-            one.column: list(islice(datadir.read_map(data / one.column).values(), len(VARIETIES)))
-            for one in present(job, data)
-            if one not in (SPEECH, TRANSCRIPT)
-        }
-        for role, data in job.sets().items()
-    }
+    """Role -> column -> what the first utterances have there, for a task that reads more than speech and transcripts.
+
+    Their recordings as well: what is said of them by frame does not fit a noise.
+    """
+    found = {}
+    for role, data in job.sets().items():
+        read = [one.column for one in present(job, data) if one != TRANSCRIPT]
+        further = read if read != [SPEECH.column] else []
+        found[role] = {name: list(islice(datadir.read_map(data / name).values(), COUNT)) for name in further}
+    return found
 
 
 def _small(job: Run, folder: Path, values: Mapping[str, Mapping[str, list[str]]]) -> Run:
-    """An experiment like ``job`` on noises, with its statistics, and ``values`` of the job's own in further columns."""
+    """An experiment like ``job`` on noises, or on the ``values`` that there are instead, with its statistics."""
     small = replace(job, train=folder / "train", dev=folder / "dev", exp=folder / "exp", init="")
-    sizes = {SPEECH: f"{SAMPLES}", TRANSCRIPT: f"1,{len(job.vocabulary)}"}
     for role, data in small.sets().items():
         rows = [_utterance(data, n, variety) for n, variety in enumerate(VARIETIES)]
         datadir.write(data, rows)
-        tables = {data / column: cycle(cells) for column, cells in values[role].items()}
-        tables |= {small.stats / role / "text": repeat(TEXT)}
+        given = {column: list(islice(cycle(cells), COUNT)) for column, cells in values[role].items()}
+        recordings = given.get(SPEECH.column, [row.wav for row in rows])
+        sizes = {SPEECH: [f"{audio.probe(wav).frames}" for wav in recordings]}
+        sizes[TRANSCRIPT] = [f"1,{len(job.vocabulary)}"] * COUNT
+        tables = {data / column: cells for column, cells in given.items()}
+        tables[small.stats / role / "text"] = [TEXT] * COUNT
         for one in measured(job):
-            tables[small.stats / role / f"{one.name}_shape"] = repeat(sizes.get(one, "1"))
+            tables[small.stats / role / f"{one.name}_shape"] = sizes.get(one, ["1"] * COUNT)
         for file, cells in tables.items():
-            write_text(file, "".join(f"{row.id} {value}\n" for row, value in zip(rows, cells, strict=False)))
+            write_text(file, "".join(f"{row.id} {value}\n" for row, value in zip(rows, cells, strict=True)))
     moments = job.stats / "train" / "feats_stats.npz"
     if moments.exists():
         (small.stats / "train" / "feats_stats.npz").symlink_to(moments.absolute())

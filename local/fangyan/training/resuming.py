@@ -56,7 +56,7 @@ def deciding_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_unchanged(exp: Path, now: Mapping[str, Any]) -> None:
-    """Raises a `UserError` that names what was otherwise when the training in ``exp`` was started.
+    """Raises `UserError` that names what was otherwise when the training in ``exp`` was started.
 
     ``now``: the stamp of this run, its ``settings`` as of `deciding_settings`. There is a checkpoint in ``exp``.
     """

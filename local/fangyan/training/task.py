@@ -15,7 +15,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from espnet2.iterators.abs_iter_factory import AbsIterFactory
@@ -37,15 +37,17 @@ from fangyan.training.trainer import Trainer
 class Trained:
     """What a task of ESPnet gets by this class before it: ``class Task(Trained, ASRTask)``.
 
-    ``inputs``: what a batch holds; the statistics are of those that ESPnet's own task requires. ``curves``: what is
-    measured beside the loss: columns of history.tsv, panels of the figure. ``classes``: by part of the model (encoder,
-    model ...) and name, those that a configuration may choose beyond ESPnet's and those of the tasks that this one is
-    made from.
+    ``inputs``: what a batch holds, speech first; the statistics are of those that ESPnet's own task knows. ``curves``:
+    what is measured beside the loss: columns of history.tsv, panels of the figure. ``classes``: by part of the model
+    (encoder, model ...) and name, those that a configuration may choose beyond ESPnet's and those of the tasks that
+    this one is made from. ``alone``: what a configuration says instead where only the encoder of a model is wanted;
+    empty: the model is built whole.
     """
 
     inputs: ClassVar[tuple[Input, ...]] = (SPEECH,)
     curves: ClassVar[tuple[Curve, ...]] = ()
     classes: ClassVar[Mapping[str, Mapping[str, type]]] = MappingProxyType({})
+    alone: ClassVar[Mapping[str, Any]] = MappingProxyType({})
     trainer = Trainer
 
     @classmethod
@@ -78,10 +80,14 @@ class Trained:
             return super().build_model(args)
 
     @classmethod
+    def espnet_names(cls) -> set[str]:
+        """The inputs that ESPnet's own task knows, whether it requires them or not."""
+        return {*super().required_data_names(), *super().optional_data_names()}
+
+    @classmethod
     def optional_data_names(cls, train: bool = True, inference: bool = False) -> tuple[str, ...]:
-        names = super().optional_data_names(train, inference)
-        known = (*names, *cls.required_data_names(train, inference))
-        return (*names, *(i.name for i in cls.inputs if i.name not in known))
+        further = (one.name for one in cls.inputs if one.name not in cls.espnet_names())
+        return (*super().optional_data_names(train, inference), *further)
 
     @classmethod
     def main_worker(cls, args: Namespace) -> None:

@@ -10,7 +10,7 @@ from fangyan import config as configs
 from fangyan import environment
 from fangyan.data import audio, datadir
 from fangyan.data.sources import origins
-from fangyan.encoders.espnet_build import task_class
+from fangyan.encoders.espnet_build import task_of
 from fangyan.encoders.espnet_model import locate
 from fangyan.errors import DataError, UserError
 from fangyan.files import DONE, fingerprint, is_done, made_from, produce, read_table, stamp, write_json
@@ -61,7 +61,7 @@ def train(job: Run, here: Rank | None = None) -> bool:
         _run_training(job, settings, here)
         if finished is not None:
             if not (job.exp / history.NAME).exists():
-                columns = history.columns(task_class(job.task).curves)
+                columns = history.columns(task_of(settings, job.config).curves)
                 history.write(job.exp, epochs_told(job.exp), columns)
             write_json(job.exp / summary.NAME, _summary(job, here))
             stamp(job.exp, finished, _made(job.exp))
@@ -83,7 +83,7 @@ def _begin(job: Run, settings: Mapping[str, Any], here: Rank) -> dict[str, Any] 
     _rehearse(job, settings, here)
     if newest_whole(job.exp):
         check_unchanged(job.exp, finished)
-    task_class(job.task).check(job)
+    task_of(settings, job.config).check(job)
     write_json(job.exp / STARTED / DONE, finished)
     return finished
 

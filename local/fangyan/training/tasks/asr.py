@@ -27,6 +27,16 @@ class Task(Trained, ASRTask):
         {"frontend": {"whisper_logmel": LogMelFrontend}, "encoder": {"hf_whisper": PaddingFreeEncoder}}
     )
 
+    alone = MappingProxyType(
+        {
+            "specaug": None,
+            "decoder": None,
+            "ctc_conf": {},
+            "model": "espnet",
+            "model_conf": {"ctc_weight": 1.0},
+        }
+    )
+
     @classmethod
     def check(cls, job: Run) -> None:
         """Writes ``stats/.short.tsv`` (`lengths.check_short`); `DataError` for what the encoder cannot hear."""
