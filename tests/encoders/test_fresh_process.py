@@ -35,7 +35,7 @@ def run(spec, recordings):
 groups, recordings = sys.argv[1:-2], sys.argv[-2:]
 for n, group in enumerate(groups):
     if n == 1:
-        import fangyan.embedding, transformers.modeling_utils  # common to all: once was enough
+        import fangyan.features.embedding, transformers.modeling_utils  # common to all: once was enough
     if os.fork() == 0:
         for spec in group.split(","):
             try:
@@ -79,7 +79,7 @@ SKETCHED = """
 import sys
 from pathlib import Path
 import torch
-from fangyan.asr.task import sketch
+from fangyan.training.espnet_task import sketch
 
 sketch(Path(sys.argv[1]), ["<blank>", "<unk>", "a", "<sos/eos>"])
 held = [value for module in list(sys.modules.values()) for value in list(getattr(module, "__dict__", {}).values())]
