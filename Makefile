@@ -9,8 +9,9 @@ help: ## list the goals
 	  [[ $$line =~ ^([a-z]+):.*'## '(.*) ]] && printf '%-8s %s\n' "$${BASH_REMATCH[1]}" "$${BASH_REMATCH[2]}"; \
 	done <$(firstword $(MAKEFILE_LIST)) || true
 
-setup: ## put Python 3.12 and all packages into .venv
+setup: ## put Python 3.12 and all packages into .venv (CPU=1: without CUDA)
 	@utils/setup.sh
+	@$(if $(filter setup,$(MAKECMDGOALS)),printf 'source %q    # in each new shell; then: fangyan --help\n' "$$PWD/.venv/bin/activate",:)
 
 mini: setup ## the whole pipeline on the embedded corpus, from nothing to a report
 	@egs2/mini_sinitic/emb1/run.sh

@@ -8,13 +8,15 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 TOOLS = ["bash", "cat", "cp", "dirname", "mkdir", "mv", "rm", "sha256sum", "tail", "tee"]
-INSTALL = "pip install --compile-bytecode --python .venv/bin/python --constraint constraints.txt --editable .[mini,dev]"
+INSTALL = "pip install --compile-bytecode --python .venv/bin/python --constraint constraints.txt --editable .[mini,dev] pip"
+TRIAL = "pip install --quiet --dry-run --no-deps --python .venv/bin/python --constraint constraints.txt torch torchaudio"
 
 UV = """#!/usr/bin/env bash
 [ "$1" != --version ] || exit 0
-echo "$* ${UV_DEFAULT_INDEX-} ${SSL_CERT_FILE-}" >>"$CALLS"
+echo "$* ${UV_DEFAULT_INDEX-} ${SSL_CERT_FILE-} ${UV_TORCH_BACKEND-}" >>"$CALLS"
 if [ "$1" = venv ]; then mkdir -p .venv/bin && cp "$TOOLS/python3.12" .venv/bin/python; fi
 if [ "$1" = pip ] && [ -n "${OFFLINE-}" ]; then printf 'Resolving\\n  Caused by: no route\\n' && exit 1; fi
+if [ "$1 ${UV_TORCH_BACKEND-}" = "pip cpu" ]; then mkdir -p .venv/lib/python3.12/site-packages/torch-2.0.0+cpu.dist-info; fi
 """
 PYTHON = """#!/usr/bin/env bash
 case $* in
@@ -82,6 +84,52 @@ def test_an_extra_is_added_once_and_leaves_the_rest_trusted(machine: Machine) ->
     for extra in (["bench"], []):
         machine.setup(*extra)
         assert machine.calls() == []
+
+
+def test_cuda_is_left_out_on_request_and_stays_out(machine: Machine) -> None:
+    assert machine.setup(CPU="1").returncode == 0
+    assert machine.calls() == ["venv --quiet --python 3.12 .venv", f"{TRIAL}   cpu", f"{INSTALL}   cpu"]
+    assert machine.setup(CPU="1").returncode == 0 and machine.setup().returncode == 0
+    (machine.root / "pyproject.toml").write_text("# changed\n")
+    machine.setup()
+    assert machine.calls() == [f"{TRIAL}   cpu", f"{INSTALL}   cpu"]
+
+
+@pytest.mark.parametrize("cpu", ["", "0", "x86_64"])
+def test_a_cpu_that_is_not_1_means_something_else(machine: Machine, cpu: str) -> None:
+    machine.setup(CPU=cpu)
+    assert machine.calls()[1:] == [INSTALL]
+
+
+def test_without_pytorchs_own_index_one_sentence_says_that_cuda_cannot_be_left_out(machine: Machine) -> None:
+    sentence = error(machine.setup(CPU="1", OFFLINE="1"))
+    assert sentence == (
+        "setup: PyTorch without CUDA comes from PyTorch's own index, is there a way to it? If not, set up without "
+        "CPU=1. It said: Caused by: no route; all of it is in .uv/setup.log"
+    )
+    machine.setup()
+    assert machine.calls() == [INSTALL]
+
+
+def test_an_environment_with_cuda_is_not_replaced_unasked(machine: Machine) -> None:
+    machine.setup()
+    (machine.root / ".venv/lib/python3.12/site-packages/nvidia").mkdir(parents=True)
+    assert error(machine.setup(CPU="1")) == "setup: .venv has CUDA: remove .venv, then set up with CPU=1 again"
+    assert machine.calls() == [] and machine.setup().returncode == 0
+
+
+@pytest.mark.parametrize(("goals", "printed"), [("setup", True), ("lint", False)])
+def test_how_to_activate_is_printed_where_set_up_was_asked_for_by_name(
+    machine: Machine, goals: str, printed: bool
+) -> None:
+    shutil.copy(ROOT / "Makefile", machine.root)
+    (machine.root / "utils/setup.sh").write_text("#!/bin/sh\n")
+    (machine.root / ".venv/bin").mkdir(parents=True)
+    for name in ("python", "shellcheck"):
+        (machine.root / ".venv/bin" / name).symlink_to("/bin/true")
+    done = subprocess.run(["make", goals], cwd=machine.root, capture_output=True, text=True, check=True)
+    place = str(machine.root / ".venv/bin/activate").replace(" ", "\\ ")
+    assert done.stdout == (f"source {place}    # in each new shell; then: fangyan --help\n" if printed else "")
 
 
 @pytest.mark.parametrize("name", ["pyproject.toml", "constraints.txt", "utils/setup.sh"])

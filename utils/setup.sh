@@ -2,8 +2,9 @@
 # Python 3.12 and all packages in .venv, at the versions of constraints.txt. At once done when nothing changed.
 # `setup.sh EXTRA` adds those of an extra of pyproject.toml, such as bench.
 #
-# PYTHON=/path/to/python3.13 chooses another interpreter. Whatever uv reads (UV_DEFAULT_INDEX, UV_CACHE_DIR,
-# UV_TORCH_BACKEND=cpu ...) is heeded; the package index and certificate set for pip are passed on to uv.
+# CPU=1 takes PyTorch without CUDA, from PyTorch's own index; .venv stays without it whatever is set up in it later.
+# PYTHON=/path/to/python3.13 chooses another interpreter. Whatever uv reads (UV_DEFAULT_INDEX, UV_CACHE_DIR ...) is
+# heeded; the package index and certificate set for pip are passed on to uv.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -34,12 +35,16 @@ python_with_pip() { # -> the first one that works
 }
 
 logged() { # COMMAND... -> its output on the terminal and in the log
-  local last
+  attempt "\`${1##*/} ${2-} ${3-}\` failed, is there a network? (UV_DEFAULT_INDEX names a mirror.)" "$@"
+}
+
+attempt() { # SENTENCE COMMAND... -> its output on the terminal and in the log; the sentence, and why, where it fails
+  local sentence=$1 last
+  shift
   mkdir -p "${log%/*}"
   "$@" 2>&1 | tee "$log" >&2 && return
   read -r last < <(tail -n 1 "$log") || true
-  die "\`${1##*/} ${2-} ${3-}\` failed, is there a network? (UV_DEFAULT_INDEX names a mirror.) It said: $last;" \
-    "all of it is in $log"
+  die "$sentence It said: $last; all of it is in $log"
 }
 
 find_uv() { # sets uv, fetching it with pip if need be
@@ -82,6 +87,19 @@ make_venv() {
   check_version .venv/bin/python "remove .venv, then set up again"
 }
 
+holds() { # PATTERN -> whether .venv has such a package
+  compgen -G ".venv/lib/python3.*/site-packages/$1" >/dev/null
+}
+
+leave_cuda_out() { # uv takes PyTorch from PyTorch's own index, and nothing of CUDA with it
+  export UV_TORCH_BACKEND=cpu
+  attempt "PyTorch without CUDA comes from PyTorch's own index, is there a way to it? If not, set up without CPU=1." \
+    "$uv" pip install --quiet --dry-run --no-deps --python .venv/bin/python --constraint constraints.txt torch torchaudio
+}
+
+if [ "${CPU-}" = 1 ] && holds nvidia; then # other values are not for us: some systems set CPU to x86_64
+  die ".venv has CUDA: remove .venv, then set up with CPU=1 again"
+fi
 current=$(printf '%s\n' "$PWD" | cat - pyproject.toml constraints.txt utils/setup.sh | sha256sum)
 if [ "$(cat "$stamp" 2>/dev/null)" = "$current" ]; then exit 0; fi
 
@@ -91,7 +109,10 @@ rm -f "$stamp"
 pass_on_pip_settings
 find_uv
 make_venv
+if [ "${CPU-}" = 1 ] || holds 'torch-*+cpu.dist-info'; then leave_cuda_out; fi
 # Compiled now: many a container and cluster has PYTHONDONTWRITEBYTECODE set, or a .venv that cannot be written later.
-logged "$uv" pip install --compile-bytecode --python .venv/bin/python --constraint constraints.txt --editable ".[mini,dev${1:+,$1}]"
+# pip, for whoever adds to .venv once it is active.
+logged "$uv" pip install --compile-bytecode --python .venv/bin/python --constraint constraints.txt \
+  --editable ".[mini,dev${1:+,$1}]" pip
 printf '%s\n' "$current" >"$stamp.partial"
 mv "$stamp.partial" "$stamp"
