@@ -1,6 +1,6 @@
 SHELL := bash
 .DEFAULT_GOAL := help
-PYTHON := .venv/bin/python
+python := .venv/bin/python
 
 .PHONY: help setup mini test lint bench clean
 
@@ -17,16 +17,16 @@ mini: setup ## the whole pipeline on the embedded corpus, from nothing to a repo
 	@egs2/mini_sinitic/emb1/run.sh
 
 test: lint ## lint and run all tests, two files at a time
-	@OMP_NUM_THREADS=1 $(PYTHON) -m pytest -q --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	@OMP_NUM_THREADS=1 $(python) -m pytest -q --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 lint: setup ## check style of Python and shell
-	@$(PYTHON) -m ruff check --quiet
-	@$(PYTHON) -m ruff format --check --quiet
+	@$(python) -m ruff check --quiet
+	@$(python) -m ruff format --check --quiet
 	@.venv/bin/shellcheck --external-sources .ci/run utils/*.sh egs2/*/*/*.sh
 
 bench: ## measure speeds, into bench.tsv
 	@utils/setup.sh bench
-	@$(PYTHON) -m fangyan bench
+	@$(python) -m fangyan bench
 
 clean: ## remove caches; data, experiments and .venv stay
 	@rm -rf .pytest_cache .ruff_cache .hypothesis local/*.egg-info

@@ -1,5 +1,6 @@
 """Setting up, with a uv, a python and a compiler that only pretend, on a PATH of nothing else."""
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -116,6 +117,16 @@ def test_an_environment_with_cuda_is_not_replaced_unasked(machine: Machine) -> N
     (machine.root / ".venv/lib/python3.12/site-packages/nvidia").mkdir(parents=True)
     assert error(machine.setup(CPU="1")) == "setup: .venv has CUDA: remove .venv, then set up with CPU=1 again"
     assert machine.calls() == [] and machine.setup().returncode == 0
+
+
+def test_make_hands_on_which_interpreter_is_to_be_taken(machine: Machine) -> None:
+    shutil.copy(ROOT / "Makefile", machine.root)
+    (machine.root / "utils/setup.sh").write_text('#!/bin/sh\necho "$PYTHON $CPU"\n')
+    env = {"PATH": os.environ["PATH"], "PYTHON": "python3.13"}
+    done = subprocess.run(
+        ["make", "setup", "CPU=1"], cwd=machine.root, env=env, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("python3.13 1\n")
 
 
 @pytest.mark.parametrize(("goals", "printed"), [("setup", True), ("lint", False)])
