@@ -1,4 +1,5 @@
 import subprocess
+import sys
 
 import pytest
 
@@ -42,3 +43,29 @@ def test_without_git_or_a_repository_there_is_no_commit(tmp_path, monkeypatch):
     assert environment.code() == {}
     monkeypatch.setenv("PATH", str(tmp_path))
     assert environment.code() == {}
+
+
+def test_the_summary_names_versions_and_commit(repository, tmp_path, monkeypatch):
+    monkeypatch.setattr(environment, "versions", lambda: {"python": "3.12.1", "espnet": "202611"})
+    commit = repository("rev-parse", "HEAD")[:7]
+    line = f"fangyan 0.1.0, commit {commit}, ESPnet 202611, PyTorch missing, Python 3.12.1"
+    assert environment.summary() == line
+    (tmp_path / "code.py").write_text("x = 2\n")
+    assert environment.summary() == line.replace(commit, f"{commit} with changes")
+    monkeypatch.setattr(environment, "ROOT", tmp_path / "site-packages")
+    assert environment.summary() == line.replace(f", commit {commit}", "")
+
+
+@pytest.mark.parametrize("variable", ["VIRTUAL_ENV", "CONDA_PREFIX"])
+def test_what_is_to_be_typed_is_a_name_where_the_environment_is_active_else_a_path(monkeypatch, variable):
+    monkeypatch.setattr(sys, "executable", "/home/ann/my env/bin/python3")
+    monkeypatch.setattr(sys, "prefix", "/home/ann/my env")
+    monkeypatch.setattr(environment, "ROOT", environment.Path("/home/ann/a clone"))
+    for name in ("VIRTUAL_ENV", "CONDA_PREFIX"):
+        monkeypatch.delenv(name, raising=False)
+    wanted = "-m pip install -c '/home/ann/a clone/constraints.txt' -e '/home/ann/a clone[lora]'"
+    assert environment.typed("hf") == "'/home/ann/my env/bin/hf'"
+    assert environment.install_extra("lora") == f"'/home/ann/my env/bin/python3' {wanted}"
+    monkeypatch.setenv(variable, "/home/ann/my env")
+    assert environment.typed("hf") == "hf"
+    assert environment.install_extra("lora") == f"python3 {wanted}"

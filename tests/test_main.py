@@ -6,6 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from fangyan import __main__ as main
+from fangyan import __version__
 from fangyan.cli import SECTIONS
 from fangyan.errors import DataError
 
@@ -29,6 +30,15 @@ def test_help_lists_each_verb_under_its_section_in_a_line_of_80_columns():
         assert head == f"{title}:"
         assert [line.split()[0] for line in lines] == verbs.split()
         assert all(line[:16].endswith("  ") and line[16] != " " and line.endswith(".") for line in lines)
+
+
+def test_the_version_is_said_without_loading_anything_heavy():
+    code = "import sys, fangyan.__main__ as m; sys.argv[1:] = ['--version']; import atexit; " + (
+        "atexit.register(lambda: print({'torch', 'numpy', 'espnet2'} & set(sys.modules))); m.main()"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    said, loaded = run.stdout.splitlines()
+    assert said.startswith(f"fangyan {__version__}, ") and loaded == "set()"
 
 
 @pytest.mark.parametrize(

@@ -9,15 +9,17 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 TOOLS = ["bash", "cat", "cp", "dirname", "mkdir", "mv", "rm", "sha256sum", "tail", "tee"]
-INSTALL = "pip install --compile-bytecode --python .venv/bin/python --constraint constraints.txt --editable .[mini,dev] pip"
-TRIAL = "pip install --quiet --dry-run --no-deps --python .venv/bin/python --constraint constraints.txt torch torchaudio"
+IN_VENV = "--python .venv/bin/python --constraint constraints.txt"
+INSTALL = f"pip install --compile-bytecode {IN_VENV} --editable .[mini,dev] pip"
+TRIAL = f"pip install --quiet --dry-run --no-deps {IN_VENV} torch torchaudio"
 
 UV = """#!/usr/bin/env bash
 [ "$1" != --version ] || exit 0
 echo "$* ${UV_DEFAULT_INDEX-} ${SSL_CERT_FILE-} ${UV_TORCH_BACKEND-}" >>"$CALLS"
 if [ "$1" = venv ]; then mkdir -p .venv/bin && cp "$TOOLS/python3.12" .venv/bin/python; fi
 if [ "$1" = pip ] && [ -n "${OFFLINE-}" ]; then printf 'Resolving\\n  Caused by: no route\\n' && exit 1; fi
-if [ "$1 ${UV_TORCH_BACKEND-}" = "pip cpu" ]; then mkdir -p .venv/lib/python3.12/site-packages/torch-2.0.0+cpu.dist-info; fi
+packages=.venv/lib/python3.12/site-packages
+if [ "$1 ${UV_TORCH_BACKEND-}" = "pip cpu" ]; then mkdir -p "$packages/torch-2.0.0+cpu.dist-info"; fi
 """
 PYTHON = """#!/usr/bin/env bash
 case $* in
@@ -115,7 +117,9 @@ def test_without_pytorchs_own_index_one_sentence_says_that_cuda_cannot_be_left_o
 def test_an_environment_with_cuda_is_not_replaced_unasked(machine: Machine) -> None:
     machine.setup()
     (machine.root / ".venv/lib/python3.12/site-packages/nvidia").mkdir(parents=True)
-    assert error(machine.setup(CPU="1")) == "setup: .venv has CUDA: remove .venv, then set up with CPU=1 again"
+    assert (
+        error(machine.setup(CPU="1")) == "setup: .venv has CUDA: remove .venv, then set up with CPU=1 again"
+    )
     assert machine.calls() == [] and machine.setup().returncode == 0
 
 
@@ -140,7 +144,9 @@ def test_how_to_activate_is_printed_where_set_up_was_asked_for_by_name(
         (machine.root / ".venv/bin" / name).symlink_to("/bin/true")
     done = subprocess.run(["make", goals], cwd=machine.root, capture_output=True, text=True, check=True)
     place = str(machine.root / ".venv/bin/activate").replace(" ", "\\ ")
-    assert done.stdout == (f"source {place}    # in each new shell; then: fangyan --help\n" if printed else "")
+    assert done.stdout == (
+        f"source {place}    # in each new shell; then: fangyan --help\n" if printed else ""
+    )
 
 
 @pytest.mark.parametrize("name", ["pyproject.toml", "constraints.txt", "utils/setup.sh"])

@@ -1,12 +1,15 @@
-"""What a figure depends on: the machine, the versions and the code it was measured with."""
+"""What a figure depends on: the machine, the versions and the code; and what is typed to add to them."""
 
 import os
 import platform
 import subprocess
+import sys
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from shlex import quote
 
+import fangyan
 from fangyan.files import ROOT
 from fangyan.tables import Total
 
@@ -54,6 +57,32 @@ def code() -> dict[str, str | bool]:
         return {"commit": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain", "-uno"))}
     except (OSError, subprocess.CalledProcessError):
         return {}
+
+
+def summary() -> str:
+    """The version, the commit if this is a clone, and the versions that matter most, in a line."""
+    known, commit = versions(), code()
+    said = [f"fangyan {fangyan.__version__}"]
+    if commit:
+        said.append(f"commit {str(commit['commit'])[:7]}{' with changes' if commit['dirty'] else ''}")
+    names = {"espnet": "ESPnet", "torch": "PyTorch", "python": "Python"}
+    return ", ".join([*said, *(f"{title} {known.get(name, 'missing')}" for name, title in names.items())])
+
+
+def typed(program: str) -> str:
+    """What to type for a program of this environment: its name where it is active, else its path."""
+    active = sys.prefix in (os.environ.get("VIRTUAL_ENV"), os.environ.get("CONDA_PREFIX"))
+    return program if active else quote(str(Path(sys.executable).with_name(program)))
+
+
+def install(package: str) -> str:
+    """What to type to install a package here."""
+    return f"{typed(Path(sys.executable).name)} -m pip install {package}"
+
+
+def install_extra(extra: str) -> str:
+    """What to type to install what an extra of pyproject.toml names, at the versions of constraints.txt."""
+    return install(f"-c {quote(str(ROOT / 'constraints.txt'))} -e {quote(f'{ROOT}[{extra}]')}")
 
 
 def _cpu() -> str:

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from fangyan.bench import peers
+from fangyan.environment import install_extra
 from fangyan.measure.seqsim import seqsim_matrix
 
 
@@ -28,5 +29,5 @@ def test_f1_is_that_of_seqsim(row):
 def test_what_is_not_installed_is_told():
     assert peers._missing("fangyan") == ""
     assert peers._missing("nobody.scores") == (
-        "not installed (No module named 'nobody'): pip install -c constraints.txt -e '.[bench]'"
+        f"not installed (No module named 'nobody'): {install_extra('bench')}"
     )

@@ -11,7 +11,7 @@ def test_gradio_is_asked_for_where_it_is_missing(monkeypatch, tmp_path):
         raise PackageNotFoundError(name)
 
     monkeypatch.setattr(demo, "version", missing)
-    with pytest.raises(UserError, match=r"the page needs gradio: pip install 'fangyan\[demo\]'"):
+    with pytest.raises(UserError, match=r"the page needs gradio: .*python\S* -m pip install -c .*\[demo\]"):
         demo.demo("fbank", tmp_path)
 
 

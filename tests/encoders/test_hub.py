@@ -18,7 +18,7 @@ def test_a_local_path_wins_over_the_hub(tmp_path, monkeypatch, cached):
 def test_what_is_nowhere_is_answered_with_how_to_get_it(spec, cached, tmp_path):
     message = (
         r"user/absent: no such path here, and the Hugging Face Hub did not give it \(.*\)\. Where there is a network: "
-        rf"`hf download user/absent --local-dir DIR`.*Downloads lie in {tmp_path}/cache, which HF_HOME moves"
+        rf"`\S*hf download user/absent --local-dir DIR`.*Downloads lie in {tmp_path}/cache, which HF_HOME moves"
     )
     for function in (load_encoder, identity):
         with pytest.raises(UserError, match=message):
@@ -39,7 +39,7 @@ def test_a_gated_model_says_how_to_log_in(monkeypatch):
 
     monkeypatch.setattr("huggingface_hub.snapshot_download", gated)
     with pytest.raises(
-        UserError, match=r"\(Access to model user/gated is restricted\.\).*`hf auth login` first"
+        UserError, match=r"\(Access to model user/gated is restricted\.\).*`\S*hf auth login` first"
     ):
         hub.locate("user/gated", ["*"])
 

@@ -155,7 +155,7 @@ def test_a_token_that_does_not_do_is_never_told(minihub, folder, monkeypatch, ca
 
 def test_without_any_token_the_way_to_one_is_told(minihub, folder, monkeypatch):
     monkeypatch.delenv("HF_TOKEN")
-    with pytest.raises(UserError, match=r"\(401\): `hf auth login`, or set HF_TOKEN"):
+    with pytest.raises(UserError, match=r"\(401\): `\S*hf auth login`, or set HF_TOKEN"):
         upload(folder, "user/name")
 
 
@@ -193,7 +193,7 @@ def test_a_download_that_keeps_failing_is_no_model(minihub, folder):
 
 def test_a_gated_repository_says_how_to_get_in(minihub):
     minihub.repositories["user/name"] = Repository(private=True)
-    with pytest.raises(UserError, match=r"user/name: .*`hf auth login` first"):
+    with pytest.raises(UserError, match=r"user/name: .*`\S*hf auth login` first"):
         hub.locate("user/name", ["*"])
 
 

@@ -25,6 +25,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from fangyan.bench.benchmark import Set
 from fangyan.bench.seqsim import f1, race
+from fangyan.environment import install_extra
 
 BATCH = {"cpu": 4, "cuda": 64}
 """Utterances a side of a batch. On a CPU all three were fastest with 4 x 4 among 2 x 2 to 40 x 40, at d = 512."""
@@ -88,7 +89,7 @@ def _missing(module: str) -> str:
     try:
         import_module(module)
     except ImportError as error:
-        return f"not installed ({error}): pip install -c constraints.txt -e '.[bench]'"
+        return f"not installed ({error}): {install_extra('bench')}"
     return ""
 
 

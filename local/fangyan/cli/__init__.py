@@ -32,7 +32,23 @@ class Sections(click.Group):
                 formatter.write_dl([(name, verb.get_short_help_str(limit)) for name, verb in verbs])
 
 
+def _show_version(context: click.Context, _: click.Parameter, asked: bool) -> None:
+    if asked:
+        from fangyan.environment import summary
+
+        click.echo(summary())
+        context.exit()
+
+
 @click.group(cls=Sections, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_version,
+    help="Show versions and commit.",
+)
 def cli() -> None:
     """Speech encoders in which the same meaning lands in the same place whichever Chinese variety is spoken."""
 

@@ -26,6 +26,7 @@ from tempfile import TemporaryDirectory
 
 from fangyan.corpora.common.streams import READERS
 from fangyan.data.datadir import Dropped, Utterance
+from fangyan.environment import typed
 from fangyan.errors import DataError, UserError
 from fangyan.files import ROOT, read_table
 
@@ -107,7 +108,7 @@ def _exports(root: Path) -> list[Path]:
         return found
     raise DataError(
         f"{root}: expected the metadata as {METADATA}.parquet, {METADATA}.jsonl or a folder {METADATA} of such files, "
-        f"found none{why}: hf download {REPOSITORY} --repo-type dataset --local-dir {quote(str(home))}"
+        f"found none{why}: {typed('hf')} download {REPOSITORY} --repo-type dataset --local-dir {quote(str(home))}"
     )
 
 

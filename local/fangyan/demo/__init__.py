@@ -8,6 +8,7 @@ Hugging Face Hub.
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from fangyan.environment import install_extra
 from fangyan.errors import UserError
 
 TITLE = "Say it in one variety, hear it in the others"
@@ -33,4 +34,4 @@ def gradio_version() -> str:
     try:
         return version("gradio")
     except PackageNotFoundError:
-        raise UserError("the page needs gradio: pip install 'fangyan[demo]'") from None
+        raise UserError(f"the page needs gradio: {install_extra('demo')}") from None

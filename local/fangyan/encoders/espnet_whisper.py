@@ -13,6 +13,7 @@ from transformers import WhisperConfig
 from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
 from fangyan.encoders.whisper import LogMel, PaddingFree
+from fangyan.environment import install_extra
 from fangyan.errors import DataError, UserError
 
 
@@ -85,7 +86,7 @@ def add_lora(
     try:
         from peft import LoraConfig, inject_adapter_in_model
     except ImportError:
-        raise UserError("encoder_conf has lora, which needs peft: pip install 'fangyan[lora]'") from None
+        raise UserError(f"encoder_conf has lora, which needs peft: {install_extra('lora')}") from None
     try:
         config = LoraConfig(r=rank, lora_alpha=alpha, lora_dropout=dropout, target_modules=list(targets))
         inject_adapter_in_model(config, blocks)

@@ -4,10 +4,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from fangyan.environment import typed
 from fangyan.errors import UserError
 
 REASONS = {
-    401: "the token is missing or not accepted (401): `hf auth login`, or set HF_TOKEN",
+    401: f"the token is missing or not accepted (401): `{typed('hf')} auth login`, or set HF_TOKEN",
     403: "the token does not allow it (403): one with write access to the repository is needed",
     409: "somebody else changed it at the same time (409): do the same again",
 }
@@ -31,8 +32,9 @@ def locate(argument: str, patterns: Sequence[str]) -> Path:
     except _errors() as error:  # not found, gated, offline, no such form of id
         raise UserError(
             f"{argument}: no such path here, and the Hugging Face Hub did not give it ({reason(error)}). Where there "
-            f"is a network: `hf download {name}{at} --local-dir DIR`, then name DIR instead; for a gated or private "
-            f"model `hf auth login` first. Downloads lie in {constants.HF_HUB_CACHE}, which HF_HOME moves"
+            f"is a network: `{typed('hf')} download {name}{at} --local-dir DIR`, then name DIR instead; for a gated "
+            f"or private model `{typed('hf')} auth login` first. Downloads lie in "
+            f"{constants.HF_HUB_CACHE}, which HF_HOME moves"
         ) from None
 
 

@@ -19,6 +19,7 @@ import numpy as np
 
 from fangyan.data import audio
 from fangyan.data.datadir import Utterance
+from fangyan.environment import install_extra
 from fangyan.errors import DataError, UserError
 from fangyan.files import ROOT, read_table
 
@@ -154,7 +155,9 @@ def _engine(voice: Voice) -> Iterator[tuple[ctypes.CDLL, int]]:
 
         library = ctypes.CDLL(espeakng_loader.get_library_path())
     except (ImportError, OSError) as error:
-        raise UserError(f"speech synthesis needs espeakng-loader ({error}): run make setup") from None
+        raise UserError(
+            f"speech synthesis needs espeakng-loader ({error}): {install_extra('mini')}"
+        ) from None
     try:
         rate = library.espeak_Initialize(_SYNCHRONOUS, 0, espeakng_loader.get_data_path().encode(), 0)
         if rate <= 0 or library.espeak_SetVoiceByName(voice.name.encode()) != 0:

@@ -26,6 +26,7 @@ from fangyan.data.datadir import Utterance
 from fangyan.encoders.espnet import check_blocks
 from fangyan.encoders.espnet_build import task_of
 from fangyan.encoders.espnet_patches import saving
+from fangyan.environment import install
 from fangyan.errors import DataError
 from fangyan.files import naming, write_text
 from fangyan.training.espnet_task import blame_settings, command, logging_to
@@ -132,7 +133,7 @@ def _check_trainer(settings: Mapping[str, Any], source: Path) -> None:
     from espnet2.tasks import abs_task
 
     if settings.get("use_wandb") and abs_task.wandb is None:
-        raise DataError(f"{source}: use_wandb: wandb is not installed: pip install wandb, or leave it out")
+        raise DataError(f"{source}: use_wandb: wandb is not installed: {install('wandb')}, or leave it out")
     if settings.get("use_deepspeed"):
         raise DataError(f"{source}: use_deepspeed: the trainer here goes without it: leave it out")
 
