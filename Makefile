@@ -11,7 +11,7 @@ help: ## list the goals
 
 setup: ## put Python 3.12 and all packages into .venv (CPU=1: without CUDA)
 	@utils/setup.sh
-	@$(if $(filter setup,$(MAKECMDGOALS)),printf 'source %q    # in each new shell; then: fangyan --help\n' "$$PWD/.venv/bin/activate",:)
+	@$(if $(filter setup,$(MAKECMDGOALS)),printf 'type in each new shell:\nsource %q\n' "$$PWD/.venv/bin/activate",:)
 
 mini: setup ## the whole pipeline on the embedded corpus, from nothing to a report
 	@egs2/mini_sinitic/emb1/run.sh

@@ -688,6 +688,58 @@ def test_the_stage_that_was_stopped_is_remembered(desk: Desk) -> None:
     assert not (desk.recipe / "exp/x/.stage").exists()
 
 
+# --- what a person may do next ---
+
+
+def steps(desk: Desk, *arguments: str, script: Path = TEMPLATE, **env: str) -> list[str]:
+    """The lines to paste that a run ends with."""
+    for name, text in {"data/test/wav.scp": "a with blank.wav\n", "exp/fbank/report.html": ""}.items():
+        path = script.parent / name if script != TEMPLATE else desk.recipe / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    result = desk.run("--encoder", "fbank", *arguments, script=script, **env)
+    assert result.returncode == 0, result.stderr
+    return [
+        line.strip() for line in result.stderr.partition("What next?")[2].splitlines() if line[:2] == "  "
+    ]
+
+
+def test_a_run_that_reported_says_what_to_type_next(desk: Desk) -> None:
+    (desk.recipe.parent / "env/bin/fangyan").touch(0o755)
+    here, page, *verbs = steps(desk)
+    assert here == f"cd {shlex.quote(str(desk.recipe))}".replace("'", "").replace("my recipe", r"my\ recipe")
+    assert page.endswith(" exp/fbank/report.html")
+    for line in verbs:
+        program, verb, *words = shlex.split(line)
+        assert program == "fangyan"
+        cli.commands[verb].make_context(verb, words)
+    assert [line.split()[1] for line in verbs] == ["demo", "index", "search", "compare", "index"]
+    assert verbs[2] == r"fangyan search with\ blank.wav --index exp/fbank/index"
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--dry_run"], ["--stop_stage", "measure"], ["--stage", "pack"]], ids=" ".join
+)
+def test_a_run_without_a_report_says_nothing_of_what_is_next(desk: Desk, arguments: list[str]) -> None:
+    assert not steps(desk, *arguments)
+
+
+def test_what_comes_next_begins_with_the_environment_that_was_used(desk: Desk, copy: Path) -> None:
+    shutil.copytree(desk.recipe.parent / "env", copy / ".venv")
+    (copy / ".venv/.setup").touch()
+    run = copy / "egs2/mini_sinitic/emb1/run.sh"
+    home, root = (str(path).replace(" ", "\\ ") for path in (run.parent, copy))
+    (copy / ".venv/bin/fangyan").touch(0o755)
+    assert steps(desk, script=run, VIRTUAL_ENV="")[0] == f"source {root}/.venv/bin/activate && cd {home}"
+    active = {"VIRTUAL_ENV": f"{copy}/.venv", "PATH": f"{copy}/.venv/bin:{os.environ['PATH']}"}
+    assert steps(desk, script=run, **active)[0] == f"cd {home}"
+    (copy / ".venv/bin/fangyan").unlink()
+    path = f"{desk.recipe.parent}/env/bin:/usr/bin:/bin"
+    here, *lines = steps(desk, script=run, PATH=path)
+    assert here == f"export PYTHONPATH={root}/local && cd {home}"
+    assert all(line.startswith("python -m fangyan ") for line in lines[1:])
+
+
 # --- the environment ---
 
 

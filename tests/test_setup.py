@@ -144,9 +144,7 @@ def test_how_to_activate_is_printed_where_set_up_was_asked_for_by_name(
         (machine.root / ".venv/bin" / name).symlink_to("/bin/true")
     done = subprocess.run(["make", goals], cwd=machine.root, capture_output=True, text=True, check=True)
     place = str(machine.root / ".venv/bin/activate").replace(" ", "\\ ")
-    assert done.stdout == (
-        f"source {place}    # in each new shell; then: fangyan --help\n" if printed else ""
-    )
+    assert done.stdout == (f"type in each new shell:\nsource {place}\n" if printed else "")
 
 
 @pytest.mark.parametrize("name", ["pyproject.toml", "constraints.txt", "utils/setup.sh"])

@@ -48,6 +48,8 @@ dry_run=false  # print the commands, run nothing
 . "$root/utils/backend.sh"
 # shellcheck source=utils/names.sh
 . "$root/utils/names.sh"
+# shellcheck source=utils/next_steps.sh
+. "$root/utils/next_steps.sh"
 parse_options "$@"
 
 read -r -d '' -a tests <<<"$test_sets" || true # read's exit code only says that the text ended
@@ -174,3 +176,4 @@ if stage 11 publish "Publish the packed model on the Hugging Face Hub, if asked 
 fi
 
 conclude
+next_steps "${specs[0]}" "${tests[0]}"
