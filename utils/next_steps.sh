@@ -24,7 +24,7 @@ say a sentence and hear it in the other varieties (Ctrl-C stops the page),
 ask which recordings say the same as one of them,
   $fangyan index $(printf %q "$data") $encoder $index
   $fangyan search $(printf %q "$wav") $index
-and with recordings of your own, in any format that libsndfile reads: how alike two are, or search a folder of them,
+and with recordings of your own (WAV, FLAC, MP3 and others): how alike two are, or search a folder of them,
   $fangyan compare a.wav b.wav $encoder
   $fangyan index my_recordings $encoder --index my_index
 END
