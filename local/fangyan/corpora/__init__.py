@@ -200,7 +200,7 @@ def _cut(record: Utterance, info: audio.Info) -> Utterance:
 
 def _in_place(record: Utterance, info: audio.Info) -> Utterance | None:
     """The record with its duration, where its recording may be used as it is: headers say so, but of floats."""
-    fits = record.start == 0 and record.end is None and fits_a_line(record.wav)
+    fits = record.start == 0 and record.end is None and fits_a_line(record.wav) and not info.decoded
     if not fits or (info.rate, info.channels) != (audio.SAMPLE_RATE, 1):
         return None
     lost = audio.conversion_losses(audio.read_channels(record.wav)[0]) if info.subtype in audio.FLOATS else ()

@@ -10,11 +10,26 @@ from typing import BinaryIO
 
 import numpy as np
 
+from fangyan.data import ffmpeg
 from fangyan.errors import DataError
 from fangyan.files import atomic
 
 SAMPLE_RATE = 16_000
 """Hz; what every encoder here hears."""
+SUFFIXES = (
+    ".wav",
+    ".flac",
+    ".mp3",
+    ".ogg",
+    ".opus",
+    ".aif",
+    ".aiff",
+    ".sph",
+    ".w64",
+    ".au",
+    *ffmpeg.SUFFIXES,
+)
+"""What counts as a recording in a folder; a file that is named may be whatever soundfile reads."""
 LEAD_IN = 0.5
 """Seconds read before a segment and thrown away: after a seek, MP3 is wrong until its bit reservoir is full again."""
 OVERSHOOT = 0.5
@@ -50,6 +65,9 @@ class Info:
     frames: int
     subtype: str = field(default="", compare=False)  # as soundfile calls it: PCM_16, FLOAT
     comment: str = field(default="", compare=False)
+    decoded: bool = field(
+        default=False, compare=False
+    )  # by ffmpeg, to SAMPLE_RATE: no other program may take it so
 
     @property
     def duration(self) -> float:
@@ -69,9 +87,14 @@ class SegmentError(DataError):
 
 
 def probe(path: str | Path) -> Info:
-    """The rate, channels and frames of an audio file; `DataError` where it cannot be read or is empty."""
+    """The rate, channels and frames of an audio file; `DataError` where it cannot be read or is empty.
+
+    A file for ffmpeg is decoded for it, as what its header promises is often not what comes.
+    """
     import soundfile
 
+    if ffmpeg.is_for_ffmpeg(path):
+        return _decode(path)[0]
     try:
         with soundfile.SoundFile(
             os.fsencode(path)
@@ -151,6 +174,10 @@ def read_channels(path: str | Path, start: float = 0.0, end: float | None = None
     """
     import soundfile
 
+    if ffmpeg.is_for_ffmpeg(path):
+        info, samples = _decode(path)
+        first, last = segment_frames(path, info, start, end)
+        return samples[first:last, None], info.rate
     first, last = segment_frames(path, info := probe(path), start, end)
     before = min(first, round(LEAD_IN * info.rate))
     try:
@@ -205,14 +232,25 @@ def write(path: Path, samples: np.ndarray, rate: int = SAMPLE_RATE, comment: str
         temporary.write_bytes(encoded.getbuffer())
 
 
+def _decode(path: str | Path) -> tuple[Info, np.ndarray]:
+    """What ffmpeg gives of a file, and its (N,) samples; `DataError` as `probe`."""
+    if problem := _problem(path):
+        raise DataError(f"{path}: not readable as audio ({problem})")
+    samples = ffmpeg.decode(path, SAMPLE_RATE)
+    if not len(samples):
+        raise DataError(f"{path}: holds no samples")
+    return Info(SAMPLE_RATE, 1, len(samples), "PCM_16", decoded=True), samples
+
+
 def _reason(path: str | Path, error: Exception) -> str:
+    return _problem(path) or str(error).split(": ")[-1].strip().rstrip(".") or type(error).__name__
+
+
+def _problem(path: str | Path) -> str:
+    """Why a file cannot be read, whatever is in it; empty where it can."""
     try:
-        empty = os.stat(path).st_size == 0
+        return "" if os.stat(path).st_size else "empty file"
     except FileNotFoundError:
-        return "no such file"
-    except (
-        OSError,
-        ValueError,
-    ) as problem:  # a name too long, a folder that may not be read, a NUL in the name
+        return "no such file" if os.path.isabs(path) else f"no such file, seen from {os.getcwd()}"
+    except (OSError, ValueError) as problem:  # a name too long, a folder closed to us, a NUL in the name
         return getattr(problem, "strerror", None) or str(problem)
-    return "empty file" if empty else str(error).split(": ")[-1].strip().rstrip(".") or type(error).__name__

@@ -22,9 +22,6 @@ from fangyan.features.at_layer import AtLayer
 from fangyan.features.pipeline import BATCH_SECONDS, ENCODED_SECONDS, READERS, Fitting, ahead, batches
 from fangyan.files import atomic, write_lines
 
-AUDIO_SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".aif", ".aiff", ".sph", ".w64", ".au")
-"""What counts as a recording in a folder; a file that is named may be whatever soundfile reads."""
-
 type Encoded = tuple[Utterance, np.ndarray | DataError]
 
 
@@ -148,11 +145,11 @@ def _below(folder: Path) -> list[str]:
         found += [
             os.path.join(place, n)
             for n in names
-            if n.lower().endswith(AUDIO_SUFFIXES) and not n.startswith(".")
+            if n.lower().endswith(audio.SUFFIXES) and not n.startswith(".")
         ]
     if not found:
         raise DataError(
-            f"{folder}: expected wav.scp or audio files ({' '.join(AUDIO_SUFFIXES)}) in it, found none"
+            f"{folder}: expected wav.scp or audio files ({' '.join(audio.SUFFIXES)}) in it, found none"
         )
     return sorted(found)
 
