@@ -216,7 +216,7 @@ def texts(folder):
 
 def test_texts_alone_are_read_where_no_recordings_are_needed(texts):
     silent = [replace(u, wav="", duration=0.0) for u in sorted(TWO, key=lambda u: u.id)]
-    assert datadir.read(texts, recordings=False) == silent
+    assert datadir.read(texts, datadir.GROUPING) == silent
     with pytest.raises(
         DataError, match=r"wav\.scp: no such file: recordings are needed here, and .* has none"
     ):
@@ -224,21 +224,20 @@ def test_texts_alone_are_read_where_no_recordings_are_needed(texts):
 
 
 def test_where_no_recordings_are_needed_those_that_are_there_are_read_all_the_same(folder):
-    assert datadir.read(folder, recordings=False) == datadir.read(folder)
+    assert datadir.read(folder, datadir.GROUPING) == datadir.read(folder)
     (folder / "utt2dur").unlink()
-    with pytest.raises(DataError, match="utt2dur: no such file"):
-        datadir.read(folder, recordings=False)
+    assert [u.duration for u in datadir.read(folder, datadir.GROUPING)] == [0, 0]
 
 
 def test_texts_alone_are_read_as_strictly(texts):
     before = datadir.identity(texts)
     (texts / "text").write_text("a-1 食飯\nc-3 你好\n")
     with pytest.raises(DataError, match=r"text:2: every file has the ids of .*utt2spk, got c-3"):
-        datadir.read(texts, recordings=False)
+        datadir.read(texts, datadir.GROUPING)
     assert datadir.identity(texts) != before
     (texts / "utt2spk").unlink()
-    with pytest.raises(DataError, match="utt2spk: no such file"):
-        datadir.read(texts, recordings=False)
+    with pytest.raises(DataError, match="wav.scp: no such file: recordings are needed here"):
+        datadir.read(texts, datadir.GROUPING)
 
 
 def test_the_columns_of_texts_alone_have_their_ids(texts):

@@ -10,7 +10,7 @@ import re
 from collections.abc import Container, Mapping
 from pathlib import Path
 
-from fangyan.data.entries import check_ids, line, locate_id, read_map
+from fangyan.data.entries import check_ids, import_advice, line, locate_id, read_map
 from fangyan.data.names import NOT_A_VALUE
 from fangyan.errors import DataError, shown
 from fangyan.files import versions, write_lines
@@ -61,7 +61,7 @@ def read_column(path: Path, name: str) -> dict[str, str]:
     """
     file = column(path, name)
     values, ids = read_map(file), read_map(reference(path))
-    check_ids(reference(path), ids, file, values)
+    check_ids(reference(path), ids, file, values, import_advice(path))
     if file.suffix == SCP and name not in FILES:
         _files(file, values)
     return values

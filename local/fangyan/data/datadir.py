@@ -3,22 +3,39 @@
 ``wav.scp utt2spk spk2utt utt2dur utt2lang utt2sent`` always, but that texts alone have no recordings, hence neither
 ``wav.scp`` nor ``utt2dur``; ``text`` (the variety's wording), ``text_cmn`` (Mandarin wording) and ``utt2ipa`` where the
 corpus has them. One line an utterance, ``id value``, sorted by code point. ``lang2group``, a line a variety, where its
-groups are not those of ``conf/varieties.tsv``. Any further table by utterance is a column (`columns`).
+groups are not those of ``conf/varieties.tsv``. Any further table by utterance is a column (`columns`). Work that needs
+less of it, such as ``wav.scp`` alone, says so, and takes a directory that has no more (`read`).
 """
 
 import dataclasses
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from operator import attrgetter
 from pathlib import Path
 
+from fangyan.data.checks import (
+    LEFT_BEHIND,
+    check_durations,
+    check_names,
+    check_twins,
+    needed,
+    no_data_directory,
+)
 from fangyan.data.columns import FILES, GROUPS, SCP, column, reference, sources
-from fangyan.data.entries import IMPORT, check_ids, line, read_map
-from fangyan.data.names import is_name, plain_path
+from fangyan.data.entries import check_ids, import_advice, line, read_map
+from fangyan.data.names import plain_path
 from fangyan.errors import DataError, shown
-from fangyan.files import fingerprint, number, read_table, versions, write_lines, write_table, write_text
+from fangyan.files import (
+    AT_ONCE,
+    fingerprint,
+    read_table,
+    versions,
+    write_lines,
+    write_table,
+    write_text,
+)
 from fangyan.tables import read_rows, write_rows
 
 
@@ -56,6 +73,10 @@ CHANGE = ("id", "change", "detail")
 OPTIONAL = ("text", "text_cmn", "utt2ipa")
 RECORDINGS = ("wav.scp", "utt2dur")
 """What a data directory of texts alone is without."""
+ALWAYS = tuple(name for name in FILES if name not in OPTIONAL)
+"""What a data directory that was prepared has, all of it."""
+SPOKEN = ("wav.scp", "utt2lang")
+"""What recordings of one's own have: enough where no translation is asked for."""
 OPTIONAL_FIELDS = tuple(FILES[name] for name in OPTIONAL)
 
 GROUPING = ("utt2lang", "utt2sent")
@@ -64,42 +85,68 @@ NAMES = ("utt2spk", *GROUPING)
 """Files whose values are names: equal ones are of one speaker, variety, sentence."""
 
 
-def read(path: Path, recordings: bool = True) -> list[Utterance]:
+def read(path: Path, needs: Iterable[str] = ALWAYS) -> list[Utterance]:
     """The utterances of a data directory, sorted by id; `DataError` with file and line where it breaks a rule.
 
-    ``recordings``: whether it must have them. Where it need not, as a side of texts, an utterance of a directory
-    without ``wav.scp`` has the path "", and without ``utt2dur`` the duration 0.
+    ``needs``: the tables that must be there; a further known one is read where it is. Without ``utt2spk`` an utterance
+    has a speaker of its own and without ``utt2sent`` it is a sentence of its own, both called by its id; without
+    ``utt2lang`` its variety is "", without ``utt2dur`` its duration 0 (`measured`), without ``wav.scp`` its path "".
     """
-    tables = _read_tables(path, recordings)
+    tables = _read_tables(path, needs)
     file = reference(path)
     ids = tables[file.name]
-    for name, table in tables.items():
-        check_ids(file, ids, path / name, table, IMPORT)
-    _check_durations(path / "utt2dur", tables.get("utt2dur", {}))
-    _check_twins(file, ids)
-    for name in NAMES:
-        _check_names(path / name, tables[name].values())
-    for name in GROUPING:
-        _check_twins(path / name, tables[name].values())
-    read_groups(path)
+    _check_tables(path, tables)
     fields = [FILES[name] for name in tables]
     utterances = []
     lines = zip(*(table.values() for table in tables.values()), strict=True)
     for n, (key, values) in enumerate(zip(ids, lines, strict=True), 1):
-        row = {"wav": "", "text": "", "duration": "0"} | dict(zip(fields, values, strict=True))
+        known = {"wav": "", "text": "", "variety": "", "speaker": key, "sentence": key, "duration": "0"}
+        row = known | dict(zip(fields, values, strict=True))
         plain_path(f"{path / 'wav.scp'}:{n}", row["wav"])
         utterances.append(Utterance(id=key, **row | {"duration": float(row["duration"])}))
-    _check_speakers(path, utterances)
+    if "utt2spk" in tables:
+        _check_speakers(path, utterances)
+    if "utt2spk" in needs or (path / "spk2utt").exists():
+        _check_turned_round(path, utterances)
     return utterances
 
 
-def _read_tables(path: Path, recordings: bool) -> dict[str, dict[str, str]]:
+def measured(utterances: Iterable[Utterance]) -> list[Utterance]:
+    """The utterances, each with its duration: that of its recording where no table has it. `DataError` as `probe`."""
+    from fangyan.data.audio import probe
+
+    def seconds(utterance: Utterance) -> float:
+        return utterance.duration or probe(utterance.wav).duration
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        utterances = list(utterances)
+        found = pool.map(seconds, utterances)
+        return [dataclasses.replace(u, duration=s) for u, s in zip(utterances, found, strict=True)]
+
+
+def _read_tables(path: Path, needs: Iterable[str]) -> dict[str, dict[str, str]]:
     """The known tables of a data directory by name."""
-    silent = not (path / "wav.scp").exists()
-    if silent and recordings and (path / "utt2spk").exists():
-        raise DataError(f"{path / 'wav.scp'}: no such file: recordings are needed here, and {path} has none")
-    optional = (*OPTIONAL, *RECORDINGS) if silent and not recordings else OPTIONAL
-    return {name: read_map(path / name) for name in FILES if name not in optional or (path / name).exists()}
+    needs = {*needs, reference(path).name}
+    for name in (*LEFT_BEHIND, *FILES):  # what nobody can make anew first
+        if name in needs:
+            needed(path, name)
+    return {name: read_map(path / name) for name in FILES if (path / name).exists()}
+
+
+def _check_tables(path: Path, tables: Mapping[str, Mapping[str, str]]) -> None:
+    """Raises a `DataError` where tables disagree on the ids, or a value is none of its kind."""
+    file = reference(path)
+    pieces = path / "segments"  # its ids are those of utterances, as are all but those of wav.scp
+    told = {} if "utt2dur" in tables or not pieces.exists() else {pieces.name: read_map(pieces)}
+    for name, table in (tables | told).items():
+        check_ids(file, tables[file.name], path / name, table, import_advice(path))
+    check_durations(path / "utt2dur", tables.get("utt2dur", {}))
+    check_twins(file, tables[file.name])
+    for name in tables.keys() & {*NAMES}:
+        check_names(path / name, tables[name].values())
+    for name in tables.keys() & {*GROUPING}:
+        check_twins(path / name, tables[name].values())
+    read_groups(path)
 
 
 def write(
@@ -121,11 +168,11 @@ def write(
     for key, count in Counter(u.id for u in rows).items():
         if count > 1:
             raise DataError(f"{path}: utterance ids are unique, got {shown(key)} {count} times")
-    _check_twins(path / "wav.scp", (u.id for u in rows))
+    check_twins(path / "wav.scp", (u.id for u in rows))
     for name in NAMES:
-        _check_names(path / name, map(attrgetter(FILES[name]), rows))
+        check_names(path / name, map(attrgetter(FILES[name]), rows))
     for name in GROUPING:
-        _check_twins(path / name, map(attrgetter(FILES[name]), rows))
+        check_twins(path / name, map(attrgetter(FILES[name]), rows))
     for name, field in FILES.items():
         values = map(attrgetter(field), rows)
         if name not in OPTIONAL or any(map(attrgetter(field), rows)):
@@ -133,6 +180,7 @@ def write(
             write_lines(file, (line(file, u.id, value) for u, value in zip(rows, values, strict=True)))
     write_lines(path / "spk2utt", (f"{s} {' '.join(u)}\n" for s, u in sorted(_by_speaker(rows).items())))
     _check_speakers(path, rows)
+    _check_turned_round(path, rows)
     lost = (dataclasses.replace(d, id=shown(d.id)) for d in dropped)
     write_rows(path / ".dropped.tsv", lost, Dropped)
     changes = [dict(zip(CHANGE, (u.id, *change), strict=True)) for u in rows for change in u.changes]
@@ -166,7 +214,7 @@ def tables(path: Path, *names: str) -> str:
     """
     found = [path / name for name in (*FILES, GROUPS) if (path / name).exists()]
     if not found:
-        raise DataError(f"{path}: no data directory there; run the stage data first")
+        raise no_data_directory(path)
     found += [column(path, name) for name in _further(names)]
     return fingerprint([table.name for table in found], *found)
 
@@ -208,34 +256,6 @@ def read_dropped(path: Path) -> list[Dropped]:
     return read_rows(path / ".dropped.tsv", Dropped)
 
 
-def _check_twins(path: Path, names: Iterable[str]) -> None:
-    seen: dict[str, str] = {}
-    for n, name in enumerate(names, 1):
-        other = seen.setdefault(name if name.isascii() else unicodedata.normalize("NFC", name), name)
-        if other != name:
-            raise DataError(
-                f"{path}:{n}: names that look the same are the same, got {name!a} beside {other!a}: {IMPORT}"
-            )
-
-
-def _check_names(path: Path, names: Iterable[str]) -> None:
-    for n, value in enumerate(names, 1):
-        if not is_name(value):
-            raise DataError(
-                f"{path}:{n}: a name has no invisible characters, got {shown(value)!r}: write it without"
-            )
-
-
-def _check_durations(path: Path, column: dict[str, str]) -> None:
-    for n, value in enumerate(column.values(), 1):
-        try:
-            good = number(value) > 0
-        except ValueError:
-            good = False
-        if not good:
-            raise DataError(f"{path}:{n}: a duration is a number of seconds above 0, got {value!r}")
-
-
 def _by_speaker(utterances: Iterable[Utterance]) -> dict[str, list[str]]:
     speakers: dict[str, list[str]] = {}
     for utterance in utterances:
@@ -254,10 +274,14 @@ def _check_speakers(path: Path, utterances: Sequence[Utterance]) -> None:
         if a.speaker > b.speaker:
             raise DataError(
                 f"{path / 'utt2spk'}:{n}: sorted by id, utterances are sorted by speaker too (Kaldi needs both), "
-                f"got {b.id} of {b.speaker} after {a.id} of {a.speaker}: {IMPORT}"
+                f"got {b.id} of {b.speaker} after {a.id} of {a.speaker}: {import_advice(path)}"
             )
+
+
+def _check_turned_round(path: Path, utterances: Sequence[Utterance]) -> None:
+    """Raises a `DataError` where ``spk2utt`` is not ``utt2spk`` turned round."""
     expected = _by_speaker(utterances)
-    file = path / "spk2utt"
+    file = needed(path, "spk2utt")
     found = {key: value.split() for key, value in read_map(file).items()}
     for n, (speaker, ids) in enumerate(found.items(), 1):
         if ids != expected.get(speaker):

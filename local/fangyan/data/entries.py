@@ -2,13 +2,18 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from shlex import quote
 
 from fangyan.data.names import NOT_A_VALUE, is_id
 from fangyan.errors import DataError, shown
 from fangyan.files import read_text
 
-IMPORT = "import the directory with --corpus kaldi, which mends it or leaves out by name"
-"""What to do about a directory that others wrote, or changed."""
+
+def import_advice(folder: Path) -> str:
+    """What to do about a directory that others wrote, or changed; what is in ``data`` already stays as it is."""
+    out = "mended" if Path("data").exists() else "data"
+    command = f"fangyan data --corpus kaldi --corpus_dir {quote(str(folder))} --out {out}"
+    return f"import the directory, which mends it or leaves out by name: `{command}`"
 
 
 def read_map(path: Path, strict: bool = True) -> dict[str, str]:
@@ -34,23 +39,25 @@ def entries(path: Path, strict: bool = True) -> Iterator[tuple[int, str, str]]:
         if key in seen:
             raise DataError(f"{path}:{n}: ids are unique, got {shown(key)} again")
         if strict:
-            _check_line(f"{path}:{n}", line, key, value, last)
+            _check_line(path, n, line, key, value, last)
         seen.add(key)
         last = key
         yield n, key, value.strip()
 
 
-def _check_line(where: str, line: str, key: str, value: str, last: str) -> None:
+def _check_line(path: Path, n: int, line: str, key: str, value: str, last: str) -> None:
+    where = f"{path}:{n}"
     if "\r" in line:
         end = "CR" if "\r" in line[:-1] else "CR LF"
-        raise DataError(f"{where}: lines end in LF, got {end}: {IMPORT}")
+        raise DataError(f"{where}: lines end in LF, got {end}: {import_advice(path.parent)}")
     if not key or not value.strip():
         raise DataError(f"{where}: a line is 'id value', got {line!r}")
     if not is_id(key):
         raise DataError(f"{where}: an id has no invisible characters, got {shown(key)!r}: write it without")
     if key < last:
         raise DataError(
-            f"{where}: ids are sorted by code point (LC_ALL=C sort), got {key} after {last}: {IMPORT}"
+            f"{where}: ids are sorted by code point (LC_ALL=C sort), got {key} after {last}: "
+            f"{import_advice(path.parent)}"
         )
 
 

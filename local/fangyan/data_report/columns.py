@@ -33,7 +33,8 @@ class Columns:
     """A data directory in columns, in the order of its ids.
 
     ``wordings``: what was said, by `corpora.common.layouts.sentence_of`, whatever the data directory calls the
-    sentence. ``characters``: of ``text``, or of ``text_cmn`` where there is no ``text``; 0 where there is neither.
+    sentence. What is not known of speakers, sentences and wordings is "". ``characters``: of ``text``, or of
+    ``text_cmn`` where there is no ``text``; 0 where there is neither.
     ``removed``: kind (`data.text.count_removed`) -> utterances of whose wording the default normal form leaves such
     out.
     """
@@ -67,14 +68,17 @@ def read(folders: Sequence[Path]) -> list[Columns]:
 
 
 def _columns(path: Path, name: str) -> Columns:
-    utterances = datadir.read(path)
+    utterances = datadir.measured(datadir.read(path, datadir.SPOKEN))
+    spoken_by, say = ((path / name).exists() for name in ("utt2spk", "utt2sent"))
     return Columns(
         name=name,
         ids=[u.id for u in utterances],
         varieties=[sys.intern(u.variety) for u in utterances],
-        speakers=[sys.intern(u.speaker) for u in utterances],
-        sentences=[u.sentence for u in utterances],
-        wordings=[sentence_of(u.text, u.variety, u.text_cmn) for u in utterances],
+        speakers=[sys.intern(u.speaker if spoken_by else "") for u in utterances],
+        sentences=[u.sentence if say else "" for u in utterances],
+        wordings=[
+            sentence_of(u.text, u.variety, u.text_cmn) if u.text or u.text_cmn else "" for u in utterances
+        ],
         seconds=np.array([u.duration for u in utterances]),
         characters=np.array([len(normalise(u.text or u.text_cmn, HAN)) for u in utterances]),
         removed=Counter(kind for u in utterances for kind in count_removed(u.text or u.text_cmn)),
@@ -88,8 +92,8 @@ def count_sets(sets: Sequence[Columns]) -> list[dict]:
             "set": one.name,
             "hours": one.seconds.sum() / 3600,
             "utterances": len(one.ids),
-            "speakers": len(set(one.speakers)),
-            "sentences": len(set(one.sentences)),
+            "speakers": len({*one.speakers} - {""}),
+            "sentences": len({*one.sentences} - {""}),
             "varieties": len(set(one.varieties)),
             "characters": int(one.characters.sum()),
             "shortest": one.seconds.min(),
@@ -113,7 +117,7 @@ def _variety(one: Columns, code: str, of: np.ndarray) -> dict:
         "variety": code,
         "hours": one.seconds[of].sum() / 3600,
         "utterances": len(of),
-        "speakers": len({one.speakers[n] for n in of}),
+        "speakers": len({one.speakers[n] for n in of} - {""}),
         "characters": int(one.characters[of].sum()),
         "characters_per_second": float(np.median(one.rate[of])),
     }
@@ -141,6 +145,6 @@ def count_overlap(sets: Sequence[Columns]) -> list[dict]:
 
 def _overlap(a: Columns, b: Columns) -> Iterator[dict]:
     for of in ("speakers", "sentences", "wordings"):
-        shared = set(getattr(a, of)) & set(getattr(b, of))
+        shared = set(getattr(a, of)) & set(getattr(b, of)) - {""}
         cells = (len(shared), *(sum(value in shared for value in getattr(one, of)) for one in (a, b)))
         yield dict(zip(OVERLAP, (a.name, b.name, of, *cells), strict=True))

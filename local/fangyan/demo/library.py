@@ -38,7 +38,7 @@ class Library:
 
     def __init__(self, spec: str, data: Path, layer: str = "") -> None:
         """``layer``: as for `AtLayer`; `UserError` for one that the encoder ``spec`` lacks."""
-        self.utterances = {u.id: u for u in datadir.read(data)}
+        self.utterances = {u.id: u for u in datadir.read(data, datadir.SPOKEN)}
         self.varieties = {
             side.name: [self.utterances[key] for key in side.ids]
             for side in by_variety(self.utterances.values()).values()

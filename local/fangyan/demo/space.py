@@ -167,7 +167,8 @@ def _recordings(data: Path, folder: Path, home: Path) -> None:
     from tqdm import tqdm
 
     moved = []
-    for n, utterance in enumerate(tqdm(datadir.read(data), "recordings", unit="utterance", disable=None)):
+    utterances = datadir.measured(datadir.read(data, datadir.SPOKEN))
+    for n, utterance in enumerate(tqdm(utterances, "recordings", unit="utterance", disable=None)):
         wav = home / "wav" / f"{n:05d}.flac"
         audio.write(folder / wav, audio.read(utterance.wav))
         moved.append(replace(utterance, wav=str(wav)))

@@ -164,7 +164,11 @@ class _Wanted:
 
     def _recordings(self, data: Path, home: Path, inputs: dict) -> _Job:
         inputs = inputs | {"data": datadir.identity(data)}
-        return _Job(data, home, inputs, lambda: batches(datadir.read(data), BATCH_SECONDS), extract)
+
+        def read() -> list[list[Utterance]]:
+            return batches(datadir.measured(datadir.read(data, ["wav.scp"])), BATCH_SECONDS)
+
+        return _Job(data, home, inputs, read, extract)
 
     def _texts(self, data: Path, home: Path, inputs: dict) -> _Job:
         texts = sentences.read(data, self.column)

@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from itertools import batched
 from pathlib import Path
 
+from fangyan.data.checks import needed
 from fangyan.data.datadir import GROUPING
-from fangyan.data.entries import IMPORT, check_ids, entries, read_map
+from fangyan.data.entries import check_ids, entries, import_advice, read_map
 from fangyan.data.names import is_id
 from fangyan.encoders import Encoder
 from fangyan.errors import DataError, UserError, out_of_memory, shown
@@ -50,9 +51,11 @@ def read(data: Path, column: str) -> list[Sentence]:
             f"--column {column}: a text column is a file of the data directory, {data} has none such"
         )
     lines = {key: (f"{file}:{n}", text) for n, key, text in entries(file)}
-    variety, sentence = (read_map(data / name) for name in GROUPING)
+    variety, sentence = (read_map(needed(data, name)) for name in GROUPING)
     for name, table in zip(GROUPING, (variety, sentence), strict=True):
-        check_ids(file, {key: text for key, (_, text) in lines.items()}, data / name, table, IMPORT)
+        check_ids(
+            file, {key: text for key, (_, text) in lines.items()}, data / name, table, import_advice(data)
+        )
     found: dict[tuple[str, str], dict[str, Sentence]] = defaultdict(dict)
     for key, (place, text) in lines.items():
         group = (sentence[key], variety[key] if column == OWN else "")

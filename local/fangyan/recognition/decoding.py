@@ -84,7 +84,7 @@ class _Job:
 
     def run(self, recogniser: Callable[[], Recogniser], part: Shard) -> bool:
         """Whether there was anything to recognise of a share, or the whole to finish."""
-        utterances = datadir.read(self.data)
+        utterances = datadir.measured(datadir.read(self.data, ["wav.scp"]))
         return Resumable(
             self.home,
             "utterances",

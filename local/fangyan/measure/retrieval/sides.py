@@ -185,7 +185,7 @@ def by_variety(utterances: Iterable[Utterance]) -> dict[str, Side]:
 
 def _read(data: Path, sentences: str) -> Sequence[Utterance]:
     """The utterances of a data directory, each with its value in the column ``sentences`` for a sentence id."""
-    utterances = datadir.read(data, recordings=False)
+    utterances = datadir.read(data, datadir.GROUPING)
     if sentences == SENTENCES:
         return utterances
     column = read_column(data, sentences)

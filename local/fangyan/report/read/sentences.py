@@ -58,7 +58,7 @@ def _read(path: Path, layer: str, wording: dict[str, str]) -> list[SentenceScore
 def _wording(data: Path) -> dict[str, str]:
     """The Mandarin wording of each sentence; where utterances differ in it, the most frequent one."""
     counts: dict[str, Counter] = {}
-    for utterance in datadir.read(data):
+    for utterance in datadir.read(data, datadir.GROUPING):
         counts.setdefault(utterance.sentence, Counter())[utterance.text_cmn] += 1
     return {sentence: _most_frequent(count) for sentence, count in counts.items()}
 
