@@ -120,8 +120,13 @@ def test_mistakes(sung, tmp_path):
     wav = sung["test"].parent / "wav" / "cmntest-s00.wav"
     with pytest.raises(UserError, match=r"x.npy: the suffix says the form, one of .npz .ark"):
         embed("fbank", [wav], tmp_path / "x.npy")
-    with pytest.raises(DataError, match=r"ids are unique, got \S+cmntest-s00.wav again"):
-        embed("fbank", [wav, wav], tmp_path / "x.npz")
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "wav.scp").write_text(
+            f"u {wav.with_stem(f'cmntest-s0{len(name) + (name == "b")}')}\n"
+        )
+    with pytest.raises(DataError, match=r"s02.wav: ids are unique, got u again"):
+        embed("fbank", [tmp_path / "a", tmp_path / "b"], tmp_path / "x.npz")
     with pytest.raises(DataError, match="gone.wav: no such file or folder"):
         embed("fbank", [tmp_path / "gone.wav"], tmp_path / "x.npz")
     odd = tmp_path / "a b.wav"
@@ -130,8 +135,42 @@ def test_mistakes(sung, tmp_path):
         embed("fbank", [odd], tmp_path / "x.ark")
     (tmp_path / "empty.wav").touch()
     with pytest.raises(DataError, match=r"empty.wav: not readable as audio \(empty file\)"):
-        embed("fbank", [wav, tmp_path / "empty.wav"], tmp_path / "x.npz")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["a b.wav", "empty.wav"]
+        embed("fbank", [tmp_path / "empty.wav"], tmp_path / "x.npz")
+    with pytest.raises(UserError, match=r"wav.ark: its index would be \S+wav.scp, a list of recordings"):
+        embed("fbank", [wav], tmp_path / "wav.ark")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "a b.wav", "b", "empty.wav"]
+
+
+def test_what_is_named_twice_is_embedded_once(sung, tmp_path, monkeypatch):
+    wav = sung["test"].parent / "wav" / "cmntest-s00.wav"
+    embed("fbank", [wav, wav, sung["test"], sung["test"]], tmp_path / "x.npz")
+    assert len(np.load(tmp_path / "x.npz").files) == 25
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".ark"])
+def test_what_cannot_be_read_is_left_out_and_told_and_the_rest_is_written(sung, tmp_path, suffix):
+    wav = sung["test"].parent / "wav" / "cmntest-s00.wav"
+    bad, worse, out = tmp_path / "bad.wav", tmp_path / "worse.wav", tmp_path / f"x{suffix}"
+    bad.write_text("no audio")
+    worse.touch()
+    paths = [str(path) for path in (bad, wav, worse)]
+    run = CliRunner().invoke(cli, ["embed", *paths, "--encoder", "fbank", "--out", str(out)])
+    assert run.exit_code == 0
+    found = np.load(out).files if suffix == ".npz" else list(kaldiio.load_scp(str(out.with_suffix(".scp"))))
+    assert found == [str(wav)]
+    assert [line.rpartition(" (")[0] for line in run.stderr.splitlines()] == [
+        f"left out: {bad}: not readable as audio",
+        f"left out: {worse}: not readable as audio",
+    ]
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".ark"])
+def test_where_nothing_is_left_nothing_is_written(tmp_path, suffix):
+    for name in ("a.wav", "b.wav"):
+        (tmp_path / name).write_text("no audio")
+    with pytest.raises(DataError, match=r"a.wav: not readable as audio \(.*\) \(and none of 2 recordings is left\)"):
+        embed("fbank", [tmp_path], tmp_path / f"x{suffix}")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.wav", "b.wav"]
 
 
 def test_what_a_data_directory_lacks_is_told(tmp_path, capsys):
@@ -146,7 +185,7 @@ def test_samples_that_are_no_numbers_are_named_by_their_file_and_left_out_one_by
     bad, good = tmp_path / "bad.wav", datadir.read(sung["test"])[0].wav
     soundfile.write(bad, np.float32([0.1, np.nan] * 8_000), 16_000, subtype="FLOAT")
     with pytest.raises(DataError, match=r"bad\.wav: samples are finite numbers, got others"):
-        embed("fbank", [bad, Path(good)], tmp_path / "out.npz")
+        embed("fbank", [bad], tmp_path / "out.npz")
     assert not (tmp_path / "out.npz").exists()
     found = dict(
         chain.from_iterable(
@@ -171,7 +210,7 @@ def test_features_that_are_no_numbers_are_named_by_their_file(sung, tmp_path, mo
     monkeypatch.setattr("fangyan.features.embedding.load_encoder", lambda spec: Silent())
     with np.errstate(divide="ignore"):
         with pytest.raises(DataError, match=r"silent\.wav: utterance .*: features are finite numbers"):
-            embed("silent", [good, silent], tmp_path / "out.npz")
+            embed("silent", [silent], tmp_path / "out.npz")
         found = dict(
             chain.from_iterable(encode_batches(AtLayer(Silent()), unique_recordings([silent, good]), ""))
         )

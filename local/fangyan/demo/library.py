@@ -38,15 +38,16 @@ class Library:
 
     def __init__(self, spec: str, data: Path, layer: str = "") -> None:
         """``layer``: as for `AtLayer`; `UserError` for one that the encoder ``spec`` lacks."""
-        self.utterances = {u.id: u for u in datadir.read(data, datadir.SPOKEN)}
+        found = datadir.read(data, datadir.SPOKEN)
+        self.encoder = AtLayer(load_encoder(spec), layer)
+        self.transcript = transcript(spec)
+        features = dict(frames_of(self.encoder, found, f"listen {data.name}"))
+        self.utterances = {u.id: u for u in found if u.id in features}
         self.varieties = {
             side.name: [self.utterances[key] for key in side.ids]
             for side in by_variety(self.utterances.values()).values()
         }
-        self.encoder = AtLayer(load_encoder(spec), layer)
-        self.transcript = transcript(spec)
         utterances = list(chain.from_iterable(self.varieties.values()))
-        features = dict(frames_of(self.encoder, utterances, f"listen {data.name}"))
         self.index = MemoryIndex(utterances, features)
         self.trial = trial(features, self.varieties)
 

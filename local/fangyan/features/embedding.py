@@ -13,6 +13,7 @@ import numpy as np
 
 from fangyan.corpora import kaldi
 from fangyan.data import audio
+from fangyan.data.columns import FILES
 from fangyan.data.datadir import Dropped, Utterance, count_reasons
 from fangyan.data.names import is_id
 from fangyan.encoders import best_device, load_encoder
@@ -40,7 +41,7 @@ def find_recordings(path: Path) -> list[Utterance | Dropped]:
 
 
 def unique_recordings(paths: Iterable[Path]) -> list[Utterance]:
-    """The utterances of all ``paths``, what is left out is reported; `DataError` where two have the same id."""
+    """The utterances of all ``paths``, each once, what is left out is reported; `DataError` where two have one id."""
     found: dict[str, Utterance] = {}
     for path in paths:
         records = find_recordings(path)
@@ -49,10 +50,14 @@ def unique_recordings(paths: Iterable[Path]) -> list[Utterance]:
                 f"{path}: left out: {count_reasons(dropped)}: the first is {dropped[0].id}", file=sys.stderr
             )
         for utterance in (record for record in records if isinstance(record, Utterance)):
-            if utterance.id in found:
+            if _place(found.setdefault(utterance.id, utterance)) != _place(utterance):
                 raise DataError(f"{utterance.wav}: ids are unique, got {utterance.id} again")
-            found[utterance.id] = utterance
     return list(found.values())
+
+
+def _place(utterance: Utterance) -> tuple[str, float, float | None]:
+    """Where a recording lies: what is named twice is one."""
+    return os.path.realpath(utterance.wav), utterance.start, utterance.end
 
 
 def encode_batches(encoder: AtLayer, utterances: Sequence[Utterance], title: str) -> Iterator[list[Encoded]]:
@@ -62,7 +67,7 @@ def encode_batches(encoder: AtLayer, utterances: Sequence[Utterance], title: str
     """
     from tqdm import tqdm
 
-    timed, failed = _timed(utterances)
+    timed, failed = measure_durations(utterances)
     yield failed
     fitting = Fitting(encoder, ENCODED_SECONDS[best_device()])
     with tqdm(total=round(sum(u.duration for u in timed)), desc=title, unit="s", disable=None) as bar:
@@ -76,26 +81,49 @@ def encode_batches(encoder: AtLayer, utterances: Sequence[Utterance], title: str
 def frames_of(
     encoder: AtLayer, utterances: Sequence[Utterance], title: str
 ) -> Iterator[tuple[str, np.ndarray]]:
-    """The id of each utterance with its (T, d) frames, longest first; `DataError` for the first that has none."""
+    """The id of each utterance with its (T, d) frames, longest first; those that have none are reported at the end.
+
+    `DataError` where none has.
+    """
+    lost: list[Dropped] = []
     for utterance, frames in chain.from_iterable(encode_batches(encoder, utterances, title)):
         if isinstance(frames, DataError):
-            raise frames
-        yield utterance.id, frames
+            lost.append(Dropped(utterance.id, "not encoded", str(frames)))
+        else:
+            yield utterance.id, frames
+    report_left_out(lost, len(utterances))
+
+
+def report_left_out(lost: Sequence[Dropped], count: int) -> None:
+    """Tells on stderr what of ``count`` recordings was left out, a line each; `DataError` where nothing is left."""
+    if lost and len(lost) == count:
+        others = f" (and none of {count} recordings is left)" if count > 1 else ""
+        raise DataError(f"{lost[0].detail}{others}")
+    for one in lost:
+        name = "" if one.id in one.detail else f"{one.id}: "
+        print(f"left out: {name}{one.detail}", file=sys.stderr)
 
 
 def embed(spec: str, paths: Sequence[Path], out: Path, layer: str = "") -> None:
     """Writes ``out``: the (T, d) float32 frames of all that ``paths`` name (`find_recordings`) by their id.
 
-    ``out``: ``.npz``, or ``.ark`` with its ``.scp`` beside it. `UserError` for another suffix or layer, `DataError` for
-    ids that are not unique and for what cannot be read or encoded.
+    ``out``: ``.npz``, or ``.ark`` with its ``.scp`` beside it. What cannot be read or encoded is left out and reported.
+    `UserError` for another suffix or layer, `DataError` for ids that are not unique and where nothing is left.
     """
-    if out.suffix not in WRITERS:
-        raise UserError(f"--out {out}: the suffix says the form, one of {' '.join(WRITERS)}")
+    _check_out(out)
     utterances = unique_recordings(paths)
     encoder = AtLayer(load_encoder(spec), layer)
     with WRITERS[out.suffix](out) as write:
         for key, frames in frames_of(encoder, utterances, "embed"):
             write(key, frames)
+
+
+def _check_out(out: Path) -> None:
+    """Raises `UserError` for an ``--out`` of no known form, and for one that would replace a table of recordings."""
+    if out.suffix not in WRITERS:
+        raise UserError(f"--out {out}: the suffix says the form, one of {' '.join(WRITERS)}")
+    if out.with_suffix(".scp").name in FILES:
+        raise UserError(f"--out {out}: its index would be {out.with_suffix('.scp')}, a list of recordings")
 
 
 def only_recording(path: Path) -> Utterance:
@@ -154,7 +182,7 @@ def _below(folder: Path) -> list[str]:
     return sorted(found)
 
 
-def _timed(utterances: Iterable[Utterance]) -> tuple[list[Utterance], list[Encoded]]:
+def measure_durations(utterances: Iterable[Utterance]) -> tuple[list[Utterance], list[Encoded]]:
     """The utterances with their durations, and those that have none with the reason."""
     timed, failed = [], []
     for utterance in utterances:

@@ -57,7 +57,7 @@ def search(
     varieties: Sequence[str] = (),
     spec: str = "",
 ) -> dict[str, list[Hit]]:
-    """The ``top`` hits of each query, best first, by its id.
+    """The ``top`` hits of each query, best first, by its id; a query that cannot be encoded is reported.
 
     ``queries``: what `features.embedding.find_recordings` takes; ``cut``: of so many recordings SeqSim is computed;
     ``varieties``: to find nothing else; ``spec``: where the encoder of the index lies now. `UserError` for a variety
@@ -67,7 +67,7 @@ def search(
     rows = _rows(index, varieties)
     utterances = unique_recordings(queries)
     frames = dict(frames_of(index.settings.encoder(spec), utterances, "search"))
-    ids = [utterance.id for utterance in utterances]
+    ids = [utterance.id for utterance in utterances if utterance.id in frames]
     return dict(zip(ids, nearest(index, [frames[key] for key in ids], top, cut, rows), strict=True))
 
 
