@@ -168,7 +168,9 @@ def test_what_cannot_be_read_is_left_out_and_told_and_the_rest_is_written(sung, 
 def test_where_nothing_is_left_nothing_is_written(tmp_path, suffix):
     for name in ("a.wav", "b.wav"):
         (tmp_path / name).write_text("no audio")
-    with pytest.raises(DataError, match=r"a.wav: not readable as audio \(.*\) \(and none of 2 recordings is left\)"):
+    with pytest.raises(
+        DataError, match=r"a.wav: not readable as audio \(.*\) \(and none of 2 recordings is left\)"
+    ):
         embed("fbank", [tmp_path], tmp_path / f"x{suffix}")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.wav", "b.wav"]
 

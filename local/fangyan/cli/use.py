@@ -1,10 +1,13 @@
-"""Verbs that use a model: features of recordings, likeness of two, search among many."""
+"""Verbs that use a model: transcripts and features of recordings, likeness of two, search among many."""
 
+import sys
 from pathlib import Path
 
 import click
 
 from fangyan.cli import cli, option
+from fangyan.errors import shown
+from fangyan.files import ROOT
 
 SPEC = "espnet:<exp folder, model.zip or Hub id>, hf:<Hub id or folder of transformers>, fbank, mfcc, ..."
 
@@ -22,6 +25,25 @@ def inputs(name: str, text: str = "audio files, folders of them, Kaldi data dire
     return click.argument(
         name, nargs=-1, required=True, type=of_type, metavar=f"{name.upper()}...", help=text
     )
+
+
+@cli.command()
+@inputs("audio")
+@option("model", "a model that was trained to write: espnet:<exp folder, model.zip or Hub id>", str)
+@option("config", "decoding configuration (default: conf/decode.yaml of the repository)", default=None)
+def transcribe(audio: tuple[Path, ...], model: str, config: Path | None) -> None:
+    """What a trained model writes of recordings, a line each.
+
+    It writes what it was trained to write, whatever variety is spoken: Mandarin (target text_cmn), or the variety's own
+    words (target text). In a pipe a line is path, tab, text. Example: fangyan transcribe a.wav --model espnet:user/name
+    """
+    from fangyan.recognition.transcribing import transcribe
+
+    found = transcribe(model, audio, config or ROOT / "conf" / "decode.yaml")
+    names = {key: shown(key) for key in found}
+    width = max(map(len, names.values()))
+    for key, text in found.items():
+        click.echo(f"{names[key]:{width}}  {text}" if sys.stdout.isatty() else f"{names[key]}\t{text}")
 
 
 @cli.command()

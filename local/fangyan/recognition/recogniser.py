@@ -45,7 +45,7 @@ class Recogniser:
         if not Path(utterance.wav).exists():
             raise DataError(f"{utterance.wav}: no such file, the recording of utterance {utterance.id}")
         try:
-            wave = audio.read(utterance.wav)
+            wave = audio.read(utterance.wav, utterance.start, utterance.end)
         except DataError as error:
             return Hypothesis(utterance.id, unheard=str(error))
         if len(wave) not in self._audible:
