@@ -7,7 +7,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "local" / "fangyan"
 FLOORS = (
-    "errors registry files journal shards config tables environment style "
+    "errors registry folders files journal shards config tables environment style "
     "data ipa corpora cluster encoders features training recognition measure search "
     "report data_report publish demo bench cli __main__"
 ).split()

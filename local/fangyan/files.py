@@ -19,13 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from fangyan.errors import DataError, UserError
+from fangyan.folders import DONE, OUTPUTS, check_replaceable, make_file, make_folder, replace_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 """The repository: ``conf/`` and ``egs2/`` lie here."""
 
-DONE = ".done"
-OUTPUTS = "outputs"
-"""What `DONE` calls the files that were finished with it."""
 AT_ONCE = 16
 """Files that are asked for their version at a time: a network file system takes a millisecond for each."""
 EXPANSION = 100
@@ -44,8 +42,8 @@ def atomic(path: Path) -> Iterator[Path]:
 
     It is always the same one: what a kill leaves there, the next attempt writes over.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}.partial{path.suffix}")
+    make_file(temporary, path)
     try:
         with naming(path, temporary):
             yield temporary
@@ -214,12 +212,9 @@ def version(path: str | Path) -> tuple[int, int]:
 
 def versions(paths: Iterable[str | Path]) -> list[tuple[int, int] | None]:
     """The `version` of each file, in order; None for one that is not there: that it comes is a change, too."""
-
-    def ask(some: Iterable[str | Path]) -> list[tuple[int, int] | None]:
-        return [_version_or_none(path) for path in some]
-
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        return list(chain.from_iterable(pool.map(ask, batched(paths, 1000))))
+        some = pool.map(lambda batch: [*map(_version_or_none, batch)], batched(paths, 1000))
+        return list(chain.from_iterable(some))
 
 
 def _version_or_none(path: str | Path) -> tuple[int, int] | None:
@@ -258,9 +253,10 @@ def produce(out: Path, inputs: Mapping[str, object], build: Callable[[Path], Non
     """
     if is_done(out, inputs):
         return False
+    check_replaceable(out, inputs)
     temporary = out.with_name(f".{out.name}.partial")
     shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
+    make_folder(temporary, out)
     with naming(out, temporary):
         build(temporary)
     finish_folder(temporary, out, inputs)
@@ -268,10 +264,10 @@ def produce(out: Path, inputs: Mapping[str, object], build: Callable[[Path], Non
 
 
 def finish_folder(temporary: Path, out: Path, inputs: Mapping[str, object]) -> None:
-    """Puts the folder ``temporary`` in the place of ``out``, finished from ``inputs``."""
+    """Puts the folder ``temporary`` in the place of ``out``, finished from ``inputs``; `check_replaceable` first."""
+    check_replaceable(out, inputs)
     stamp(temporary, inputs, (path for path in temporary.rglob("*") if path.is_file() and path.name != DONE))
-    shutil.rmtree(out, ignore_errors=True)
-    temporary.replace(out)
+    replace_folder(temporary, out)
 
 
 def unpack(archive: Path, folder: Path) -> None:

@@ -124,6 +124,6 @@ def test_recordings_that_nothing_allows_to_hand_on_stay_here(sung, tmp_path):
 
 def test_a_folder_with_something_else_in_it_is_left_alone(sung, tmp_path):
     (tmp_path / "thesis.tex").write_text("years of work")
-    with pytest.raises(UserError, match="has other files in it, a Space needs a folder of its own"):
+    with pytest.raises(UserError, match="has files in it that are not of this work, such as thesis.tex"):
         space("fbank", sung["test"], tmp_path, permission=OWN)
     assert (tmp_path / "thesis.tex").read_text() == "years of work"

@@ -37,7 +37,7 @@ from fangyan.data.columns import Columns, write_all
 from fangyan.data.datadir import Dropped, Utterance
 from fangyan.data.names import fits_a_line
 from fangyan.errors import DataError, UserError
-from fangyan.files import DONE, fingerprint, produce, version, versions
+from fangyan.files import DONE, fingerprint, produce, version, versions, write_json
 
 CONVERTED = ".wav"
 """Beside the data directories: the folder of audio that was converted, by set. It may be removed with them."""
@@ -101,7 +101,7 @@ def prepare(
         inputs |= {"columns": fingerprint(found)} if found else {}
         store = out / CONVERTED / name_of_set
         if _lacks(home, store):
-            (home / DONE).unlink()
+            write_json(home / DONE, {})
         produce(home, inputs, partial(_write_set, records, groups, found, home, store, jobs))
         print(_summary(home), flush=True)
     return sets

@@ -26,8 +26,7 @@ from fangyan.data.sources import origins
 from fangyan.demo import TITLE, gradio_version
 from fangyan.encoders import bare
 from fangyan.encoders.espnet_model import write_bare
-from fangyan.errors import UserError
-from fangyan.files import DONE, ROOT, fingerprint, produce, write_text
+from fangyan.files import ROOT, fingerprint, produce, write_text
 from fangyan.measure.explain.transcripts import trained
 from fangyan.publish import rights
 from fangyan.publish.licences import Corpus, describe, strictest
@@ -57,7 +56,6 @@ def space(spec: str, data: Path, out: Path, layer: str = "", permission: str = "
         "requirements": [*requirements(), gradio_version()],
         "training": trained(spec),
     }
-    _new_or_ours(out)
     return produce(out, inputs, partial(_build, spec, data, layer, corpora, permission))
 
 
@@ -78,15 +76,6 @@ def _corpora(spec: str, data: Path) -> set[str]:
 def _code() -> list[Path]:
     found = [*(ROOT / "local" / "fangyan").rglob("*"), *(ROOT / "conf").rglob("*")]
     return sorted(path for path in found if path.is_file() and path.suffix != ".pyc")
-
-
-def _new_or_ours(out: Path) -> None:
-    """Raises `UserError` where ``out`` has anything in it and is no Space that was written here."""
-    there = {path.name for path in out.iterdir()} if out.exists() else set()
-    if there and (DONE not in there or ".git" in there):
-        raise UserError(
-            f"--out {out}: has other files in it, a Space needs a folder of its own: name a new one"
-        )
 
 
 def _build(

@@ -28,6 +28,7 @@ from fangyan.features.layers import by_depth
 from fangyan.features.pipeline import BATCH_SECONDS, batches, extract
 from fangyan.features.sentences import Sentence
 from fangyan.files import fingerprint, is_done
+from fangyan.folders import check_replaceable
 from fangyan.shards import WHOLE, Resumable, Shard
 
 type Batches = Sequence[list[Utterance]] | Sequence[list[Sentence]]
@@ -160,6 +161,7 @@ class _Wanted:
             if is_done(job.home, job.inputs):
                 shards.discard_shards(job.home)  # a process may have been killed before it did
             else:
+                check_replaceable(job.home, job.inputs)
                 yield job
 
     def _recordings(self, data: Path, home: Path, inputs: dict) -> _Job:

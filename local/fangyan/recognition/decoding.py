@@ -15,6 +15,7 @@ from fangyan.data.datadir import Utterance
 from fangyan.encoders.espnet_model import locate, open_model, recognition_files
 from fangyan.errors import UserError
 from fangyan.files import fingerprint, is_done
+from fangyan.folders import check_replaceable
 from fangyan.recognition import decode_conf
 from fangyan.recognition.hypotheses import LOG, Hypotheses, describe, finish
 from fangyan.recognition.recogniser import Recogniser
@@ -57,6 +58,7 @@ def _decode_sets(
             if is_done(home, job.inputs):
                 shards.discard_shards(home)  # a process may have been killed before it did
                 continue
+            check_replaceable(home, job.inputs)
             for line in _remarks(exp, data):
                 print(line, file=sys.stderr)
             if job.run(recogniser, part):

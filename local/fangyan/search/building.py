@@ -16,10 +16,8 @@ from fangyan.features.at_layer import AtLayer
 from fangyan.features.embedding import encode_batches, find_recordings
 from fangyan.features.frames import checked, unit
 from fangyan.files import version
-from fangyan.search.index import NOTHING, SETTINGS, Entry, Index, Settings, create, sole_writer
+from fangyan.search.index import LEFT_OUT, NOTHING, SETTINGS, Entry, Index, Settings, create, sole_writer
 from fangyan.tables import write_rows
-
-LEFT_OUT = "left_out.tsv"
 
 type Known = dict[tuple, tuple[int, Entry]]
 """The newest row and entry of each place in an index."""

@@ -31,9 +31,13 @@ from fangyan.errors import DataError, UserError
 from fangyan.features.at_layer import AtLayer
 from fangyan.features.frames import unit
 from fangyan.files import read_text, write_json
+from fangyan.folders import check_own, make_folder
 
 SETTINGS = "index.json"
 FRAMES, MEANS, ENTRIES, ROWS = "frames.f16", "means.f32", "entries.jsonl", "rows"
+LEFT_OUT, LOCK = "left_out.tsv", ".lock"
+OWN = (FRAMES, MEANS, ENTRIES, ROWS, LEFT_OUT, LOCK, f".{SETTINGS.replace('.', '.partial.')}")
+"""What may lie in a folder before it is an index: a kill may have left it."""
 ROW = np.dtype([("frames", "<i8"), ("entries", "<i8"), ("replaces", "<i8")])
 FRAME, MEAN = np.dtype("<f2"), np.dtype("<f4")
 NOTHING = -1
@@ -236,9 +240,11 @@ def create(folder: Path, settings: Settings) -> Index:
 
 @contextmanager
 def sole_writer(folder: Path) -> Iterator[None]:
-    """While it is open no other process adds to the index; `UserError` where one does."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as lock:
+    """While it is open no other process adds to the index; `UserError` where one does, and for a folder of others."""
+    make_folder(folder)
+    if not (folder / SETTINGS).exists():
+        check_own(folder, OWN)
+    with (folder / LOCK).open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
