@@ -13,8 +13,9 @@ Where to get it: it is yours. Citation: none.
 from collections.abc import Mapping
 from pathlib import Path
 
-from fangyan.corpora.common.layouts import find_unknown_ids, parse_times, utterance_names
+from fangyan.corpora.common.layouts import find_unknown_ids, list_names, parse_times, utterance_names
 from fangyan.data import audio
+from fangyan.data.checks import needed
 from fangyan.data.columns import GROUPS, Columns, read_all
 from fangyan.data.datadir import Dropped, Utterance
 from fangyan.data.entries import entries, read_map
@@ -68,9 +69,11 @@ def _folders(root: Path | None) -> dict[str, Path]:
         raise UserError("corpus kaldi: say where the data directory lies with --corpus_dir DIR")
     if (root / "wav.scp").exists():
         return {"test": root}
+    if not root.is_dir():
+        raise DataError(f"{root}: no such folder, seen from {Path.cwd()}: give --corpus_dir the whole path")
     folders = sorted(file.parent for file in root.glob("*/wav.scp"))
     if not folders:
-        raise DataError(f"{root}: expected wav.scp in it or in its subfolders, found none")
+        raise DataError(f"{root}: expected wav.scp in it or in its subfolders, found {list_names(root)}")
     return {folder.name: folder for folder in folders}
 
 
@@ -80,16 +83,14 @@ def utterances(folder: Path, complete: bool = True) -> list[Utterance | Dropped]
     An id that one table has and another lacks is left out by name. ``complete``: so is what has no value in a table
     that is there, and `NEEDED` tables are; else only ``wav.scp`` is needed, and a gap is empty.
     """
+    for name in NEEDED if complete else ():
+        needed(folder, name)
     recordings = read_map(folder / "wav.scp", strict=False)
     for n, _, wav in entries(folder / "wav.scp", strict=False):
         plain_path(f"{folder / 'wav.scp'}:{n}", wav)
     _check_channels(folder / "reco2file_and_channel", recordings)
     pieces, lost = _pieces(folder, recordings)
-    tables = {
-        name: read_map(folder / name, strict=False)
-        for name in FIELDS
-        if (complete and name in NEEDED) or (folder / name).exists()
-    }
+    tables = {name: read_map(folder / name, strict=False) for name in FIELDS if (folder / name).exists()}
     found = [_utterance(key, piece, tables, complete) for key, piece in pieces.items()]
     known = pieces.keys() | {record.id for record in lost}
     where = "no segment" if (folder / "segments").exists() else "not in wav.scp"

@@ -22,8 +22,7 @@ def needed(path: Path, name: str) -> Path:
     file = path / name
     if file.exists():
         return file
-    if not any((path / known).exists() for known in FILES):
-        raise no_data_directory(path)
+    check_data_directory(path)
     if name == "wav.scp":
         raise DataError(f"{file}: no such file: recordings are needed here, and {path} has none")
     if name not in LEFT_BEHIND:
@@ -34,13 +33,15 @@ def needed(path: Path, name: str) -> Path:
     )
 
 
-def no_data_directory(path: Path) -> DataError:
-    """What to tell of a folder without any known table: the data directories in it, or beside it."""
+def check_data_directory(path: Path) -> None:
+    """Raises a `DataError` for a folder without any known table: with the data directories in it, or beside it."""
+    if any((path / name).exists() for name in FILES):
+        return
     for folder in (path, path.parent):
         found = sorted({file.parent.name for name in FILES for file in folder.glob(f"[!.]*/{name}")})
         if found:
-            return DataError(f"{path}: no data directory there; in {folder} there are: {', '.join(found)}")
-    return DataError(f"{path}: no data directory there; run the stage data first")
+            raise DataError(f"{path}: no data directory there; in {folder} there are: {', '.join(found)}")
+    raise DataError(f"{path}: no data directory there; run the stage data first")
 
 
 def check_twins(path: Path, names: Iterable[str]) -> None:

@@ -17,11 +17,11 @@ from pathlib import Path
 
 from fangyan.data.checks import (
     LEFT_BEHIND,
+    check_data_directory,
     check_durations,
     check_names,
     check_twins,
     needed,
-    no_data_directory,
 )
 from fangyan.data.columns import FILES, GROUPS, SCP, column, reference, sources
 from fangyan.data.entries import check_ids, import_advice, line, read_map
@@ -212,9 +212,8 @@ def tables(path: Path, *names: str) -> str:
 
     ``names``: the further columns that are read.
     """
+    check_data_directory(path)
     found = [path / name for name in (*FILES, GROUPS) if (path / name).exists()]
-    if not found:
-        raise no_data_directory(path)
     found += [column(path, name) for name in _further(names)]
     return fingerprint([table.name for table in found], *found)
 

@@ -50,12 +50,12 @@ def unique_recordings(paths: Iterable[Path]) -> list[Utterance]:
                 f"{path}: left out: {count_reasons(dropped)}: the first is {dropped[0].id}", file=sys.stderr
             )
         for utterance in (record for record in records if isinstance(record, Utterance)):
-            if _place(found.setdefault(utterance.id, utterance)) != _place(utterance):
+            if place_of(found.setdefault(utterance.id, utterance)) != place_of(utterance):
                 raise DataError(f"{utterance.wav}: ids are unique, got {utterance.id} again")
     return list(found.values())
 
 
-def _place(utterance: Utterance) -> tuple[str, float, float | None]:
+def place_of(utterance: Utterance) -> tuple[str, float, float | None]:
     """Where a recording lies: what is named twice is one."""
     return os.path.realpath(utterance.wav), utterance.start, utterance.end
 
@@ -100,7 +100,7 @@ def report_left_out(lost: Sequence[Dropped], count: int) -> None:
         others = f" (and none of {count} recordings is left)" if count > 1 else ""
         raise DataError(f"{lost[0].detail}{others}")
     for one in lost:
-        name = "" if one.id in one.detail else f"{one.id}: "
+        name = "" if one.detail.startswith(one.id) else f"{one.id}: "
         print(f"left out: {name}{one.detail}", file=sys.stderr)
 
 

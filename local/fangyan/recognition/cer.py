@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fangyan.data import datadir
+from fangyan.data.checks import needed
 from fangyan.data.entries import check_ids, locate_id
 from fangyan.data.text import DEFAULT, NormalForm, normalise, removals
 from fangyan.errors import DataError
 from fangyan.files import is_done, made_from, write_table
 from fangyan.tables import Amount, Count, Total, write_rows
-from fangyan.training.run import describe_transcripts, empty_transcripts
+from fangyan.training.run import describe_transcripts, empty_transcripts, transcripts
 
 ALL_VARIETIES = "all"
 """The variety of the row that sums the others up."""
@@ -59,7 +60,7 @@ class References:
     @classmethod
     def read(cls, data: Path, target: str, form: NormalForm) -> "References":
         """Those of ``data/target``; `DataError` where ``utt2lang`` has other ids, or where nothing can be scored."""
-        file, languages = data / target, data / "utt2lang"
+        file, languages = transcripts(data, target), needed(data, "utt2lang")
         texts, varieties = datadir.read_map(file), datadir.read_map(languages)
         check_ids(languages, varieties, file, texts)
         unscored = empty_transcripts(texts, form)

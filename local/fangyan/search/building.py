@@ -1,7 +1,6 @@
 """An index made and added to: what it has is skipped, what cannot be read or encoded is left out and listed."""
 
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
@@ -13,7 +12,7 @@ from fangyan.data.datadir import Dropped, Utterance
 from fangyan.encoders import identity, load_encoder
 from fangyan.errors import DataError, UserError
 from fangyan.features.at_layer import AtLayer
-from fangyan.features.embedding import encode_batches, find_recordings
+from fangyan.features.embedding import encode_batches, find_recordings, place_of
 from fangyan.features.frames import checked, unit
 from fangyan.files import version
 from fangyan.search.index import LEFT_OUT, NOTHING, SETTINGS, Entry, Index, Settings, create, sole_writer
@@ -44,8 +43,10 @@ def add(folder: Path, paths: Sequence[Path], spec: str = "", layer: str = "") ->
         encoder = cache(partial(index.settings.encoder, spec))  # loaded once, and only if there is work
         known: Known = {entry.place: (row, entry) for row, entry in enumerate(index.entries())}
         added = Added()
-        for path in paths:
-            missing = dict(_missing(find_recordings(path), known, added))
+        found = [find_recordings(path) for path in paths]
+        best = _best_described(record for records in found for record in records)
+        for records in found:
+            missing = dict(_missing(records, best, known, added))
             if missing:
                 _encode(index, encoder(), missing, known, added)
         write_rows(folder / LEFT_OUT, added.left_out, Dropped)
@@ -76,12 +77,25 @@ def absolute_spec(spec: str) -> str:
     return f"{family}:{Path(argument).resolve()}" if argument and Path(argument).exists() else spec
 
 
+def _best_described(records: Iterable[Utterance | Dropped]) -> dict[tuple, Utterance]:
+    """The utterance to add of those at each place: the last of which something is said, else the first."""
+    best: dict[tuple, Utterance] = {}
+    for utterance in (record for record in records if isinstance(record, Utterance)):
+        place, description = place_of(utterance), _description(utterance)
+        if place not in best or description not in (Entry.UNDESCRIBED, _description(best[place])):
+            best[place] = utterance
+    return best
+
+
 def _missing(
-    records: Sequence[Utterance | Dropped], known: Known, added: Added
+    records: Sequence[Utterance | Dropped], best: Mapping[tuple, Utterance], known: Known, added: Added
 ) -> Iterator[tuple[str, tuple[Utterance, Entry]]]:
     """The id, utterance and entry of those that the index lacks; those it has are counted, and those left out."""
     added.left_out += (record for record in records if isinstance(record, Dropped))
     for utterance in (record for record in records if isinstance(record, Utterance)):
+        if best[place_of(utterance)] is not utterance:
+            added.known += 1
+            continue
         try:
             entry = _entry(utterance)
         except (OSError, ValueError) as error:  # ValueError: a NUL in the name
@@ -122,9 +136,9 @@ def _units(key: str, frames: np.ndarray | DataError) -> np.ndarray:
 
 
 def _entry(utterance: Utterance) -> Entry:
-    wav = os.path.realpath(utterance.wav)
-    return Entry(
-        *(utterance.id, wav, utterance.start, utterance.end),
-        *(utterance.variety, utterance.text, utterance.text_cmn),
-        *version(wav),
-    )
+    wav, *times = place_of(utterance)
+    return Entry(utterance.id, wav, *times, *_description(utterance), *version(wav))
+
+
+def _description(utterance: Utterance) -> tuple[str, str, str]:
+    return utterance.variety, utterance.text, utterance.text_cmn

@@ -8,6 +8,7 @@ from typing import Any
 
 from fangyan import config as configs
 from fangyan.data import datadir
+from fangyan.data.checks import check_data_directory
 from fangyan.data.entries import locate_id
 from fangyan.data.text import DEFAULT, NormalForm, normalise, removals
 from fangyan.errors import DataError, UserError
@@ -92,6 +93,7 @@ def transcripts(data: Path, target: str) -> Path:
     """The file of the ``target`` wording of a data directory; `UserError` for no such wording, or where it has none."""
     if target not in TARGETS:
         raise UserError(f"unknown target {target!r}: known are {', '.join(TARGETS)}")
+    check_data_directory(data)
     if not (data / target).is_file():
         raise DataError(f"{data / target}: no such file: this data directory has no such wording")
     return data / target
