@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -278,3 +279,19 @@ def test_channels_of_one_file_are_refused_and_files_of_one_are_not(tmp_path, mon
         DataError, match=r"_channel:2: .* got 'call B' of 2 in w/b\.wav: write each channel to a file"
     ):
         kaldi.splits(tmp_path / "x")
+
+
+def test_a_folder_that_is_not_there_is_told_from_where_it_was_sought(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match=rf"^mine: .*, found no such folder, seen from {tmp_path}$"):
+        kaldi.splits(Path("mine"))
+    with pytest.raises(DataError, match=r"/mine: .*, found no such folder$"):
+        kaldi.splits(tmp_path / "mine")
+
+
+def test_recordings_at_relative_paths_are_told_from_where_they_were_sought(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(
+        DataError, match=f"w/[ab].wav: not readable as audio .no such file, seen from {tmp_path}"
+    ):
+        prepare("kaldi", write(tmp_path / "mine"), tmp_path / "data")

@@ -69,8 +69,6 @@ def _folders(root: Path | None) -> dict[str, Path]:
         raise UserError("corpus kaldi: say where the data directory lies with --corpus_dir DIR")
     if (root / "wav.scp").exists():
         return {"test": root}
-    if not root.is_dir():
-        raise DataError(f"{root}: no such folder, seen from {Path.cwd()}: give --corpus_dir the whole path")
     folders = sorted(file.parent for file in root.glob("*/wav.scp"))
     if not folders:
         raise DataError(f"{root}: expected wav.scp in it or in its subfolders, found {list_names(root)}")

@@ -43,7 +43,7 @@ def find_home(corpus: str, root: Path | None, inner: str, landmark: str) -> Path
 def list_names(folder: Path) -> str:
     """What a folder holds, for a message: its first names in code point order."""
     if not folder.is_dir():
-        return "no such folder"
+        return "no such folder" if folder.is_absolute() else f"no such folder, seen from {Path.cwd()}"
     names = sorted(path.name for path in folder.iterdir())
     more = f" and {len(names) - 6} more" if len(names) > 6 else ""
     return " ".join(names[:6]) + more if names else "an empty folder"
