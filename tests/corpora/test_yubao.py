@@ -221,7 +221,7 @@ def test_broken_metadata_is_named_with_file_and_line(root, line, message):
 def test_another_layout_is_answered_with_the_expected_one(root, tmp_path):
     with pytest.raises(UserError, match="--corpus_dir"):
         yubao.splits(None)
-    with pytest.raises(DataError, match=r"nowhere: expected recordings such as .*, found no wav file"):
+    with pytest.raises(DataError, match=r"nowhere: expected recordings such as .*, found no such folder"):
         yubao.splits(tmp_path / "nowhere")
     write_jsonl(root / "yubao_videos.jsonl", [row for row in rows() if row["utterance_id"][:5] != "26A53"])
     with pytest.raises(DataError, match=r"expected utterances of site 26A53 湖南_湘潭_湘乡, found none"):

@@ -24,6 +24,7 @@ from pathlib import Path
 from shlex import quote
 from tempfile import TemporaryDirectory
 
+from fangyan.corpora.common.layouts import list_names
 from fangyan.corpora.common.streams import READERS
 from fangyan.data.datadir import Dropped, Utterance
 from fangyan.environment import typed
@@ -161,7 +162,7 @@ def _utterance(where: str, key: str, row: dict) -> Utterance:
 def _recordings(root: Path) -> dict[str, str]:
     """Utterance id -> its wav file in whichever folder; an empty file is none."""
     recordings: dict[str, str] = {}
-    other = "no wav file"
+    other = "no wav file" if root.is_dir() else list_names(root)
     for wav in sorted(root.rglob("*.wav")):
         if not UTTERANCE.fullmatch(wav.stem):
             other = str(wav)
