@@ -15,7 +15,8 @@ from fangyan.measure.selection import by_layer, choose_layer
 from fangyan.measure.significance import Interval
 from fangyan.measure.word_test import Preference, WordPreference
 from fangyan.recognition.cer import Errors, Exit
-from fangyan.report.read import cer, explain, intervals, pronunciation_control, sentences, word_test
+from fangyan.report.read import explain, intervals, pronunciation_control, sentences, word_test
+from fangyan.report.read.cer import read_exits
 from fangyan.report.read.explain import Explanation
 from fangyan.report.read.pronunciation_control import Control
 from fangyan.report.read.sentences import SentenceScore
@@ -88,7 +89,7 @@ def read(exp: Path, dev: str, tests: Sequence[str], command: str = "", data: Pat
         )
     tests = tuple(dict.fromkeys(tests))
     encoder = _system("this encoder", exp, dev, tests)
-    errors = read_sets(exp / "decode", (dev, *tests), "cer.tsv", Errors)
+    cer = read_sets(exp / "decode", (dev, *tests), "cer.tsv", Errors)
     scored = [name for name in tests if name in encoder.seqsim]
     return Results(
         tag=exp.resolve().name,
@@ -96,8 +97,8 @@ def read(exp: Path, dev: str, tests: Sequence[str], command: str = "", data: Pat
         tests=tests,
         encoder=encoder,
         baselines=_baselines(exp / "baselines", dev, tests),
-        cer=errors,
-        exits=cer.read_exits(exp / "early_exit", (dev, *tests), errors),
+        cer=cer,
+        exits=read_exits(exp / "early_exit", (dev, *tests), cer),
         history=history.read(exp),
         control=pronunciation_control.read(exp / "control", tests, encoder.layer),
         sources=read_sets(exp / "control", tests, "pronunciation.tsv", IpaSource),
