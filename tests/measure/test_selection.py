@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fangyan.errors import UserError
+from fangyan.errors import DataError
 from fangyan.measure.retrieval.tables import Pair
 from fangyan.measure.selection import Mean, by_layer, choose_layer, chosen_on
 from fangyan.report.render import tables
@@ -42,8 +42,11 @@ def test_means_are_over_pairs_and_keep_the_range_of_queries():
 
 
 def test_the_layer_is_chosen_from_the_folder_of_a_retrieval(tmp_path):
-    with pytest.raises(UserError, match="run the stage measure first"):
+    with pytest.raises(DataError, match=r"dev/pairs.tsv: no such file: run the stage measure first"):
         chosen_on(tmp_path / "dev")
+    write_rows(tmp_path / "pairs.tsv", [], Pair)
+    with pytest.raises(DataError, match=r"pairs.tsv:2: a layer is chosen by the rows, got none"):
+        chosen_on(tmp_path)
     rows = [pair("layer01", 0.5, 0.8), pair("layer02", 0.7, 0.8), pair("norm", 0.6, 0.8)]
     write_rows(tmp_path / "pairs.tsv", rows, Pair)
     assert chosen_on(tmp_path) == "layer02"

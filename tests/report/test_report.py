@@ -1,13 +1,16 @@
 """`fangyan.report`: whole reports, of experiments that have all and of some that lack much."""
 
 import platform
-import re
+import shutil
 
+import pytest
+
+from fangyan.errors import UserError
 from fangyan.report import headline, report
 from fangyan.report.read import results
 from fangyan.report.render import curves
 
-from .fabricated import scores
+from .fabricated import CER, scores, write
 from .reading import Page, rows
 
 
@@ -68,20 +71,47 @@ def test_an_encoder_that_was_only_scored(tmp_path):
     Page(tmp_path / "fbank" / "report.html")
 
 
-def test_an_empty_experiment_says_so(tmp_path):
-    text = report(tmp_path, "dev", ["test"]).read_text()
-    assert "Retrieval was not scored" in text
-    assert not re.search(r"\d\.\d", text.partition("## The run")[0])
-    Page(tmp_path / "report.html")
+@pytest.mark.parametrize(
+    ("dev", "tests", "told"),
+    [
+        ("dev", ["nope"], "--test nope: .*: known are dev, test: "),
+        ("dev", ["test", "nope"], "--test nope: "),
+        ("dev", [""], "--test : "),
+        ("nope", ["test"], "--dev nope: .*: known are dev, test: "),
+        ("", ["nope"], "--test nope: "),
+    ],
+)
+def test_a_set_without_results_is_refused_and_the_report_that_is_there_stays(exp, dev, tests, told):
+    written = [report(exp, "dev", ["test"]), exp / "report.html"]
+    before = [path.read_bytes() for path in written]
+    with pytest.raises(UserError, match=told):
+        report(exp, dev, tests)
+    assert [path.read_bytes() for path in written] == before
+
+
+def test_an_experiment_without_results_is_refused(tmp_path):
+    with pytest.raises(UserError, match=r"--test test: .*: no set was scored there: run the stage measure"):
+        report(tmp_path, "dev", ["test"])
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_experiment_that_was_only_decoded_says_so(exp):
+    shutil.rmtree(exp / "retrieval")
+    text = report(exp, "dev", ["test"]).read_text()
+    assert "Retrieval was not scored" in text and "| 18.0 |" in text
+    shutil.rmtree(exp / "decode" / "dev")
+    with pytest.raises(UserError, match="--dev dev: .*: known are test: "):
+        report(exp, "dev", ["test"])
 
 
 def test_several_test_sets_each_have_their_row_and_figures(exp):
     scores(exp / "retrieval" / "far", {"layer01": (0.1, 0.3), "layer02": (0.5, 0.5)})
-    path = report(exp, "dev", ["test", "far", "lost", "test"])
+    write(exp / "decode" / "read" / "cer.tsv", CER)
+    path = report(exp, "dev", ["test", "far", "read", "test"])
     head = headline(path).splitlines()
-    assert [line.split("|")[1].strip() for line in head[4:7]] == ["test", "far", "lost"]
+    assert [line.split("|")[1].strip() for line in head[4:7]] == ["test", "far", "read"]
     assert "| 20.0 |" in head[5]  # layer01 of far, though layer02 is better there
-    assert "Not scored: lost." in head
+    assert "Not scored: read." in head  # which was decoded alone
     names = {image.name for image in (exp / "images").iterdir()}
     assert names == {"heatmap.png", "heatmap_far.png", "layers.png", "layers_far.png", "training.png"}
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
-from fangyan.errors import UserError
-from fangyan.measure.retrieval.tables import Pair
+from fangyan.errors import DataError
+from fangyan.measure.retrieval.tables import Pair, table_of
 from fangyan.tables import read_rows
 
 DIGITS = 5
@@ -47,9 +47,10 @@ def choose_layer(pairs: Sequence[Pair]) -> str | None:
 
 def chosen_on(retrieval: Path) -> str:
     """The layer that the rule chooses on a development set, from its folder of `fangyan.measure.retrieval`."""
-    layer = choose_layer(read_rows(retrieval / "pairs.tsv", Pair))
+    path = table_of(retrieval, "pairs.tsv")
+    layer = choose_layer(read_rows(path, Pair))
     if layer is None:
-        raise UserError(f"{retrieval}: no pairs.tsv to choose a layer by: run the stage measure first")
+        raise DataError(f"{path}:2: a layer is chosen by the rows, got none: run the stage measure again")
     return layer
 
 

@@ -23,7 +23,11 @@ from tqdm import tqdm
 from fangyan.errors import DataError, UserError
 from fangyan.files import fingerprint, produce
 from fangyan.measure.bootstrap import DRAWS, Cells, bootstrap_means, interval, permutation, sort_into_cells
+<<<<<<< HEAD
 from fangyan.measure.retrieval.tables import RANKS, RankedQuery
+=======
+from fangyan.measure.retrieval.tables import RANKS, RankedQuery, table_of
+>>>>>>> 00eadcc (Sets without results are refused, a seed counts once, and a folder that is no set is told with those nearby: no report gives way to an empty one)
 from fangyan.tables import Count, Fraction, write_rows
 
 METRICS = {
@@ -32,6 +36,7 @@ METRICS = {
     "recall_at_10": lambda rank: rank <= 10,
     "mrr": lambda rank: 1 / rank,
 }
+RANKS_FILE = "ranks.tsv"
 WHOLE = re.compile("[0-9]{1,9}")
 
 
@@ -79,7 +84,7 @@ def intervals(
     for name in names:
         if Path(name).name != name:
             raise UserError(f"--set {name}: the name of a set, no path")
-        path = _ranks(retrieval / name)
+        path = table_of(retrieval / name, RANKS_FILE)
         inputs = {"ranks": fingerprint(path), "draws": draws, "seed": seed}
         if produce(out / name, inputs, partial(_write, path, draws, seed)):
             written.append(out / name)
@@ -114,12 +119,13 @@ def paired_test(
     ``a``, ``b``: folders of one set with ``ranks.tsv`` (the same one for two of its layers). `UserError` for an unknown
     layer; `DataError` where the queries differ, for malformed ranks and for fewer than 2 sentences.
     """
-    ours, theirs = _of_layer(_ranks(a), layer_a), _of_layer(_ranks(b), layer_b)
-    _same_queries(_ranks(a), ours, _ranks(b), theirs)
+    places = [table_of(folder, RANKS_FILE) for folder in (a, b)]
+    ours, theirs = (_of_layer(*of) for of in zip(places, (layer_a, layer_b), strict=True))
+    _same_queries(places[0], ours, places[1], theirs)
     try:
         found = _cells(ours)
     except DataError as error:
-        raise DataError(f"{_ranks(a)}: layer {layer_a}: {error}") from None
+        raise DataError(f"{places[0]}: layer {layer_a}: {error}") from None
     hits = np.array([[q.rank == 1 for q in queries] for queries in (ours, theirs)]).astype(float)
     difference = hits[0] - hits[1]
     (low,), (high,) = interval(bootstrap_means(found, difference[None], draws, seed))
@@ -171,13 +177,6 @@ def _query(where: str, row: Sequence[str]) -> RankedQuery:
         rule = "of the candidates at least 1 is right, and a rank is from 1 to 1 + those that are not"
         raise DataError(f"{where}: {rule}, got rank {query.rank}, {query.right} of {query.candidates} right")
     return query
-
-
-def _ranks(folder: Path) -> Path:
-    path = folder / "ranks.tsv"
-    if not path.is_file():
-        raise DataError(f"{path}: no such file: run the stage measure first")
-    return path
 
 
 def _of_layer(path: Path, layer: str) -> list[RankedQuery]:

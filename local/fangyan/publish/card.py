@@ -60,11 +60,12 @@ def read(exp: Path) -> Facts:
     if not train.exists():
         raise UserError(f"{exp}: no trained ESPnet model there: run ./run.sh --stage train")
     facts = summary.read(exp)
-    dev = facts.get("dev_set", "")
-    scored = {path.name for part in ("retrieval", "decode") for path in (exp / part).glob("[!.]*/")}
+    retrieved = results.scored_sets(exp, "retrieval")
+    dev = facts.get("dev_set", "") if facts.get("dev_set", "") in retrieved else ""
+    tests = [name for name in results.scored_sets(exp, "retrieval", "decode") if name != facts.get("dev_set")]
     origins = summary.origins(facts)
     names = sorted({origin.corpus for origin in origins}) or [UNKNOWN]
-    experiment = results.read(exp, dev, sorted(scored - {dev}))
+    experiment = results.read(exp, dev, tests)
     return Facts(experiment, origins, [describe(name) for name in names])
 
 

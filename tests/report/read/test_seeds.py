@@ -69,3 +69,26 @@ def test_a_score_that_a_seed_lacks_is_not_averaged_over_the_others(tmp_path):
 def test_a_tag_without_a_seed_is_refused(tmp_path, tag):
     with pytest.raises(UserError, match=r"TAG_seedN"):
         average([experiment(tmp_path / tag, {"l1": 0.5}, {"l1": 0.5})], "dev", "test")
+
+
+def test_an_experiment_counts_once_by_whatever_path(tmp_path, monkeypatch):
+    one = experiment(tmp_path / "a_seed1", {"l1": 0.5}, {"l1": 0.5})
+    (tmp_path / "a_seed2").symlink_to(one)
+    copy = experiment(tmp_path / "elsewhere" / "a_seed01", {"l1": 0.5}, {"l1": 0.5})
+    renamed = experiment(tmp_path / "a_seed3", {"l1": 0.5}, {"l1": 0.5})
+    (renamed / "train.json").write_text('{"seed": 1}')
+    monkeypatch.chdir(tmp_path)
+    for again in (one, Path("a_seed1"), tmp_path / "a_seed2", copy, renamed):
+        with pytest.raises(
+            UserError, match=rf"--exp {again}: seed 1 of a counts once, got it as {one} before"
+        ):
+            average([one, again], "dev", "test")
+
+
+@pytest.mark.parametrize(
+    ("dev", "test", "option"), [("dve", "test", "--dev dve"), ("dev", "tset", "--test tset")]
+)
+def test_a_set_without_results_is_refused(tmp_path, dev, test, option):
+    exp = experiment(tmp_path / "a_seed1", {"l1": 0.5}, {"l1": 0.5})
+    with pytest.raises(UserError, match=f"{option}: no results of this set in .*: known are dev, test"):
+        average([exp], dev, test)

@@ -4,7 +4,7 @@ from fangyan.report import report
 from fangyan.report.read import results
 from fangyan.report.render import curves
 
-from ..fabricated import early_exit, write
+from ..fabricated import early_exit, scores, write
 from ..reading import rows
 
 
@@ -56,10 +56,11 @@ def test_exits_of_many_varieties_are_left_to_the_file(exp, unrendered):
 
 
 def test_without_exits_one_sentence_names_the_option(made, tmp_path):
+    scores(tmp_path / "retrieval" / "test", {"norm": (0.1, 0.2)})
     section = made.read_text().split("## Character error rate")[1].split("\n## ")[0]
     assert section.strip().endswith(
         "No earlier layer was decoded from: --exit_layers names those to decode from."
     )
     assert (
-        "--exit_layers" not in report(tmp_path, "dev", ["test"]).read_text()
+        "--exit_layers" not in report(tmp_path, "", ["test"]).read_text()
     )  # where nothing was decoded at all

@@ -58,13 +58,14 @@ def test_sound_says_what_was_compared_with_what(exp, unrendered):
 def test_sound_on_the_page_and_in_the_images(exp):
     scores(exp / "retrieval" / "far", {"layer01": (0.1, 0.3), "layer02": (0.5, 0.5)})
     control(exp)
+    scores(exp / "retrieval" / "plain", {"layer01": (0.1, 0.3), "layer02": (0.5, 0.5)})
     control(exp, "far")
     text = report(exp, "dev", ["test", "far", "plain"]).read_text()
     assert {"control.png", "control_far.png", "bins.png", "bins_far.png"} <= {
         path.name for path in (exp / "images").iterdir()
     }
     assert "Sound was not controlled for on plain: run the stage measure." in text
-    assert Page(exp / "report.html").tags.count("img") == 2 + 4 + 1
+    assert Page(exp / "report.html").tags.count("img") == 3 + 4 + 1
 
 
 def test_without_control_and_without_words_two_sentences_say_so(made):

@@ -72,6 +72,18 @@ type Found = Iterable[tuple[tuple[str, str, str], Side, Ranking]]
 """Layer, source and target; the queries; how they were ranked."""
 
 
+def table_of(folder: Path, name: str) -> Path:
+    """The table ``name`` of a set's folder; `DataError` where it has none, with the folders nearby that have one."""
+    path = folder / name
+    if path.is_file():
+        return path
+    for place in (folder, folder.parent):
+        if found := sorted({*place.glob(f"*/{name}"), *place.glob(f"*/*/{name}")}):
+            sets = ", ".join(file.parent.relative_to(place).as_posix() for file in found)
+            raise DataError(f"{path}: no such file: the folder of a set is to be named, {place} has {sets}")
+    raise DataError(f"{path}: no such file: run the stage measure first")
+
+
 def write_share(found: Found, folder: Path) -> None:
     """Writes ``ranks.tsv``, without header, and the metrics of each ordered pair, to the last bit, in order."""
     with (

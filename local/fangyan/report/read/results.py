@@ -78,8 +78,8 @@ def read(exp: Path, dev: str, tests: Sequence[str], command: str = "", data: Pat
     """The results in ``exp`` on the development set (may be empty) and the test sets.
 
     ``data``: folder of the data directories, which know the wording of sentences and groups of varieties.
-    Raises `UserError` for a missing folder or a development set that is also a test set, `DataError` for
-    malformed files.
+    Raises `UserError` for a missing folder, for a set without results, and for a development set that is also a test
+    set; `DataError` for malformed files.
     """
     if not exp.is_dir():
         raise UserError(f"{exp}: no such experiment folder: train, or score an encoder, first")
@@ -87,6 +87,7 @@ def read(exp: Path, dev: str, tests: Sequence[str], command: str = "", data: Pat
         raise UserError(
             f"--test {dev}: the layer is chosen on this set, so scores on it are no test: name another"
         )
+    _check_sets(exp, dev, tests)
     tests = tuple(dict.fromkeys(tests))
     encoder = _system("this encoder", exp, dev, tests)
     cer = read_sets(exp / "decode", (dev, *tests), "cer.tsv", Errors)
@@ -111,6 +112,31 @@ def read(exp: Path, dev: str, tests: Sequence[str], command: str = "", data: Pat
         command=command,
         seconds=_read_seconds(exp / "times.tsv"),
     )
+
+
+OF_SETS = ("retrieval", "decode", "early_exit", "control", "explain")
+"""What of an experiment has a folder for each set."""
+
+
+def scored_sets(exp: Path, *parts: str) -> list[str]:
+    """The sets that have results in one of the folders ``parts`` of an experiment, by name."""
+    return sorted({path.name for part in parts for path in (exp / part).glob("[!.]*/")})
+
+
+def _check_sets(exp: Path, dev: str, tests: Sequence[str]) -> None:
+    """Raises `UserError` for a set that has no results: a report of nothing would take the place of one of something.
+
+    A development set needs scores of retrieval, wherever any set has them: a layer is chosen by nothing else.
+    """
+    known = scored_sets(exp, *OF_SETS)
+    able = scored_sets(exp, "retrieval") or known
+    named = [("test", name, known) for name in tests] + [("dev", dev, able)] * bool(dev)
+    for option, name, has in named:
+        if name not in has:
+            advice = f"known are {', '.join(has)}" if has else "no set was scored there"
+            raise UserError(
+                f"--{option} {name}: no results of this set in {exp}: {advice}: run the stage measure"
+            )
 
 
 def _baselines(folder: Path, dev: str, tests: Sequence[str]) -> tuple[System, ...]:

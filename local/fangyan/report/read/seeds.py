@@ -1,7 +1,7 @@
 """Experiments that differ by their seed alone, as one row: mean and standard deviation over the seeds."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass
 from math import inf
 from pathlib import Path
@@ -12,8 +12,9 @@ from fangyan.measure.selection import Mean, by_layer
 from fangyan.recognition.cer import ALL_VARIETIES
 from fangyan.report.read import results
 from fangyan.report.render.tables import NONE, Table, percent
+from fangyan.training import summary
 
-_NAME = re.compile(r"(.+)_seed\d+")
+_NAME = re.compile(r"(.+)_seed(\d+)")
 
 type Chosen = tuple[float, str]
 """Where the chosen layer stands in the order of depth (at infinity without one), and its name."""
@@ -33,21 +34,34 @@ def average(exps: Sequence[Path], dev: str, test: str) -> Table:
     """One row a kind of experiment (its tag without ``_seedN``): its scores on set ``test`` as mean ± deviation.
 
     The layer is chosen on ``dev`` for each seed. The deviation is the sample's (n - 1), absent for a single seed.
-    Raises `UserError` for a tag that names no seed, and for a missing folder.
+    Raises `UserError` for a tag that names no seed, for a seed that is there twice, and as `results.read` does.
     """
     kinds: dict[str, list[tuple[Chosen, Scores]]] = {}
+    for kind, exp in _by_kind(exps):
+        kinds.setdefault(kind, []).append(_read(exp, dev, test))
+    header = ("experiment", "layers", "seeds", "R@1", "mean-pooled R@1", "R@1 of the last layer", "CER")
+    caption = (
+        f"{test}, in percent: mean ± standard deviation over seeds. Each seed's layer was chosen on {dev}."
+    )
+    return Table("Seeds", caption, header, tuple(_row(*kind) for kind in kinds.items()), text_columns=2)
+
+
+def _by_kind(exps: Sequence[Path]) -> Iterator[tuple[str, Path]]:
+    """The kind of each experiment; `UserError` where one seed of a kind is there twice, by whatever path or link."""
+    found: dict[tuple[str, int], Path] = {}
     for exp in exps:
         named = _NAME.fullmatch(exp.resolve().name)
         if not named:
             raise UserError(
                 f"{exp}: experiments to average are named TAG_seedN, so that it is seen what they share"
             )
-        kinds.setdefault(named[1], []).append(_read(exp, dev, test))
-    header = ("experiment", "layers", "seeds", "R@1", "mean-pooled R@1", "R@1 of the last layer", "CER")
-    caption = (
-        f"{test}, in percent: mean ± standard deviation over seeds. Each seed's layer was chosen on {dev}."
-    )
-    return Table("Seeds", caption, header, tuple(_row(*kind) for kind in kinds.items()), text_columns=2)
+        kind, seed = named[1], summary.read(exp).get("seed", int(named[2]))
+        if (kind, seed) in found:
+            raise UserError(
+                f"--exp {exp}: seed {seed} of {kind} counts once, got it as {found[kind, seed]} before"
+            )
+        found[kind, seed] = exp
+        yield kind, exp
 
 
 def _read(exp: Path, dev: str, test: str) -> tuple[Chosen, Scores]:
