@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import batched
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fangyan.__main__ import cli
+from fangyan.measure import results_folder
 
 ROOT = Path(__file__).resolve().parents[1]
 TEMPLATE = ROOT / "egs2/TEMPLATE/emb1/emb.sh"
@@ -160,7 +162,6 @@ def test_an_option_may_be_empty(desk: Desk) -> None:
     [
         (["--trian_set", "x"], r"unknown option --trian_set, did you mean train_set\?: known are --corpus "),
         (["--zzzzz=1"], r"unknown option --zzzzz: known are --corpus .*--dry_run"),
-        (["--"], "unknown option --: known are"),
         (["-n", "4"], "stray word -n: options are --corpus"),
         (["train"], "stray word train: options are"),
         (["--nj"], "--nj needs a value"),
@@ -505,15 +506,66 @@ def test_a_published_model_is_measured_and_recognises_without_training(desk: Des
         ["--tag", "it's"],
         ["--layers", "layer03 layer03+norm"],
         ["--measures", "conf/decode.yaml", "--control_quantile", "0.5"],
+        ["--corpus_dir", "x y", "--corpus_options", "a=b;c=d", "--dev_set", "", "--encoder", "mfcc"],
+        ["--train_set", "t", "--test_sets", "a b", "--baselines", "", "--exit_layers", "layer01"],
+        ["--mixture", "conf/mixtures/open.yaml", "--decode_config", "conf/decode.yaml"],
+        ["--word_test", "true", "--telling", "1"],
+        ["--ngpu", "0", "--num_nodes", "2"],
     ],
 )
 def test_the_report_is_told_the_command_that_repeats_the_experiment(desk: Desk, arguments: list[str]) -> None:
-    desk.run(*arguments)
+    desk.run(*arguments, "--nj", "3", "--stop_stage", "report")
     call = next(call for call in desk.calls() if call[2] == "report")
     program, *again = shlex.split(value(call, "--command"))
-    assert program == "./run.sh"
+    assert program == "./run.sh" and pairs(again) == pairs(arguments)  # all that was given but where it ran
     desk.run(*again, "--stage", "report", "--stop_stage", "report")
     assert desk.calls()[-1] == call
+
+
+def pairs(words: list[str]) -> list[tuple[str, ...]]:
+    """Options with their values, sorted."""
+    return sorted(batched(words, 2))
+
+
+def quoted(desk: Desk) -> str:
+    """The command line that the report of the last run quotes."""
+    return next(value(call, "--command") for call in desk.calls() if call[2] == "report")
+
+
+def test_what_a_recipe_sets_itself_is_not_quoted_but_what_beats_it_is(desk: Desk) -> None:
+    recipe = desk.recipe / "run.sh"
+    recipe.write_text(f'exec {TEMPLATE} --corpus kaldi --dev_set "" --encoder mfcc -- "$@"\n')
+    desk.run(script=recipe)
+    assert quoted(desk) == "./run.sh"
+    desk.run("--corpus_dir=--odd", "--encoder", "fbank", "--test_sets", "it's", script=recipe)
+    assert quoted(desk) == "./run.sh --corpus_dir=--odd --test_sets it\\'s --encoder fbank"
+
+
+def test_the_options_that_prepared_the_data_are_quoted_by_later_runs(desk: Desk) -> None:
+    of_data = ["--corpus_dir", "x y", "--corpus_options", "a=b;c= d"]
+    desk.run(*of_data, "--seed", "3", "--stop_stage", "data")
+    desk.run("--seed", "2", "--stage", "measure", "--stop_stage", "report")
+    assert pairs(shlex.split(quoted(desk))[1:]) == pairs([*of_data, "--seed", "2"])
+    desk.run("--corpus_dir", "z", "--stage", "report", "--stop_stage", "report")
+    assert quoted(desk) == "./run.sh --corpus_dir z"
+    desk.run("--stop_stage", "report")  # which prepares the data anew
+    assert quoted(desk) == "./run.sh"
+
+
+def test_results_of_some_layers_have_a_folder_of_their_own(desk: Desk) -> None:
+    layers = ["layer03", "layer03+norm", "a/b c"]
+    for asked in (layers[:1], layers[:2]):
+        desk.run("--tag", "x", "--layers", " ".join(asked), "--stage", "report", "--stop_stage", "report")
+        explain, report = desk.calls()
+        home = f"{results_folder(Path('exp/x'), asked)}"
+        assert value(explain, "--out") == f"{home}/explain"
+        assert value(explain, "--dev") == f"{home}/retrieval/dev"
+        assert [word for word in report if word.startswith("--layer")] == [f"--layer={one}" for one in asked]
+    named = f". {ROOT}/utils/names.sh; folder_of_layers {shlex.join(layers)}; folder_of_layers"
+    found = desk.bash("-c", named).stdout
+    assert (
+        found == f"/layers/{results_folder(Path(), layers).name}\n" == "/layers/layer03_layer03+norm_a_b_c\n"
+    )
 
 
 def test_only_an_espnet_encoder_has_a_random_twin(desk: Desk) -> None:

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# shellcheck disable=SC2154  # options, exp, root, current and stage_names belong to the script and to stages.sh
+# shellcheck disable=SC2154  # options, exp, results, root, current and stage_names belong to the script and to stages.sh
 #
 # Where the commands of a stage run: here, or as jobs of Slurm of the classes in conf/slurm.yaml.
 #
@@ -91,7 +91,7 @@ conclude() { # the last stage is over
   if $submit; then
     log "submitted: jobs ${submitted[*]}; they log to $PWD/$exp/log; add --status to see how far they are, or" \
       "\`scancel ${submitted[*]}\`"
-  elif [ -e "$exp/RESULTS.md" ]; then
-    log "the report is in $PWD/$exp/RESULTS.md and report.html"
+  elif [ -e "$results/RESULTS.md" ]; then
+    log "the report is in $PWD/$results/RESULTS.md and report.html"
   fi
 }

@@ -20,6 +20,12 @@ sets_of() { # PATTERN... -> the names of the sets in data/ that each stands for,
   done
 }
 
+folder_of_layers() { # LAYER... -> /layers/NAMES, where results of these layers stand; nothing for all of them
+  local IFS=_
+  local names="$*"
+  [ $# = 0 ] || echo "/layers/${names//[^A-Za-z0-9._+-]/_}"
+}
+
 as_file_name() { # TEXT
   echo "${1//[^A-Za-z0-9._-]/_}"
 }

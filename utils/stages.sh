@@ -4,7 +4,7 @@
 # Options, stages and --help of a script, read from the script's own text:
 #
 #   nj=4  # parallel jobs                          an option: its name, default and help
-#   parse_options "$@"                             the options end here
+#   parse_options "$@"                             the options end here; -- parts those of a calling script from its own
 #   if stage 4 train "Train the encoder"; then     a stage: guard, log line, --dry_run output and help
 #     run python -m fangyan train --nj "$nj"       a command: logged and run, with --dry_run only printed
 #   fi
@@ -13,6 +13,7 @@
 
 about=() option_names=() option_kinds=() option_helps=() stage_names=() stage_numbers=() stage_titles=()
 declare -A renamed=([.retrieve]=measure) # stages by their former names
+declare -A given=()                      # options and values of the command line
 left_out=() left_out_because="" current="" current_number="" current_since=0
 
 log() { printf '%(%F %T)T %s\n' -1 "$*" >&2; }
@@ -30,6 +31,7 @@ parse_options() {
   while [ $# -gt 0 ]; do
     case $1 in
       -h | --help) help=true && shift && continue ;;
+      --) given=() && shift && continue ;; # before it the script that calls this one has set its own
       --*) name=${1%%=*} && name=${name#--} && name=${name//-/_} ;;
       *) die "stray word $(printf %q "$1"): options are $(printf -- '--%s ' "${option_names[@]}")" ;;
     esac
@@ -44,11 +46,35 @@ parse_options() {
     fi
     check_value "$name" "$kind" "$value"
     printf -v "$name" '%s' "$value"
+    given[$name]=$value
     shift
   done
   if $help; then show_help && exit; fi
   set_stages
   trap on_exit EXIT
+}
+
+quote_given() { # OPTION... -> ./run.sh with the options that it was given, but for these
+  local name line=./run.sh between
+  for name in "${option_names[@]}"; do
+    [[ -v given[$name] && " $* " != *" $name "* ]] || continue
+    between=' ' && [[ ${given[$name]} != --* ]] || between='='
+    printf -v line '%s --%s%s%q' "$line" "$name" "$between" "${given[$name]}"
+  done
+  echo "$line"
+}
+
+keep_given() { # FILE OPTION... -> FILE has what was given of these options
+  local name
+  for name in "${@:2}"; do
+    [[ ! -v given[$name] ]] || printf '%s\0%s\0' "$name" "${given[$name]}"
+  done >"$1"
+}
+
+recall_given() { # FILE OPTION... -> what FILE has counts as given, unless one of these options is given now
+  local name value
+  for name in "${@:2}"; do [[ ! -v given[$name] ]] || return 0; done
+  [ ! -e "$1" ] || while IFS= read -r -d '' name && IFS= read -r -d '' value; do given[$name]=$value; done <"$1"
 }
 
 read_script() { # SCRIPT -> what it says about itself, its options and its stages

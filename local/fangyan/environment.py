@@ -33,6 +33,18 @@ def machine() -> dict[str, str | int | float]:
     return {"cpu": _cpu(), "cores": len(os.sched_getaffinity(0)), "memory_gib": round(memory, 1), "gpu": gpu}
 
 
+def threads() -> int:
+    """The threads that one computation takes: rounding depends on them."""
+    import torch
+
+    return torch.get_num_threads()
+
+
+def here() -> dict[str, dict | int]:
+    """All of it: machine, versions, code and threads, as a training records them."""
+    return {"machine": machine(), "versions": versions(), "code": code(), "threads": threads()}
+
+
 def versions() -> dict[str, str]:
     """The version of Python and of each package that makes a difference."""
     found = {"python": platform.python_version()}

@@ -113,6 +113,30 @@ def test_layers_are_those_of_the_model_alone(exp, sets):
     assert len(at_once(exp, sets, layers=["fbank"])) == 2  # mfcc has no layer of this name
 
 
+def test_results_of_some_layers_leave_those_of_all_as_they_are(exp, sets):
+    at_once(exp, sets)
+    before = results(exp)
+    beside = [
+        f"layers/fbank_fbank+fbank/{name}"
+        for name in ("retrieval", "retrieval_pooled", "intervals", "control")
+    ]
+    found = dict(at_once(exp, sets, layers=["fbank", "fbank+fbank"]))
+    assert found == dict.fromkeys(beside, True) | dict.fromkeys(FOLDERS[1:4:2], False)
+    assert {name: results(exp)[name] for name in before} == before
+    ranked = {layer for layer, _ in significance.read_ranks(exp / beside[0] / "test" / "ranks.tsv")}
+    assert ranked == {"fbank", "fbank+fbank"}
+    assert dict(at_once(exp, sets)) == dict.fromkeys(FOLDERS, False)
+
+
+def test_what_no_layer_is_chosen_for_is_measured_once(exp):
+    def counted(encoder: str, out):
+        """Depends on the encoder alone."""
+
+    one = plan.Measurement("counted", counted, {})
+    given = Subject(exp, "fbank", ["a"]).given(one, [], Shard.parse("1/1", 0))
+    assert (given.out, given.retrieval) == (exp / "counted", exp / "layers" / "a" / "retrieval")
+
+
 def command(exp, sets, *words):
     line = ["measure", "--exp", str(exp), *(f"--data={data}" for data in sets), *words]
     return CliRunner().invoke(cli, line)

@@ -151,8 +151,6 @@ def test_bad_use_says_what_to_do(tmp_path):
 def test_line_ends_of_windows_are_line_ends(tmp_path):
     (tmp_path / "ranks.tsv").write_text((HEAD + ROW).replace("\n", "\r\n"), newline="")
     assert [layer for layer, _ in read_ranks(tmp_path / "ranks.tsv")] == ["norm"]
-<<<<<<< HEAD
-=======
 
 
 @pytest.mark.parametrize(
@@ -180,4 +178,3 @@ def test_intervals_of_a_folder_one_level_too_high_are_told_where_the_sets_are(tm
     write_ranks(tmp_path / "retrieval" / "test", {"norm": queries(THREE, 3)})
     with pytest.raises(DataError, match=rf"{tmp_path} has retrieval/test$"):
         intervals(tmp_path, ["test"], tmp_path / "out")
->>>>>>> 00eadcc (Sets without results are refused, a seed counts once, and a folder that is no set is told with those nearby: no report gives way to an empty one)

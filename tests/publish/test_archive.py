@@ -10,8 +10,9 @@ import yaml
 
 from fangyan import publish
 from fangyan.data import audio, datadir
-from fangyan.encoders import bare, load_encoder
+from fangyan.encoders import bare, load_encoder, recommended
 from fangyan.errors import DataError, UserError
+from fangyan.features.at_layer import AtLayer
 from fangyan.files import unpack
 from fangyan.publish.proof import prove
 from fangyan.recognition import ctc_alignment
@@ -86,9 +87,20 @@ def test_the_untrained_twin_of_a_packed_encoder_is_that_of_its_experiment(unpack
     assert all(np.array_equal(one[layer], two[layer]) for layer in two)
 
 
-def test_the_packed_encoder_knows_the_layer_that_was_chosen_on_dev(packed, exp):
-    assert load_encoder(f"espnet:{packed}").recommended == "layer02"
-    assert load_encoder(f"espnet:{exp}").recommended == ""
+def test_experiment_and_packed_model_recommend_the_layer_that_was_chosen_on_dev(packed, exp, unpacked):
+    told = {exp: "chosen on dev", packed: "recommended by its makers", unpacked: "recommended by its makers"}
+    for place, reason in told.items():
+        spec = f"espnet:{place}"
+        found = load_encoder(spec)
+        assert (found.recommended, found.reason) == recommended(spec) == ("layer02", reason)
+        assert str(AtLayer(found)) == f"layer02, {reason}"
+
+
+def test_without_scores_on_the_development_set_neither_recommends_a_layer(changed, monkeypatch):
+    monkeypatch.setattr("fangyan.publish.archive.prove", lambda archive: None)
+    shutil.rmtree(changed / "retrieval" / "dev")
+    assert recommended(f"espnet:{changed}") == recommended(f"espnet:{publish.pack(changed)}") == ("", "")
+    assert str(AtLayer(load_encoder(f"espnet:{changed}"))) == "layer norm, its last"
 
 
 def test_packing_again_changes_nothing(packed, exp, monkeypatch):

@@ -25,6 +25,8 @@ TRAIN = {
     "dev_set": "dev",
     "parameters": 1512345,
     "seconds": 95.0,
+    "threads": 2,
+    "code": {"commit": "0123456789abcdef", "dirty": True},
     "machine": {"cpu": "Abacus 3000", "cores": 2, "memory_gib": 15.6, "gpu": "none"},
     "versions": {"python": "3.12.3", "torch": "2.14.0"},
 }

@@ -2,15 +2,17 @@
 
 import platform
 import shutil
+from datetime import date
 
 import pytest
 
+from fangyan import environment
 from fangyan.errors import UserError
 from fangyan.report import headline, report
 from fangyan.report.read import results
 from fangyan.report.render import curves
 
-from .fabricated import CER, scores, write
+from .fabricated import CER, scores, words, write
 from .reading import Page, rows
 
 
@@ -65,7 +67,10 @@ def test_an_encoder_that_was_only_scored(tmp_path):
         "The command line was not recorded.",
     ):
         assert sentence in text
-    assert dict(rows(text, "The run"))["python"] == platform.python_version()  # scored on this machine
+    facts = dict(rows(text, "The run"))  # scored on this machine
+    assert facts["python"] == platform.python_version() and facts["threads"] == str(environment.threads())
+    assert facts["measured on"] == f"{date.today()}" and "What was trained" not in text
+    assert facts.get("commit", "")[:12] == environment.code().get("commit", "")[:12]
     assert "| test     | fbank | 3.0 | 3.6 | 3.3 |   – |  80 |    1.3 |" in text
     assert not (tmp_path / "fbank" / "images" / "training.png").exists()
     Page(tmp_path / "fbank" / "report.html")
@@ -126,3 +131,27 @@ def test_images_are_png_and_a_second_run_gives_the_same_bytes(exp):
         assert first[name].startswith(b"\x89PNG\r\n\x1a\n")
     assert written() == first
     assert not [name for name in first if "partial" in name]
+
+
+def test_the_report_of_some_layers_stands_beside_that_of_all(exp):
+    both = ("layer02", "layer01+layer02")
+    home = exp / "layers" / "layer02_layer01+layer02"
+    for name, recalls in {"dev": (0.5, 0.6), "test": (0.4, 0.3)}.items():
+        scores(home / "retrieval" / name, {layer: (r, r) for layer, r in zip(both, recalls, strict=True)})
+    words(exp)
+    before = report(exp, "dev", ["test"]).read_bytes()
+    path = report(exp, "dev", ["test"], layers=both)
+    text = path.read_text()
+    assert path == home / "RESULTS.md" and (home / "report.html").exists()
+    assert text.startswith("# Results of tag at layer02, layer01+layer02\n")
+    assert (
+        "| test     | layer01+layer02 | 30.0 | 36.0 | 33.0 | 18.0 |" in text
+    )  # 0.6 on dev; the CER is the model's
+    assert [row[0] for row in rows(text, "Systems compared")[1:3]] == ["this encoder", "random weights"]
+    assert "synonym nearer" in text and (exp / "RESULTS.md").read_bytes() == before
+
+
+def test_layers_that_were_not_measured_are_refused(exp):
+    with pytest.raises(UserError, match="--test test: .*layers/layer09: no set was scored there"):
+        report(exp, "dev", ["test"], layers=["layer09"])
+    assert not (exp / "layers").exists()

@@ -68,24 +68,23 @@ pieces=""
 [ "$vocabulary" = 0 ] || pieces=_bpe$vocabulary
 writing=(--target "$target" ${text_form:+--text_form "$text_form"})
 written=$target${text_form:+_$(as_file_name "$text_form")}$pieces
-same=(./run.sh "${writing[@]}" ${pieces:+--vocabulary "$vocabulary"})
 if [ -n "$download" ]; then
-  encoder=espnet:$download same+=(--download "$download")
+  encoder=espnet:$download
   leave_out "a published model is given" tokens stats train pack
 elif [ -n "$encoder" ]; then
-  same+=(--encoder "$encoder")
   leave_out "an encoder is given" tokens stats train decode score pack
 else
-  same+=(--train_config "$train_config" --seed "$seed" ${init:+--init "$init"})
   train_config=$(in_recipe_or_repository "$train_config")
   tag=${tag:-$(basename "${train_config%.*}")_${written}_seed$seed}
 fi
 tag=${tag:-$(as_file_name "$encoder")}
 decode_config=$(in_recipe_or_repository "$decode_config")
 exp=exp/$tag
-[ "$measures" = conf/measure.yaml ] || same+=(--measures "$measures")
-same+=(${control_quantile:+--control_quantile "$control_quantile"} ${layers:+--layers "$layers"})
-printf -v command '%q ' "${same[@]}" --tag "$tag"
+results=$exp$(folder_of_layers "${scored[@]}") # the result of all layers is the experiment's, others stand beside it
+# What decides the numbers is quoted in the report: not how and where the commands run, nor what is made of the model.
+of_data=(mixture corpus corpus_dir corpus_options)
+[ "$first_stage" = 1 ] || recall_given data/.options "${of_data[@]}" # data/ was prepared by another command
+command=$(quote_given stage stop_stage dry_run status backend submit nj hf_repo private revision i_have_permission)
 measures=$(in_recipe_or_repository "$measures")
 tokens=data/token_list/${train_set}_$written
 job=(--config "$train_config" --train "data/$train_set" --dev "data/$dev_set" --tokens "$tokens"
@@ -112,6 +111,7 @@ if stage 1 data "Prepare Kaldi data directories: data/SET"; then
     alone launch cpu python -m fangyan data --corpus "$corpus" ${corpus_dir:+--corpus_dir "$corpus_dir"} \
       "${choices[@]/#/--corpus_option=}" --out data --nj "$nj"
   fi
+  ! recorded || keep_given data/.options "${of_data[@]}"
 fi
 mapfile -t tests < <(sets_of "${tests[@]}")
 sets=(${dev_set:+"$dev_set"} "${tests[@]}")
@@ -159,10 +159,10 @@ fi
 if stage 9 report "Write RESULTS.md, report.html and the figures"; then
   if [ "$telling" -gt 0 ]; then
     launch cpu python -m fangyan explain --encoder "${specs[0]}" --feats "$exp/feats" "${tests[@]/#/--data=data/}" \
-      ${dev_set:+--dev "$exp/retrieval/$dev_set"} --count "$telling" --out "$exp/explain"
+      ${dev_set:+--dev "$results/retrieval/$dev_set"} --count "$telling" --out "$results/explain"
   fi
   launch cpu python -m fangyan report --exp "$exp" --dev "$dev_set" "${tests[@]/#/--test=}" --data data \
-    --command "${command% }"
+    "${scored[@]/#/--layer=}" --command "$command"
 fi
 
 if stage 10 pack "Pack the model in the form of the ESPnet model zoo"; then

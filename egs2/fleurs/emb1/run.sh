@@ -5,4 +5,4 @@ CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")"
 
 exec ../../TEMPLATE/emb1/emb.sh \
   --corpus fleurs --train_set train --dev_set dev --test_sets test \
-  "$@"
+  -- "$@"

@@ -6,4 +6,4 @@ CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")"
 
 exec ../../TEMPLATE/emb1/emb.sh \
   --corpus kaldi --dev_set "" --test_sets test \
-  "$@"
+  -- "$@"

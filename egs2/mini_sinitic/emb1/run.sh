@@ -8,4 +8,4 @@ export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
 exec ../../TEMPLATE/emb1/emb.sh \
   --corpus mini_sinitic --corpus_dir downloads/mini_sinitic \
   --train_set train --dev_set dev --test_sets test --word_test true \
-  "$@"
+  -- "$@"

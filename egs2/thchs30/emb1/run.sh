@@ -5,4 +5,4 @@ CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")"
 
 exec ../../TEMPLATE/emb1/emb.sh \
   --corpus thchs30 --train_set train --dev_set dev --test_sets test --stop_stage score \
-  "$@"
+  -- "$@"

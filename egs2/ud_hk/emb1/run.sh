@@ -5,4 +5,4 @@ CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")"
 
 exec ../../TEMPLATE/emb1/emb.sh \
   --corpus ud_hk --dev_set "" --test_sets test \
-  "$@"
+  -- "$@"

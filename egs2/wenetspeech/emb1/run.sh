@@ -6,4 +6,4 @@ CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")"
 exec ../../TEMPLATE/emb1/emb.sh \
   --corpus wenetspeech --train_set train --dev_set dev --test_sets "test_net test_meeting" --stop_stage score \
   --train_config conf/train/e_branchformer_base.yaml \
-  "$@"
+  -- "$@"

@@ -57,7 +57,14 @@ def dump(
 @option("encoder", "SPEC of its encoder, as for dump (default: espnet:EXP)", str, default="")
 @option("baseline", "NAME=SPEC to compare with (may be repeated)", str, multiple=True, default=())
 @sets()
-@layers_to_score
+@option(
+    "layer",
+    "layer to score (may be repeated; default: every dumped one); a+b concatenates two; results of some layers go to "
+    "EXP/layers/NAMES",
+    str,
+    multiple=True,
+    default=(),
+)
 @option("measures", "list of measurements (default: conf/measure.yaml of the repository)", default=None)
 @option("also", "measurement to add to the list (may be repeated)", str, multiple=True, default=())
 @option("set", "MEASUREMENT.OPTION=VALUE beats the list (may be repeated)", str, multiple=True, default=())
@@ -180,20 +187,41 @@ def synonymy(encoder: str, out: Path) -> None:
 @option("target", "utterance id", str, default="")
 @option("feats", "folder of dumped features: explain the most telling pairs of each set", default=None)
 @option("count", "with --feats: so many hits and as many misses", int, default=4)
-@option("layer", "layer of the encoder (default: the last)", str, default="")
+@option(
+    "layer",
+    "layer of the encoder (default: the one chosen on --dev, or of a pair the recommended one; else the last)",
+    str,
+    default="",
+)
 @option("dev", "the development set's folder of retrieve, to choose the layer by", default=None)
 @option("wording", "transcript to align: text_cmn or text (default: what the model writes)", str, default="")
 @option("out", "folder for <query>--<target>/, or with --feats for <set>/")
 def explain(encoder, data, query, target, feats, count, layer, dev, wording, out) -> None:
     """Why two utterances are alike: frames, matches, characters."""
-    from fangyan.measure import explain, selection
+    from fangyan.measure import explain
 
     if bool(query and target) == bool(feats):
         raise UserError("name --query and --target to explain a pair, or --feats to have telling ones chosen")
-    if dev and not layer:
-        layer = selection.chosen_on(dev)
+    layer = layer or _layer_to_explain(encoder, dev, bool(feats))
     if feats:
         built = bool(explain.explain_telling(encoder, feats, data, out, count, layer, wording))
     else:
         built = explain.explain(encoder, data, query, target, out, layer, wording)
     report_built(built, out)
+
+
+def _layer_to_explain(encoder: str, dev: Path | None, telling: bool) -> str:
+    """The layer that nobody asked for, told on stderr with the reason; empty: the last one."""
+    from fangyan.encoders import recommended
+    from fangyan.features.layers import layer_name
+    from fangyan.measure.selection import chosen_on
+
+    layer, reason = "", ""
+    if dev:
+        layer, reason = chosen_on(dev), f"chosen on {dev.name}"
+    elif not telling:
+        layer, reason = recommended(encoder)
+    last = "the last of those dumped" if telling else "the layer that it recommends, else its last"
+    told = f"{layer_name(layer)}, {reason}" if layer else last
+    click.echo(f"{encoder}: {told} (--layer names another)", err=True)
+    return layer

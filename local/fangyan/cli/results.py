@@ -13,11 +13,20 @@ from fangyan.cli import cli, option
 @option("test", "sets to report, in order", str, multiple=True)
 @option("command", "the command line to quote as the way to these numbers", str, default="")
 @option("data", "folder of the data directories: wording of sentences, groups of varieties", default=None)
-def report(exp: Path, dev: str, test: tuple[str, ...], command: str, data: Path | None) -> None:
+@option(
+    "layer",
+    "report these layers alone (may be repeated), as measure scored them, in EXP/layers/NAMES (default: all)",
+    str,
+    multiple=True,
+    default=(),
+)
+def report(
+    exp: Path, dev: str, test: tuple[str, ...], command: str, data: Path | None, layer: tuple[str, ...]
+) -> None:
     """RESULTS.md, report.html and figures of an experiment."""
     from fangyan.report import headline, report
 
-    click.echo(headline(report(exp, dev, test, command, data)))
+    click.echo(headline(report(exp, dev, test, command, data, layer)))
 
 
 @cli.command()

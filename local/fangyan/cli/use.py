@@ -13,7 +13,7 @@ SPEC = "espnet:<exp folder, model.zip or Hub id>, hf:<Hub id or folder of transf
 
 layer = option(
     "layer",
-    "layer of the encoder; a+b concatenates two (default: what its makers recommend, else the last)",
+    "layer of the encoder; a+b concatenates two (default: the one chosen on dev, or by its makers, else the last)",
     str,
     default="",
 )
@@ -66,12 +66,14 @@ def embed(audio: tuple[Path, ...], encoder: str, layer: str, out: Path) -> None:
 @layer
 def compare(a: Path, b: Path, encoder: str, layer: str) -> None:
     """How alike two recordings are: SeqSim, cosine of mean frames."""
+    from fangyan.features.layers import layer_name
     from fangyan.measure import likeness
 
     at, found = likeness.compare_recordings(encoder, a, b, layer)
+    of_a, of_b = found.frames
     click.echo(
         f"SeqSim precision {found.precision:.4f}, recall {found.recall:.4f}, F1 {found.f1:.4f}; "
-        f"cosine of the mean frames {found.pooled:.4f}; layer {at}, {found.frames[0]} and {found.frames[1]} frames"
+        f"cosine of the mean frames {found.pooled:.4f}; {layer_name(at)}, {of_a} and {of_b} frames"
     )
 
 

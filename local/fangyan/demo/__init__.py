@@ -17,7 +17,7 @@ TITLE = "Say it in one variety, hear it in the others"
 def demo(spec: str, data: Path, layer: str = "", port: int = 0) -> None:
     """Serves the page on this machine until it is interrupted, and prints its address.
 
-    ``spec``: an encoder; ``data``: the data directory that is searched; ``layer``: of the encoder, its last if empty;
+    ``spec``: an encoder; ``data``: the data directory that is searched; ``layer``: of the encoder, empty: its default;
     ``port``: 0 takes the first free one from 7860. `UserError` where gradio is missing or the port is taken.
     """
     gradio_version()

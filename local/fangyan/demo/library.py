@@ -10,9 +10,8 @@ import numpy as np
 from fangyan.data import audio, datadir
 from fangyan.data_report.sound import SILENCE, measure
 from fangyan.demo.trial import trial
-from fangyan.encoders import load_encoder
 from fangyan.errors import DataError
-from fangyan.features.at_layer import AtLayer
+from fangyan.features.at_layer import load_at_layer
 from fangyan.features.embedding import frames_of
 from fangyan.measure.explain.comparison import AlignedUtterance, FrameComparison, compare_frames
 from fangyan.measure.explain.transcripts import align, align_utterance, transcript
@@ -39,7 +38,7 @@ class Library:
     def __init__(self, spec: str, data: Path, layer: str = "") -> None:
         """``layer``: as for `AtLayer`; `UserError` for one that the encoder ``spec`` lacks."""
         found = datadir.read(data, datadir.SPOKEN)
-        self.encoder = AtLayer(load_encoder(spec), layer)
+        self.encoder = load_at_layer(spec, layer)
         self.transcript = transcript(spec)
         features = dict(frames_of(self.encoder, found, f"listen {data.name}"))
         self.utterances = {u.id: u for u in found if u.id in features}

@@ -10,6 +10,7 @@
 """
 
 import shutil
+import sys
 import tomllib
 from collections.abc import Sequence
 from dataclasses import replace
@@ -26,6 +27,7 @@ from fangyan.data.sources import origins
 from fangyan.demo import TITLE, gradio_version
 from fangyan.encoders import bare
 from fangyan.encoders.espnet_model import write_bare
+from fangyan.features.layers import layer_name
 from fangyan.files import ROOT, fingerprint, produce, write_text
 from fangyan.measure.explain.transcripts import trained
 from fangyan.publish import rights
@@ -43,6 +45,7 @@ def space(spec: str, data: Path, out: Path, layer: str = "", permission: str = "
     ``permission``: who allowed to hand on what a licence forbids to; without it `UserError` says which corpus does.
     `UserError` for a folder that has something else in it.
     """
+    layer = _layer(spec, layer)
     corpora = [describe(name) for name in sorted(_corpora(spec, data))]
     rights.check_permission(str(out), corpora, permission, "recordings or a model of")
     code = [str(path.relative_to(ROOT)) for path in _code()]
@@ -57,6 +60,20 @@ def space(spec: str, data: Path, out: Path, layer: str = "", permission: str = "
         "training": trained(spec),
     }
     return produce(out, inputs, partial(_build, spec, data, layer, corpora, permission))
+
+
+def _layer(spec: str, layer: str) -> str:
+    """``layer``, else the one that the encoder recommends, told on stderr; empty where it has none."""
+    if layer:
+        return layer
+    recommended, reason = encoders.recommended(spec)
+    told = (
+        f"{layer_name(recommended)}, {reason}"
+        if recommended
+        else "the layer that it recommends, else its last"
+    )
+    print(f"{spec}: {told} (--layer names another)", file=sys.stderr)
+    return recommended
 
 
 def requirements() -> list[str]:

@@ -31,6 +31,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from fangyan.encoders.choice import Choice
 from fangyan.errors import DataError, UserError
 from fangyan.files import fingerprint
 from fangyan.registry import Registry
@@ -44,15 +45,16 @@ class Encoder(ABC):
     """Features of every layer of waveforms or strings.
 
     ``modality``: what it takes. ``layers``: their names, shallow first, which is their order everywhere.
-    ``frame_rate``: feature frames per second, 0 for text. ``recommended``: the layer at which those who published the
-    encoder say to compare utterances, if they do. ``prefix``: what an encoder of text puts before each string; it may
-    be set.
+    ``frame_rate``: feature frames per second, 0 for text. ``recommended``: the layer to compare utterances at, if its
+    development set or those who published the encoder say one, and ``reason``, which of them. ``prefix``: what an
+    encoder of text puts before each string; it may be set.
     """
 
     modality: Modality = "speech"
     layers: tuple[str, ...]
     frame_rate: float
     recommended: str = ""
+    reason: str = "recommended by its makers"
     prefix: str = ""
 
     @abstractmethod
@@ -122,6 +124,13 @@ def load_encoder(spec: str, device: str | None = None, modality: Modality = "spe
             "(dump --column), recordings for those of speech"
         )
     return encoder
+
+
+def recommended(spec: str) -> Choice:
+    """The layer that the encoder of ``spec`` is to be compared at, as far as its files say one, without loading it."""
+    name, _, argument = spec.partition(":")
+    family, _ = _family(name)
+    return family.recommended(argument) if hasattr(family, "recommended") else Choice()
 
 
 def best_device() -> str:

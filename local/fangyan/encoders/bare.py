@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from fangyan.encoders.choice import Choice
 from fangyan.encoders.espnet_build import task_of
 from fangyan.errors import DataError
 from fangyan.files import read_json, write_json
@@ -61,12 +62,12 @@ def read_settings(folder: Path) -> dict[str, Any]:
     return {"input_size": None, "init": None, "token_list": NO_TOKENS, **settings, **alone}
 
 
-def recommended(folder: Path) -> str:
+def recommended(folder: Path) -> Choice:
     """The layer at which those who packed the encoder compare utterances; empty where they do not say."""
     layer = read_json(folder / SETTINGS).get("layer", "") if is_bare(folder) else ""
     if not isinstance(layer, str):
         raise DataError(f"{folder / SETTINGS}: layer is the name of one, got {layer!r}")
-    return layer
+    return Choice(layer, "recommended by its makers") if layer else Choice()
 
 
 def read_weights(folder: Path) -> dict[str, Any]:

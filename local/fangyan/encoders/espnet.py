@@ -14,7 +14,7 @@ from fangyan.data.audio import SAMPLE_RATE
 from fangyan.encoders import Encoder, bounds
 from fangyan.encoders.blocks import in_batches, watch_blocks
 from fangyan.encoders.bounds import ENDLESS
-from fangyan.encoders.espnet_model import files, read  # noqa: F401  (files: part of a family)
+from fangyan.encoders.espnet_model import files, read, recommended  # noqa: F401  (parts of a family)
 from fangyan.errors import UserError
 
 MASKED = {
@@ -165,9 +165,9 @@ def accepted_samples(model) -> range:
 
 def load(argument: str, device: str, trained: bool) -> ESPnetEncoder:
     """The encoder of an experiment, a packed model or a Hub id; with untrained weights (seed 0) unless ``trained``."""
-    model, recommended = read(argument, trained)
+    model, (layer, reason) = read(argument, trained)
     encoder = check_blocks(model, device, argument)
-    encoder.recommended = recommended
+    encoder.recommended, encoder.reason = layer, reason
     return encoder
 
 

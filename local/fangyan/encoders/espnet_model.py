@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from fangyan.encoders import bare, espnet_patches, hub
+from fangyan.encoders.choice import Choice, choice_of_experiment
 from fangyan.encoders.espnet_build import build, task_of
 from fangyan.errors import DataError, UserError, trouble
 from fangyan.files import read_text, unpack, write_json
@@ -18,15 +19,25 @@ SPECIAL = re.compile("<(?!space>|0x)[^<>]+>")
 """Tokens that stand for no text: ``<blank>``, ``<sos/eos>``, and ``<unk>``, since nobody knows what it stands for."""
 
 
-def read(argument: str, trained: bool) -> tuple:
-    """The model of an experiment, a packed model or a Hub id, and the layer it is recommended to compare at, if any.
+def read(argument: str, trained: bool) -> tuple[Any, Choice]:
+    """The model of an experiment, a packed model or a Hub id, and the layer to compare utterances at, if it has one.
 
     Untrained weights are those of seed 0. Where a packed model also holds its encoder alone, free of pickle, that is
     what is read, and the model has no decoder.
     """
     with open_model(argument) as folder:
         model = (_from_bare if bare.is_bare(folder) else _from_whole)(folder, trained)
-        return model, bare.recommended(folder)
+        return model, _choice(folder)
+
+
+def recommended(argument: str) -> Choice:
+    """The layer to compare utterances at: of an experiment by its development set, of a packed model by its makers."""
+    with open_model(argument) as folder:
+        return _choice(folder)
+
+
+def _choice(folder: Path) -> Choice:
+    return bare.recommended(folder) if bare.is_bare(folder) else choice_of_experiment(folder)
 
 
 @contextmanager

@@ -1,11 +1,12 @@
 """An encoder at one of its layers: what recordings are compared, searched and explained by."""
 
+import sys
 from collections.abc import Sequence
 
 import numpy as np
 
-from fangyan.encoders import Encoder
-from fangyan.features.layers import Layer
+from fangyan.encoders import Encoder, load_encoder
+from fangyan.features.layers import Layer, layer_name
 
 
 class AtLayer(Encoder):
@@ -15,11 +16,24 @@ class AtLayer(Encoder):
         """`UserError` for a ``layer`` that the encoder lacks."""
         self.encoder = encoder
         chosen = layer or encoder.recommended or encoder.layers[-1]
+        self.reason = "" if layer else encoder.reason if encoder.recommended else "its last"
         self.layer = Layer.parse(chosen).check(encoder.layers, "this encoder")
         self.layers, self.frame_rate = (chosen,), encoder.frame_rate
+
+    def __str__(self) -> str:
+        """``layer04``, or ``layer04, chosen on dev`` where nobody asked for it."""
+        return ", ".join(filter(None, (layer_name(self.layer), self.reason)))
 
     def encode(self, waves: Sequence[np.ndarray]) -> list[list[np.ndarray]]:
         """``[0][utterance]`` -> (T, d) float32."""
         features = zip(self.encoder.layers, self.encoder.encode(waves), strict=True)
         by_layer = {name: dict(enumerate(frames)) for name, frames in features}
         return [list(self.layer.of(by_layer).values())]
+
+
+def load_at_layer(spec: str, layer: str = "") -> AtLayer:
+    """The encoder that ``spec`` names at a layer; on stderr which one and why, where none was asked for."""
+    encoder = AtLayer(load_encoder(spec), layer)
+    if not layer:
+        print(f"{spec}: {encoder} (--layer names another)", file=sys.stderr)
+    return encoder

@@ -16,10 +16,10 @@ from fangyan.data import audio
 from fangyan.data.columns import FILES
 from fangyan.data.datadir import Dropped, Utterance, count_reasons
 from fangyan.data.names import is_id
-from fangyan.encoders import best_device, load_encoder
+from fangyan.encoders import best_device
 from fangyan.errors import DataError, UserError
 from fangyan.features.archive import entry
-from fangyan.features.at_layer import AtLayer
+from fangyan.features.at_layer import AtLayer, load_at_layer
 from fangyan.features.pipeline import BATCH_SECONDS, ENCODED_SECONDS, READERS, Fitting, ahead, batches
 from fangyan.files import atomic, write_lines
 
@@ -112,7 +112,7 @@ def embed(spec: str, paths: Sequence[Path], out: Path, layer: str = "") -> None:
     """
     _check_out(out)
     utterances = unique_recordings(paths)
-    encoder = AtLayer(load_encoder(spec), layer)
+    encoder = load_at_layer(spec, layer)
     with WRITERS[out.suffix](out) as write:
         for key, frames in frames_of(encoder, utterances, "embed"):
             write(key, frames)

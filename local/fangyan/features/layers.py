@@ -56,6 +56,11 @@ class Layer:
         return concatenate({name: features[name] for name in self.names})
 
 
+def layer_name(layer: Layer | str) -> str:
+    """What a layer is called in a sentence: ``layer04``, but ``layer norm``, which does not say what it is."""
+    return name if (name := str(layer)).startswith("layer") else f"layer {name}"
+
+
 def concatenate[Key: Hashable](layers: Mapping[str, FrameSet]) -> dict[Key, np.ndarray]:
     """The frames of several layers as one, each L2-normalised: utterance id -> (T, sum of the layers' d) float32.
 

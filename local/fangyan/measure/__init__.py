@@ -5,6 +5,7 @@
 In a job array the tasks share the measurements that can be divided; the job that merges them does the others.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,15 @@ from pathlib import Path
 from fangyan.errors import UserError
 from fangyan.measure.plan import Given, Measurement
 from fangyan.shards import WHOLE, Shard
+
+
+def results_folder(exp: Path, layers: Sequence[str] = ()) -> Path:
+    """Where the results of an experiment stand: those of all layers in it, those of some in a folder of their own.
+
+    So the main result of an experiment is always that of all its layers, and no other takes its place.
+    """
+    name = "_".join(layers)  # as utils/names.sh says it
+    return exp / "layers" / re.sub(r"[^\w.+-]", "_", name, flags=re.ASCII) if name else exp
 
 
 @dataclass(frozen=True)
@@ -22,16 +32,17 @@ class Subject:
     encoder: str
     layers: Sequence[str] = ()
 
-    def given(self, folder: str, sets: Sequence[Path], part: Shard) -> Given:
-        """What a measurement of it gets whose results go to ``folder``."""
+    def given(self, one: Measurement, sets: Sequence[Path], part: Shard) -> Given:
+        """What a measurement of it gets."""
+        results = results_folder(self.home, self.layers)
         return Given(
             encoder=self.encoder,
             feats=self.home / "feats",
-            retrieval=self.home / "retrieval",
+            retrieval=results / "retrieval",
             layers=self.layers,
             sets=sets,
             names=[data.name for data in sets],
-            out=self.home / folder,
+            out=(results if one.of_layers else self.home) / one.folder,
             part=part,
         )
 
@@ -58,5 +69,5 @@ def measure(
     for one in measurements:
         if one.shardable or part == WHOLE or part.joins:
             for subject in (model, *(baselines if one.baselines else ())):
-                given = subject.given(one.folder, sets, part)
+                given = subject.given(one, sets, part)
                 yield given.out, one.run(given)

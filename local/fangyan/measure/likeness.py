@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from fangyan.encoders import load_encoder
-from fangyan.features.at_layer import AtLayer
+from fangyan.features.at_layer import load_at_layer
 from fangyan.features.embedding import frames_of, only_recording
 from fangyan.measure.scores import SCORES
 from fangyan.measure.seqsim import seqsim
@@ -23,7 +22,7 @@ class Likeness:
 
 def compare_recordings(spec: str, a: Path, b: Path, layer: str = "") -> tuple[str, Likeness]:
     """The layer and how alike two audio files are at it: precision is how much of ``a`` is found in ``b``."""
-    encoder = AtLayer(load_encoder(spec), layer)
+    encoder = load_at_layer(spec, layer)
     x, y = (next(frames_of(encoder, [only_recording(path)], path.name))[1] for path in (a, b))
     pooled = SCORES["pooled"]
     cosine = pooled.compare(pooled.prepare({0: x}), pooled.prepare({0: y})).item()

@@ -90,6 +90,11 @@ class Measurement:
         """Whether the tasks of a job array can share it."""
         return "part" in _parameters(self.function)
 
+    @property
+    def of_layers(self) -> bool:
+        """Whether its result depends on the layers that are scored."""
+        return not {"layers", "retrieval"}.isdisjoint(_parameters(self.function))
+
     def run(self, given: Given) -> bool:
         """Whether there was something to do."""
         asked = _parameters(self.function)

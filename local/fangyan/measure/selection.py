@@ -1,8 +1,6 @@
-"""Which layer of an encoder is reported: chosen on a development set, so that test scores have no say in it.
+"""Mean scores of each layer, and the layer that they choose by the rule of `fangyan.encoders.choice`.
 
-It is the layer with the highest mean R@1 (SeqSim, over ordered pairs of varieties). Ties go to the higher mean MRR,
-then to the shallower layer; means count as equal to five digits, since the files carry six. Whatever else is reported
-of the encoder (mean-pooled scores, CER, the pronunciation control) is read off at the same layer.
+Whatever else is reported of the encoder (mean-pooled scores, CER, the pronunciation control) is read off at that layer.
 """
 
 from collections.abc import Sequence
@@ -10,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
+from fangyan.encoders.choice import choose_layer
 from fangyan.errors import DataError
 from fangyan.measure.retrieval.tables import Pair, table_of
 from fangyan.tables import read_rows
 
-DIGITS = 5
 AVERAGED = ("recall_at_1", "recall_at_5", "mrr", "chance")
 
 
@@ -39,12 +37,6 @@ def by_layer(pairs: Sequence[Pair]) -> dict[str, Mean]:
     return {layer: _mean(members) for layer, members in layers.items()}
 
 
-def choose_layer(pairs: Sequence[Pair]) -> str | None:
-    """The layer that the rule chooses by the scores of a development set; None without scores."""
-    means = by_layer(pairs)
-    return max(means, key=lambda layer: _merit(means[layer]), default=None)
-
-
 def chosen_on(retrieval: Path) -> str:
     """The layer that the rule chooses on a development set, from its folder of `fangyan.measure.retrieval`."""
     path = table_of(retrieval, "pairs.tsv")
@@ -52,10 +44,6 @@ def chosen_on(retrieval: Path) -> str:
     if layer is None:
         raise DataError(f"{path}:2: a layer is chosen by the rows, got none: run the stage measure again")
     return layer
-
-
-def _merit(mean: Mean) -> tuple[float, float]:
-    return round(mean.recall_at_1, DIGITS), round(mean.mrr, DIGITS)
 
 
 def _mean(pairs: Sequence[Pair]) -> Mean:

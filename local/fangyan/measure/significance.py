@@ -23,11 +23,7 @@ from tqdm import tqdm
 from fangyan.errors import DataError, UserError
 from fangyan.files import fingerprint, produce
 from fangyan.measure.bootstrap import DRAWS, Cells, bootstrap_means, interval, permutation, sort_into_cells
-<<<<<<< HEAD
-from fangyan.measure.retrieval.tables import RANKS, RankedQuery
-=======
 from fangyan.measure.retrieval.tables import RANKS, RankedQuery, table_of
->>>>>>> 00eadcc (Sets without results are refused, a seed counts once, and a folder that is no set is told with those nearby: no report gives way to an empty one)
 from fangyan.tables import Count, Fraction, write_rows
 
 METRICS = {

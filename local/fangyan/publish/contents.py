@@ -20,6 +20,7 @@ from typing import Any
 import yaml
 
 from fangyan.encoders import bare
+from fangyan.encoders.choice import choice_of_experiment
 from fangyan.encoders.espnet_model import locate, read_weights
 from fangyan.errors import UserError
 from fangyan.files import write_text
@@ -44,7 +45,7 @@ def lay_out(exp: Path, folder: Path) -> None:
     _write_yaml(folder / home / "config.yaml", _portable(settings, home, statistics is not None))
     write_text(folder / home / "tokens.txt", "".join(f"{token}\n" for token in settings["token_list"]))
     _write_yaml(folder / "meta.yaml", _meta(home, checkpoint.name, settings))
-    bare.write(settings, read_weights(checkpoint), {"layer": facts.layer}, folder)
+    bare.write(settings, read_weights(checkpoint), {"layer": choice_of_experiment(exp).layer}, folder)
     write_text(folder / "LICENSE", rights.licence_text(facts.corpora))
     write_text(folder / card.NAME, card.write(facts))
 

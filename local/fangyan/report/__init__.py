@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fangyan.files import read_text
+from fangyan.measure import results_folder
 from fangyan.report.read import results
 from fangyan.report.render import matrices, page, tables
 from fangyan.report.render.page import Page
@@ -12,25 +13,35 @@ from fangyan.report.sections import heroes, remarks, sections
 __all__ = ["headline", "report"]
 
 
-def report(exp: Path, dev: str, test: Sequence[str], command: str = "", data: Path | None = None) -> Path:
+def report(
+    exp: Path,
+    dev: str,
+    test: Sequence[str],
+    command: str = "",
+    data: Path | None = None,
+    layers: Sequence[str] = (),
+) -> Path:
     """The path of ``exp/RESULTS.md``; beside it ``report.html``, ``images/*.png`` and ``tables/*.groups.*``.
+
+    Of some ``layers`` alone, as `fangyan.measure` was asked for them, all stand in `results_folder`.
 
     ``dev`` is the set on which the layer is chosen (empty: none is), ``test`` the sets that are reported;
     ``command`` is quoted as the way to the numbers; ``data``, the folder of the data directories, gives the wording of
     sentences and the groups of varieties.
     Raises `UserError` and `DataError` as `results.read` does; parts that are missing are named in the report.
     """
-    experiment = results.read(exp, dev, test, command, data)
+    experiment = results.read(exp, dev, test, command, data, layers)
+    home = results_folder(exp, layers)
     content = Page(
-        title=f"Results of {experiment.tag}",
+        title=f"Results of {' at '.join(filter(None, (experiment.tag, ', '.join(layers))))}",
         headline=tables.headline(experiment),
         heroes=heroes(experiment),
         remarks=remarks(experiment),
         sections=sections(experiment),
     )
-    matrices.write(experiment, exp / "tables")
-    page.write(content, exp / "report.html", exp / "RESULTS.md")
-    return exp / "RESULTS.md"
+    matrices.write(experiment, home / "tables")
+    page.write(content, home / "report.html", home / "RESULTS.md")
+    return home / "RESULTS.md"
 
 
 def headline(path: Path) -> str:

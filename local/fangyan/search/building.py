@@ -9,9 +9,9 @@ import numpy as np
 
 from fangyan.data.audio import SAMPLE_RATE
 from fangyan.data.datadir import Dropped, Utterance
-from fangyan.encoders import identity, load_encoder
+from fangyan.encoders import identity
 from fangyan.errors import DataError, UserError
-from fangyan.features.at_layer import AtLayer
+from fangyan.features.at_layer import AtLayer, load_at_layer
 from fangyan.features.embedding import encode_batches, find_recordings, place_of
 from fangyan.features.frames import checked, unit
 from fangyan.files import version
@@ -65,7 +65,7 @@ def _opened(folder: Path, spec: str, layer: str) -> Index:
         return index
     if not spec:
         raise UserError(f"{folder}: no index there yet: --encoder SPEC says which encoder is to make one")
-    encoder = AtLayer(load_encoder(spec), layer)
+    encoder = load_at_layer(spec, layer)
     noise = np.random.default_rng(0).normal(0, 0.01, SAMPLE_RATE).astype(np.float32)
     ((layer, frames),) = encoder(noise).items()
     return create(folder, Settings(absolute_spec(spec), identity(spec), layer, frames.shape[1]))

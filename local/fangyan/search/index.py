@@ -15,6 +15,7 @@ kill loses at most a batch, and a search meanwhile sees a whole index. Numbers a
 import fcntl
 import json
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -30,6 +31,7 @@ from fangyan.encoders import identity, load_encoder
 from fangyan.errors import DataError, UserError
 from fangyan.features.at_layer import AtLayer
 from fangyan.features.frames import unit
+from fangyan.features.layers import layer_name
 from fangyan.files import read_text, write_json
 from fangyan.folders import check_own, make_folder
 
@@ -98,6 +100,7 @@ class Settings:
     def encoder(self, spec: str = "") -> AtLayer:
         """The encoder that the index was made by, at its layer; ``spec`` says where it lies now, if elsewhere."""
         self.check(spec)
+        print(f"{spec or self.spec}: {layer_name(self.layer)}, as the index has it", file=sys.stderr)
         return AtLayer(load_encoder(spec or self.spec), self.layer)
 
 

@@ -202,10 +202,7 @@ def _summary(job: Run, here: Rank) -> dict[str, Any]:
         "parameters": sum(w.numel() for w in weights.values() if w.is_floating_point()),
         "seconds": sum(float(row["seconds"]) for row in read_table(job.exp / history.NAME)),
         "ranks": here.world,
-        "threads": torch.get_num_threads(),
-        "machine": environment.machine(),
-        "versions": environment.versions(),
-        "code": environment.code(),
+        **environment.here(),
         "data": {role: _origin(data) for role, data in job.sets().items()},
     }
 

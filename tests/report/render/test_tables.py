@@ -1,5 +1,7 @@
 """`fangyan.report.render.tables`: every expected cell is worked out by hand beside it."""
 
+import os
+
 from fangyan.report import report
 from fangyan.report.render.tables import Table, duration, markdown, percent
 
@@ -29,8 +31,14 @@ def test_systems_each_with_the_layer_of_their_own_choice(made):
 
 
 def test_run_facts_and_times_summed_over_reruns(exp):
+    for name in ("dev", "test"):
+        os.utime(exp / "retrieval" / name / "pairs.tsv", (0, 86400 * 20_000.5))
+        os.utime(exp / "decode" / name / "cer.tsv", (0, 0))
     text = report(exp, "dev", ["test"], "./run.sh --target text_cmn --seed 7").read_text()
     body = dict(rows(text, "The run"))
+    assert "What was trained, where, and with what." in text
+    assert (body["measured on"], body["threads"]) == ("2024-10-04", "2")
+    assert body["commit"] == "0123456789ab with local changes"
     assert body["seed"] == "7"
     assert body["target wording"] == "text_cmn: the Mandarin wording"
     assert body["parameters"] == "1,512,345"

@@ -20,9 +20,10 @@ from pathlib import Path
 
 from fangyan.data import datadir
 from fangyan.data.datadir import Utterance
-from fangyan.encoders import Encoder, identity, load_encoder
+from fangyan.encoders import identity, load_encoder, recommended
 from fangyan.errors import UserError
 from fangyan.features.at_layer import AtLayer
+from fangyan.features.layers import layer_name
 from fangyan.files import fingerprint, produce, versions, write_table
 from fangyan.measure.explain.comparison import FrameComparison, characters, compare_frames
 from fangyan.measure.explain.most_confident import most_confident
@@ -67,9 +68,10 @@ def explain(
 ) -> bool:
     """Writes ``out/<query>--<target>``, the explanation of two utterances of ``sets``; says whether it had to.
 
-    ``layer``: of the encoder ``spec``, its last if empty, or ``a+b``, two concatenated; ``wording``: see `transcript`.
-    `UserError` for what there is not.
+    ``layer``: of the encoder ``spec``, or ``a+b``, two concatenated; empty: the one it recommends, else its last.
+    ``wording``: see `transcript`. `UserError` for what there is not.
     """
+    layer = layer or recommended(spec).layer
     utterances = {u.id: u for data in sets for u in datadir.read(data)}
     for option, key in (("query", query), ("target", target)):
         if key not in utterances:
@@ -80,7 +82,7 @@ def explain(
     inputs |= {"recordings": fingerprint(versions(u.wav for u in pair))} | of.stamp()
 
     def build(folder: Path) -> None:
-        _explain_pair(_at_layer(load_encoder(spec), layer), of, *pair, folder)
+        _explain_pair(AtLayer(load_encoder(spec), layer), of, *pair, folder)
 
     return produce(out / f"{query}--{target}".replace("/", "_"), inputs, build)
 
@@ -91,6 +93,7 @@ def explain_telling(
     """Writes ``out/<set>`` and returns those it had to: explanations of up to ``count`` hits and as many misses.
 
     ``feats``: folder of `fangyan.features.dump` by the encoder ``spec``, from which `most_confident` chooses.
+    ``layer``: of those dumped, the last if empty.
     """
     if count < 1:
         raise UserError(f"--count {count}: a whole number above 0")
@@ -99,14 +102,9 @@ def explain_telling(
     encoder = cache(partial(load_encoder, spec))  # loaded once, and only if there is work
 
     def write(of_set: Path, data: Path, layers: Sequence[str], folder: Path) -> None:
-        _explain_telling(_at_layer(encoder(), layers[-1]), of, of_set, data, count, folder)
+        _explain_telling(AtLayer(encoder(), layers[-1]), of, of_set, data, count, folder)
 
     return write_each_set(feats, sets, out, settings, write, [layer] if layer else [], datadir.identity)
-
-
-def _at_layer(encoder: Encoder, layer: str) -> AtLayer:
-    """The encoder at ``layer``, at its last if that is empty: explanations are of what was trained, not recommended."""
-    return AtLayer(encoder, layer or encoder.layers[-1])
 
 
 def _explain_pair(
@@ -116,7 +114,7 @@ def _explain_pair(
     from fangyan.style import save
 
     found = compare_frames(*(align_utterance(encoder, utterance, of) for utterance in (query, target)))
-    title = f"{query.variety} to {target.variety}, {encoder.layer}: SeqSim {found.f1:.3f}"
+    title = f"{query.variety} to {target.variety}, {layer_name(encoder.layer)}: SeqSim {found.f1:.3f}"
     _write_tables(found, encoder.frame_rate, folder)
     save(similarity(found, encoder.frame_rate, title), folder / "similarity.png")
 

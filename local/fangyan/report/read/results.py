@@ -1,17 +1,20 @@
 """What an experiment folder holds, read strictly; what it lacks is empty, never guessed."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 from fangyan import environment
 from fangyan.data import datadir
+from fangyan.encoders.choice import choose_layer
 from fangyan.environment import StageTime
 from fangyan.errors import DataError, UserError
 from fangyan.ipa.dictionaries import IpaSource
+from fangyan.measure import results_folder
 from fangyan.measure.retrieval.tables import Group, Pair, check_pairs
-from fangyan.measure.selection import by_layer, choose_layer
+from fangyan.measure.selection import by_layer
 from fangyan.measure.significance import Interval
 from fangyan.measure.word_test import Preference, WordPreference
 from fangyan.recognition.cer import Errors, Exit
@@ -49,7 +52,7 @@ class Results:
     cer: Mapping[str, Sequence[Errors]] = field(default_factory=dict)
     exits: Mapping[str, Mapping[str, Sequence[Exit]]] = field(default_factory=dict)  # by set and layer
     history: Sequence[Epoch] = ()
-    train: Mapping[str, Any] = field(default_factory=dict)  # train.json, at least machine and versions
+    train: Mapping[str, Any] = field(default_factory=dict)  # train.json, or where it was scored
     control: Mapping[str, Control] = field(default_factory=dict)
     sources: Mapping[str, Sequence[IpaSource]] = field(default_factory=dict)  # of the IPA of a set
     triples: Sequence[WordPreference] = ()  # of the chosen layer, most for sound first
@@ -62,6 +65,7 @@ class Results:
         default_factory=dict
     )  # variety -> group, where a set has its own
     command: str = ""
+    measured: str = ""  # the day of the newest scores
     seconds: Mapping[str, float] = field(default_factory=dict)  # by stage, reruns added up
 
     @property
@@ -74,22 +78,25 @@ BASELINES = {"random": "random weights", "fbank": "fbank", "mfcc": "MFCC"}
 """Folder of a baseline -> its name in tables, in their order; other folders follow under their own name."""
 
 
-def read(exp: Path, dev: str, tests: Sequence[str], command: str = "", data: Path | None = None) -> Results:
-    """The results in ``exp`` on the development set (may be empty) and the test sets.
+def read(
+    exp: Path,
+    dev: str,
+    tests: Sequence[str],
+    command: str = "",
+    data: Path | None = None,
+    layers: Sequence[str] = (),
+) -> Results:
+    """The results in ``exp`` on the development set (may be empty) and the test sets, of all layers or of ``layers``.
 
     ``data``: folder of the data directories, which know the wording of sentences and groups of varieties.
     Raises `UserError` for a missing folder, for a set without results, and for a development set that is also a test
     set; `DataError` for malformed files.
     """
-    if not exp.is_dir():
-        raise UserError(f"{exp}: no such experiment folder: train, or score an encoder, first")
-    if dev in tests:
-        raise UserError(
-            f"--test {dev}: the layer is chosen on this set, so scores on it are no test: name another"
-        )
-    _check_sets(exp, dev, tests)
-    tests = tuple(dict.fromkeys(tests))
-    encoder = _system("this encoder", exp, dev, tests)
+    home, tests = results_folder(exp, layers), tuple(dict.fromkeys(tests))
+    _check(exp, home, dev, tests)
+    encoder = replace(
+        _system("this encoder", home, dev, tests), words=word_test.read_layers(exp / "synonymy")
+    )
     cer = read_sets(exp / "decode", (dev, *tests), "cer.tsv", Errors)
     scored = [name for name in tests if name in encoder.seqsim]
     return Results(
@@ -100,17 +107,15 @@ def read(exp: Path, dev: str, tests: Sequence[str], command: str = "", data: Pat
         baselines=_baselines(exp / "baselines", dev, tests),
         cer=cer,
         exits=read_exits(exp / "early_exit", (dev, *tests), cer),
-        history=history.read(exp),
-        control=pronunciation_control.read(exp / "control", tests, encoder.layer),
-        sources=read_sets(exp / "control", tests, "pronunciation.tsv", IpaSource),
+        control=pronunciation_control.read(home / "control", tests, encoder.layer),
+        sources=read_sets(home / "control", tests, "pronunciation.tsv", IpaSource),
         triples=word_test.read_triples(exp / "synonymy", encoder.layer),
-        explanations=explain.read(exp / "explain", tests),
-        intervals=intervals.read(exp / "intervals", _means(encoder)),
-        sentences=sentences.read(exp / "retrieval", scored, encoder.layer, data),
+        explanations=explain.read(home / "explain", tests),
+        intervals=intervals.read(home / "intervals", _means(encoder)),
+        sentences=sentences.read(home / "retrieval", scored, encoder.layer, data),
         groups={name: datadir.read_groups(data / name) for name in scored} if data else {},
-        train=_this_machine() | summary.read(exp),
         command=command,
-        seconds=_read_seconds(exp / "times.tsv"),
+        **_run(exp, home),
     )
 
 
@@ -123,19 +128,24 @@ def scored_sets(exp: Path, *parts: str) -> list[str]:
     return sorted({path.name for part in parts for path in (exp / part).glob("[!.]*/")})
 
 
-def _check_sets(exp: Path, dev: str, tests: Sequence[str]) -> None:
-    """Raises `UserError` for a set that has no results: a report of nothing would take the place of one of something.
+def _check(exp: Path, home: Path, dev: str, tests: Sequence[str]) -> None:
+    """Raises `UserError` for what `read` names, so that no report of nothing takes the place of one of something.
 
     A development set needs scores of retrieval, wherever any set has them: a layer is chosen by nothing else.
     """
-    known = scored_sets(exp, *OF_SETS)
-    able = scored_sets(exp, "retrieval") or known
-    named = [("test", name, known) for name in tests] + [("dev", dev, able)] * bool(dev)
-    for option, name, has in named:
+    if not exp.is_dir():
+        raise UserError(f"{exp}: no such experiment folder: train, or score an encoder, first")
+    if dev in tests:
+        raise UserError(
+            f"--test {dev}: the layer is chosen on this set, so scores on it are no test: name another"
+        )
+    known = scored_sets(home, *OF_SETS)
+    able = scored_sets(home, "retrieval") or known
+    for option, name, has in [("test", name, known) for name in tests] + [("dev", dev, able)] * bool(dev):
         if name not in has:
             advice = f"known are {', '.join(has)}" if has else "no set was scored there"
             raise UserError(
-                f"--{option} {name}: no results of this set in {exp}: {advice}: run the stage measure"
+                f"--{option} {name}: no results of this set in {home}: {advice}: run the stage measure"
             )
 
 
@@ -178,9 +188,16 @@ def _means(system: System) -> dict[str, dict[str, float]]:
     }
 
 
-def _this_machine() -> dict[str, Any]:
-    """What holds where nothing was trained: an encoder is scored where it is reported."""
-    return {"machine": environment.machine(), "versions": environment.versions()}
+def _run(exp: Path, home: Path) -> dict[str, Any]:
+    """How the results came to be: the training, or else this machine, for an encoder is scored where it is reported."""
+    tables = [*home.glob("retrieval/*/pairs.tsv"), *home.glob("decode/*/cer.tsv")]
+    newest = max((path.stat().st_mtime for path in tables), default=None)
+    return {
+        "history": history.read(exp),
+        "train": summary.read(exp) or environment.here(),
+        "measured": f"{date.fromtimestamp(newest)}" if newest else "",
+        "seconds": _read_seconds(exp / "times.tsv"),
+    }
 
 
 def _read_seconds(path: Path) -> dict[str, float]:

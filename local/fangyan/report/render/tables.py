@@ -170,9 +170,11 @@ def stage_times(seconds: Mapping[str, float]) -> Table:
 TARGETS = {"text": "text: the wording of the variety", "text_cmn": "text_cmn: the Mandarin wording"}
 
 
-def training_facts(train: Mapping[str, Any]) -> Table:
-    """Seed, target wording, sets, size, machine and versions, as far as they were recorded."""
-    known: dict[str, Any] = {name: train.get(key) for name, key in _FACTS.items()}
+def run_facts(experiment: Results) -> Table:
+    """When and where it was measured or trained, by which code and versions, and with what: as far as recorded."""
+    train = experiment.train
+    known: dict[str, Any] = {"measured on": experiment.measured, "commit": _commit(train.get("code") or {})}
+    known |= {name: train.get(key) for name, key in _FACTS.items()}
     known["training task"] = train["task"] if train.get("task", ASR) != ASR else None
     known["target wording"] = TARGETS.get(str(train.get("target")), train.get("target"))
     known["parameters"] = f"{train['parameters']:,}" if isinstance(train.get("parameters"), int) else None
@@ -190,8 +192,19 @@ def training_facts(train: Mapping[str, Any]) -> Table:
         **(train.get("versions") or {}),
     }
     rows = tuple((name, str(value)) for name, value in known.items() if value not in (None, ""))
-    return Table(
-        "Facts", "What was trained, where and with which versions.", ("fact", "value"), rows, text_columns=2
+    trained = "parameters" in train or "seed" in train
+    caption = (
+        "What was trained, where, and with what." if trained else "Where it was measured, and with what."
+    )
+    return Table("Facts", caption, ("fact", "value"), rows, text_columns=2)
+
+
+def _commit(code: Mapping[str, Any]) -> str:
+    """``5f87b18a3c21``, and whether files differed from it; empty where git knew none."""
+    return (
+        f"{code['commit']:.12}{' with local changes' if code.get('dirty') else ''}"
+        if code.get("commit")
+        else ""
     )
 
 
@@ -216,6 +229,7 @@ def total_cer(experiment: Results, name: str) -> str:
 
 
 _FACTS = {
+    "threads": "threads",
     "training task": "task",
     "seed": "seed",
     "target wording": "target",

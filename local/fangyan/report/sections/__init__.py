@@ -156,7 +156,7 @@ def _measured(name: str, value: float) -> str:
 
 
 def _run(experiment: Results) -> Iterator[Block]:
-    yield tables.training_facts(experiment.train)
+    yield tables.run_facts(experiment)
     yield tables.stage_times(experiment.seconds) if experiment.seconds else "Wall times were not recorded."
     if experiment.command:
         yield "The command that gives these numbers again, in the folder of the recipe:"
