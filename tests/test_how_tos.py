@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import subprocess
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from corpora.conftest import Tree
+from desk import Desk
 from pages import commands, fences
 
 from fangyan import corpora
@@ -112,8 +112,8 @@ def test_the_recipe_of_the_how_to_prints_its_commands(tmp_path):
     for name in ("conf", "local", "utils", "egs2/TEMPLATE"):
         (tmp_path / name).symlink_to(ROOT / name)
     (home / "run.sh").write_text(script)
-    done = subprocess.run(["bash", home / "run.sh", "--dry_run"], capture_output=True, text=True, check=True)
-    assert "fangyan data --corpus village" in done.stdout
+    done = Desk(tmp_path).run("--dry_run", script=home / "run.sh")
+    assert done.returncode == 0 and "fangyan data --corpus village" in done.stdout
 
 
 def test_the_encoder_of_the_how_to_is_dumped_and_measured(workshop, sets, tmp_path):

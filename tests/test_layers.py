@@ -7,9 +7,9 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "local" / "fangyan"
 FLOORS = (
-    "errors registry folders files journal shards config tables environment style "
+    "errors registry experiments folders files journal shards config tables environment style "
     "data ipa corpora cluster encoders features training recognition measure search "
-    "report data_report publish demo bench cli __main__"
+    "report data_report publish demo bench recipes cli __main__"
 ).split()
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

@@ -10,7 +10,7 @@
 
 submitted=()
 
-begin() { # -> the environment is there, $exp is ours; with --status, what is known of $exp instead
+begin() { # -> environment and options are as they must be, $exp is ours; with --status, what is known of $exp instead
   case $backend in local | slurm) ;; *) die "--backend is local or slurm, got $(printf %q "$backend")" ;; esac
   ! $submit || [ "$backend" = slurm ] || die "--submit needs --backend slurm"
   if $status; then
@@ -22,13 +22,26 @@ begin() { # -> the environment is there, $exp is ours; with --status, what is kn
     log "inside job $SLURM_JOB_ID of Slurm: commands run in it, nothing is submitted"
     backend=local submit=false
   fi
-  if $dry_run && [ "$backend" = slurm ]; then
-    . "$root/utils/path.sh" # the job scripts are printed in place of commands
-  else
+  if $dry_run && [ "$backend" = local ]; then
+    (check_options) || exit
     run cd "$PWD" || exit
     run . "$root/utils/path.sh"
+  else # a dry run for Slurm prints the job scripts in place of commands
+    . "$root/utils/path.sh"
+    check_options
+    $dry_run || hold "$exp"
   fi
-  $dry_run || hold "$exp"
+}
+
+check_options() { # -> exit, with a line for each mistake, where a value will not do for the stages that are to run
+  local stages
+  if $dry_run && ! (. "$root/utils/path.sh") 2>/dev/null; then
+    log "the options are not checked, there is no environment yet: type \`make setup\` in $root"
+    return
+  fi
+  . "$root/utils/path.sh"
+  mapfile -t stages < <(planned_stages)
+  python -m fangyan check --exp "$exp" "${stages[@]/#/--stage=}" -- "${option_values[@]}" || exit
 }
 
 hold() { # FOLDER -> no second run works in it as long as this one, or a process that it started, lives
@@ -88,10 +101,11 @@ last_submitted() {
 
 conclude() { # the last stage is over
   finish_stage
+  if $dry_run; then return; fi
   if $submit; then
     log "submitted: jobs ${submitted[*]}; they log to $PWD/$exp/log; add --status to see how far they are, or" \
       "\`scancel ${submitted[*]}\`"
-  elif [ -e "$results/RESULTS.md" ]; then
+  elif [[ " ${stages_run[*]} " == *" report "* ]]; then
     log "the report is in $PWD/$results/RESULTS.md and report.html"
   fi
 }

@@ -26,6 +26,20 @@ folder_of_layers() { # LAYER... -> /layers/NAMES, where results of these layers 
   [ $# = 0 ] || echo "/layers/${names//[^A-Za-z0-9._+-]/_}"
 }
 
+check_sets() { # SET... -> exit where data/ has one of them not, once the stage data is over
+  local set prepared=(data/*/wav.scp) there
+  [ -e "${prepared[0]}" ] || return 0 # the stage that needs one says so
+  prepared=("${prepared[@]%/wav.scp}") && prepared=("${prepared[@]#data/}")
+  finish_stage
+  for set; do
+    there=" ${prepared[*]} "
+    [[ "$there" != *" $set "* ]] || continue
+    set="data/$set: there is no such set$(did_you_mean "" "$set" "${prepared[@]}"); data/ has ${prepared[*]}"
+    if recorded || [ "$first_stage" -gt 1 ]; then die "$set"; fi
+    headline "$set as yet"
+  done
+}
+
 as_file_name() { # TEXT
   echo "${1//[^A-Za-z0-9._-]/_}"
 }

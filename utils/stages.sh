@@ -11,7 +11,8 @@
 #
 # A whole number as default admits whole numbers only; true or false makes a switch. Values are never evaluated.
 
-about=() option_names=() option_kinds=() option_helps=() stage_names=() stage_numbers=() stage_titles=()
+about=() option_names=() option_kinds=() option_helps=() stage_names=() stage_numbers=() stage_titles=() stages_run=()
+option_values=() # NAME=VALUE of each, as given
 declare -A renamed=([.retrieve]=measure) # stages by their former names
 declare -A given=()                      # options and values of the command line
 left_out=() left_out_because="" current="" current_number="" current_since=0
@@ -33,7 +34,7 @@ parse_options() {
       -h | --help) help=true && shift && continue ;;
       --) given=() && shift && continue ;; # before it the script that calls this one has set its own
       --*) name=${1%%=*} && name=${name#--} && name=${name//-/_} ;;
-      *) die "stray word $(printf %q "$1"): options are $(printf -- '--%s ' "${option_names[@]}")" ;;
+      *) die "stray word $(printf %q "$1"): options are --NAME VALUE; --help lists them" ;;
     esac
     kind=$(kind_of "$name")
     if [[ $1 == *=* ]]; then
@@ -50,6 +51,7 @@ parse_options() {
     shift
   done
   if $help; then show_help && exit; fi
+  for name in "${option_names[@]}"; do option_values+=("$name=${!name}"); done
   set_stages
   trap on_exit EXIT
 }
@@ -105,8 +107,7 @@ kind_of() { # OPTION
   for i in "${!option_names[@]}"; do
     if [ "${option_names[i]}" = "$1" ]; then echo "${option_kinds[i]}" && return; fi
   done
-  die "unknown option $(printf %q "--$1")$(did_you_mean "$1" "${option_names[@]}"): known are" \
-    "$(printf -- '--%s ' "${option_names[@]}")"
+  die "unknown option $(printf %q "--$1")$(did_you_mean -- "$1" "${option_names[@]}"); --help lists all"
 }
 
 check_value() { # OPTION KIND VALUE
@@ -117,27 +118,43 @@ check_value() { # OPTION KIND VALUE
   esac
 }
 
-did_you_mean() { # WORD CANDIDATE... -> the one that shares most of its beginning and end with WORD, if anything
-  local word=$1 name best="" most=1 head tail
-  for name in "${@:2}"; do
+did_you_mean() { # PREFIX WORD CANDIDATE... -> the one that shares half of WORD or more, at its beginning and end, if any
+  local word=$2 name best="" most=$((${#2} > 2 ? (${#2} - 2) / 2 : 0)) head tail
+  for name in "${@:3}"; do
     head=0 tail=0
     while [[ $head -lt ${#name} && ${word:head:1} == "${name:head:1}" ]]; do head=$((head + 1)); done
     while [[ $tail -lt ${#name} && ${word: -tail-1:1} == "${name: -tail-1:1}" ]]; do tail=$((tail + 1)); done
     if [ $((head + tail)) -gt "$most" ]; then most=$((head + tail)) best=$name; fi
   done
-  [ -z "$best" ] || printf ', did you mean %s?' "$best"
+  [ -z "$best" ] || printf ', did you mean %s%s?' "$1" "$best"
 }
 
 show_help() {
-  local i
-  printf '%s\n' "${about[@]}" "" "Options, with the values they have now (--name VALUE or --name=VALUE):"
+  local i name
+  wrap "" "${about[*]}"
+  printf '\n%s\n' "Options, with the values they have now (--name VALUE or --name=VALUE):"
   for i in "${!option_names[@]}"; do
-    printf '  --%-16s %s  [%s]\n' "${option_names[i]}" "${option_helps[i]}" "${!option_names[i]}"
+    printf -v name '  --%-17s  ' "${option_names[i]}"
+    wrap "$name" "${option_helps[i]}  [${!option_names[i]}]"
   done
   printf '\n%s\n' "Stages, for --stage and --stop_stage (name or number):"
   for i in "${!stage_names[@]}"; do
-    printf '  %2d  %-12s %s\n' "${stage_numbers[i]}" "${stage_names[i]}" "${stage_titles[i]}"
+    printf -v name '  %2d  %-7s  ' "${stage_numbers[i]}" "${stage_names[i]}"
+    wrap "$name" "${stage_titles[i]}"
   done
+}
+
+wrap() { # HEAD TEXT -> both, broken between words at 80 columns, the text under itself
+  local line=$1 word words
+  read -r -d '' -a words <<<"$2" || true
+  for word in "${words[@]}"; do
+    if [[ $((${#line} + ${#word})) -gt 80 && -n ${line// /} ]]; then
+      printf '%s\n' "${line%"${line##*[! ]}"}"
+      printf -v line '%*s' ${#1} ''
+    fi
+    line+="$word "
+  done
+  printf '%s\n' "${line% }"
 }
 
 # --- stages ------------------------------------------------------------------------------------------------------
@@ -154,8 +171,7 @@ number_of_stage() { # NAME-OR-NUMBER
   for i in "${!stage_names[@]}"; do
     if [[ $name == "${stage_names[i]}" || $1 == "${stage_numbers[i]}" ]]; then echo "${stage_numbers[i]}" && return; fi
   done
-  die "unknown stage $(printf %q "$1")$(did_you_mean "$1" "${stage_names[@]}"): known are ${stage_names[*]}" \
-    "(${stage_numbers[*]})"
+  die "unknown stage $(printf %q "$1")$(did_you_mean "" "$1" "${stage_names[@]}"); known are ${stage_names[*]}"
 }
 
 leave_out() { # REASON STAGE...
@@ -166,12 +182,31 @@ stage() { # NUMBER NAME TITLE -> whether the stage runs
   finish_stage
   if [[ $1 -lt $first_stage || $1 -gt $last_stage ]]; then return 1; fi
   if [[ " ${left_out[*]} " == *" $2 "* ]]; then
-    log "stage $1 ($2): left out, $left_out_because"
+    headline "stage $1 ($2): left out, $left_out_because"
     return 1
   fi
   current=$2 current_number=$1 current_since=$SECONDS
-  log "stage $1 ($2): $3"
-  if recorded; then mkdir -p "$exp" && echo "$current" >"$exp/.stage"; fi
+  headline "stage $1 ($2): $3"
+  if recorded; then record_stage; fi
+}
+
+headline() { # TEXT -> the log; with --dry_run stdout, as a comment among the commands
+  if $dry_run; then printf '# %s\n' "$*"; else log "$*"; fi
+}
+
+record_stage() { # -> .stage of the experiment: what runs, then why it failed, which the command itself writes there
+  stages_run+=("$current")
+  mkdir -p "$exp"
+  echo "$current" >"$exp/.stage"
+  export FANGYAN_STAGE=$PWD/$exp/.stage
+}
+
+planned_stages() { # -> the names of the stages that are to run, a line each
+  local i
+  for i in "${!stage_names[@]}"; do
+    if [[ ${stage_numbers[i]} -ge $first_stage && ${stage_numbers[i]} -le $last_stage ]] &&
+      [[ " ${left_out[*]} " != *" ${stage_names[i]} "* ]]; then echo "${stage_names[i]}"; fi
+  done
 }
 
 recorded() { # whether a stage runs here and now
@@ -199,6 +234,10 @@ run() { # COMMAND...
 }
 
 on_exit() { # also reached when a signal stops the script
-  [ -z "$current" ] ||
-    log "stage $current_number ($current) did not finish: mend the cause, then resume with --stage $current_number"
+  local code=$?
+  [ -z "$current" ] && return
+  if recorded && [[ $code -ne 129 && $code -ne 130 && $code -ne 143 && $(wc -l <"$exp/.stage") -eq 1 ]]; then
+    echo "exit code $code" >>"$exp/.stage" # the command itself left no reason
+  fi
+  log "stage $current_number ($current) did not finish: mend the cause, then resume with --stage $current_number"
 }

@@ -9,6 +9,7 @@ import click
 
 from fangyan.cli import cli, cluster, data, demo, measuring, results, training, use  # noqa: F401  (they add verbs)
 from fangyan.errors import UserError, trouble
+from fangyan.experiments import note_failure
 
 
 def main() -> None:
@@ -22,12 +23,17 @@ def main() -> None:
         _leave(error)
     except OSError as error:
         if not (told := trouble(error)):
+            note_failure(f"{type(error).__name__}: {error}")
             raise
         _leave(told)
+    except Exception as error:
+        note_failure(f"{type(error).__name__}: {error}")
+        raise
 
 
 def _leave(error: UserError) -> None:
     click.echo(f"fangyan: {error}", err=True)
+    note_failure(f"{error}")
     sys.exit(error.code)
 
 

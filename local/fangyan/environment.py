@@ -97,6 +97,15 @@ def install_extra(extra: str) -> str:
     return install(f"-c {quote(str(ROOT / 'constraints.txt'))} -e {quote(f'{ROOT}[{extra}]')}")
 
 
+def changed(path: Path) -> bool | None:
+    """Whether a file of the repository is other than the one that git tracks, or not tracked; None where git is not."""
+    line = ["git", "-C", str(ROOT), "status", "--porcelain", "--ignored", "--", str(path)]
+    try:
+        return bool(subprocess.run(line, capture_output=True, text=True, check=True).stdout.strip())
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
 def _cpu() -> str:
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():

@@ -25,9 +25,33 @@ def test_what_is_nowhere_is_answered_with_how_to_get_it(spec, cached, tmp_path):
             function(spec)
 
 
-def test_what_cannot_be_an_id_is_answered_alike():
-    with pytest.raises(UserError, match=r"/no/such/folder: no such path here, and .* \(Repo id"):
-        hub.locate("/no/such/folder", ["*"])
+@pytest.mark.parametrize(
+    "name", ["/no/such/folder", "./x", "a/b/c", "user/", "-x/y", "x y", "user/model.zip"]
+)
+def test_what_cannot_be_an_id_is_not_asked_for(name):
+    with pytest.raises(
+        UserError, match=f"{name}: no such path here.*, and no Hugging Face id, which is USER/NAME"
+    ):
+        hub.locate(name, ["*"])
+
+
+def test_what_is_meant_as_a_path_is_told_with_the_experiments_beside_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    message = f"exp/y: no such path here, seen from {tmp_path}, and no Hugging Face id, which is USER/NAME"
+    with pytest.raises(UserError, match=f"{message}$"):  # where nothing was trained yet
+        hub.check_id("exp/y")
+    (tmp_path / "exp/x").mkdir(parents=True)
+    (tmp_path / "exp/x/times.tsv").touch()
+    (tmp_path / "exp/survey").mkdir()
+    with pytest.raises(UserError, match=f"{message}; in exp there are: x$"):
+        hub.check_id("exp/y")
+    (tmp_path / "user").mkdir()
+    with pytest.raises(UserError, match="user/name: no such path"):
+        hub.check_id("user/name")
+    for name in ("user/name@main", "else/name", "name"):
+        hub.check_id(name)
+    with pytest.raises(UserError, match="is needed, got nothing"):
+        hub.check_id("")
 
 
 def test_a_gated_model_says_how_to_log_in(monkeypatch):

@@ -2,6 +2,7 @@
 # From recordings to a speech encoder, and to how near it brings translations of each other, whichever variety is spoken.
 # Paths are relative to the recipe's folder. Run it again after any stop: finished work is kept, the rest is done.
 set -euo pipefail
+BASH_ARGV0=run.sh # what was typed, by which messages are signed
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." >/dev/null && pwd)
 
 corpus=mini_sinitic  # a corpus of local/fangyan/corpora
@@ -61,7 +62,6 @@ read -r -d '' -a scored <<<"$layers" || true
 ! $submit || [ "$last_stage" -le 10 ] || die "--submit ends with pack: publish when the jobs are done"
 ! $submit || [[ "$(sets_of "${tests[@]}")" != *\** ]] || die "--submit must know what $test_sets stands for: first --stop_stage data"
 [ -z "$download" ] || [ -z "$encoder" ] || die "--download and --encoder name two encoders: choose one"
-[ -n "$dev_set$encoder$download" ] || die "training needs --dev_set; without one, measure an encoder: --encoder SPEC"
 
 mixture=${mixture:+$(in_recipe_or_repository "$mixture")}
 pieces=""
@@ -95,7 +95,7 @@ specs=("${encoder:-espnet:$exp}") homes=("$exp") compared=()
 for rival in "${rivals[@]}"; do
   case $rival,${specs[0]} in
     random,espnet:*) specs+=("random:${specs[0]#espnet:}") ;;
-    random,*) continue ;; # only an ESPnet encoder has an untrained twin
+    random,* | "${specs[0]},${specs[0]}") continue ;; # only ESPnet's have an untrained twin; none is its own baseline
     *) specs+=("$rival") ;;
   esac
   name=$(as_file_name "$rival")
@@ -115,6 +115,9 @@ if stage 1 data "Prepare Kaldi data directories: data/SET"; then
 fi
 mapfile -t tests < <(sets_of "${tests[@]}")
 sets=(${dev_set:+"$dev_set"} "${tests[@]}")
+needed=("${sets[@]}")
+if [[ -z $encoder && $first_stage -le 4 ]]; then needed+=("$train_set"); fi
+if [[ $first_stage -le 9 && $last_stage -gt 1 ]]; then check_sets "${needed[@]}"; fi
 
 if stage 2 tokens "List the tokens of the training transcripts"; then
   alone launch cpu python -m fangyan tokens --data "data/$train_set" "${writing[@]}" ${pieces:+--vocabulary "$vocabulary"} --out "$tokens"

@@ -1,4 +1,4 @@
-"""Verbs on the cluster: submit a command as a job of Slurm, and see how far an experiment is."""
+"""Verbs on running a recipe: check its options, submit a command as a job of Slurm, see how far an experiment is."""
 
 import sys
 from pathlib import Path
@@ -6,6 +6,22 @@ from pathlib import Path
 import click
 
 from fangyan.cli import cli, option
+
+
+@cli.command()
+@option("exp", "experiment folder")
+@option("stage", "stage that is to run (may be repeated)", str, multiple=True, default=())
+@click.argument(
+    "options", nargs=-1, type=click.UNPROCESSED, help="NAME=VALUE of each option of run.sh, after --"
+)
+def check(exp: Path, stage: tuple[str, ...], options: tuple[str, ...]) -> None:
+    """What is wrong with the options of run.sh. It asks this in the recipe's folder before its first stage."""
+    from fangyan import recipes
+
+    mistakes = recipes.mistakes(options, stage, exp)
+    for sentence in mistakes:
+        click.echo(f"run.sh: {sentence}", err=True)
+    sys.exit(2 if mistakes else 0)
 
 
 @cli.command()
@@ -44,9 +60,10 @@ def status(exp: Path, stage: tuple[str, ...]) -> None:
     """How far an experiment is: its stages, jobs, times and sizes."""
     from fangyan.cluster import status
 
+    stages = status.status(exp, stage)
     owner = status.owner(exp)
-    click.echo(f"{exp}: {'in use by ' + owner if owner else 'nobody runs in it'}")
-    click.echo(status.table(status.status(exp, stage)))
+    click.echo(f"{exp}: {'in use by ' + owner if owner else 'no run is in progress'}")
+    click.echo(status.table(stages))
 
 
 def print_progress(sentence: str) -> None:

@@ -1,11 +1,13 @@
 """How far an experiment is: each stage done, running or failed, with its jobs, time and size."""
 
 import fcntl
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from fangyan import experiments
 from fangyan.cluster import job_files, scheduler
 from fangyan.cluster.ending import classify_end
 from fangyan.cluster.job_files import JobRecord
@@ -54,9 +56,7 @@ def owner(exp: Path) -> str:
 def status(exp: Path, names: Sequence[str]) -> list[Stage]:
     """The stages of an experiment; `UserError` where there is none."""
     if not exp.is_dir():
-        raise UserError(
-            f"{exp}: no such experiment; there are: {', '.join(_experiments(exp.parent)) or 'none'}"
-        )
+        raise UserError(f"{exp}: no such experiment; {experiments.describe(exp.parent)}")
     seconds = {run.stage: run.seconds for run in read_rows(exp / "times.tsv", StageTime)}
     standings = scheduler.own_jobs()
     live = job_files.live(exp / "log", standings)
@@ -81,15 +81,16 @@ def _stage(exp: Path, name: str, seconds: int | None, live: list[tuple[JobRecord
     running = [f"job {record.id} {standing}" for record, standing in live if record.stage in names]
     if running:
         return Stage(name, "running", "; ".join(running), None, size)
-    current = exp / ".stage"
-    interrupted = current.exists() and current.read_text().strip() in names
+    current, reason = experiments.failed_stage(exp)
+    interrupted = current in names
     if interrupted and owner(exp):
         return Stage(name, "running", owner(exp), None, size)
     jobs = [record for record in job_files.read(exp / "log") if record.stage in names]
     since = (exp / "times.tsv").stat().st_mtime if seconds is not None else 0
     why = _why(jobs[-1]) if jobs and jobs[-1].script.stat().st_mtime > since else ""
     if interrupted or why:
-        return Stage(name, "failed", why or "it was stopped", None, size)
+        detail = "; ".join(filter(None, (reason if interrupted else "", why)))
+        return Stage(name, "failed", detail or "it was stopped", None, size)
     if seconds is None and jobs:
         seconds = sum(spent for record in jobs for _, spent in record.results().values())
     return Stage(name, "" if seconds is None else "done", "", seconds, size)
@@ -102,13 +103,11 @@ def _why(record: JobRecord) -> str:
         code = results[task][0] if task in results else None
         if code != 0:
             log = record.log(task)
+            last = job_files.tail(log)
             standing = scheduler.end_of(task) if scheduler.installed() else None
-            return f"job {task} {classify_end(job_files.tail(log), code, standing)}: {log}"
+            told = re.findall(r"^ *fangyan: (.+)$", last, re.MULTILINE)
+            return ": ".join([f"job {task} {classify_end(last, code, standing)}", *told[-1:], f"{log}"])
     return ""
-
-
-def _experiments(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.glob("*") if path.is_dir())
 
 
 def _size(path: Path) -> int:

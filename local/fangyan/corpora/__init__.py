@@ -11,7 +11,7 @@ sentences of each set are wanted (0: all): a module that generates audio need no
 parameters beyond these are the corpus's own options. Where varieties are finer than ``conf/varieties.tsv``, as sites
 are, a function ``groups(root) -> dict[str, str]`` says which group each belongs to. Where there are further columns
 (`fangyan.data.columns`), a function ``columns(root) -> dict[str, Columns]`` gives those of each set, by the ids of the
-corpus. `prepare` does the rest.
+corpus. One that makes its folder says ``GENERATED = True``. `prepare` does the rest.
 """
 
 import json
@@ -74,6 +74,18 @@ def options(name: str, choices: Sequence[str]) -> dict[str, str | bool]:
     return chosen
 
 
+def check_root(name: str, root: Path | None) -> None:
+    """`UserError` where a corpus is not where it is said to be, or nobody has said where; one that is made here may."""
+    corpus = load(name)
+    if getattr(corpus, "GENERATED", False):
+        return
+    if root is None:
+        corpus.splits(None)  # which says what the folder holds
+    elif not root.exists():
+        seen = "" if root.is_absolute() else f", seen from {Path.cwd()}"
+        raise UserError(f"corpus {name}: --corpus_dir {root}: no such file or folder{seen}")
+
+
 def prepare(
     name: str, root: Path | None, out: Path, jobs: int = 1, limit: int = 0, **chosen: str | bool
 ) -> dict[str, Path]:
@@ -84,6 +96,7 @@ def prepare(
     ``.changed.tsv``.
     """
     sets = {}
+    check_root(name, root)
     corpus = load(name)
     groups = corpus.groups(root) if hasattr(corpus, "groups") else {}
     columns = corpus.columns(root) if hasattr(corpus, "columns") else {}

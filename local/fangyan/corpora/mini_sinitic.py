@@ -31,6 +31,7 @@ from fangyan.ipa.espeak import Recording, Voice, synthesise_recording
 WORDS = ROOT / "conf" / "mini_sinitic" / "words.tsv"
 PATTERNS = ROOT / "conf" / "mini_sinitic" / "patterns.tsv"
 DOWNLOADS = Path("downloads") / "mini_sinitic"
+GENERATED = True
 
 WORDINGS = ("cmn", "yue", "hak", "hak_pfs")
 READ_BY = {"cmn": "cmn-latn-pinyin", "yue": "yue", "hak": "hak"}

@@ -26,11 +26,14 @@ package counts too: features are made again when either changes.
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from difflib import get_close_matches
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
+from fangyan.encoders import hub
 from fangyan.encoders.choice import Choice
 from fangyan.errors import DataError, UserError
 from fangyan.files import fingerprint
@@ -107,6 +110,9 @@ FORMS = (
     "espnet:<experiment folder, model.zip or Hub id>, random:<the same>, hf:<Hub id or folder of transformers>, "
     "text:<Hub id or folder of sentence-transformers>, fbank, mfcc"
 )
+MODELS = {"espnet": "fangyan.encoders.espnet_model", "hf": "fangyan.encoders.pretrained"}
+MODELS |= {"random": MODELS["espnet"], "text": "fangyan.encoders.sentence"}
+"""Families that read a model, and the module that finds its files without loading them."""
 REGISTRY = Registry("encoder", "fangyan.encoders", {name: module for name, (module, _) in FAMILIES.items()})
 
 
@@ -115,6 +121,7 @@ def load_encoder(spec: str, device: str | None = None, modality: Modality = "spe
 
     ``device`` None: a GPU if there is one. ``modality``: what it will be given; `UserError` where it takes another.
     """
+    check_spec(spec)
     name, _, argument = spec.partition(":")
     family, options = _family(name)
     encoder = family.load(argument, device or best_device(), **options)
@@ -131,6 +138,35 @@ def recommended(spec: str) -> Choice:
     name, _, argument = spec.partition(":")
     family, _ = _family(name)
     return family.recommended(argument) if hasattr(family, "recommended") else Choice()
+
+
+def check_spec(spec: str) -> None:
+    """`UserError` for a SPEC of no known family, or whose argument is no model here and no id of the Hub.
+
+    It loads nothing and asks nobody, so that a mistake is told before work begins. Families of other packages are
+    trusted with their argument.
+    """
+    name, colon, argument = spec.partition(":")
+    if name not in REGISTRY:
+        known = ", ".join([FORMS, *REGISTRY.installed()])
+        raise UserError(f"unknown encoder {name!r}{_guess(spec)}: known forms are {known}")
+    if name in FAMILIES and name not in MODELS and colon:
+        raise UserError(f"encoder {name} takes no argument, got {spec}")
+    if name in MODELS and argument and Path(argument).exists():
+        import_module(MODELS[name]).files(argument)
+    elif name in MODELS:
+        word = argument and "/" not in argument and MODELS[name] == MODELS["espnet"]
+        hub.check_id(f"./{argument}" if word else argument)  # no model of ESPnet has an id of one word
+
+
+def _guess(spec: str) -> str:
+    """A question for what has the form of a path or an id without its family, or nearly the name of one."""
+    if Path(spec).exists() or spec.startswith("exp/") or spec.endswith(".zip"):
+        return f", did you mean espnet:{spec}?"
+    if spec.count("/") == 1 and ":" not in spec:
+        return f", did you mean hf:{spec}?"
+    near = get_close_matches(spec.partition(":")[0], [*FAMILIES, *REGISTRY.installed()], 1)
+    return f", did you mean {near[0]}?" if near else ""
 
 
 def best_device() -> str:
@@ -152,6 +188,7 @@ def identity(spec: str) -> dict[str, str]:
 
 def files(spec: str) -> list[Path | str]:
     """The files that an encoder loads, or what stands for their content: names in the Hub's cache, its argument."""
+    check_spec(spec)
     name, _, argument = spec.partition(":")
     family, _ = _family(name)
     return family.files(argument) if hasattr(family, "files") else [argument]
@@ -159,7 +196,4 @@ def files(spec: str) -> list[Path | str]:
 
 def _family(name: str) -> tuple[Any, dict]:
     """The module (or what else an entry point names) with ``load`` and ``files``, and the options of ``load``."""
-    if name not in REGISTRY:
-        known = ", ".join([FORMS, *REGISTRY.installed()])
-        raise UserError(f"unknown encoder {name!r}: known forms are {known}")
     return REGISTRY.load(name), FAMILIES[name][1] if name in FAMILIES else {}

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from zipfile import is_zipfile
 
 from fangyan.encoders import bare, espnet_patches, hub
 from fangyan.encoders.choice import Choice, choice_of_experiment
@@ -156,6 +157,8 @@ def files(argument: str) -> list[Path]:
     """The files whose content decides what the encoder computes."""
     path = _path(argument)
     if path.suffix == ".zip":
+        if path.is_file() and not is_zipfile(path):
+            raise DataError(f"{path}: must be a zip archive, as pack writes it: get it again")
         return [path]
     if bare.is_bare(path):
         return [path / name for name in bare.FILES]

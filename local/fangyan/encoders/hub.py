@@ -1,12 +1,16 @@
 """Models by name: a local path as it is, or a download of the Hugging Face Hub, which is kept in its cache."""
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from fangyan import experiments
 from fangyan.environment import typed
 from fangyan.errors import UserError
 
+ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?(@\S+)?", re.ASCII)
+"""What may be the id of a model on the Hub; few of one word are left from its first years."""
 REASONS = {
     401: f"the token is missing or not accepted (401): `{typed('hf')} auth login`, or set HF_TOKEN",
     403: "the token does not allow it (403): one with write access to the repository is needed",
@@ -23,6 +27,7 @@ def locate(argument: str, patterns: Sequence[str]) -> Path:
     """
     if Path(argument).exists():
         return Path(argument)
+    check_id(argument)
     from huggingface_hub import constants, snapshot_download
 
     name, _, revision = argument.partition("@")
@@ -36,6 +41,29 @@ def locate(argument: str, patterns: Sequence[str]) -> Path:
             f"or private model `{typed('hf')} auth login` first. Downloads lie in "
             f"{constants.HF_HUB_CACHE}, which HF_HOME moves"
         ) from None
+
+
+def check_id(argument: str) -> None:
+    """`UserError` for what is no path that is there, and no id of the Hub either: user/name, or with @revision."""
+    if ID.fullmatch(argument) and not _means_path(argument):
+        return
+    if not argument:
+        raise UserError("a Hugging Face id (USER/NAME), or the path of a model, is needed, got nothing")
+    path = Path(argument)
+    seen = "" if path.is_absolute() else f", seen from {Path.cwd()}"
+    homes = [home for home in (path.parent, Path("exp")) if experiments.names(home)]
+    beside = f"; in {homes[0]} {experiments.describe(homes[0])}" if homes else ""
+    raise UserError(
+        f"{argument}: no such path here{seen}, and no Hugging Face id, which is USER/NAME{beside}"
+    )
+
+
+def _means_path(argument: str) -> bool:
+    """Whether what could be an id of the Hub is meant as a path: of our experiments, a zip, or below a folder here."""
+    first, _, rest = argument.partition("/")
+    return "@" not in rest and (
+        first == "exp" or argument.endswith(".zip") or (bool(rest) and Path(first).is_dir())
+    )
 
 
 @contextmanager

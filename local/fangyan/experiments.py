@@ -1,0 +1,38 @@
+"""Experiment folders: what makes a folder one, which there are, and why a stage of one failed."""
+
+import os
+from pathlib import Path
+
+STAGE = ".stage"
+"""The stage that runs in an experiment, or failed: a line with its name, then the reason (``utils/stages.sh``)."""
+MARKS = ("times.tsv", STAGE, "log", "config.yaml", "feats", "decode", "retrieval", "RESULTS.md", "model.zip")
+"""What a stage leaves in the folder of its experiment; a folder in which none has begun has none of it."""
+RECORD = "FANGYAN_STAGE"
+"""The variable of the environment that names the file `STAGE` of the run that has started this process."""
+
+
+def names(folder: Path) -> list[str]:
+    """The experiments in a folder, in code point order."""
+    found = (path for path in folder.glob("*") if path.is_dir())
+    return sorted(path.name for path in found if any((path / mark).exists() for mark in MARKS))
+
+
+def describe(folder: Path) -> str:
+    """The end of a sentence on an experiment that is not in ``folder``: ``there are: a, b``."""
+    return f"there are: {', '.join(names(folder)) or 'none'}"
+
+
+def note_failure(message: str) -> None:
+    """Writes the first line of ``message`` to the record of the stage that runs, if this process is part of one."""
+    record = Path(os.environ.get(RECORD, ""))
+    if record.is_file():
+        with record.open("a", encoding="utf-8") as stream:
+            stream.write(message.partition("\n")[0] + "\n")
+
+
+def failed_stage(exp: Path) -> tuple[str, str]:
+    """The stage of an experiment that did not end well, or has not ended, and the reason; empty where none is known."""
+    record = exp / STAGE
+    lines = record.read_text(encoding="utf-8").splitlines() if record.is_file() else []
+    name, *reasons = lines or [""]
+    return name.strip(), reasons[-1] if reasons else ""

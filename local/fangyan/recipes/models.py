@@ -1,0 +1,93 @@
+"""Encoders and their layers among the options of run.sh."""
+
+import zipfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from fangyan import config
+from fangyan.encoders import check_spec
+from fangyan.errors import UserError
+from fangyan.files import read_json
+from fangyan.recipes.options import Options
+
+INIT_FORMS = "known are a Hugging Face id, a folder, espnet:<experiment, model.zip or Hub id>"
+BLOCKS = {"espnet": ["num_blocks"], "random": ["num_blocks"], "hf": ["encoder_layers", "num_hidden_layers"]}
+"""What the number of blocks is called in the settings of an encoder."""
+
+
+def check_specs(options: Options) -> Iterator[str]:
+    """Encoders that are none: SPECs of no known form, and models that are not where they are said to be."""
+    for name, spec in _specs(options):
+        try:
+            check_spec(spec)
+        except UserError as error:
+            yield f"--{name} {options[name]}: {error}" if name == "download" else f"--{name}: {error}"
+
+
+def _specs(options: Options) -> Iterator[tuple[str, str]]:
+    """Each option that names an encoder, and its SPEC."""
+    if options["encoder"]:
+        yield "encoder", options["encoder"]
+    if options["download"]:
+        yield "download", f"espnet:{options['download']}"
+    if options["init"] and ":" not in options["init"]:
+        yield "init", f"hf:{options['init']}"
+    if options["init"].startswith("espnet:"):
+        yield "init", options["init"]
+    yield from (("baselines", spec) for spec in options.words("baselines") if spec != "random")
+
+
+def check_layers(options: Options) -> Iterator[str]:
+    """Layers that the encoder has not, as far as its settings tell how many it has."""
+    layers = _known_layers(options)
+    for name, known in (("layers", layers), ("exit_layers", layers[1:])):
+        for word in options.words(name):
+            parts = word.split("+") if name == "layers" else [word]
+            if not all(parts):
+                yield f"--{name} {word}: a layer, or several joined by + to concatenate them"
+            elif unknown := [part for part in parts if known and part not in known]:
+                yield f"--{name} {word}: no layer {unknown[0]!r}: known are {', '.join(known)}"
+
+
+def _known_layers(options: Options) -> Sequence[str]:
+    """The names of the layers of the encoder; none where only the encoder itself can tell."""
+    if options.trains and (options.runs("train") or not (options.exp / "config.yaml").exists()):
+        return _named(config.compose(options.file("train_config")).get("encoder_conf"), "espnet")
+    model = options["download"] or options.exp
+    family, _, argument = (options["encoder"] or f"espnet:{model}").partition(":")
+    if family in ("fbank", "mfcc"):
+        return (family,)
+    if family not in BLOCKS or not argument or not Path(argument).exists():
+        return ()
+    return _named(_settings(Path(argument), family), family)
+
+
+def _settings(model: Path, family: str) -> Any:
+    """What a model says of its encoder; nothing where it does not say it as usual."""
+    if family == "hf":
+        return read_json(model / "config.json") if (model / "config.json").is_file() else None
+    if model.suffix == ".zip" and zipfile.is_zipfile(model):
+        with zipfile.ZipFile(model) as archive:
+            names = [name for name in archive.namelist() if name.endswith("/config.yaml")]
+            text = archive.read(names[0]).decode() if names else ""
+        return (config.parse(text, str(model)) or {}).get("encoder_conf")
+    path = model / "config.yaml"
+    return config.load(path).get("encoder_conf") if path.is_file() else None
+
+
+def _named(settings: Any, family: str) -> tuple[str, ...]:
+    """layer00 ... and norm for the number of blocks in the settings; none where they have no such number."""
+    found = [settings.get(name) for name in BLOCKS[family]] if isinstance(settings, dict) else []
+    count = next((number for number in found if type(number) is int), None)
+    return () if count is None else (*(f"layer{n:02d}" for n in range(count + 1)), "norm")
+
+
+def check_weights(options: Options) -> None:
+    """What an encoder starts from: of the families of encoders only ESPnet's is named by a SPEC."""
+    family, colon, _ = options["init"].partition(":")
+    if colon and family != "espnet":
+        raise UserError(f"--init {options['init']}: {INIT_FORMS}")
+
+
+RULES = (check_specs, check_weights, check_layers)
