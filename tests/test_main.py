@@ -70,6 +70,46 @@ def test_an_error_of_the_system_that_a_user_can_mend_is_one_line(monkeypatch, ca
     assert capsys.readouterr().err == (f"fangyan: {told}\n" if told else "")
 
 
+def test_what_went_wrong_is_noted_for_the_stage_that_runs(monkeypatch, tmp_path):
+    record = tmp_path / ".stage"
+    monkeypatch.setenv("FANGYAN_STAGE", str(record))
+    for error, kind in (
+        (DataError("text:3: no\nmore"), SystemExit),
+        (ZeroDivisionError("x / 0"), ZeroDivisionError),
+    ):
+        record.write_text("dump\n")
+
+        def failing(error=error, **_):
+            raise error
+
+        monkeypatch.setattr(main, "cli", failing)
+        with pytest.raises(kind):
+            main.main()
+        told = "text:3: no" if kind is SystemExit else "ZeroDivisionError: x / 0"
+        assert record.read_text() == f"dump\n{told}\n"
+
+
+def test_the_options_of_a_recipe_are_checked_in_lines_signed_by_its_script(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    line = ["check", "--exp", "exp/x", "--stage", "report", "--"]
+    assert CliRunner().invoke(main.cli, line).exit_code == 0
+    result = CliRunner().invoke(main.cli, [*line, "nj=0", "target=x"])
+    assert result.exit_code == 2 and not list(tmp_path.iterdir())
+    assert [row.split()[:2] for row in result.stderr.splitlines()] == [
+        ["run.sh:", "--nj"],
+        ["run.sh:", "--target"],
+    ]
+
+
+def test_the_status_of_an_experiment_that_is_not_there_is_an_error_alone(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(main.cli, ["status", "--exp", "exp/x", "data"])
+    assert not result.output and "exp/x: no such experiment; there are: none" in str(result.exception)
+    (tmp_path / "exp/x").mkdir(parents=True)
+    result = CliRunner().invoke(main.cli, ["status", "--exp", "exp/x", "data"])
+    assert result.output.splitlines() == ["exp/x: no run is in progress", "  1 data      -"]
+
+
 def test_a_defect_of_ours_keeps_its_stack_trace(monkeypatch):
     def broken(**_):
         raise ZeroDivisionError

@@ -63,6 +63,20 @@ def test_a_stage_that_was_stopped_is_told_from_one_that_runs(exp, queue):
         assert stages(exp)["train"] == ("running", status.owner(exp))
 
 
+def test_a_stage_that_failed_says_why(exp, queue):
+    (exp / ".stage").write_text("train\nexit code 7\n")
+    assert stages(exp)["train"] == ("failed", "exit code 7")
+    (exp / ".stage").write_text("train\ndata/train/text: no such file\n")
+    assert stages(exp)["train"] == ("failed", "data/train/text: no such file")
+    assert stages(exp)["dump"] == ("", "")
+    (exp / ".stage").write_text("retrieve\nno such layer\n")
+    assert status.status(exp, ["measure"])[0].detail == "no such layer"
+    submitted(exp, "measure", "7", 2)
+    assert status.status(exp, ["measure"])[0].detail.startswith(
+        "no such layer; job 7 failed with exit code 2: "
+    )
+
+
 def test_jobs_that_run_or_wait_are_named(exp, queue):
     submitted(exp, "train", "7", None)
     submitted(exp, "dump", "8", None)
@@ -75,6 +89,9 @@ def test_a_job_that_failed_says_why_and_where(exp, queue):
     submitted(exp, "train", "7", 3)
     log = exp / "log/train/train.7.log"
     assert stages(exp)["train"] == ("failed", f"job 7 failed with exit code 3: {log}")
+    log.write_text("Loading\nfangyan: data/train/text: no such file\n")
+    told = f"job 7 failed with exit code 3: data/train/text: no such file: {log}"
+    assert stages(exp)["train"] == ("failed", told)
     submitted(exp, "train", "8", 0)
     assert stages(exp)["train"] == ("done", "")
 
@@ -109,6 +126,7 @@ def test_a_stage_that_was_renamed_is_found_under_its_former_name(exp, queue):
 
 
 def test_an_experiment_that_is_not_there_lists_those_that_are(exp, queue):
+    exp.with_name("survey").mkdir()
     with pytest.raises(UserError, match="y: no such experiment; there are: x$"):
         status.status(exp.with_name("y"), NAMES)
     with pytest.raises(UserError, match="there are: none"):

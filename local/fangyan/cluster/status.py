@@ -58,7 +58,9 @@ def status(exp: Path, names: Sequence[str]) -> list[Stage]:
     if not exp.is_dir():
         raise UserError(f"{exp}: no such experiment; {experiments.describe(exp.parent)}")
     seconds = {run.stage: run.seconds for run in read_rows(exp / "times.tsv", StageTime)}
-    standings = scheduler.own_jobs()
+    standings = (
+        scheduler.own_jobs() if job_files.read(exp / "log") else {}
+    )  # a silent Slurm is asked for minutes
     live = job_files.live(exp / "log", standings)
     return [_stage(exp, name, seconds.get(name, seconds.get(FORMER.get(name, ""))), live) for name in names]
 

@@ -1,0 +1,44 @@
+from pathlib import Path
+
+import pytest
+
+from fangyan import experiments
+
+
+def test_a_folder_is_an_experiment_by_what_a_stage_left_in_it(tmp_path):
+    for name, mark in (("b", "times.tsv"), ("a", ".stage"), ("c", "RESULTS.md"), ("survey", "SURVEY.md")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / mark).touch()
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "locked").mkdir()
+    (tmp_path / "locked/.lock").touch()
+    (tmp_path / "file").touch()
+    assert experiments.names(tmp_path) == ["a", "b", "c"]
+    assert experiments.describe(tmp_path) == "there are: a, b, c"
+    assert experiments.describe(tmp_path / "gone") == "there are: none"
+
+
+def test_the_reason_of_a_failure_is_the_first_line_of_what_was_said_last(tmp_path, monkeypatch):
+    record = tmp_path / experiments.STAGE
+    monkeypatch.setenv(experiments.RECORD, str(record))
+    experiments.note_failure("nobody runs a stage")
+    assert experiments.failed_stage(tmp_path) == ("", "")
+    record.write_text("dump\n")
+    assert experiments.failed_stage(tmp_path) == ("dump", "")
+    experiments.note_failure("one")
+    experiments.note_failure("wav.scp:1: 方言\nmore of it")
+    assert record.read_text(encoding="utf-8") == "dump\none\nwav.scp:1: 方言\n"
+    assert experiments.failed_stage(tmp_path) == ("dump", "wav.scp:1: 方言")
+
+
+@pytest.mark.parametrize("text", ["", "\n"])
+def test_a_record_that_was_cut_off_says_nothing(tmp_path: Path, text: str):
+    (tmp_path / experiments.STAGE).write_text(text)
+    assert experiments.failed_stage(tmp_path) == ("", "")
+
+
+def test_a_process_that_no_stage_started_notes_nothing(tmp_path, monkeypatch):
+    monkeypatch.delenv(experiments.RECORD, raising=False)
+    monkeypatch.chdir(tmp_path)
+    experiments.note_failure("x")
+    assert not list(tmp_path.iterdir())
