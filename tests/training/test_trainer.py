@@ -253,3 +253,54 @@ def test_the_loss_of_an_epoch_is_that_of_its_utterances_whatever_is_accumulated(
         assert forked(lambda here: train(both, here)) == [0, 0]
         told, expected = told_of_first_epoch(both.exp)
         assert told == pytest.approx(expected, rel=1e-4)
+
+
+def test_an_epoch_tells_batch_loss_and_what_is_left(trainer, monkeypatch, capsys):
+    """Batches of 20 s, each with its loss, in an epoch of 9: a line after 20 s, and then one a minute."""
+    from fangyan import progress
+
+    now, losses = [0.0], []
+    monkeypatch.setattr(progress, "monotonic", lambda: now[0])
+    batches = trainer.Counted(range(9), "epoch 3", lambda: f"loss {losses[-1]}")
+    assert len(batches) == 9
+    for batch in batches:
+        now[0] += 20
+        losses.append(100 - batch)
+    assert capsys.readouterr().out.splitlines() == [
+        "epoch 3: 1 of 9 batches, loss 100, 3 min left",
+        "epoch 3: 4 of 9 batches, loss 97, 2 min left",
+        "epoch 3: 7 of 9 batches, loss 94, less than 1 min left",
+        "epoch 3: 9 of 9 batches after 3 min",
+    ]
+
+
+def test_batches_without_a_known_number_are_passed_on(trainer):
+    from fangyan.training.stopping import UntilRequested
+
+    assert list(trainer.Counted(UntilRequested(iter("ab")), "epoch 1")) == ["a", "b"]
+
+
+def test_the_loss_within_an_epoch_is_the_mean_of_its_last_batches(trainer):
+    from espnet2.train.reporter import SubReporter
+
+    reporter = SubReporter("train", 1, 0)
+    assert trainer.recent_loss(reporter) == ""
+    for loss, weight in ((4.0, 1), (1.0, 3)):
+        reporter.register({"loss": torch.tensor(loss)}, torch.tensor(weight))
+        reporter.next()
+    assert trainer.recent_loss(reporter) == "loss 1.75"  # (4 * 1 + 1 * 3) / 4
+
+
+def test_statistics_tell_the_utterances_that_are_done(trainer, monkeypatch, capsys, tmp_path):
+    from fangyan import progress
+
+    now = [0.0]
+    monkeypatch.setattr(progress, "monotonic", lambda: now[0])
+    (tmp_path / "keys").write_text("a 1\nb 1\nc 1\nd 1\n")
+    title = "statistics of the train data"
+    for _ in trainer.counted_utterances([(["a", "b"], 1), (["c", "d"], 2)], tmp_path / "keys", title):
+        now[0] += 30
+    assert capsys.readouterr().out.splitlines() == [
+        "statistics of the train data: 2 of 4 utterances, less than 1 min left",
+        "statistics of the train data: 4 of 4 utterances after 1 min",
+    ]

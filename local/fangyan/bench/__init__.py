@@ -16,13 +16,13 @@ the lengths of utterances uniform from `SHORTEST` to `LONGEST` frames. Where the
 from pathlib import Path
 
 import torch
-from tqdm import tqdm
 
 from fangyan.bench import dump, memory, peers, preparation, search, seqsim, yubao
 from fangyan.bench.benchmark import COLUMNS, LONGEST, SEED, SHORTEST, Benchmark, Size, measure
 from fangyan.environment import machine
 from fangyan.errors import DataError
 from fangyan.files import write_table
+from fangyan.progress import track
 
 BENCHMARKS = (
     *seqsim.BENCHMARKS,
@@ -42,7 +42,7 @@ def run(out: Path, size: Size | None = None) -> None:
     print("\n".join(_header(size)))
     print(*COLUMNS, sep="\t")
     rows = []
-    for benchmark in tqdm(BENCHMARKS, "bench", disable=None):
+    for benchmark in track(BENCHMARKS, "bench", "benchmarks"):
         for device in devices:
             if device in benchmark.devices:
                 rows += _row(benchmark, size, device)

@@ -28,8 +28,6 @@ from pathlib import Path
 from pkgutil import iter_modules
 from types import ModuleType
 
-from tqdm import tqdm
-
 from fangyan.corpora.common.admission import drop_unwritable, rename_for_order
 from fangyan.corpora.common.layouts import drop_repeated, original_id
 from fangyan.data import audio, datadir
@@ -38,6 +36,7 @@ from fangyan.data.datadir import Dropped, Utterance
 from fangyan.data.names import fits_a_line
 from fangyan.errors import DataError, UserError
 from fangyan.files import DONE, fingerprint, produce, version, versions, write_json
+from fangyan.progress import track_iterable
 
 CONVERTED = ".wav"
 """Beside the data directories: the folder of audio that was converted, by set. It may be removed with them."""
@@ -174,7 +173,7 @@ def _write_set(
 
 def parallel(task: Callable, items: Sequence, jobs: int, desc: str) -> list:
     """``task`` of each item, in their order, by ``jobs`` processes under a progress bar."""
-    bar = partial(tqdm, total=len(items), desc=desc, unit="utt", disable=None)
+    bar = partial(track_iterable, total=len(items), title=desc, unit="utterances")
     if jobs == 1:
         return list(bar(map(task, items)))
     with ProcessPoolExecutor(jobs, get_context("forkserver")) as pool:

@@ -30,6 +30,7 @@ from fangyan.encoders.espnet_model import write_bare
 from fangyan.features.layers import layer_name
 from fangyan.files import ROOT, fingerprint, produce, write_text
 from fangyan.measure.explain.transcripts import trained
+from fangyan.progress import track
 from fangyan.publish import rights
 from fangyan.publish.licences import Corpus, describe, strictest
 from fangyan.training import summary
@@ -170,11 +171,9 @@ def _model(spec: str, layer: str, folder: Path) -> str:
 
 def _recordings(data: Path, folder: Path, home: Path) -> None:
     """Writes the data directory ``folder/home`` with its recordings in it, at paths relative to ``folder``."""
-    from tqdm import tqdm
-
     moved = []
     utterances = datadir.measured(datadir.read(data, datadir.SPOKEN))
-    for n, utterance in enumerate(tqdm(utterances, "recordings", unit="utterance", disable=None)):
+    for n, utterance in enumerate(track(utterances, "recordings", "utterances")):
         wav = home / "wav" / f"{n:05d}.flac"
         audio.write(folder / wav, audio.read(utterance.wav))
         moved.append(replace(utterance, wav=str(wav)))

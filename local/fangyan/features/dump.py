@@ -29,6 +29,7 @@ from fangyan.features.pipeline import BATCH_SECONDS, batches, extract
 from fangyan.features.sentences import Sentence
 from fangyan.files import fingerprint, is_done
 from fangyan.folders import check_replaceable
+from fangyan.progress import track
 from fangyan.shards import WHOLE, Resumable, Shard
 
 type Batches = Sequence[list[Utterance]] | Sequence[list[Sentence]]
@@ -185,10 +186,8 @@ class _Wanted:
 
 def _join(shares: Sequence[Archive], whole: Archive, batches: int, title: str) -> None:
     """Appends to ``whole`` what it lacks of the batches, which are dealt to the shards in turn."""
-    from tqdm import tqdm
-
     sources = [share.batches() for share in shares]
-    for n in tqdm(range(batches), title, unit="batch", disable=None):
+    for n in track(range(batches), title, "batches"):
         batch = next(sources[n % len(shares)])
         if n >= len(whole):
             whole.append(*batch)

@@ -20,8 +20,9 @@ from fangyan.encoders import best_device
 from fangyan.errors import DataError, UserError
 from fangyan.features.archive import entry
 from fangyan.features.at_layer import AtLayer, load_at_layer
-from fangyan.features.pipeline import BATCH_SECONDS, ENCODED_SECONDS, READERS, Fitting, ahead, batches
+from fangyan.features.pipeline import BATCH_SECONDS, ENCODED_SECONDS, READERS, SPEECH, Fitting, ahead, batches
 from fangyan.files import atomic, write_lines
+from fangyan.progress import Progress
 
 type Encoded = tuple[Utterance, np.ndarray | DataError]
 
@@ -65,12 +66,10 @@ def encode_batches(encoder: AtLayer, utterances: Sequence[Utterance], title: str
 
     Ids are unique. It knows the duration of each utterance; its id names it in errors.
     """
-    from tqdm import tqdm
-
     timed, failed = measure_durations(utterances)
     yield failed
     fitting = Fitting(encoder, ENCODED_SECONDS[best_device()])
-    with tqdm(total=round(sum(u.duration for u in timed)), desc=title, unit="s", disable=None) as bar:
+    with Progress(title, sum(u.duration for u in timed), SPEECH) as bar:
         for read in ahead(_read, batches(timed, BATCH_SECONDS), READERS):
             waves = {u.id: wave for u, wave in read if not isinstance(wave, DataError)}
             yield [(u, wave) for u, wave in read if isinstance(wave, DataError)]

@@ -12,12 +12,16 @@ from fangyan.data.datadir import Utterance
 from fangyan.encoders import Encoder, best_device
 from fangyan.errors import DataError, out_of_memory
 from fangyan.features.archive import Archive, entry
+from fangyan.progress import Progress
 
 BATCH_SECONDS = 120.0
 """Padded speech of one batch, which is read, written and gone on after as a whole: the same on every machine."""
 
 ENCODED_SECONDS = {"cpu": 30.0, "cuda": BATCH_SECONDS}
 """Padded speech encoded at once, to begin with: what the caches of a processor hold, what keeps a GPU busy."""
+
+SPEECH = "s of audio"
+"""The unit that progress is counted in: utterances differ too much in length."""
 
 READERS = 2
 """Threads that read; more than one hides the latency of a network's file system."""
@@ -38,8 +42,6 @@ def batches(utterances: Iterable[Utterance], seconds: float) -> list[list[Uttera
 
 def extract(encoder: Encoder, share: Sequence[list[Utterance]], archive: Archive, title: str) -> None:
     """Reads and encodes the batches of ``share`` that ``archive`` lacks, and appends them to it."""
-    from tqdm import tqdm
-
     fitting = Fitting(encoder, ENCODED_SECONDS[best_device()])
 
     def encoded() -> Iterator[tuple[list[Utterance], Features]]:
@@ -52,7 +54,7 @@ def extract(encoder: Encoder, share: Sequence[list[Utterance]], archive: Archive
         return _seconds(batch)
 
     done, total = (sum(map(_seconds, part)) for part in (share[: len(archive)], share))
-    with tqdm(total=round(total), initial=round(done), desc=title, unit="s", disable=None) as bar:
+    with Progress(title, total, SPEECH, done) as bar:
         for seconds in ahead(write, encoded(), 1):
             bar.update(seconds)
 

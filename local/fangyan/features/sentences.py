@@ -22,6 +22,7 @@ from fangyan.errors import DataError, UserError, out_of_memory, shown
 from fangyan.features.archive import Archive
 from fangyan.features.pipeline import Features, append
 from fangyan.files import fingerprint
+from fangyan.progress import Progress
 
 OWN = "text"
 """The column in which each variety has its own wording of a sentence."""
@@ -95,10 +96,8 @@ def report_wordings(file: Path, sentences: Sequence[Sentence]) -> None:
 
 def extract(encoder: Encoder, share: Sequence[list[Sentence]], archive: Archive, title: str) -> None:
     """Encodes the batches of ``share`` that ``archive`` lacks and appends them to it."""
-    from tqdm import tqdm
-
     done, total = (sum(map(len, part)) for part in (share[: len(archive)], share))
-    with tqdm(total=total, initial=done, desc=title, unit="sentence", disable=None) as bar:
+    with Progress(title, total, "sentences", done) as bar:
         for batch in share[len(archive) :]:
             append(archive, encoder.layers, [s.id for s in batch], _encode(encoder, batch))
             bar.update(len(batch))

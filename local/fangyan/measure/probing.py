@@ -18,7 +18,6 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from fangyan.data import datadir
 from fangyan.data.columns import read_column
@@ -26,6 +25,7 @@ from fangyan.errors import DataError, UserError
 from fangyan.features.layers import Layer
 from fangyan.measure.retrieval import write_each_set
 from fangyan.measure.retrieval.sides import speech
+from fangyan.progress import track
 from fangyan.tables import Count, Fraction, write_rows
 
 FOLDS = 5
@@ -105,7 +105,7 @@ def _write(feats: Path, data: Path, layers: Sequence[str], folder: Path, label: 
     if _count(sentences) < 2:
         raise DataError(f"{data / 'utt2sent'}: a probe is tested on other sentences, at least 2, got 1")
     bank, rows = speech(feats, data), []
-    for layer in tqdm(layers, desc=f"probe {data.name}", unit="layer", disable=None):
+    for layer in track(layers, f"probe {data.name}", "layers"):
         features = ChainMap(*bank.features(Layer.parse(layer)).values())
         vectors = np.stack([np.asarray(features[u.id], dtype=np.float64).mean(0) for u in utterances])
         accuracy, chance = cross_validate(vectors, known, sentences)

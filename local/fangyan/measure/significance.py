@@ -18,12 +18,12 @@ from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from fangyan.errors import DataError, UserError
 from fangyan.files import fingerprint, produce
 from fangyan.measure.bootstrap import DRAWS, Cells, bootstrap_means, interval, permutation, sort_into_cells
 from fangyan.measure.retrieval.tables import RANKS, RankedQuery, table_of
+from fangyan.progress import track_iterable
 from fangyan.tables import Count, Fraction, write_rows
 
 METRICS = {
@@ -89,7 +89,9 @@ def intervals(
 
 def _write(path: Path, draws: int, seed: int, folder: Path) -> None:
     rows: list[Interval] = []
-    for layer, queries in tqdm(read_ranks(path), desc="intervals", unit="layer", disable=None):
+    for layer, queries in track_iterable(
+        read_ranks(path), _count_layers(path), f"intervals {path.parent.name}", "layers"
+    ):
         try:
             rows += _intervals(layer, queries, draws, seed)
         except DataError as error:
@@ -148,6 +150,11 @@ def read_ranks(path: Path) -> Iterator[tuple[str, list[RankedQuery]]]:
         yield layer, queries
     if not read:
         raise DataError(f"{path}:2: ranks have a row for each query, got none")
+
+
+def _count_layers(path: Path) -> int:
+    with path.open("rb") as stream:
+        return len({line.partition(b"\t")[0] for line in stream}) - 1  # the header is none
 
 
 def _rows(path: Path) -> Iterator[tuple[str, RankedQuery]]:

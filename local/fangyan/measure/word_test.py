@@ -21,7 +21,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
 from fangyan.corpora.mini_sinitic import READ_BY
 from fangyan.corpora.mini_sinitic import VOICES as CORPUS_VOICES
@@ -33,6 +32,7 @@ from fangyan.ipa import espeak
 from fangyan.ipa.espeak import Voice
 from fangyan.measure.bootstrap import bootstrap_means, interval, sort_into_cells
 from fangyan.measure.scores import choose
+from fangyan.progress import Progress
 from fangyan.tables import Count, Fraction, read_rows, write_rows
 
 TRIPLES = ROOT / "conf" / "mini_sinitic" / "triples.tsv"
@@ -168,7 +168,7 @@ def _summary(layer: str, asked: Sequence[Triple], preference: np.ndarray) -> Pre
 def _features(encoder: Encoder, spoken: Sequence[tuple[str, str, str]]) -> dict[str, dict[tuple, np.ndarray]]:
     """Layer -> features of each spoken word."""
     found: dict[str, dict[tuple, np.ndarray]] = {layer: {} for layer in encoder.layers}
-    with tqdm(total=len(spoken), desc="words", unit="word", disable=None) as bar:
+    with Progress("word test", len(spoken), "words") as bar:
         for some in batched(spoken, BATCH):
             features_of_layers = encoder.encode_finite([_speak(*word) for word in some])
             for layer, features in zip(found, features_of_layers, strict=True):

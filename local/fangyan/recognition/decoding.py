@@ -16,6 +16,7 @@ from fangyan.encoders.espnet_model import locate, open_model, recognition_files
 from fangyan.errors import UserError
 from fangyan.files import fingerprint, is_done
 from fangyan.folders import check_replaceable
+from fangyan.progress import Progress
 from fangyan.recognition import decode_conf
 from fangyan.recognition.hypotheses import LOG, Hypotheses, describe, finish
 from fangyan.recognition.recogniser import Recogniser
@@ -100,24 +101,17 @@ class _Job:
         self, recogniser: Callable[[], Recogniser], found: Hypotheses, share: Sequence[Utterance]
     ) -> None:
         """Recognises the utterances that ``found`` lacks, and writes each at once."""
-        from tqdm import tqdm
-
         found.claim()
         with logging_to(found.folder / LOG):
             recognise = recogniser()
             model, blocks = recognise.model, exit_layers(recognise.model.encoder).get(self.layer)
-            bar = tqdm(
-                share,
-                f"decode {self.data.name} {self.layer}".strip(),
-                initial=len(found),
-                unit="utt",
-                disable=None,
-            )
+            title = f"decode {self.data.name} {self.layer}".strip()
+            bar = Progress(title, len(share), "utterances", len(found))
             with bar, early_exit(blocks, model) if self.layer else nullcontext():
                 for utterance in share[len(found) :]:
                     hypothesis = recognise(utterance)
                     if hypothesis.unheard:
-                        tqdm.write(describe(utterance, hypothesis), file=sys.stderr)
+                        bar.write(describe(utterance, hypothesis))
                     found.append(hypothesis)
                     bar.update()
 

@@ -10,7 +10,7 @@ that is not finite stops the run.
 
 from argparse import ArgumentParser, Namespace
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -31,7 +31,7 @@ from fangyan.training.history import Curve
 from fangyan.training.inputs import SPEECH, Input
 from fangyan.training.lengths import check_heard
 from fangyan.training.run import Run
-from fangyan.training.trainer import Trainer
+from fangyan.training.trainer import Trainer, counted_utterances
 
 
 class Trained:
@@ -147,6 +147,12 @@ class Trained:
         if mode != "train":  # the whole set, once
             return cls.build_sequence_iter_factory(args, replace(iter_options, batch_type="numel"), mode)
         return BalancedIterFactory(args, iter_options, cls.build_dataset(args, iter_options))
+
+    @classmethod
+    def build_streaming_iterator(cls, *args, key_file: str, mode: str, **others) -> Iterator:
+        """The batches that statistics are collected from."""
+        batches = super().build_streaming_iterator(*args, key_file=key_file, mode=mode, **others)
+        return counted_utterances(batches, Path(key_file), f"statistics of the {mode} data")
 
     @classmethod
     def build_optimizers(cls, args: Namespace, model: torch.nn.Module) -> list[torch.optim.Optimizer]:

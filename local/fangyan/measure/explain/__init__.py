@@ -29,6 +29,7 @@ from fangyan.measure.explain.comparison import FrameComparison, characters, comp
 from fangyan.measure.explain.most_confident import most_confident
 from fangyan.measure.explain.transcripts import Transcript, align_utterance, transcript
 from fangyan.measure.retrieval import write_each_set
+from fangyan.progress import track
 from fangyan.tables import Count, write_rows
 
 FRAMES = ("side", "frame", "seconds", "match", "cosine")
@@ -129,7 +130,7 @@ def _explain_telling(
     ]
     utterances = {u.id: u for u in datadir.read(data)}
     rows = []
-    for kind, answer, name, outcome in cases:
+    for kind, answer, name, outcome in track(cases, f"explain {data.name}", "pairs"):
         query, candidate = outcome.query, getattr(outcome, answer)
         _explain_pair(encoder, of, utterances[query], utterances[candidate], folder / name)
         score = getattr(outcome, f"{answer}_score")

@@ -36,7 +36,6 @@ from statistics import fmean
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from fangyan.data import datadir
 from fangyan.data.datadir import Utterance
@@ -61,6 +60,7 @@ from fangyan.measure.retrieval.pairs import Scorer, comparable_pairs
 from fangyan.measure.retrieval.ranking import ranks
 from fangyan.measure.retrieval.sides import Bank, Side, Sides, by_variety, speech
 from fangyan.measure.scores import Score, choose
+from fangyan.progress import Progress
 from fangyan.tables import Correlation, Count, Fraction, Total, write_rows
 
 ALL = "all"
@@ -167,7 +167,7 @@ def _write_layers(
     rows: list[Controlled] = []
     binned: list[Bin] = []
     title = f"control {bank.data.name}"
-    with tqdm(total=len(layers) * len(pairings), desc=title, unit="pair", disable=None) as bar:
+    with Progress(title, len(layers) * len(pairings), "pairs of varieties") as bar:
         for layer in layers:
             scorer = Scorer(sides, bank.features(Layer.parse(layer)), score)
             try:

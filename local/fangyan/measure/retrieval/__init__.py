@@ -37,8 +37,6 @@ from itertools import product
 from operator import attrgetter
 from pathlib import Path
 
-from tqdm import tqdm
-
 from fangyan import shards
 from fangyan.data import datadir
 from fangyan.errors import DataError
@@ -51,6 +49,7 @@ from fangyan.measure.retrieval.ranking import Ranking, ranking
 from fangyan.measure.retrieval.sides import SENTENCES, Bank, Side
 from fangyan.measure.scores import Score, choose
 from fangyan.measure.seqsim import TIE
+from fangyan.progress import Progress
 from fangyan.shards import WHOLE, Shard
 
 
@@ -135,7 +134,7 @@ def _score(
     data, known = banks[0].data, sides.all_sides(banks)
     mine = part.of(comparable_pairs(data, known)[0])
     title = f"retrieve {data.name}{'' if part == WHOLE else f' {part}'}"
-    with tqdm(total=len(scored) * len(mine), desc=title, unit="pair", disable=None) as bar:
+    with Progress(title, len(scored) * len(mine), "pairs of varieties") as bar:
 
         def found() -> tables.Found:
             for name, layers in scored.items():
