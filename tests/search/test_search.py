@@ -1,5 +1,7 @@
 """`fangyan.search`: the first cut and the ranking against the plain computation of both."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -120,3 +122,20 @@ def test_the_command_line(sung, tmp_path):
     assert (row["query"], row["rank"], row["f1"], row["variety"]) == (query, "1", "1.0000", "yue")
     assert (row["id"], row["text"], row["text_cmn"]) == ("yuetest-s03", "你看书", "你看书")
     assert row["wav"] == query and len(second) == len(header)
+
+
+def test_on_a_terminal_a_table_without_the_query_and_doubles(sung, tmp_path, monkeypatch):
+    run = CliRunner().invoke
+    folder, wavs = str(tmp_path / "index"), sung["test"].parent / "wav"
+    run(cli, ["index", str(sung["test"]), "--encoder", "fbank", "--index", folder])
+    added = run(cli, ["index", str(wavs), "--index", folder])  # the same recordings again, as files
+    assert "were there" in added.output
+    query = str(wavs / "yuetest-s03.wav")
+    monkeypatch.setattr("fangyan.cli.use.on_terminal", lambda: True)
+    lines = run(cli, ["search", query, "--index", folder, "--top", "3"]).stdout.splitlines()
+    assert lines[1].split()[:3] == ["rank", "score", "variety"] and len(lines) == 2 + 3
+    assert [line.split()[0] for line in lines[2:]] == ["1", "2", "3"]
+    assert "yuetest-s03" not in "".join(lines[2:]) and max(map(len, lines)) <= 80
+    found = search(Path(folder), [Path(query)], top=60, distinct=True)[query]
+    places = [hit.entry.wav for hit in found]
+    assert len(places) == len(set(places)) and query not in places

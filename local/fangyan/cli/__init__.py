@@ -1,6 +1,7 @@
 """The verbs of the command line, one for each Python stage, by what they work on; heavy libraries load inside them."""
 
 import os
+import sys
 from collections.abc import Callable, Iterable
 from functools import wraps
 from pathlib import Path
@@ -91,6 +92,11 @@ def shardable(verb: Callable) -> Callable:
         verb(part=Shard.parse(shard, merge), **values)
 
     return with_part
+
+
+def on_terminal() -> bool:
+    """Whether a reader sees what is printed; else a program or a file gets it."""
+    return sys.stdout.isatty()
 
 
 def report_built(built: bool, what: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from fangyan.cli import cli, option
+from fangyan.cli import cli, on_terminal, option
 from fangyan.errors import shown
 from fangyan.files import ROOT
 
@@ -106,14 +106,14 @@ def index(audio: tuple[Path, ...], index: Path, encoder: str, layer: str) -> Non
 def search(
     query: tuple[Path, ...], index: Path, top: int, cut: int, variety: tuple[str, ...], encoder: str
 ) -> None:
-    """The recordings of an index that say what a query says. A table, best first."""
-    from fangyan.search import search
+    """The recordings of an index that say what a query says.
 
-    found = search(index, query, top, cut, variety, encoder)
-    click.echo("query\trank\tf1\tprecision\trecall\tcosine\tvariety\tid\ttext\ttext_cmn\twav")
-    for key, hits in found.items():
-        for rank, hit in enumerate(hits, 1):
-            scores = (f"{score:.4f}" for score in (hit.f1, hit.precision, hit.recall, hit.cosine))
-            entry = hit.entry
-            told = (entry.variety, entry.id, entry.text, entry.text_cmn, entry.wav)
-            click.echo("\t".join([key, str(rank), *scores, *told]))
+    Best first. On a terminal a short table without the query itself; in a pipe or a file all that is known, separated
+    by tabs.
+    """
+    from fangyan.search import listing, search
+
+    readers = on_terminal()
+    found = search(index, query, top, cut, variety, encoder, distinct=readers)
+    for line in listing.for_readers(found) if readers else listing.tab_separated(found):
+        click.echo(line)

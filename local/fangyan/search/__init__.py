@@ -9,6 +9,7 @@ An index of one hour takes 3600 x frames a second x d x 2 bytes: 17 MB at 25 fra
 d = 256. Of that a search reads the frames of the first cut alone, and all means, 4 d bytes a recording.
 """
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import batched
@@ -56,19 +57,23 @@ def search(
     cut: int = SHORTLIST,
     varieties: Sequence[str] = (),
     spec: str = "",
+    distinct: bool = False,
 ) -> dict[str, list[Hit]]:
     """The ``top`` hits of each query, best first, by its id; a query that cannot be encoded is reported.
 
     ``queries``: what `features.embedding.find_recordings` takes; ``cut``: of so many recordings SeqSim is computed;
-    ``varieties``: to find nothing else; ``spec``: where the encoder of the index lies now. `UserError` for a variety
-    that it lacks.
+    ``varieties``: to find nothing else; ``spec``: where the encoder of the index lies now. ``distinct``: neither the
+    query itself nor a recording that is in the index twice. `UserError` for a variety that it lacks.
     """
     index = Index(folder)
     rows = _rows(index, varieties)
     utterances = unique_recordings(queries)
     frames = dict(frames_of(index.settings.encoder(spec), utterances, "search"))
-    ids = [utterance.id for utterance in utterances if utterance.id in frames]
-    return dict(zip(ids, nearest(index, [frames[key] for key in ids], top, cut, rows), strict=True))
+    encoded = [utterance for utterance in utterances if utterance.id in frames]
+    hits = nearest(index, [frames[u.id] for u in encoded], cut if distinct else top, cut, rows)
+    if distinct:
+        hits = [_distinct(u, found)[:top] for u, found in zip(encoded, hits, strict=True)]
+    return {u.id: found for u, found in zip(encoded, hits, strict=True)}
 
 
 def nearest(
@@ -125,6 +130,19 @@ def _hits(
         )
         for n in np.lexsort((rows, -scores.f1))[:top]
     ]
+
+
+def _distinct(query: Utterance, hits: Sequence[Hit]) -> list[Hit]:
+    """The hits but for the recording that is the query, and for further ones of the same recording."""
+    of_place: dict[tuple, Hit] = {}
+    for hit in hits:
+        of_place.setdefault(_place(hit.entry), hit)
+    of_place.pop(_place(query), None)
+    return list(of_place.values())
+
+
+def _place(entry: Entry | Utterance) -> tuple:
+    return os.path.realpath(entry.wav), entry.start, entry.end
 
 
 def _rows(index: Index, varieties: Sequence[str]) -> np.ndarray:

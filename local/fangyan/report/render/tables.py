@@ -10,6 +10,8 @@ from fangyan.measure.selection import Mean, by_layer
 from fangyan.recognition.cer import ALL_VARIETIES
 from fangyan.registry import ASR
 from fangyan.report.read.results import Results, System
+from fangyan.terminal import pad
+from fangyan.terminal import width as columns_of
 
 NONE = "–"
 """The cell of a score that does not exist."""
@@ -87,16 +89,13 @@ def markdown(table: Table) -> str:
         for n, row in enumerate(_escaped(table.rows))
     ]
     grid = [*_escaped([table.header]), *bold]
-    widths = [max(3, *map(len, column)) for column in zip(*grid, strict=True)]
+    widths = [max(3, *map(columns_of, column)) for column in zip(*grid, strict=True)]
     words = [n < table.text_columns for n in range(len(widths))]
     rule = [
         "-" * width if word else "-" * (width - 1) + ":" for width, word in zip(widths, words, strict=True)
     ]
     lines = [
-        [
-            cell.ljust(width) if word else cell.rjust(width)
-            for cell, width, word in zip(row, widths, words, strict=True)
-        ]
+        [pad(cell, width, right=not word) for cell, width, word in zip(row, widths, words, strict=True)]
         for row in (grid[0], rule, *grid[1:])
     ]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
