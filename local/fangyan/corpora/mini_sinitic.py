@@ -16,12 +16,11 @@ each utterance by itself, so that they tell nothing about the sentence.
 
 from collections.abc import Callable
 from dataclasses import astuple, dataclass, replace
-from functools import partial
 from itertools import chain, zip_longest
 from pathlib import Path
 from random import Random
 
-from fangyan.corpora import parallel
+from fangyan.corpora.common.synthesis import make_recordings
 from fangyan.data.datadir import Utterance
 from fangyan.errors import DataError
 from fangyan.files import ROOT, fingerprint, read_table, read_text
@@ -90,8 +89,8 @@ def splits(root: Path | None, jobs: int = 1, limit: int = 0) -> dict[str, list[U
     everything = [astuple(recording) for recordings in planned.values() for recording in recordings]
     folder = (root or DOWNLOADS) / fingerprint(espeak.stamp(), everything)[:16]
     return {
-        name: parallel(
-            partial(_make, folder / name), recordings[: limit * len(READ_BY) or None], jobs, f"speech {name}"
+        name: make_recordings(
+            _make, folder / name, recordings[: limit * len(READ_BY) or None], jobs, f"speech {name}"
         )
         for name, recordings in planned.items()
     }

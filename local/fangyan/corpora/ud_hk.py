@@ -19,12 +19,11 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import astuple, replace
-from functools import partial
 from pathlib import Path
 from random import Random
 
-from fangyan.corpora import parallel
 from fangyan.corpora.common.layouts import list_names
+from fangyan.corpora.common.synthesis import make_recordings
 from fangyan.corpora.mini_sinitic import PITCHES, RATES, READ_BY, VOICES
 from fangyan.data.datadir import Dropped, Utterance
 from fangyan.data.text import simplify
@@ -52,9 +51,7 @@ def splits(root: Path | None, jobs: int = 1, limit: int = 0) -> dict[str, list[U
         raise DataError(f"{root}: the two treebanks have the same sentences, got {odd} in one of them alone")
     planned = [_recording(key, variety, said) for key in said["cmn"] for variety in FILES]
     home = DOWNLOADS / fingerprint(espeak.stamp(), [astuple(recording) for recording in planned])[:16]
-    return {
-        "test": parallel(partial(_make, home), planned[: limit * len(FILES) or None], jobs, "speech test")
-    }
+    return {"test": make_recordings(_make, home, planned[: limit * len(FILES) or None], jobs, "speech test")}
 
 
 def _file(root: Path, name: str) -> Path:
