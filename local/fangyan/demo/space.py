@@ -22,6 +22,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from packaging.requirements import Requirement
 
 from fangyan import encoders
+from fangyan.corpora.common.licences import Corpus, describe, strictest
 from fangyan.data import audio, datadir
 from fangyan.data.sources import origins
 from fangyan.demo import TITLE, gradio_version
@@ -32,7 +33,6 @@ from fangyan.files import ROOT, fingerprint, produce, write_text
 from fangyan.measure.explain.transcripts import trained
 from fangyan.progress import track
 from fangyan.publish import rights
-from fangyan.publish.licences import Corpus, describe, strictest
 from fangyan.training import summary
 
 TEMPLATES = Path(__file__).parent / "templates" / "space"

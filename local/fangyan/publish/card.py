@@ -8,12 +8,12 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from fangyan.corpora.common.licences import Corpus, describe
 from fangyan.data.sources import UNKNOWN, Origin
 from fangyan.data.varieties import varieties
 from fangyan.errors import UserError
 from fangyan.measure.selection import by_layer
 from fangyan.publish import limits, rights
-from fangyan.publish.licences import Corpus, describe
 from fangyan.report.read import results
 from fangyan.report.read.results import Results
 from fangyan.report.render import tables

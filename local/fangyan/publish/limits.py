@@ -60,7 +60,7 @@ def _sound(experiment: Results) -> Iterator[str]:
         if row and row.recall_at_1_controlled is not None:
             yield (
                 f"Part of R@1 is sound: on {name} phonetic distance alone has {percent(row.phonetics_recall_at_1)} %; "
-                f"on the {row.n_controlled} of {row.n} queries that it gets wrong the model has "
+                f"on the {row.n_controlled:,} of {row.n:,} queries that it gets wrong the model has "
                 f"{percent(row.recall_at_1_controlled)} %."
             )
 

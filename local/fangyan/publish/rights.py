@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from fangyan.corpora.common.licences import Corpus, strictest
 from fangyan.errors import UserError
-from fangyan.publish.licences import Corpus, strictest
 
 
 def licence_text(corpora: Sequence[Corpus]) -> str:

@@ -1,6 +1,7 @@
 """The report of an experiment: RESULTS.md, one self-contained HTML page, figures as PNG, and matrices of groups."""
 
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 
 from fangyan.files import read_text
@@ -38,6 +39,8 @@ def report(
         heroes=heroes(experiment),
         remarks=remarks(experiment),
         sections=sections(experiment),
+        date=f"Reported on {date.today().isoformat()}.",
+        command=command,
     )
     matrices.write(experiment, home / "tables")
     page.write(content, home / "report.html", home / "RESULTS.md")

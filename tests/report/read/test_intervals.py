@@ -19,8 +19,8 @@ def test_intervals_stand_in_brackets_and_say_what_was_drawn(exp):
     assert cells[1:4] == ["layer01", "70.0 (61.0–78.5)", "84.0"]
     assert "In brackets: 95 % intervals, bootstrap over 80 sentences." in headline(path)
     body = rows(text, "Layer by layer")
-    assert [row[1] for row in body[1:3]] == ["60.0", "50.0"]  # dev has none
-    assert [row[1] for row in body[4:6]] == ["70.0 (61.0–78.5)", "80.0 (75.0–90.0)"]
+    assert [row[1] for row in body[1:3]] == ["70.0 (61.0–78.5)", "80.0 (75.0–90.0)"]
+    assert [row[1] for row in body[4:6]] == ["60.0", "50.0"]  # dev has none
     assert text.count("In brackets") == 2  # headline, layers of test
     assert text.count("Vertical bars: 95 % intervals, bootstrap over 80 sentences.") == 1
     page = Page(exp / "report.html")

@@ -24,13 +24,14 @@ def test_sentences_are_ordered_by_recall_then_reciprocal_rank(exp, unrendered):
     assert "1 is the hardest of 4 sentences, chance 10.0 %." in text
 
 
-def test_of_many_sentences_the_first_and_the_last_are_shown(exp, unrendered):
+def test_of_many_sentences_the_first_and_the_last_are_shown_with_a_gap_between(exp, unrendered):
     ranks(exp, {f"s{n:02d}": (max(1, 8 - n),) for n in range(14)})  # s07 and the later ones are found
     text = report(exp, "dev", ["test"]).read_text()
     body = rows(text, "Sentence by sentence")
     assert body[0] == ["#", "sentence", "N", "R@1", "MRR"]  # no data directory, no wording
     assert [row[:2] for row in body[1:]] == [
         *(["1", "s00"], ["2", "s01"], ["3", "s02"], ["4", "s03"], ["5", "s04"]),
+        ["⋮", "4 others"],
         *(["10", "s09"], ["11", "s10"], ["12", "s11"], ["13", "s12"], ["14", "s13"]),
     ]
     assert "7 sentences are always found." in text

@@ -94,7 +94,7 @@ def test_markdown_has_a_matrix_for_each_metric(made):
 def test_the_caption_says_what_the_matrix_rests_on(made):
     text = made.with_suffix(".groups.md").read_text()
     assert (
-        f"R@1 (%) on test by SeqSim, layer layer03+layer04 (chosen on dev), encoder {TAG.replace('&', '&amp;')}: mean "
+        f"R@1 (%) on test by SeqSim, layer03+layer04 (chosen on dev), encoder {TAG.replace('&', '&amp;')}: mean "
         "over the ordered pairs of varieties of two groups, rows spoken, columns searched in. N = 40-80 queries of "
         "each of 2 ordered pairs, chance 1.9 %. The 6 cells across groups (the protocol of Chang et al. 2026) have a "
         "mean of 45.0. In parentheses: within a group, our extension.\n"
@@ -192,9 +192,7 @@ def test_latex_is_booktabs_with_everything_escaped(made):
         r"\bottomrule",
         r"\end{tabular}",
     ]
-    assert tables[0][2].startswith(
-        r"\caption{R@1 (\%) on test by SeqSim, layer layer03+layer04 (chosen on dev), "
-    )
+    assert tables[0][2].startswith(r"\caption{R@1 (\%) on test by SeqSim, layer03+layer04 (chosen on dev), ")
     assert r"encoder a\_b \& 100\%: mean over" in tables[0][2] and r"have a mean of 45.0." in tables[0][2]
 
 
@@ -267,7 +265,11 @@ def test_malformed_groups_are_refused(tmp_path, old, new, message):
 def test_the_report_writes_them_and_nothing_where_nothing_was_scored_by_group(tmp_path):
     experiment(tmp_path)
     text = report(tmp_path / TAG, "dev", ["test"]).read_text()
-    assert "\nAll metrics by group, for papers and programs: tables/\\*.groups.md, .tsv" in text
+    links = re.findall(r"\]\((tables/[^)]*)\)", text)
+    assert links == [
+        f"tables/{name}.groups.{form}" for name in ("test", "dev") for form in ("md", "tsv", "json", "tex")
+    ]
+    assert all((tmp_path / TAG / link).exists() for link in links)
     assert len(list((tmp_path / TAG / "tables").iterdir())) == 8
     for path in tmp_path.rglob("groups.tsv"):
         path.unlink()

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from fangyan.report import report
+from fangyan.report.render.page import html_links, markdown_links
 
 from ..fabricated import (
     INTERVALS,
@@ -34,8 +35,9 @@ def test_page_needs_nothing_from_elsewhere(made):
     links = [
         value for tag, name, value in page.attributes if name in ("src", "href", "srcset", "action", "data")
     ]
-    assert len(links) == 2  # layers, training; the heat map is a table
-    assert all(link.startswith("data:image/svg+xml;base64,") for link in links)
+    images = [link for link in links if link.startswith("data:image/svg+xml;base64,")]
+    assert len(images) == 2  # layers, training; the heat map is a table
+    assert all(link.startswith("#") for link in links if link not in images)
     source = made.with_name("report.html").read_text()
     assert not re.search(r"https?://|@import|url\(", source)
     assert {"script", "link", "iframe"}.isdisjoint(page.tags)
@@ -48,6 +50,36 @@ def test_page_needs_nothing_from_elsewhere(made):
 def test_tables_scroll_in_their_own_box(made):
     source = made.with_name("report.html").read_text()
     assert source.count("<table") == len(re.findall(r'<div class="scroll"[^>]*>\s*<table', source)) == 9
+
+
+def test_the_contents_lead_to_every_section_on_the_page_and_in_markdown(made):
+    page = Page(made.with_name("report.html"))
+    anchors = [value for tag, name, value in page.attributes if (tag, name) == ("h2", "id")]
+    links = [value for tag, name, value in page.attributes if (tag, name) == ("a", "href")]
+    assert links == [f"#{anchor}" for anchor in anchors] and len(set(anchors)) == 9
+    text = made.read_text()
+    listed = re.findall(r"^- \[(.*)\]\(#(.*)\)$", text, re.MULTILINE)
+    headings = re.findall(r"^## (.*)$", text, re.MULTILINE)
+    assert [title for title, _ in listed] == headings[1:] and headings[0] == "Contents"
+    assert [anchor for _, anchor in listed] == anchors
+    assert ("Layer by layer", "layer-by-layer") in listed
+
+
+def test_date_and_command_stand_above_all_sections(exp, unrendered):
+    text = report(exp, "dev", ["test"], "./run.sh --seed 7").read_text()
+    above = text.split("- [Systems compared]")[0]
+    assert re.search(r"\nReported on \d{4}-\d\d-\d\d\.\n", above) and "\n    ./run.sh --seed 7\n" in above
+    source = (exp / "report.html").read_text().split("<nav")[0]
+    assert "Reported on " in source and "<code>./run.sh --seed 7</code>" in source
+
+
+def test_a_path_that_exists_beside_the_report_is_a_link_and_no_other_is(tmp_path):
+    write(tmp_path / "a" / "\u58f0.tsv", "")
+    text = "a/\u58f0.tsv, a/: b/c, ../a/, a/<b>, /a/ and a/\u58f0.tsv."
+    link = '<a href="a/%E5%A3%B0.tsv">a/\u58f0.tsv</a>'
+    html = f"{link}, a/: b/c, ../a/, a/&lt;b&gt;, /a/ and {link}."
+    assert html_links(tmp_path, text) == html
+    assert markdown_links(tmp_path, "a/\u58f0.tsv*") == "[a/\u58f0.tsv](a/%E5%A3%B0.tsv)\\*"
 
 
 def test_odd_names_are_words_not_markup(exp):
@@ -68,7 +100,7 @@ def test_many_varieties_leave_the_numbers_to_the_page(tmp_path):
     for name in ("dev", "test"):
         scores(tmp_path / "retrieval" / name, {"norm": [0.5] * 462}, codes)
     text = report(tmp_path, "dev", ["test"]).read_text()
-    assert "22 rows and columns: see report.html." in text
+    assert "22 rows and columns: see [report.html](report.html)." in text
     page = Page(tmp_path / "report.html")
     assert page.text.count("s21") == 2  # a row and a column
 
@@ -124,7 +156,7 @@ def everything(tmp_path_factory) -> Path:
     return exp / "report.html"
 
 
-@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize("width", [360, 390, 1280])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_opens_in_a_browser(visit, everything, width, scheme):
     page = visit(everything, width, scheme)
@@ -140,6 +172,19 @@ def test_the_page_opens_in_a_browser(visit, everything, width, scheme):
     assert paper == {"light": "rgb(255, 255, 255)", "dark": "rgb(20, 24, 29)"}[scheme]
     on_white = value("getComputedStyle(document.querySelector('img.paper')).filter")
     assert (on_white == "none") == (scheme == "light")  # drawn on white, so turned round on a dark page
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_a_link_of_the_contents_leads_to_its_section(visit, everything, width):
+    tab = visit(everything, width, "light").tab
+    tab.get_by_role("navigation", name="Contents").get_by_role("link", name="Hits and misses").click()
+    heading = tab.get_by_role("heading", name="Hits and misses").bounding_box()
+    assert -1 < heading["y"] < 100
+    files = tab.get_by_role("link", name="explain/test/").get_attribute("href")
+    assert (everything.parent / files).is_dir()
+    low = tab.evaluate("""[...document.querySelectorAll('a')].filter(
+        link => link.closest('nav') && link.getBoundingClientRect().height < 24).length""")
+    assert low == 0  # a finger hits them
 
 
 def test_the_browser_sees_what_a_bad_page_does(visit, tmp_path):

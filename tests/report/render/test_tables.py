@@ -1,16 +1,18 @@
 """`fangyan.report.render.tables`: every expected cell is worked out by hand beside it."""
 
 import os
+import re
 
 from fangyan.report import report
-from fangyan.report.render.tables import Table, duration, markdown, percent
+from fangyan.report.render.tables import Table, at_layer, duration, ends, markdown, percent
 
+from ..fabricated import CER, scores, write
 from ..reading import rows
 
 
 def test_layers_show_both_scores_side_by_side_and_mark_the_chosen_one(made):
     text = made.read_text()
-    dev, test = rows(text, "Layer by layer")[:3], rows(text, "Layer by layer")[3:]
+    test, dev = rows(text, "Layer by layer")[:3], rows(text, "Layer by layer")[3:]
     assert dev[1] == ["layer01", "60.0", "20.0", "72.0", "24.0", "66.0", "22.0"]
     assert dev[2] == ["layer02", "50.0", "30.0", "60.0", "36.0", "55.0", "33.0"]
     assert test[1] == ["layer01", "70.0", "22.5", "84.0", "27.0", "77.0", "24.8"]  # 24.75 rounds up
@@ -68,3 +70,41 @@ def test_markdown_is_padded_and_aligned():
         "| a\\|b  |      1.0 |",
         "| **c** | **20.0** |",
     ]
+
+
+def test_columns_of_chinese_are_as_wide_as_a_terminal_draws_them():
+    table = Table("t", "c", ("name", "x"), (("他们", "1.0"), ("a", "2.0")))
+    assert markdown(table).splitlines() == [
+        "| name |   x |",
+        "| ---- | --: |",
+        "| 他们 | 1.0 |",
+        "| a    | 2.0 |",
+    ]
+
+
+def test_of_long_tables_the_ends_are_shown_and_how_much_is_left_out():
+    rows = [(f"{n}", "x", "1.0") for n in range(1, 1006)]
+    assert ends(rows[:4], 2) == tuple(rows[:4])
+    assert ends(rows[:5], 2) == (*rows[:2], ("⋮", "1 other", ""), *rows[3:5])
+    assert ends(rows, 2)[2] == ("⋮", "1,001 others", "")
+
+
+def test_a_layer_is_called_one_once():
+    assert [at_layer(name) for name in ("layer04", "norm", "layer03+layer10")] == [
+        *("layer04", "layer norm", "layer03+layer10"),
+    ]
+
+
+def test_large_numbers_have_separators_everywhere(exp):
+    scores(exp / "retrieval" / "test", {"layer01": (0.5, 0.5), "layer02": (0.5, 0.5)}, n=1234)
+    write(exp / "decode" / "test" / "cer.tsv", CER.replace("200\t36\t0.18", "22380\t4028\t0.18"))
+    text = report(exp, "dev", ["test"]).read_text()
+    assert "1,234 queries each" in text and "| 1,234 |" in text
+    assert "22,380" in text and "4,028" in text and "1,512,345" in text
+    assert not re.search(r"(?<![\w.,/=-])\d{4,}(?![\w.-])", text.replace("Abacus 3000", ""))
+
+
+def test_facts_of_a_run_without_training_do_not_speak_of_one(tmp_path):
+    scores(tmp_path / "retrieval" / "test", {"fbank": (0.02, 0.04)})
+    text = report(tmp_path, "", ["test"]).read_text()
+    assert "Where it was measured and with which versions." in text and "What was trained" not in text

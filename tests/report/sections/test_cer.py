@@ -49,7 +49,7 @@ def test_exits_of_many_varieties_are_left_to_the_file(exp, unrendered):
     )
     text = report(exp, "dev", ["test"]).read_text()
     assert rows(text, "Character error rate")[-2:] == [["layer01", "70.0", "10.0"], ["norm", "–", "10.0"]]
-    assert "The 21 varieties are in early_exit/test/cer.tsv." in text
+    assert "The 21 varieties are in [early_exit/test/cer.tsv](early_exit/test/cer.tsv)." in text
     assert "is in the table" not in text
     axes = curves.exits(results.read(exp, "dev", ["test"]), "test").axes[0]
     assert len(axes.lines) == 23 and axes.get_legend_handles_labels()[1] == ["R@1", "CER"]

@@ -124,4 +124,4 @@ def test_many_pairs_are_left_to_the_file(exp, unrendered):
     control(exp, controlled="\n".join([CONTROLLED.splitlines()[0], *pairs, line("all", "all")]))
     text = report(exp, "dev", ["test"]).read_text()
     assert [row[0] for row in rows(text, "Meaning or sound")[:3]] == ["source", "all", "layer"]
-    assert "The 110 pairs are in control/test/controlled.tsv." in text
+    assert "The 110 pairs are in [control/test/controlled.tsv](control/test/controlled.tsv)." in text

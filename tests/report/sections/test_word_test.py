@@ -24,6 +24,7 @@ def test_words_by_layer_with_intervals_and_the_triples_at_both_ends(exp, unrende
         ["1", "cmn > yue", "w1", "0.0", "-0.300"],
         ["2", "yue > cmn", "w2", "0.0", "-0.200"],
         ["3", "cmn > yue", "w3", "25.0", "-0.900"],
+        ["⋮", "2 others", "", "", ""],
         ["6", "cmn > yue", "w6", "75.0", "+0.100"],
         ["7", "cmn > yue", "w7", "100.0", "+0.050"],
         ["8", "cmn > yue", "w8", "100.0", "+0.421"],

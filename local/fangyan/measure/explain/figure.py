@@ -1,7 +1,11 @@
 """The figure of a comparison: cosines of frames, best matches, and what each character contributes."""
 
+import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import cache
+from math import ceil
+from pathlib import Path
 
 import matplotlib
 import numpy as np
@@ -18,7 +22,16 @@ from fangyan.style import ACCENT, DEEP, MUTED, PAPER, STYLE
 FORTH, BACK = "#d9480f", "#f2b705"
 """Best frame in the target, and in the query: readable on every shade of the matrix."""
 
-UNTIMELY = "\nCTC wrote faster than anyone speaks: characters stand where they were written, not spoken"
+UNTIMELY = "\nCTC wrote faster than anyone speaks:\ncharacters stand where they were written, not spoken"
+
+NO_FONT = "\npinyin: no Chinese font is installed:\napt install fonts-noto-cjk"
+NO_CHARACTER = "\npinyin: no installed font has all of these characters"
+
+WIDE, TALL = 3.4, 4.7
+"""Inches: on a phone a point of type is one and a half pixels."""
+
+LATIN = "DejaVu Sans"
+"""The face of all figures; another draws the characters alone."""
 
 PLACEHOLDERS = "Last Resort"
 """A font of matplotlib's that claims every character and draws boxes."""
@@ -30,9 +43,10 @@ def similarity(found: FrameComparison, frame_rate: float, title: str) -> Figure:
     Axes have the characters, by pinyin where no font is installed that has them; without characters, seconds.
     """
     sides = (found.query, found.target)
-    fonts = font_for("".join(side.utterance.characters for side in sides))
-    with matplotlib.rc_context(STYLE | {"font.family": [*fonts, "DejaVu Sans"]}):
-        figure = Figure(figsize=(5.4, 5.8), layout="constrained")
+    characters = "".join(side.utterance.characters for side in sides)
+    fonts = font_for(characters)
+    with matplotlib.rc_context(STYLE | {"font.family": [LATIN, *fonts]}):
+        figure = Figure(figsize=(WIDE, TALL), layout="constrained")
         grid = figure.add_gridspec(2, 2, width_ratios=(5, 1), height_ratios=(1, 5))
         matrix = figure.add_subplot(grid[1, 0])
         above = figure.add_subplot(grid[0, 0], sharex=matrix)
@@ -42,23 +56,51 @@ def similarity(found: FrameComparison, frame_rate: float, title: str) -> Figure:
             _label(axis, side, frame_rate, name, bool(fonts))
         _bars(above, above.bar, found.target, frame_rate)
         _bars(beside, beside.barh, found.query, frame_rate)
-        above.set_title(f"to recall {found.target.score:.3f}")
-        beside.set_title(f"to precision\n{found.query.score:.3f}")
+        above.set_title(f"recall {found.target.score:.3f}")
+        beside.set_title(f"precision\n{found.query.score:.3f}", loc="right")
         timely = all(is_plausible_pace(side.utterance.peaks, frame_rate) for side in sides)
-        figure.suptitle(f"{title}{'' if timely else UNTIMELY}", x=0.01, ha="left", fontsize=8)
-        figure.legend(loc="outside lower left", ncols=2, fontsize=7)
+        unreadable = _missing_font() if characters and not fonts else ""
+        remarks = f"{'' if timely else UNTIMELY}{unreadable}"
+        figure.suptitle(f"{title}{remarks}", x=0.01, ha="left", fontsize=8)
+        figure.legend(loc="outside lower left", fontsize=7)
     return figure
 
 
 @cache
 def font_for(text: str) -> tuple[str, ...]:
-    """The name of an installed font that has all of ``text``, if there is one; nothing for no text."""
+    """The name of an installed font that has all of ``text``, sans-serif if one has; nothing for no text."""
     wanted = {ord(char) for char in text}
-    for font in font_manager.fontManager.ttflist if wanted else ():
+    for font in sorted(_installed(), key=_taste) if wanted else ():
         has = font_manager.get_font(font.fname).get_charmap().keys()
         if wanted <= has and not font.name.startswith(PLACEHOLDERS):
             return (font.name,)
     return ()
+
+
+_SANS = re.compile(r"sans|hei\b|heiti|gothic|pingfang|yahei", re.IGNORECASE)
+_MONO = re.compile(r"mono|code", re.IGNORECASE)
+
+
+def _taste(font: font_manager.FontEntry) -> tuple[bool, bool]:
+    """A key that sorts fonts: those that go with the rest of the figure first."""
+    return not _SANS.search(font.name), bool(_MONO.search(font.name))
+
+
+@cache
+def _installed() -> list[font_manager.FontEntry]:
+    """The fonts on this machine: those of matplotlib's list, which is made once and kept, and those that came later."""
+    manager = font_manager.fontManager
+    known = {font.fname for font in manager.ttflist}
+    for path in font_manager.findSystemFonts():
+        if path not in known:
+            with suppress(Exception):  # as matplotlib does: a font that cannot be read is none
+                manager.addfont(path)
+    return [font for font in manager.ttflist if Path(font.fname).exists()]
+
+
+def _missing_font() -> str:
+    """Why characters go by pinyin, and what to do where that helps."""
+    return NO_CHARACTER if font_for("的") else NO_FONT
 
 
 def pinyin(characters: str) -> list[str]:
@@ -95,40 +137,53 @@ def _label(axis: Axis, side: Side, frame_rate: float, name: str, as_written: boo
     for part in parts[1:]:
         draw(part.start / frame_rate, color=MUTED, linewidth=0.4)
     middles = [(start + end) / 2 / frame_rate for start, end in parts]
-    rows = stagger(middles, len(utterance.frames) / frame_rate / 32)
-    height = 10 if as_written else 26  # of a row, in points
-    offsets = [-3 - height * row for row in rows]
-    _annotate(
-        axis, list(utterance.characters) if as_written else pinyin(utterance.characters), middles, offsets
-    )
+    length = len(utterance.frames) / frame_rate
+    places, rows = spread(middles, length / IN_A_ROW, length)
+    height = 11 if as_written else 26  # of a row, in points
+    labels = list(utterance.characters) if as_written else pinyin(utterance.characters)
+    for label, middle, place, row in zip(labels, middles, places, rows, strict=True):
+        _annotate(axis, label, middle, place, LEAD + height * row)
     axis.set_ticks([])
     axis.set_label_text(f"{text}{'' if as_written else ' (pinyin)'}")
-    axis.labelpad = height * (1 + max(rows))
+    axis.labelpad = LEAD + height * (1 + max(rows))
 
 
-def _annotate(axis: Axis, labels: Sequence[str], places: Sequence[float], offsets: Sequence[float]) -> None:
-    """Labels at their places along an axis, each so many points away from it."""
-    across, axes = axis.axis_name == "x", axis.axes
-    look = {"textcoords": "offset points", "annotation_clip": False, "fontsize": 7}
-    for label, place, offset in zip(labels, places, offsets, strict=True):
-        if across:
-            turn = 90 if len(label) > 1 else 0
-            at = {"xy": (place, 0), "xytext": (0, offset), "xycoords": axes.get_xaxis_transform()}
-            axes.annotate(label, **at, **look, ha="center", va="top", rotation=turn)
-        else:
-            at = {"xy": (0, place), "xytext": (offset, 0), "xycoords": axes.get_yaxis_transform()}
-            axes.annotate(label, **at, **look, ha="right", va="center")
+def _annotate(axis: Axis, label: str, middle: float, place: float, away: float) -> None:
+    """A label at its place along an axis, so many points away from it, and a line to the middle that it stands for."""
+    axes, look = axis.axes, {"annotation_clip": False, "fontsize": 9 if len(label) == 1 else 7.5}
+    line = {"arrowstyle": "-", "color": MUTED, "linewidth": 0.4, "shrinkA": 0, "shrinkB": 0}
+    if axis.axis_name == "x":
+        look |= {"xycoords": axes.get_xaxis_transform(), "textcoords": ("data", "offset points")}
+        turn = 90 if len(label) > 1 else 0
+        axes.annotate(
+            label, (middle, 0), (place, -away), **look, ha="center", va="top", rotation=turn, arrowprops=line
+        )
+    else:
+        look |= {"xycoords": axes.get_yaxis_transform(), "textcoords": ("offset points", "data")}
+        axes.annotate(label, (0, middle), (-away, place), **look, ha="right", va="center", arrowprops=line)
 
 
-def stagger(places: Sequence[float], room: float) -> list[int]:
-    """For each of rising ``places`` the lowest row in which it is ``room`` away from its neighbour."""
-    last: list[float] = []  # the rightmost place of each row
-    rows = []
-    for place in places:
-        row = next((n for n, before in enumerate(last) if place - before >= room), len(last))
-        last[row : row + 1] = [place]
-        rows.append(row)
-    return rows
+IN_A_ROW = 14
+"""So many labels fit side by side along an axis."""
+LEAD = 9
+"""Points between an axis and its first row of labels."""
+
+
+def spread(places: Sequence[float], room: float, length: float) -> tuple[list[float], list[int]]:
+    """Where the labels of rising ``places`` on an axis from 0 to ``length`` stand, ``room`` apart, and in which row.
+
+    Labels move as little as that takes (least squares). Those that a single row does not hold take turns in several.
+    """
+    from scipy.optimize import isotonic_regression
+
+    turns = max(1, ceil(len(places) * room / length))
+    rows = [n % turns for n in range(len(places))]
+    moved = np.empty(len(places))
+    for row in range(turns):
+        steps = room * np.arange(len(moved[row::turns]))
+        free = isotonic_regression(np.asarray(places[row::turns]) - steps).x
+        moved[row::turns] = free.clip(room / 2, length - room / 2 - steps[-1]) + steps
+    return moved.tolist(), rows
 
 
 def _bars(axes: Axes, draw: Callable, side: Side, frame_rate: float) -> None:

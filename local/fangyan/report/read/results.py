@@ -110,7 +110,7 @@ def read(
         control=pronunciation_control.read(home / "control", tests, encoder.layer),
         sources=read_sets(home / "control", tests, "pronunciation.tsv", IpaSource),
         triples=word_test.read_triples(exp / "synonymy", encoder.layer),
-        explanations=explain.read(home / "explain", tests),
+        explanations=explain.read(home / "explain", tests, data),
         intervals=intervals.read(home / "intervals", _means(encoder)),
         sentences=sentences.read(home / "retrieval", scored, encoder.layer, data),
         groups={name: datadir.read_groups(data / name) for name in scored} if data else {},

@@ -1,13 +1,16 @@
 """The parts that a report is made of; Markdown and HTML are two renderings of them."""
 
 import base64
+import re
 import shutil
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import ClassVar
 
 from matplotlib.figure import Figure
 
+from fangyan.data import audio
 from fangyan.files import atomic
 from fangyan.report.read.results import Results
 from fangyan.report.render import figures
@@ -26,6 +29,7 @@ class Picture:
     on_page: bool = True
     kind: ClassVar[str] = "picture"
     paper: ClassVar[bool] = False
+    recordings: ClassVar[tuple] = ()
 
     def save(self, path: Path) -> None:
         """Writes the figure as PNG to ``path``."""
@@ -37,6 +41,32 @@ class Picture:
         return figures.data_uri(self.figure)
 
 
+LONGEST = 20
+"""Seconds of a recording that a page carries, some 6 kB each."""
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A recording that a picture is of: its part there, what is said, and what that is in Mandarin."""
+
+    role: str
+    variety: str
+    words: str
+    mandarin: str = ""  # empty where these are the same words, or it is not known
+    file: Path | None = None  # None where the sound may not be handed on
+
+    @property
+    def uri(self) -> str:
+        """The sound as MP3 in a data URI; empty where it may not be handed on, is not here, or would be too large."""
+        if not (self.file and self.file.exists() and audio.probe(self.file).duration <= LONGEST):
+            return ""
+        import soundfile
+
+        encoded = BytesIO()  # every browser plays MP3, and the same samples give the same bytes
+        soundfile.write(encoded, audio.read(self.file), audio.SAMPLE_RATE, format="MP3")
+        return "data:audio/mpeg;base64," + base64.b64encode(encoded.getvalue()).decode()
+
+
 @dataclass(frozen=True)
 class Image:
     """A PNG on white paper, drawn by another stage: copied to ``name``.png in ``images/``, and on the page as it is."""
@@ -45,6 +75,7 @@ class Image:
     file: Path
     alt: str
     caption: str
+    recordings: tuple[Recording, ...] = ()
     kind: ClassVar[str] = "picture"
     on_page: ClassVar[bool] = True
     paper: ClassVar[bool] = True
@@ -77,6 +108,11 @@ class Section:
 
     title: str
     blocks: tuple[Block, ...]
+
+    @property
+    def slug(self) -> str:
+        """What a link to the section ends with, on the page and where GitHub shows Markdown."""
+        return re.sub(r"[^\w\- ]", "", self.title.lower()).replace(" ", "-")
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from fangyan.measure.pronunciation_control import ALL
 from fangyan.measure.retrieval.tables import Group
 from fangyan.measure.selection import Mean, by_layer
 from fangyan.report.read.results import Results
-from fangyan.report.render.tables import NONE, Table, escape, markdown, percent, queries
+from fangyan.report.render.tables import NONE, Table, at_layer, escape, markdown, percent, queries
 from fangyan.report.sections.breakdown import group_order
 from fangyan.tables import write_rows
 
@@ -102,14 +102,14 @@ def table(experiment: Results, layer: GroupScores, metric: str) -> Table:
     """One metric of a layer: a row a source group, a column a target group."""
     chosen = f"chosen on {experiment.dev}" if experiment.encoder.layer else "not chosen"
     caption = (
-        f"{METRICS[metric]} on {layer.set} by SeqSim, layer {layer.name} ({chosen}), encoder {experiment.tag}: mean "
-        "over the ordered pairs of varieties of two groups, rows spoken, columns searched in. "
-        f"N = {queries(layer.mean)} queries of each of {layer.mean.pairs} ordered pairs, "
+        f"{METRICS[metric]} on {layer.set} by SeqSim, {at_layer(layer.name)} ({chosen}), encoder {experiment.tag}: "
+        "mean over the ordered pairs of varieties of two groups, rows spoken, columns searched in. "
+        f"N = {queries(layer.mean)} queries of each of {layer.mean.pairs:,} ordered pairs, "
         f"chance {percent(layer.mean.chance)} %."
     )
     if layer.across:
         caption += (
-            f" The {len(layer.across)} cells across groups (the protocol of Chang et al. 2026) have a mean of "
+            f" The {len(layer.across):,} cells across groups (the protocol of Chang et al. 2026) have a mean of "
             f"{_text(metric, layer.macro_mean(metric))}."
         )
     if len(layer.across) < len(layer.cells):

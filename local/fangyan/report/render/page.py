@@ -1,10 +1,14 @@
 """Content as a self-contained HTML page and as Markdown, by the two templates, with its pictures as PNG."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from fangyan.files import write_text
 from fangyan.report.render import tables
@@ -21,6 +25,8 @@ class Page:
     heroes: Sequence[Hero]
     remarks: Sequence[str]
     sections: Sequence[Section]
+    date: str = ""  # a sentence
+    command: str = ""  # that gives the numbers again
 
 
 def write(page: Page, html: Path, markdown: Path) -> None:
@@ -29,13 +35,35 @@ def write(page: Page, html: Path, markdown: Path) -> None:
         for block in section.blocks:
             if isinstance(block, Picture | Image):
                 block.save(markdown.parent / "images" / f"{block.name}.png")
-    templates = _templates()
+    templates = _templates(html.parent)
     content = vars(page) | {"contrast": tables.CONTRAST}
     write_text(html, templates.get_template("report.html").render(content))
     write_text(markdown, templates.get_template("RESULTS.md").render(content))
 
 
-def _templates() -> Environment:
+_SEGMENT = r"\w(?:[\w.-]*\w)?"
+_PATH = re.compile(rf"(?<![\w./-]){_SEGMENT}(?:/{_SEGMENT})+/?")
+
+
+def html_links(folder: Path, text: str) -> Markup:
+    """``text`` for HTML, where each path in it that exists in ``folder`` is a link."""
+    return Markup(_linked(folder, str(escape(text)), '<a href="{address}">{path}</a>'))
+
+
+def markdown_links(folder: Path, text: str) -> str:
+    """``text`` as plain words of Markdown, where each path in it that exists in ``folder`` is a link."""
+    return _linked(folder, tables.escape(text), "[{path}]({address})")
+
+
+def _linked(folder: Path, text: str, form: str) -> str:
+    def link(found: re.Match) -> str:
+        path = found[0]
+        return form.format(address=quote(path), path=path) if (folder / path).exists() else path
+
+    return _PATH.sub(link, text)
+
+
+def _templates(folder: Path) -> Environment:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=lambda name: name == "report.html",
@@ -46,6 +74,8 @@ def _templates() -> Environment:
     )
     environment.filters |= {
         "escape_md": tables.escape,
+        "links": partial(html_links, folder),
+        "links_md": partial(markdown_links, folder),
         "table": tables.markdown,
     }
     return environment

@@ -16,6 +16,9 @@ from fangyan.terminal import width as columns_of
 NONE = "–"
 """The cell of a score that does not exist."""
 
+GAP = "⋮"
+"""The first cell of a row that stands for those left out."""
+
 
 CONTRAST = 0.65
 """Above this fraction a heat map is so strongly coloured that its numbers take the colour of the paper."""
@@ -47,6 +50,20 @@ def percent(fraction: float | None) -> str:
     return str(exact.quantize(Decimal("0.1"), ROUND_HALF_UP))
 
 
+def at_layer(layer: str | None) -> str:
+    """``layer04``, or ``layer norm``: a layer after words, which its name does not always say that it is."""
+    return layer if layer and layer.startswith("layer") else f"layer {layer}"
+
+
+def ends(rows: Sequence[tuple[str, ...]], shown: int) -> tuple[tuple[str, ...], ...]:
+    """The first and the last so many ``rows``; between them one that says how many are left out."""
+    left_out = len(rows) - 2 * shown
+    if left_out < 1:
+        return tuple(rows)
+    gap = (GAP, f"{left_out:,} other{'s' * (left_out > 1)}", *[""] * (len(rows[0]) - 2))
+    return (*rows[:shown], gap, *rows[-shown:])
+
+
 def bracket(experiment: Results, name: str, layer: str | None) -> str:
     """`` (86.1–93.0)``, the 95 % interval of the mean R@1 of a layer on set ``name``; nothing where there is none."""
     found = experiment.intervals.get(name, {}).get(layer or "")
@@ -61,12 +78,12 @@ def brackets(experiment: Results, sets: Iterable[str]) -> str:
 
 def queries(mean: Mean) -> str:
     """The number of queries of a pair: ``80``, or ``40-80`` where pairs differ."""
-    return f"{mean.fewest}" if mean.fewest == mean.most else f"{mean.fewest}-{mean.most}"
+    return f"{mean.fewest:,}" if mean.fewest == mean.most else f"{mean.fewest:,}-{mean.most:,}"
 
 
 def describe_basis(mean: Mean) -> str:
     """What a mean rests on, as a clause: pairs, queries, chance."""
-    pairs = f"{mean.pairs} ordered pairs" if mean.pairs > 1 else "1 ordered pair"
+    pairs = f"{mean.pairs:,} ordered pairs" if mean.pairs > 1 else "1 ordered pair"
     return f"{pairs} of varieties, {queries(mean)} queries each, chance {percent(mean.chance)} %"
 
 
@@ -83,7 +100,7 @@ def sort_varieties(codes: Iterable[str]) -> list[str]:
 
 
 def markdown(table: Table) -> str:
-    """``table`` as a GitHub table, padded so that it also reads well as plain text."""
+    """``table`` as a GitHub table, padded so that it also reads well in a terminal, Chinese too."""
     bold = [
         [f"**{cell}**" if n in table.marked else cell for cell in row]
         for n, row in enumerate(_escaped(table.rows))

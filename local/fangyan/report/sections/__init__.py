@@ -9,7 +9,7 @@ from fangyan.measure.selection import by_layer
 from fangyan.report.read.results import Results
 from fangyan.report.render import curves, figures, tables
 from fangyan.report.render.blocks import Block, Code, Hero, Picture, Section, picture_name, scored_sets
-from fangyan.report.render.tables import chosen_mean, describe_basis, percent
+from fangyan.report.render.tables import at_layer, chosen_mean, describe_basis, percent
 from fangyan.report.sections import breakdown, cer, explain, pronunciation_control, word_test
 from fangyan.training.history import measures
 
@@ -22,7 +22,7 @@ def heroes(experiment: Results) -> list[Hero]:
         if mean:
             line = (
                 f"mean R@1 on {name}: how often the most similar utterance of another variety is the "
-                f"translation. Layer {experiment.encoder.layer}, {experiment.choice}; {describe_basis(mean)}."
+                f"translation. At {at_layer(experiment.encoder.layer)}, {experiment.choice}; {describe_basis(mean)}."
             )
             if interval := tables.bracket(experiment, name, experiment.encoder.layer):
                 line += f" 95 % interval{interval.replace('(', '').replace(')', '')} %."
@@ -82,7 +82,7 @@ def _systems(experiment: Results) -> Iterator[Block]:
 def _layers(experiment: Results) -> Iterator[Block]:
     for name in scored_sets(experiment, experiment.tests):
         yield _layer_curve(experiment, name)
-    for name in scored_sets(experiment, (experiment.dev, *experiment.tests)):
+    for name in scored_sets(experiment, (*experiment.tests, experiment.dev)):
         yield tables.layers(experiment, name)
     if not experiment.encoder.seqsim:
         yield "No layer was scored."
@@ -108,17 +108,23 @@ def _layer_curve(experiment: Results, name: str) -> Picture:
 
 def _varieties(experiment: Results) -> Iterator[Block]:
     if experiment.encoder.layer is None:
-        yield "No layer was selected, so no matrix is shown; retrieval/*/pairs.tsv has every layer and pair."
+        yield f"No layer was selected, so no matrix is shown; every layer and pair: {_files(experiment, 'pairs.tsv')}."
         return
     for name in scored_sets(experiment, experiment.tests):
         yield from breakdown.varieties(experiment, name)
-    if experiment.encoder.groups:
-        yield "All metrics by group, for papers and programs: tables/*.groups.md, .tsv, .json and .tex."
+    for name in filter(experiment.encoder.groups.get, (*experiment.tests, experiment.dev)):
+        files = ", ".join(f"tables/{name}.groups.{form}" for form in ("md", "tsv", "json", "tex"))
+        yield f"All metrics on {name} by group, for papers and programs: {files}."
+
+
+def _files(experiment: Results, name: str) -> str:
+    """The paths of a table of retrieval on all scored sets."""
+    return ", ".join(f"retrieval/{of}/{name}" for of in experiment.encoder.seqsim) or f"retrieval/*/{name}"
 
 
 def _sentences(experiment: Results) -> Iterator[Block]:
     if experiment.encoder.layer is None:
-        yield "No layer was selected, so sentences are not compared; retrieval/*/ranks.tsv has every query."
+        yield f"No layer was selected, so sentences are not compared; every query: {_files(experiment, 'ranks.tsv')}."
         return
     for name in experiment.sentences:
         yield breakdown.sentences(experiment, name)
@@ -139,7 +145,7 @@ def _training(experiment: Results) -> Iterator[Block]:
     last = experiment.history[-1].values
     measured = {name: last.get(f"valid_{name}") for name in measures(experiment.history)}
     ends = ", ".join(_measured(*of) for of in measured.items() if of[1] is not None) or "nothing measured"
-    caption = f"{len(experiment.history)} epochs. On the development set, the last one ends at: {ends}."
+    caption = f"{len(experiment.history):,} epochs. On the development set, the last one ends at: {ends}."
     further = "".join(f", {name}" for name in measured if name not in figures.SHARED)
     alt = f"Line charts of loss, accuracy and character error rate{further} by epoch. {caption}"
     yield Picture("training", figures.training(experiment.history), alt, caption)

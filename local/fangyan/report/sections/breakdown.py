@@ -10,7 +10,16 @@ from fangyan.report.read.results import Results
 from fangyan.report.render import figures, sitemap
 from fangyan.report.render.blocks import Block, Picture, picture_name
 from fangyan.report.render.sitemap import MapSite
-from fangyan.report.render.tables import Table, chosen_mean, describe_basis, label, percent, sort_varieties
+from fangyan.report.render.tables import (
+    Table,
+    at_layer,
+    chosen_mean,
+    describe_basis,
+    ends,
+    label,
+    percent,
+    sort_varieties,
+)
 
 PLACES = 3
 """From so many varieties with a known place on, there is a map."""
@@ -40,7 +49,7 @@ def matrix(experiment: Results, name: str) -> Table:
     cells = {(pair.source, pair.target): pair.recall_at_1 for pair in _pairs(experiment, name)}
     codes = sort_varieties(code for pair in cells for code in pair)
     basis = describe_basis(mean)
-    caption = f"R@1 on {name} in percent, layer {layer}, from the row's variety to the column's; {basis}."
+    caption = f"R@1 on {name} in percent, {at_layer(layer)}, from the row's variety to the column's; {basis}."
     return _heat(f"Varieties on {name}", caption, list(map(label, codes)), codes, cells, mean.chance)
 
 
@@ -51,9 +60,7 @@ def groups(experiment: Results, name: str) -> Table:
     cells = {(g.source_group, g.target_group): g.recall_at_1 for g in found}
     within = {pair for pair in cells if len(set(pair)) == 1}
     names = sorted({group for pair in cells for group in pair}, key=group_order)
-    caption = (
-        f"R@1 on {name} in percent, layer {layer}: mean over the pairs of two groups; {describe_basis(mean)}."
-    )
+    caption = f"R@1 on {name} in percent, {at_layer(layer)}: mean over the pairs of two groups; {describe_basis(mean)}."
     across = [value for pair, value in cells.items() if pair not in within]
     if across and within:
         caption += (
@@ -81,23 +88,22 @@ def sites(experiment: Results, name: str) -> list[MapSite]:
 def sentences(experiment: Results, name: str) -> Table:
     """The hardest and the easiest sentences of set ``name``, a row each, hardest first."""
     found = list(enumerate(experiment.sentences[name], 1))
-    rows = found if len(found) <= 2 * SHOWN else found[:SHOWN] + found[-SHOWN:]
-    told = any(sentence.text for _, sentence in rows)
-    cells = tuple(
-        (f"{n}", s.id, *([s.text] if told else []), f"{s.n}", percent(s.recall_at_1), percent(s.mrr))
-        for n, s in rows
-    )
+    told = any(sentence.text for _, sentence in found)
+    rows = [
+        (f"{n:,}", s.id, *([s.text] if told else []), f"{s.n:,}", percent(s.recall_at_1), percent(s.mrr))
+        for n, s in found
+    ]
     queries = sum(sentence.n for _, sentence in found)
     chance = sum(sentence.n * sentence.chance for _, sentence in found) / queries
     caption = (
-        f"{name}, layer {experiment.encoder.layer}, in percent: mean over all N queries of a sentence, whatever the "
-        f"pair of varieties; 1 is the hardest of {len(found)} sentences, chance {percent(chance)} %."
+        f"{name}, {at_layer(experiment.encoder.layer)}, in percent: mean over all N queries of a sentence, whatever "
+        f"the pair of varieties; 1 is the hardest of {len(found):,} sentences, chance {percent(chance)} %."
     )
     always = sum(sentence.recall_at_1 == 1 for _, sentence in found)
     if always > SHOWN:
-        caption += f" {always} sentences are always found."
+        caption += f" {always:,} sentences are always found."
     header = ("#", "sentence", *(["Mandarin"] if told else []), "N", "R@1", "MRR")
-    return Table(f"Sentences of {name}", caption, header, cells, text_columns=3 if told else 2)
+    return Table(f"Sentences of {name}", caption, header, ends(rows, SHOWN), text_columns=3 if told else 2)
 
 
 def _pairs(experiment: Results, name: str) -> list[Pair]:
@@ -127,9 +133,9 @@ def _map(found: Sequence[MapSite], experiment: Results, name: str) -> Picture:
     )
     total = len({code for pair in _pairs(experiment, name) for code in (pair.source, pair.target)})
     caption = (
-        f"The varieties of {name} where they are spoken (conf/places.tsv, to about 0.1 degrees), layer "
-        f"{experiment.encoder.layer}. Colour: mean R@1 over all pairs with the variety as source or target, {spread}; "
-        f"chance {percent(chosen_mean(experiment.encoder, name).chance)} %."
+        f"The varieties of {name} where they are spoken (conf/places.tsv, to about 0.1 degrees), "
+        f"{at_layer(experiment.encoder.layer)}. Colour: mean R@1 over all pairs with the variety as source or target, "
+        f"{spread}; chance {percent(chosen_mean(experiment.encoder, name).chance)} %."
     )
     if len(set(sitemap.shapes_of(found).values())) > 1:
         caption += " Shape: group."

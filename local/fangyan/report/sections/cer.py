@@ -13,12 +13,14 @@ from fangyan.report.render.tables import Table, label, percent, sort_varieties
 
 def blocks(experiment: Results) -> Iterator[Block]:
     """The errors of the model on every set that was decoded, then those of its layers."""
-    for name in (experiment.dev, *experiment.tests):
+    sets = (*experiment.tests, experiment.dev)
+    for name in sets:
         if name in experiment.cer:
             yield varieties(experiment, name)
-    for name in experiment.exits:
-        yield _curve(experiment, name)
-        yield exits(experiment, name)
+    for name in sets:
+        if name in experiment.exits:
+            yield _curve(experiment, name)
+            yield exits(experiment, name)
     if not experiment.cer:
         yield "Nothing was decoded: only an encoder was scored, or the stages decode and score have not run."
     elif not experiment.exits:
@@ -29,7 +31,8 @@ def varieties(experiment: Results, name: str) -> Table:
     """Character error rate on set ``name`` by variety, with the counts it rests on."""
     rows = experiment.cer[name]
     cells = tuple(
-        (label(r.variety), percent(r.cer), f"{r.sentences}", f"{r.characters}", f"{r.errors}") for r in rows
+        (label(r.variety), percent(r.cer), f"{r.sentences:,}", f"{r.characters:,}", f"{r.errors:,}")
+        for r in rows
     )
     marked = frozenset(n for n, row in enumerate(rows) if row.variety == ALL_VARIETIES)
     caption = f"{name}: errors are substitutions, deletions and insertions; CER in percent of the characters."
@@ -51,10 +54,10 @@ def exits(experiment: Results, name: str) -> Table:
     total = next(row for row in found[WHOLE_MODEL] if row.variety == ALL_VARIETIES)
     caption = (
         f"{name}, in percent: CER of what is decoded where the encoder ends with a layer, over all "
-        f"{total.characters} characters{' and by variety' if shown else ''}, beside the mean R@1 of the layer."
+        f"{total.characters:,} characters{' and by variety' if shown else ''}, beside the mean R@1 of the layer."
     )
     if not shown:
-        caption += f" The {len(codes)} varieties are in early_exit/{name}/cer.tsv."
+        caption += f" The {len(codes):,} varieties are in early_exit/{name}/cer.tsv."
     header = ("layer", "R@1", "CER", *(f"CER {code}" for code in shown))
     return Table(f"Exits on {name}", caption, header, tuple(rows))
 

@@ -9,7 +9,7 @@ from fangyan.report.read.pronunciation_control import Control
 from fangyan.report.read.results import Results
 from fangyan.report.render import figures
 from fangyan.report.render.blocks import Block, Picture, picture_name
-from fangyan.report.render.tables import NONE, Table, percent, sort_varieties
+from fangyan.report.render.tables import NONE, Table, at_layer, percent, sort_varieties
 
 MANY = 90
 """Up to so many ordered pairs are listed (10 varieties)."""
@@ -45,11 +45,11 @@ def origin(sources: Iterable[IpaSource]) -> str:
     for row in sources:
         counts[row.source] = counts.get(row.source, 0) + row.utterances
     own, unknown = counts.pop(DATA, 0), counts.pop(UNKNOWN, 0)
-    parts = [f"{DATA} of the data ({own})"] if own else []
+    parts = [f"{DATA} of the data ({own:,})"] if own else []
     if counts:
-        parts.append(f"read by {', '.join(f'{source} ({n})' for source, n in counts.items())}")
+        parts.append(f"read by {', '.join(f'{source} ({n:,})' for source, n in counts.items())}")
     if unknown:
-        parts.append(f"none for {unknown} utterances, which take no part")
+        parts.append(f"none for {unknown:,} utterances, which take no part")
     return "; ".join(parts)
 
 
@@ -73,12 +73,12 @@ def verdict(experiment: Results, name: str) -> str:
     said = f"On {name}, sound alone has R@1 {percent(row.phonetics_recall_at_1)} %"
     if experiment.encoder.layer:
         said += f", {row.layer} {percent(row.recall_at_1)} %"
-    said += f" ({row.n} queries of all pairs together, chance {percent(row.chance)} %)."
+    said += f" ({row.n:,} queries of all pairs together, chance {percent(row.chance)} %)."
     if not row.n_controlled:
         return f"{said} No query is controlled, so this set cannot tell meaning from sound."
     if experiment.encoder.layer:
         said += (
-            f" On the {row.n_controlled} controlled queries the layer has {percent(row.recall_at_1_controlled)} %, "
+            f" On the {row.n_controlled:,} controlled queries the layer has {percent(row.recall_at_1_controlled)} %, "
             f"chance {percent(row.chance_controlled)} %, and sound alone none by construction."
         )
     return said
@@ -94,12 +94,12 @@ def pairs(experiment: Results, name: str) -> Table:
     cells = [_cells(row) for row in (*(rows if len(rows) <= MANY else ()), whole)]
     best = (3 * whole.chance / (1 + whole.chance)) ** 0.5
     caption = (
-        f"{name}, layer {layer}, in percent. Bold: the queries of all pairs together. Partial correlation: of "
+        f"{name}, {at_layer(layer)}, in percent. Bold: the queries of all pairs together. Partial correlation: of "
         "similarity and being the translation, given the phonetic distance, each as a rank among the candidates; a "
         f"perfect ranking comes to about {best:.2f}."
     )
     if len(rows) > MANY:
-        caption += f" The {len(rows)} pairs are in control/{name}/controlled.tsv."
+        caption += f" The {len(rows):,} pairs are in control/{name}/controlled.tsv."
     marked = frozenset({len(cells) - 1})
     return Table(f"Sound on {name}", caption, _HEADER, tuple(cells), text_columns=2, marked=marked)
 
@@ -112,7 +112,13 @@ def layers(experiment: Results, name: str) -> Table:
         caption += f" Bold: the layer {experiment.choice}."
     header = ("layer", "R@1", "R@1 controlled", "n controlled", "partial correlation")
     rows = tuple(
-        (layer, percent(row.recall_at_1), percent(row.recall_at_1_controlled), f"{row.n_controlled}", _r(row))
+        (
+            layer,
+            percent(row.recall_at_1),
+            percent(row.recall_at_1_controlled),
+            f"{row.n_controlled:,}",
+            _r(row),
+        )
         for layer, row in pooled.items()
     )
     marked = frozenset(n for n, layer in enumerate(pooled) if layer == experiment.encoder.layer)
@@ -127,7 +133,7 @@ def _layer_bars(experiment: Results, name: str) -> Picture:
     )
     row = next(iter(rows.values()))
     caption = (
-        f"R@1 on {name} by layer: all {row.n} queries, and the {row.n_controlled} controlled ones, on which sound "
+        f"R@1 on {name} by layer: all {row.n:,} queries, and the {row.n_controlled:,} controlled ones, on which sound "
         "alone has 0."
     )
     alt = f"Bar chart of R@1 by layer on {name}, all queries and the controlled ones, in percent: {values}."
@@ -139,15 +145,20 @@ def _distance_bars(experiment: Results, name: str) -> Picture:
     values = ", ".join(f"{row.low:.2f} to {row.high:.2f} {percent(row.recall_at_1)}" for row in rows)
     fewest, most = min(row.n for row in rows), max(row.n for row in rows)
     caption = (
-        f"R@1 on {name}, layer {experiment.encoder.layer}: the queries of all pairs, nearest in sound to their "
-        f"translation first, in {len(rows)} bins of {fewest if fewest == most else f'{fewest}-{most}'} queries."
+        f"R@1 on {name}, {at_layer(experiment.encoder.layer)}: the queries of all pairs, nearest in sound to their "
+        f"translation first, in {len(rows)} bins of {'-'.join(dict.fromkeys((f'{fewest:,}', f'{most:,}')))} queries."
     )
     alt = f"Bar chart of R@1 by phonetic distance on {name}, in percent: {values}."
     return Picture(picture_name("bins", experiment, name), figures.bins(rows, name), alt, caption)
 
 
 def _cells(row: Controlled) -> tuple[str, ...]:
-    kept = f"{row.n_controlled}", percent(row.recall_at_1_controlled), percent(row.chance_controlled), _r(row)
+    kept = (
+        f"{row.n_controlled:,}",
+        percent(row.recall_at_1_controlled),
+        percent(row.chance_controlled),
+        _r(row),
+    )
     return row.source, row.target, percent(row.recall_at_1), percent(row.phonetics_recall_at_1), *kept
 
 

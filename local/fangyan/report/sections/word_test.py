@@ -6,7 +6,7 @@ from fangyan.measure.word_test import Preference, WordPreference
 from fangyan.report.read.results import Results
 from fangyan.report.render import curves
 from fangyan.report.render.blocks import Block, Picture
-from fangyan.report.render.tables import Table, percent
+from fangyan.report.render.tables import Table, at_layer, ends, percent
 
 SHOWN = 3
 """So many triples are shown that are most for sound, and so many that are most for meaning."""
@@ -20,10 +20,10 @@ def blocks(experiment: Results) -> Iterator[Block]:
         return
     row = next(iter(asked.values()))
     yield (
-        f"Word by word: {row.n} triples of a word of one variety, its synonym in another, which sounds different, and "
-        f"a near-homophone there, which means something else (conf/mini_sinitic/triples.tsv), spoken by {row.voices} "
-        "voices. A layer of meaning is nearer to the synonym, one of sound to the homophone. After Shim et al. (2025); "
-        "list and score are ours (local/fangyan/measure/word_test.py)."
+        f"Word by word: {row.n:,} triples of a word of one variety, its synonym in another, which sounds different, "
+        f"and a near-homophone there, which means something else (conf/mini_sinitic/triples.tsv), spoken by "
+        f"{row.voices} voices. A layer of meaning is nearer to the synonym, one of sound to the homophone. After Shim "
+        "et al. (2025); list and score are ours (local/fangyan/measure/word_test.py)."
     )
     yield _curve(experiment)
     yield layers(experiment)
@@ -50,18 +50,17 @@ def layers(experiment: Results) -> Table:
 def triples(experiment: Results) -> Table:
     """The triples that are most for sound and those most for meaning at the chosen layer, a row each."""
     found = list(enumerate(experiment.triples, 1))
-    rows = found if len(found) <= 2 * SHOWN else found[:SHOWN] + found[-SHOWN:]
-    cells = tuple(
-        (f"{n}", f"{t.source} > {t.target}", *(t.word, t.synonym, t.homophone), *_preference(t))
-        for n, t in rows
-    )
+    rows = [
+        (f"{n:,}", f"{t.source} > {t.target}", *(t.word, t.synonym, t.homophone), *_preference(t))
+        for n, t in found
+    ]
     caption = (
-        f"Layer {experiment.encoder.layer}: 1 is the triple most for sound, {len(found)} the one most for meaning. "
-        "Synonym nearer: in percent of the pairs of voices. Margin: mean similarity of the word to its synonym minus "
-        "that to the homophone."
+        f"At {at_layer(experiment.encoder.layer)}: 1 is the triple most for sound, {len(found):,} the one most for "
+        "meaning. Synonym nearer: in percent of the pairs of voices. Margin: mean similarity of the word to its "
+        "synonym minus that to the homophone."
     )
     header = ("#", "varieties", "word", "synonym", "homophone", "synonym nearer", "margin")
-    return Table("Triples", caption, header, cells, text_columns=5)
+    return Table("Triples", caption, header, ends(rows, SHOWN), text_columns=5)
 
 
 def _preference(triple: WordPreference) -> tuple[str, str]:

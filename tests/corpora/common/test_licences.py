@@ -4,9 +4,9 @@ import pytest
 import yaml
 
 from fangyan import corpora
+from fangyan.corpora.common import licences
+from fangyan.corpora.common.licences import UNSTATED, describe, strictest, table
 from fangyan.files import ROOT
-from fangyan.publish import licences
-from fangyan.publish.licences import UNSTATED, describe, strictest, table
 
 ALLOWS = {"yes": 0, "no": 1, "unknown": 1}
 

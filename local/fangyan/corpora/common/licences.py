@@ -33,6 +33,11 @@ class Licence:
         """Whether a model made from such a corpus must not be handed on, or nobody knows."""
         return not self.redistribution == self.derivatives == "yes"
 
+    @property
+    def allows_recordings(self) -> bool:
+        """Whether the recordings themselves may be handed on in another format: it is a known licence, of all of it."""
+        return self.hub != UNSTATED.hub and not self.forbids_publishing
+
 
 UNSTATED = Licence("unstated", "other", "unknown", "unknown", "unknown", "-")
 
