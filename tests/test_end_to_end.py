@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from repository import copy_folders
 
 from fangyan.corpora import yubao
 from fangyan.data import audio, datadir
-from fangyan.files import ROOT, fingerprint, read_table
+from fangyan.files import fingerprint, read_table
 
 STAGES = "data tokens stats train decode score dump measure report pack".split()
 
@@ -23,11 +24,7 @@ STAGES = "data tokens stats train decode score dump measure report pack".split()
 @pytest.fixture(scope="module")
 def recipe(tmp_path_factory) -> Path:
     """A recipe folder in a copy of the repository, in a place with a blank in its name."""
-    home = tmp_path_factory.mktemp("end to end")
-    for folder in ("conf", "egs2", "local", "utils"):
-        skip = shutil.ignore_patterns("data", "exp", "downloads", "__pycache__", "*.egg-info")
-        shutil.copytree(ROOT / folder, home / folder, ignore=skip)
-    return home / "egs2" / "kaldi" / "emb1"
+    return copy_folders(tmp_path_factory.mktemp("end to end")) / "egs2" / "kaldi" / "emb1"
 
 
 def run(recipe: Path, *options: str, **more: str) -> subprocess.CompletedProcess:

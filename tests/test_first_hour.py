@@ -15,6 +15,7 @@ import espnet_models
 import pytest
 from click.testing import CliRunner
 from pages import commands, fences
+from repository import copy_folders
 
 from fangyan import __version__
 from fangyan.__main__ import cli
@@ -34,10 +35,7 @@ OWN = "a.wav b.wav query.wav my_recordings/c.wav recordings/d.wav downloads/mini
 @pytest.fixture(scope="module")
 def clone(sung, tmp_path_factory) -> Path:
     """What a clone is after ``make mini``, with recordings of a reader's own: the model is random, the corpus small."""
-    root = tmp_path_factory.mktemp("home") / "fangyan"
-    for folder in ("conf", "egs2", "utils"):
-        made = shutil.ignore_patterns("data", "exp", "downloads")
-        shutil.copytree(ROOT / folder, root / folder, ignore=made)
+    root = copy_folders(tmp_path_factory.mktemp("home") / "fangyan", ("conf", "egs2", "utils"))
     for name in ("local", ".venv"):
         (root / name).symlink_to(ROOT / name)
     values, _ = espnet_models.TINY["e_branchformer"]

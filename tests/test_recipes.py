@@ -16,6 +16,7 @@ import pytest
 from desk import TEMPLATE, Desk
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from repository import copy_folders
 
 from fangyan.__main__ import cli
 from fangyan.measure import results_folder
@@ -757,11 +758,7 @@ def test_what_comes_next_begins_with_the_environment_that_was_used(desk: Desk, c
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """The shell layer in another place, whose name has a blank, without .venv."""
-    root = tmp_path / "another place"
-    for folder in ("utils", "egs2", "conf"):
-        leave_out = shutil.ignore_patterns("data", "exp", "downloads")
-        shutil.copytree(ROOT / folder, root / folder, ignore=leave_out)
-    return root
+    return copy_folders(tmp_path / "another place", ("utils", "egs2", "conf"))
 
 
 def test_a_recipe_runs_from_anywhere(desk: Desk, copy: Path) -> None:

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 import soundfile
+from repository import copy_folders
 
 from fangyan.data import audio, datadir
 from fangyan.files import ROOT
@@ -23,9 +24,7 @@ def first(page: str, language: str) -> list[str]:
 @pytest.fixture
 def checkout(exp, packed, tmp_path):
     """A copy of the repository in which the embedded corpus's experiment is trained and packed."""
-    for folder in ("conf", "egs2", "local", "utils"):
-        skip = shutil.ignore_patterns("data", "exp", "downloads", "__pycache__", "*.egg-info")
-        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=skip)
+    copy_folders(tmp_path)
     shutil.copytree(exp, tmp_path / "egs2/mini_sinitic/emb1/exp" / exp.name)
     return tmp_path
 

@@ -1,0 +1,21 @@
+"""The repository, and copies of it in another place: as a fresh clone has it, without what recipes made."""
+
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+MADE = {"data", "exp", "downloads"}
+"""Folders in a recipe's that git does not track."""
+
+
+def copy_folders(target: Path, folders: Iterable[str] = ("conf", "egs2", "local", "utils")) -> Path:
+    """Copies these folders of the repository to ``target``, and returns that."""
+    for folder in folders:
+        shutil.copytree(ROOT / folder, target / folder, ignore=_untracked)
+    return target
+
+
+def _untracked(folder: str, names: list[str]) -> set[str]:
+    made = MADE if Path(folder).name == "emb1" else set()
+    return {name for name in names if name in made | {"__pycache__"} or name.endswith(".egg-info")}
