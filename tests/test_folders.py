@@ -9,6 +9,7 @@ from click.testing import CliRunner
 from fangyan import files, folders
 from fangyan.__main__ import cli
 from fangyan.errors import UserError
+from fangyan.journal import Journal
 from fangyan.search import index
 
 
@@ -94,3 +95,8 @@ def test_an_index_that_was_killed_while_it_was_made_is_made_again(tmp_path):
     with pytest.raises(UserError, match="such as notes.txt"), index.sole_writer(tmp_path):
         pass
     folders.check_own(tmp_path / "new")
+
+
+def test_work_that_goes_on_after_a_kill_says_so_too():
+    with pytest.raises(UserError, match=r"/proc/x/y: nothing can be made there"):
+        Journal(Path("/proc/x/y"), {}, lambda record: True).claim()

@@ -27,8 +27,8 @@ def check_replaceable(out: Path, inputs: Mapping[str, object]) -> None:
 def check_own(folder: Path, own: Collection[str] = ()) -> None:
     """Raises `UserError` where a folder has files but those of the names ``own``."""
     there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-    if others := sorted(there - {*own}):
-        raise _others(folder, others[0])
+    if others := there - {*own}:
+        raise _others(folder, min(others, key=lambda name: (name.startswith("."), name)))
 
 
 def make_folder(folder: Path, name: Path | None = None) -> None:

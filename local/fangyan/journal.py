@@ -10,6 +10,7 @@ from typing import Any
 
 from fangyan.errors import UserError
 from fangyan.files import naming
+from fangyan.folders import make_folder
 
 NAME = ".journal"
 
@@ -40,7 +41,7 @@ class Journal:
             return False
         if self._length == 0:
             shutil.rmtree(self.folder, ignore_errors=True)
-            self.folder.mkdir(parents=True)
+            make_folder(self.folder)
             (self.folder / NAME).write_bytes(self._header)
         os.truncate(self.folder / NAME, self._end)
         self._claimed = True
