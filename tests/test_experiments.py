@@ -9,12 +9,15 @@ def test_a_folder_is_an_experiment_by_what_a_stage_left_in_it(tmp_path):
     for name, mark in (("b", "times.tsv"), ("a", ".stage"), ("c", "RESULTS.md"), ("survey", "SURVEY.md")):
         (tmp_path / name).mkdir()
         (tmp_path / name / mark).touch()
+    (tmp_path / "conf/decode").mkdir(parents=True)
+    (tmp_path / "jobs/log/train").mkdir(parents=True)
+    (tmp_path / "jobs/log/train/train.7.sh").touch()
     (tmp_path / "empty").mkdir()
     (tmp_path / "locked").mkdir()
     (tmp_path / "locked/.lock").touch()
     (tmp_path / "file").touch()
-    assert experiments.names(tmp_path) == ["a", "b", "c"]
-    assert experiments.describe(tmp_path) == "there are: a, b, c"
+    assert experiments.names(tmp_path) == ["a", "b", "c", "jobs"]
+    assert experiments.describe(tmp_path) == "there are: a, b, c, jobs"
     assert experiments.describe(tmp_path / "gone") == "there are: none"
 
 

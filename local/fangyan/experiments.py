@@ -5,16 +5,20 @@ from pathlib import Path
 
 STAGE = ".stage"
 """The stage that runs in an experiment, or failed: a line with its name, then the reason (``utils/stages.sh``)."""
-MARKS = ("times.tsv", STAGE, "log", "config.yaml", "feats", "decode", "retrieval", "RESULTS.md", "model.zip")
-"""What a stage leaves in the folder of its experiment; a folder in which none has begun has none of it."""
+MARKS = ("times.tsv", STAGE, "log/*/*.sh", "*.pth", "feats", "retrieval", "RESULTS.md", "model.zip")
+"""What a stage leaves in the folder of its experiment (patterns); where none has begun there is none of it."""
 RECORD = "FANGYAN_STAGE"
 """The variable of the environment that names the file `STAGE` of the run that has started this process."""
 
 
 def names(folder: Path) -> list[str]:
     """The experiments in a folder, in code point order."""
-    found = (path for path in folder.glob("*") if path.is_dir())
-    return sorted(path.name for path in found if any((path / mark).exists() for mark in MARKS))
+    return sorted(path.name for path in folder.glob("*") if begun(path))
+
+
+def begun(exp: Path) -> bool:
+    """Whether some stage of run.sh has left something in a folder."""
+    return any(any(exp.glob(mark)) for mark in MARKS)
 
 
 def describe(folder: Path) -> str:

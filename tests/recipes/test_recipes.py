@@ -88,6 +88,10 @@ def test_what_a_recipe_says_is_read_from_its_script(desk):
             "unknown encoder 'openai/whisper-tiny', did you mean hf:openai/whisper-tiny?",
         ),
         ("encoder=exp/x", "did you mean espnet:exp/x?"),
+        (
+            "encoder=text:user/name",
+            "--encoder text:user/name: it encodes texts, and run.sh measures recordings",
+        ),
         ("encoder=mfcc:2", "encoder mfcc takes no argument, got mfcc:2"),
         (
             "encoder=hf:",
@@ -126,7 +130,8 @@ def test_all_mistakes_are_told_at_once():
     ]
 
 
-def test_what_no_stage_of_the_run_reads_is_not_looked_for():
+def test_what_no_stage_of_the_run_reads_is_not_looked_for(desk):
+    (desk / "exp/x/feats").mkdir(parents=True)
     gone = ["corpus_dir=/gone", "corpus=kaldi", "decode_config=conf/measure.yaml", "measures=conf/slurm.yaml"]
     assert mistakes(*gone, stages=["report"]) == []
     assert len(mistakes(*gone)) == 3
@@ -212,11 +217,33 @@ def test_measures_of_ones_own_are_read_with_their_changes(desk):
     assert mistakes("measures=mine.yaml", "word_test=true") == []
 
 
-# --- layers ---
+def test_a_training_has_gpus_that_are_here(monkeypatch):
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
+    assert mistakes("ngpu=1") == mistakes("ngpu=0") == mistakes("ngpu=2", stages=["data"]) == []
+    assert mistakes("ngpu=2") == ["--ngpu 2: 1 GPUs are visible here; --ngpu 0 trains on the CPU"]
+    monkeypatch.setenv("WORLD_SIZE", "2")  # each process may see one of its own
+    assert mistakes("ngpu=2") == []
+
+
+# --- encoders and layers ---
+
+
+def test_a_stage_goes_on_only_with_an_experiment_that_is_there(desk):
+    (desk / "exp/mine").mkdir(parents=True)
+    (desk / "exp/mine/times.tsv").touch()
+    for stage in ("decode", "dump", "measure", "report", "pack"):
+        told = [f"--stage {stage}: exp/gone: no such experiment; there are: mine"]
+        assert mistakes(stages=[stage], exp="exp/gone") == told
+        assert mistakes(stages=[stage], exp="exp/mine") == []
+        assert mistakes("dry_run=true", stages=[stage], exp="exp/gone") == []
+    assert mistakes("encoder=fbank", stages=["dump"], exp="exp/gone") == []
+    assert mistakes("encoder=fbank", stages=["measure"], exp="exp/gone") != []
+    assert mistakes(stages=["tokens"], exp="exp/gone") == []
 
 
 def test_layers_are_those_of_the_experiment_where_nothing_is_trained_now(desk):
     (desk / "exp/x").mkdir(parents=True)
+    (desk / "exp/x/times.tsv").touch()
     (desk / "exp/x/config.yaml").write_text("encoder_conf: {num_blocks: 6}\n")
     assert mistakes("layers=layer06", stages=["measure"]) == []
     assert mistakes("layers=layer06", stages=["train", "measure"]) != []

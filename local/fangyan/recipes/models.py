@@ -5,12 +5,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from fangyan import config
+from fangyan import config, experiments
 from fangyan.encoders import check_spec
 from fangyan.errors import UserError
 from fangyan.files import read_json
 from fangyan.recipes.options import Options
 
+MAKERS = ("data", "tokens", "stats", "train")
+"""Stages that a new experiment can begin with; where nothing is trained, those that use an encoder as well."""
 INIT_FORMS = "known are a Hugging Face id, a folder, espnet:<experiment, model.zip or Hub id>"
 BLOCKS = {"espnet": ["num_blocks"], "random": ["num_blocks"], "hf": ["encoder_layers", "num_hidden_layers"]}
 """What the number of blocks is called in the settings of an encoder."""
@@ -19,6 +21,8 @@ BLOCKS = {"espnet": ["num_blocks"], "random": ["num_blocks"], "hf": ["encoder_la
 def check_specs(options: Options) -> Iterator[str]:
     """Encoders that are none: SPECs of no known form, and models that are not where they are said to be."""
     for name, spec in _specs(options):
+        if spec.startswith("text:"):
+            yield f"--{name} {spec}: it encodes texts, and run.sh measures recordings: see dump --column"
         try:
             check_spec(spec)
         except UserError as error:
@@ -36,6 +40,15 @@ def _specs(options: Options) -> Iterator[tuple[str, str]]:
     if options["init"].startswith("espnet:"):
         yield "init", options["init"]
     yield from (("baselines", spec) for spec in options.words("baselines") if spec != "random")
+
+
+def check_experiment(options: Options) -> None:
+    """The experiment, where the first stage is one that goes on with what others have left in it."""
+    first = options.stages[0] if options.stages else ""
+    makes = MAKERS if options.trains else (*MAKERS, "decode", "dump")
+    if options["dry_run"] != "true" and first and first not in makes and not experiments.begun(options.exp):
+        there = experiments.describe(options.exp.parent)
+        raise UserError(f"--stage {first}: {options.exp}: no such experiment; {there}")
 
 
 def check_layers(options: Options) -> Iterator[str]:
@@ -90,4 +103,4 @@ def check_weights(options: Options) -> None:
         raise UserError(f"--init {options['init']}: {INIT_FORMS}")
 
 
-RULES = (check_specs, check_weights, check_layers)
+RULES = (check_experiment, check_specs, check_weights, check_layers)

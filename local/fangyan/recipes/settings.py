@@ -45,6 +45,19 @@ def check_ranges(options: Options) -> Iterator[str]:
             yield f"--{name} is {NUMBERS[kind]} {span}, got {text}"
 
 
+def check_gpus(options: Options) -> None:
+    """The GPUs that are here, where a training here is to have some."""
+    asked = int(options["ngpu"]) if options["ngpu"].isdecimal() else 0
+    elsewhere = options["backend"] == "slurm" or "WORLD_SIZE" in os.environ
+    if not asked or elsewhere or not options.runs("train"):
+        return
+    import torch
+
+    if torch.cuda.device_count() < asked:
+        visible = torch.cuda.device_count()
+        raise UserError(f"--ngpu {asked}: {visible} GPUs are visible here; --ngpu 0 trains on the CPU")
+
+
 def check_wording(options: Options) -> None:
     """What the model writes."""
     from fangyan.training.run import TARGETS
@@ -152,6 +165,7 @@ def check_slurm(options: Options) -> None:
 
 RULES = (
     check_ranges,
+    check_gpus,
     check_wording,
     check_text_form,
     check_tag,
