@@ -1,4 +1,5 @@
 from importlib.metadata import PackageNotFoundError
+from types import SimpleNamespace
 
 import pytest
 
@@ -13,6 +14,15 @@ def test_gradio_is_asked_for_where_it_is_missing(monkeypatch, tmp_path):
     monkeypatch.setattr(demo, "version", missing)
     with pytest.raises(UserError, match=r"the page needs gradio: .*python\S* -m pip install -c .*\[demo\]"):
         demo.demo("fbank", tmp_path)
+
+
+def test_what_takes_a_while_is_told_before_it_begins_and_how_it_ends_after(sung, monkeypatch, capsys):
+    served = SimpleNamespace(local_url="http://here/", server_port=7860, block_thread=lambda: None)
+    monkeypatch.setattr("fangyan.demo.server.start_page", lambda library, port: served)
+    demo.demo("fbank", sung["test"])
+    first, *_, last = capsys.readouterr().out.splitlines()
+    assert first == f"loads fbank and listens to {sung['test']} ..."
+    assert last == "Ctrl-C stops it"
 
 
 def test_a_mistake_is_said_before_anything_is_served(sung):

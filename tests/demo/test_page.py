@@ -3,16 +3,23 @@
 import re
 from urllib.parse import urlsplit
 
+import numpy as np
 import pytest
+
+from fangyan.data import audio
 
 HERE = {"127.0.0.1", None}
 """The latter is of data: and blob: addresses."""
 
 
+SCREEN = {"viewport": {"width": 1400, "height": 900}}
+PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True, "locale": "zh-CN"}
+
+
 @pytest.fixture
-def tab(chromium, blocks):
-    """The page in a tab of its own, which asks no other machine for anything."""
-    visited = chromium.new_page(viewport={"width": 1400, "height": 900})
+def tab(chromium, blocks, request):
+    """The page in a tab of its own, on a screen or on a phone, which asks no other machine for anything."""
+    visited = chromium.new_page(**getattr(request, "param", SCREEN))
     visited.set_default_timeout(60_000)
     asked, broken = [], []
     visited.on("request", lambda request: asked.append(request.url))
@@ -43,7 +50,7 @@ def test_an_upload_finds_its_sentence_which_is_heard_and_seen(tab, library):
         assert asked.text in hits(tab, variety).first.inner_text()
     assert "1.000" in hits(tab, "Cantonese").first.inner_text()  # it finds itself, which is no feat
     with tab.expect_response(re.compile("file=.*haktest-s01.wav")) as response:
-        hits(tab, "Hakka").first.get_by_role("button", name="play").click()
+        hits(tab, "Hakka").first.get_by_role("button", name=f"play {asked.text}").click()
     assert response.value.ok
     tab.wait_for_function("document.querySelector('.frames img')?.naturalWidth > 500")
     assert "SeqSim 1.000" in tab.locator(".frames img").get_attribute("alt")
@@ -76,3 +83,46 @@ def test_the_microphone_is_listened_to(tab):
     tab.get_by_role("button", name="Stop", exact=True).click()
     hits(tab, "Mandarin").first.wait_for()
     tab.locator(".frames img").wait_for()
+
+
+UNTRANSLATED = r"\b(?:common|status|audio|upload_text|errors|file|blocks|dataset)\.[a-z_]+\b"
+
+
+@pytest.mark.parametrize("tab", [SCREEN, PHONE], ids=["screen", "phone"], indirect=True)
+def test_what_answers_a_tap_is_in_sight(tab):
+    high, wide = tab.viewport_size["height"], tab.viewport_size["width"]
+
+    def in_sight(selector):
+        tab.locator(selector).first.wait_for()
+        place = f"document.querySelector('{selector}').getBoundingClientRect().top"
+        tab.wait_for_function(f"-1 < {place} && {place} <= {high / 2}")
+
+    tab.get_by_role("gridcell", name="Mandarin").first.click()
+    in_sight(".hits")
+    tab.locator(".frames img").wait_for()
+    hits(tab, "Hakka").last.locator("[data-hit]").click()
+    tab.get_by_alt_text("query to hak").wait_for()
+    in_sight(".frames")
+    assert tab.evaluate("document.documentElement.scrollWidth") <= wide
+    said = tab.evaluate("document.body.textContent")
+    assert not re.findall(UNTRANSLATED, said)
+    assert tab.get_by_role("gridcell", name="Mandarin").first.is_visible() == (wide > 640)  # examples fold
+
+
+def test_a_beep_is_told_to_score_less_than_right_answers(tab, tmp_path):
+    time = np.arange(16_000) / 16_000
+    audio.write(tmp_path / "beep.wav", 0.3 * np.sin(2 * np.pi * 440 * time))
+    upload(tab, tmp_path / "beep.wav")
+    for variety in ("Mandarin", "Hakka", "Cantonese"):
+        assert (
+            tab.get_by_role("region", name=variety).get_by_text("Below what right answers score").is_visible()
+        )
+    muted = tab.evaluate("getComputedStyle(document.querySelector('.hits .above')).color")
+    assert tab.evaluate("getComputedStyle(document.querySelector('.low .words span')).color") == muted
+
+
+def test_text_in_place_of_a_recording_is_told_in_words(tab, tmp_path):
+    (tmp_path / "notes.wav").write_text("no sound")
+    tab.get_by_label("Upload file").click()
+    tab.locator("input[type=file]").set_input_files(tmp_path / "notes.wav")
+    tab.get_by_text("not readable as audio").wait_for()

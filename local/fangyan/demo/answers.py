@@ -38,10 +38,12 @@ class Answers:
             query = self.library.hear(recording)
         except UserError as error:
             return view.message(str(error).removeprefix(f"{recording}: ")), ""
-        found = self.library.find(query, targets, SHOWN, without=asked)
+        found = self.library.find(query, targets, without=asked)
         best = max((ranked[0] for ranked in found.values() if ranked), key=lambda hit: hit.f1, default=None)
         shown = best.entry.id if best else ""
-        return view.hits(query, found, self.library.utterances.get(asked), shown), shown
+        utterance, trial = self.library.utterances.get(asked), self.library.trial
+        answers = [view.VarietyHits(code, ranked, SHOWN, utterance, trial) for code, ranked in found.items()]
+        return view.hits(query, answers, utterance, shown), shown
 
     def draw(self, recording: str | None, shown: str) -> str:
         """The query and the hit ``shown``, frame by frame; nothing where there is none."""

@@ -69,10 +69,8 @@ class Library:
         )
         return SpokenQuery(align(self.encoder, "recording", features, written), written)
 
-    def find(
-        self, query: SpokenQuery, targets: Iterable[str], count: int, without: str = ""
-    ) -> dict[str, list[Hit]]:
-        """The ``count`` best hits in each of the varieties ``targets``, each sentence by its best recording.
+    def find(self, query: SpokenQuery, targets: Iterable[str], without: str = "") -> dict[str, list[Hit]]:
+        """All hits in each of the varieties ``targets``, the best first, each sentence by its best recording.
 
         ``without``: the id of an utterance that is not looked for, for it is the query itself.
         """
@@ -81,7 +79,7 @@ class Library:
             spoken = enumerate(self.index.utterances)
             rows = np.array([n for n, u in spoken if u.variety == variety and u.id != without], np.int64)
             (hits,) = nearest(self.index, [query.utterance.frames], top=len(rows), cut=len(rows), rows=rows)
-            found[variety] = best_of_sentence(hits)[:count]
+            found[variety] = best_of_sentence(hits)
         return found
 
     def compare(self, query: SpokenQuery, utterance: datadir.Utterance) -> FrameComparison:

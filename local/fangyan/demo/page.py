@@ -31,18 +31,25 @@ def page(library: Library) -> gr.Blocks:
         gr.HTML(view.meaning(library))
         asked, shown = gr.State(""), gr.State("")
 
+        show = (view.TEMPLATES / "show.js").read_text(encoding="utf-8")
         own = [recording.upload, recording.stop_recording, recording.clear]
-        for event in (
-            gr.on(own, lambda: "", None, asked, api_visibility="private"),
-            examples.click(answers.example, examples, [recording, asked, targets], api_visibility="private"),
-            targets.input(None),
+        for event, look in (
+            (gr.on(own, lambda: "", None, asked, api_visibility="private"), True),
+            (
+                examples.click(
+                    answers.example, examples, [recording, asked, targets], api_visibility="private"
+                ),
+                True,
+            ),
+            (targets.input(None), False),  # who chooses one variety may choose the next
         ):
-            event.then(answers.find, [recording, asked, targets], [hits, shown], **ENCODER).then(
-                answers.draw, [recording, shown], picture, **ENCODER
-            )
+            found = event.then(answers.find, [recording, asked, targets], [hits, shown], **ENCODER)
+            if look:
+                found.then(None, js=f"() => ({show})('.hits, .message', true)")
+            found.then(answers.draw, [recording, shown], picture, **ENCODER)
         hits.click(_clicked, None, shown, api_visibility="private").then(
             answers.draw, [recording, shown], picture, **ENCODER
-        )
+        ).then(None, js=f"() => ({show})('.frames', false)")
     return blocks
 
 
@@ -55,15 +62,16 @@ def _question(answers: Answers) -> tuple[gr.Audio, gr.CheckboxGroup, gr.Dataset]
     targets = gr.CheckboxGroup(
         [(view.name(code), code) for code in codes], value=codes, label="Look for it in"
     )
-    examples = gr.Dataset(
-        label="Examples",
-        components=["textbox", "textbox"],
-        headers=["variety", "sentence"],
-        samples=[[view.name(u.variety), view.transcript(u)] for u in answers.examples],
-        type="index",
-        samples_per_page=len(answers.examples),
-        elem_id="examples",
-    )
+    with gr.Accordion("Examples", elem_id="examples"):
+        examples = gr.Dataset(
+            show_label=False,
+            container=False,
+            components=["textbox", "textbox"],
+            headers=["variety", "sentence"],
+            samples=[[view.name(u.variety), view.transcript(u)] for u in answers.examples],
+            type="index",
+            samples_per_page=len(answers.examples),
+        )
     return recording, targets, examples
 
 

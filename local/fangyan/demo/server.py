@@ -14,6 +14,9 @@ from fangyan.errors import UserError
 FONTS = {"font": ["system-ui", "sans-serif"], "font_mono": ["ui-monospace", "monospace"]}
 """Those of the visitor's machine."""
 
+LACKING = {"common.complete": "complete", "common.progress": "progress"}
+"""What Gradio says to screen readers and has no words for in its own table."""
+
 QUIET = {
     "share": False,
     "ssr_mode": False,
@@ -30,6 +33,7 @@ def serve(library: Library, port: int) -> None:
     blocks = start_page(library, port)
     port = blocks.server_port
     print(f"{blocks.local_url}  (elsewhere: ssh -L {port}:localhost:{port} {gethostname()})", flush=True)
+    print("Ctrl-C stops it", flush=True)
     blocks.block_thread()
 
 
@@ -49,6 +53,7 @@ def start_page(library: Library, port: int = 0) -> gr.Blocks:
             theme=gr.themes.Default(primary_hue="cyan", **FONTS),
             css_paths=view.TEMPLATES / "page.css",
             prevent_thread_lock=True,
+            i18n=gr.I18n(en=LACKING),
             **QUIET,
         )
     except OSError:

@@ -1,7 +1,8 @@
 """What a search found, as HTML for the page: hits, picture, and the sentence that says what scores mean."""
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import cache
 from io import BytesIO
 from pathlib import Path
@@ -14,6 +15,7 @@ from markupsafe import Markup
 from fangyan.data.datadir import Utterance
 from fangyan.data.varieties import varieties
 from fangyan.demo.library import Library, SpokenQuery
+from fangyan.demo.trial import Trial
 from fangyan.measure.explain.comparison import FrameComparison
 from fangyan.measure.explain.figure import similarity
 from fangyan.search import Hit
@@ -38,7 +40,52 @@ def source(utterance: Utterance) -> str:
     return f"gradio_api/file={quote(str(Path(utterance.wav).absolute()))}"
 
 
-def hits(query: SpokenQuery, found: Mapping[str, Sequence[Hit]], asked: Utterance | None, shown: str) -> str:
+@dataclass(frozen=True)
+class VarietyHits:
+    """What was found in a variety, the best first, of which ``count`` are shown.
+
+    ``asked``: the utterance of the data that the query is, if it is one; ``trial``: what right answers score, if known.
+    """
+
+    variety: str
+    ranked: Sequence[Hit]
+    count: int
+    asked: Utterance | None = None
+    trial: Trial | None = None
+
+    def is_right(self, hit: Hit) -> bool:
+        """Whether a hit is known to say what was asked."""
+        return self.asked is not None and self.asked.sentence == hit.entry.sentence
+
+    def is_low(self, hit: Hit) -> bool:
+        """Whether three of four right answers score more."""
+        return self.trial is not None and hit.f1 < self.trial.right[0]
+
+    @property
+    def right_rank(self) -> int | None:
+        """At which rank, from 1, the right answer comes; None where nobody says it, or nobody knows what is right."""
+        return next((n for n, hit in enumerate(self.ranked, 1) if self.is_right(hit)), None)
+
+    @property
+    def lists(self) -> Iterator[tuple[str, int, Sequence[Hit]]]:
+        """The hits shown, in lists of one kind: what is said above a list, the rank of its first hit, its hits."""
+        shown = self.ranked[: self.count]
+        high = sum(not self.is_low(hit) for hit in shown)
+        yield "", 1, shown[:high]
+        yield BELOW, high + 1, shown[high:]
+        rank = self.right_rank
+        if rank and rank > self.count:
+            yield (
+                f"The same sentence comes at rank {rank:,} of {len(self.ranked):,}",
+                rank,
+                [self.ranked[rank - 1]],
+            )
+
+
+BELOW = "Below what right answers score"
+
+
+def hits(query: SpokenQuery, found: Sequence[VarietyHits], asked: Utterance | None, shown: str) -> str:
     """The hits of each variety.
 
     ``asked``: the utterance of the data that the query is, if it is one: the hits that say the same are marked.
@@ -67,7 +114,7 @@ def welcome(library: Library) -> str:
     sentences = {utterance.sentence for utterance in library.utterances.values()}
     spoken = ", ".join(map(name, library.varieties))
     return message(
-        f"Here are {len(library.utterances)} recordings of {len(sentences)} sentences, in {spoken}. "
+        f"Here are {len(library.utterances):,} recordings of {len(sentences):,} sentences, in {spoken}. "
         "What is found stands here, with the picture of why beside it."
     )
 

@@ -1,6 +1,9 @@
 // Plays a hit, one at a time; tells the page which hit to show frame by frame.
 const player = new Audio();
-const rest = () => element.querySelectorAll('.play').forEach(button => { button.textContent = '▶'; });
+const rest = () => element.querySelectorAll('.play').forEach(button => { 
+  button.textContent = '▶';
+  button.setAttribute('aria-pressed', 'false');
+});
 player.addEventListener('ended', rest);
 element.addEventListener('click', event => {
   const play = event.target.closest('.play');
@@ -11,7 +14,7 @@ element.addEventListener('click', event => {
     player.pause();
     if (!stop) {
       player.src = play.dataset.src;
-      player.play().then(() => { play.textContent = '■'; }, () => { play.textContent = '×'; });
+      player.play().then(() => { play.textContent = '■'; play.setAttribute('aria-pressed', 'true'); }, () => { play.textContent = '×'; });
     }
   } else if (hit) {
     element.querySelectorAll('[data-hit]').forEach(other => other.setAttribute('aria-pressed', other === hit));
