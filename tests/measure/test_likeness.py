@@ -59,3 +59,10 @@ def test_samples_that_are_no_numbers_are_named_by_their_file(sung, tmp_path):
     soundfile.write(bad, np.float32([0.1, np.nan] * 8_000), 16_000, subtype="FLOAT")
     with pytest.raises(DataError, match=r"bad\.wav: samples are finite numbers, got others"):
         compare_recordings("fbank", good, bad)
+
+
+def test_what_is_not_there_is_told_before_the_encoder_is_loaded(sung, tmp_path, monkeypatch):
+    monkeypatch.setattr("fangyan.measure.likeness.load_encoder", pytest.fail)
+    wav = next((sung["test"].parent / "wav").glob("*.wav"))
+    with pytest.raises(DataError, match="missing.wav: no such file"):
+        compare_recordings("fbank", wav, tmp_path / "missing.wav")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from fangyan.errors import DataError, UserError
 from fangyan.features.layers import concatenate
 from fangyan.measure.scores import NORMALISATIONS, SCORES, centre, choose, pooled, units, whiten
-from fangyan.measure.seqsim import TIE
+from fangyan.measure.ties import TIE
 
 X, Y = [1.0, 0.0], [0.0, 1.0]
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from fangyan.errors import DataError
 from fangyan.measure.retrieval.tables import Pair
-from fangyan.measure.selection import Mean, by_layer, choose_layer, chosen_on
+from fangyan.measure.selection import Mean, by_layer, choose_layer, chosen_on, recall_table
 from fangyan.report.render import tables
 from fangyan.tables import write_rows
 
@@ -50,3 +50,24 @@ def test_the_layer_is_chosen_from_the_folder_of_a_retrieval(tmp_path):
     rows = [pair("layer01", 0.5, 0.8), pair("layer02", 0.7, 0.8), pair("norm", 0.6, 0.8)]
     write_rows(tmp_path / "pairs.tsv", rows, Pair)
     assert chosen_on(tmp_path) == "layer02"
+
+
+def test_a_table_of_what_retrievals_found_is_for_the_eye(tmp_path):
+    rows = [pair("layer01", 0.25, 0.4), pair("layer01", 0.5, 0.4, "c"), pair("norm", 0.125, 0.2)]
+    for name in ("retrieval", "retrieval_pooled"):
+        (tmp_path / name / "test").mkdir(parents=True)
+    write_rows(tmp_path / "retrieval" / "test" / "pairs.tsv", rows, Pair)
+    folders = {name: tmp_path / name for name in ("retrieval", "intervals", "retrieval_pooled")}
+    assert recall_table(folders, ["dev", "test"]).splitlines() == [
+        "retrieval  set   best layer   R@1  last layer   R@1  chance",
+        "retrieval  test  layer01     37.5  norm        12.5    10.0",  # (25 + 50) / 2
+    ]
+    assert recall_table({"intervals": tmp_path / "intervals"}, ["test"]) == ""
+
+
+def test_the_table_of_retrievals_fits_a_terminal(tmp_path):
+    layer = "+".join(["layer01"] * 4)
+    (tmp_path / "test_long_name").mkdir()
+    write_rows(tmp_path / "test_long_name" / "pairs.tsv", [pair(layer, 1.0, 1.0)], Pair)
+    lines = recall_table({"baselines/hf_someone_something/retrieval": tmp_path}, ["test_long_name"])
+    assert max(map(len, lines.splitlines())) <= 80

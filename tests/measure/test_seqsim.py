@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from fangyan.errors import DataError
 from fangyan.features.frames import unit
-from fangyan.measure.seqsim import TIE, pack, seqsim, seqsim_matrix, seqsim_with
+from fangyan.measure.seqsim import pack, seqsim, seqsim_matrix, seqsim_with
+from fangyan.measure.ties import TIE
 
 ROOT_HALF = math.sqrt(0.5)
 

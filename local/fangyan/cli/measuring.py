@@ -1,5 +1,6 @@
 """Verbs on the alignment of varieties: features, retrieval, and what explains it."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -86,8 +87,19 @@ def measure(
     measurements = measure.plan.read(measures or ROOT / "conf" / "measure.yaml", also, set)
     model = measure.Subject(exp, encoder or f"espnet:{exp}", layer)
     baselines = [measure.baseline(exp, words) for words in baseline]
+    outs = []
     for out, built in measure.measure(measurements, model, baselines, data, part):
         report_built(built, out)
+        outs.append(out)
+    print_recalls({str(out.relative_to(exp)): out for out in outs}, [path.name for path in data])
+
+
+def print_recalls(folders: Mapping[str, Path], names: Sequence[str]) -> None:
+    """Prints a table of R@1 of the folders of retrievals, by what each is called there; of others it tells nothing."""
+    from fangyan.measure.selection import recall_table
+
+    if lines := recall_table(folders, names):
+        click.echo(f"\nR@1 in percent, mean over the pairs of varieties\n{lines}")
 
 
 @cli.command()
@@ -124,6 +136,7 @@ def retrieve(feats, data, score, normalise, layer, against, column, sentences, o
     report_built(
         bool(retrieval.retrieve(feats, data, out, score, normalise, layer, part, texts, sentences)), out
     )
+    print_recalls({out.name: out}, [path.name for path in data])
 
 
 @cli.command()

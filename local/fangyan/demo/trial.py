@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from fangyan.data.datadir import Utterance
-from fangyan.measure.retrieval.ranking import TIE
 from fangyan.measure.seqsim import Packed, pack, seqsim_matrix
+from fangyan.measure.ties import TIE
 
 TRIED = 500
 """So many searches, at most, are made with the data's own utterances to learn what scores mean."""

@@ -136,7 +136,7 @@ def load_encoder(spec: str, device: str | None = None, modality: Modality = "spe
 def recommended(spec: str) -> Choice:
     """The layer that the encoder of ``spec`` is to be compared at, as far as its files say one, without loading it."""
     name, _, argument = spec.partition(":")
-    family, _ = _family(name)
+    family = _without_weights(name)
     return family.recommended(argument) if hasattr(family, "recommended") else Choice()
 
 
@@ -190,8 +190,13 @@ def files(spec: str) -> list[Path | str]:
     """The files that an encoder loads, or what stands for their content: names in the Hub's cache, its argument."""
     check_spec(spec)
     name, _, argument = spec.partition(":")
-    family, _ = _family(name)
+    family = _without_weights(name)
     return family.files(argument) if hasattr(family, "files") else [argument]
+
+
+def _without_weights(name: str) -> Any:
+    """What knows the files of a family; where that can be, without torch, so that what is up to date is seen at once."""
+    return import_module(MODELS[name]) if name in MODELS else _family(name)[0]
 
 
 def _family(name: str) -> tuple[Any, dict]:

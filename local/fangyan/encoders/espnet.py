@@ -14,7 +14,7 @@ from fangyan.data.audio import SAMPLE_RATE
 from fangyan.encoders import Encoder, bounds
 from fangyan.encoders.blocks import in_batches, watch_blocks
 from fangyan.encoders.bounds import ENDLESS
-from fangyan.encoders.espnet_model import files, read, recommended  # noqa: F401  (parts of a family)
+from fangyan.encoders.espnet_model import read
 from fangyan.errors import UserError
 
 MASKED = {

@@ -1,5 +1,6 @@
 """ESPnet models built of what their configuration describes; what it cannot describe is refused in a sentence."""
 
+import logging
 import sys
 from argparse import Namespace
 from collections.abc import Iterator, Mapping
@@ -16,6 +17,7 @@ from fangyan.registry import ASR, TASKS, task_name
 
 UNUSED = ("preprocessor",)
 """What may be chosen, but is no part of the model."""
+KNOWN_WARNING = "Set decoder to none as ctc_weight==1.0"
 
 
 def task_class(name: str = ASR) -> type:
@@ -43,6 +45,20 @@ def task_of(settings: Mapping[str, Any], source: Path) -> type:
     except UserError as error:
         advice = f": the model was trained with the package {package}" if package else ""
         raise DataError(f"{source}: {error}{advice}") from None
+
+
+@contextmanager
+def without_known_warning() -> Iterator[None]:
+    """While it is open, ESPnet does not warn of models whose loss is CTC's alone, which is what was asked for."""
+
+    def keep(record: logging.LogRecord) -> bool:
+        return record.getMessage() != KNOWN_WARNING
+
+    logging.root.addFilter(keep)
+    try:
+        yield
+    finally:
+        logging.root.removeFilter(keep)
 
 
 @contextmanager
@@ -77,7 +93,7 @@ def build(settings: Mapping[str, Any], source: Path):
         if part not in UNUSED:
             _check_choice(part, classes, settings, source)
     try:
-        with torch.random.fork_rng():
+        with torch.random.fork_rng(), without_known_warning():
             torch.manual_seed(0)
             return task.build_model(Namespace(**settings))
     except UserError as error:

@@ -10,7 +10,7 @@ from zipfile import is_zipfile
 
 from fangyan.encoders import bare, espnet_patches, hub
 from fangyan.encoders.choice import Choice, choice_of_experiment
-from fangyan.encoders.espnet_build import build, task_of
+from fangyan.encoders.espnet_build import build, task_of, without_known_warning
 from fangyan.errors import DataError, UserError, trouble
 from fangyan.files import read_text, unpack, write_json
 
@@ -104,7 +104,7 @@ def inference(config: Path, checkpoint: Path, **settings: Any):
         raise UserError(f"{config}: a model of the task {_yaml(config)['task']!r} writes no text")
     from espnet2.bin.asr_inference import Speech2Text
 
-    with espnet_patches.recognising(task_of(_yaml(config), config)):
+    with espnet_patches.recognising(task_of(_yaml(config), config)), without_known_warning():
         return Speech2Text(str(config), str(checkpoint), **settings)
 
 

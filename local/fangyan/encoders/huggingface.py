@@ -15,7 +15,7 @@ from torch.nn.utils.rnn import pad_sequence
 from fangyan.data.audio import SAMPLE_RATE
 from fangyan.encoders import Encoder, bounds
 from fangyan.encoders.blocks import in_batches, watch_blocks, without_padding
-from fangyan.encoders.pretrained import files, read  # noqa: F401  (files: part of a family)
+from fangyan.encoders.pretrained import read
 from fangyan.errors import UserError
 
 HEARD = range(SAMPLE_RATE // 10, bounds.ENDLESS)

@@ -11,12 +11,14 @@ it only where there is no record (`by_depth`).
 import re
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from fangyan.errors import DataError, UserError
-from fangyan.features.frames import FrameSet, checked, unit
+
+if TYPE_CHECKING:
+    from fangyan.features.frames import FrameSet
 
 SEPARATOR = "+"
 
@@ -61,12 +63,16 @@ def layer_name(layer: Layer | str) -> str:
     return name if (name := str(layer)).startswith("layer") else f"layer {name}"
 
 
-def concatenate[Key: Hashable](layers: Mapping[str, FrameSet]) -> dict[Key, np.ndarray]:
+def concatenate[Key: Hashable](layers: "Mapping[str, FrameSet]") -> dict[Key, np.ndarray]:
     """The frames of several layers as one, each L2-normalised: utterance id -> (T, sum of the layers' d) float32.
 
     ``layers``: layer -> (T, d) by utterance id, d of its own, the same ids. `DataError` names the utterance whose
     layers differ in T, or that is malformed (`fangyan.features.frames.checked`).
     """
+    import torch
+
+    from fangyan.features.frames import checked, unit
+
     frames = {name: checked(features) for name, features in layers.items()}
     joined = {}
     for key in next(iter(frames.values())):

@@ -24,6 +24,8 @@ from fangyan.errors import DataError, UserError
 from fangyan.files import ROOT, read_table
 
 PHONES = ROOT / "conf" / "phones.tsv"
+SOURCES = (PHONES, Path(__file__))
+"""What decides the IPA of a text, beside espeak-ng itself."""
 
 # constants of espeak-ng's speak_lib.h
 _SYNCHRONOUS = 2

@@ -5,8 +5,6 @@ from pathlib import Path
 
 from fangyan.features.at_layer import load_at_layer
 from fangyan.features.embedding import frames_of, only_recording
-from fangyan.measure.scores import SCORES
-from fangyan.measure.seqsim import seqsim
 
 
 @dataclass(frozen=True)
@@ -22,8 +20,15 @@ class Likeness:
 
 def compare_recordings(spec: str, a: Path, b: Path, layer: str = "") -> tuple[str, Likeness]:
     """The layer and how alike two audio files are at it: precision is how much of ``a`` is found in ``b``."""
+    recordings = [
+        only_recording(path) for path in (a, b)
+    ]  # what is not there is known before the encoder is loaded
     encoder = load_at_layer(spec, layer)
-    x, y = (next(frames_of(encoder, [only_recording(path)], path.name))[1] for path in (a, b))
+    paired = zip(recordings, (a, b), strict=True)
+    x, y = (next(frames_of(encoder, [one], path.name))[1] for one, path in paired)
+    from fangyan.measure.scores import SCORES
+    from fangyan.measure.seqsim import seqsim
+
     pooled = SCORES["pooled"]
     cosine = pooled.compare(pooled.prepare({0: x}), pooled.prepare({0: y})).item()
     return str(encoder.layer), Likeness(*seqsim(x, y), cosine, (len(x), len(y)))

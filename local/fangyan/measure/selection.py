@@ -3,8 +3,9 @@
 Whatever else is reported of the encoder (mean-pooled scores, CER, the pronunciation control) is read off at that layer.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from statistics import fmean
 
@@ -12,6 +13,7 @@ from fangyan.encoders.choice import choose_layer
 from fangyan.errors import DataError
 from fangyan.measure.retrieval.tables import Pair, table_of
 from fangyan.tables import read_rows
+from fangyan.terminal import COLUMNS, shorten, table
 
 AVERAGED = ("recall_at_1", "recall_at_5", "mrr", "chance")
 
@@ -44,6 +46,28 @@ def chosen_on(retrieval: Path) -> str:
     if layer is None:
         raise DataError(f"{path}:2: a layer is chosen by the rows, got none: run the stage measure again")
     return layer
+
+
+def recall_table(folders: Mapping[str, Path], names: Sequence[str]) -> str:
+    """A row for each retrieval among the ``folders`` and set: R@1 in percent at the best layer, the last, by chance.
+
+    ``folders``: by what they are called. Empty where no set has a ``pairs.tsv``. The best layer is that of the set
+    itself, so of a test set no layer to report.
+    """
+    rows = []
+    for called, folder in folders.items():
+        for name in names:
+            if (file := folder / name / "pairs.tsv").exists():
+                pairs = read_rows(file, Pair)
+                means = by_layer(pairs)
+                best, last = choose_layer(pairs), [*means][-1]
+                recalls = [(shorten(at, 10), f"{100 * means[at].recall_at_1:.1f}") for at in (best, last)]
+                place = called.removeprefix("baselines/"), shorten(name, 14)
+                rows.append((*place, *chain(*recalls), f"{100 * means[last].chance:.1f}"))
+    header = ("retrieval", "set", "best layer", "R@1", "last layer", "R@1", "chance")
+    room = COLUMNS - max(map(len, table(header[1:], [row[1:] for row in rows]).splitlines())) - 2
+    short = [(shorten(called, room, keep_end=True), *cells) for called, *cells in rows]
+    return table(header, short, numbers=(3, 5, 6)) if rows else ""
 
 
 def _mean(pairs: Sequence[Pair]) -> Mean:

@@ -12,7 +12,7 @@ Conventions
   that f1 is continuous, grows with both, lies in [-1, 1] and is symmetric; elsewhere it is the formula.
 - Nothing but a real frame can win a maximum, not even if all cosines are negative.
 - Cosines are in single precision, their means in double, so that rounding does not grow with the number of frames:
-  what is equal differs by less than `TIE`, and nothing is beyond 1 or -1.
+  what is equal differs by less than `measure.ties.TIE`, and nothing is beyond 1 or -1.
 
 Method: the utterances of a set, sorted by length, are laid end to end in tiles of at most `TILE` frames; two tiles
 make one matrix product. In it utterances of equal length form a *run*, whose maxima are one reduction over a view, and
@@ -41,11 +41,6 @@ TILE = {"cpu": 1024, "cuda": 8192}
 STEP = 64
 """The frames of a tile are filled up with zeros to a multiple of this: for every size of product that it meets oneDNN
 makes a kernel, which takes about 1 ms and 0.5 MiB."""
-
-TIE = 1e-6
-"""Scores closer than this are equal: some ten roundings of a float32 cosine, and so of a mean of any number of them.
-The same frames score the same wherever they stand. Only cosines of frames whose components are all one number err by
-more, as their rounding all goes one way: by up to 1e-5 at d = 3000."""
 
 
 class SeqSim[Score: (float, Tensor)](NamedTuple):

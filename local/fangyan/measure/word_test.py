@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import batched, permutations
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from fangyan.corpora.mini_sinitic import READ_BY
 from fangyan.corpora.mini_sinitic import VOICES as CORPUS_VOICES
@@ -31,9 +31,11 @@ from fangyan.files import ROOT, fingerprint, produce
 from fangyan.ipa import espeak
 from fangyan.ipa.espeak import Voice
 from fangyan.measure.bootstrap import bootstrap_means, interval, sort_into_cells
-from fangyan.measure.scores import choose
 from fangyan.progress import Progress
 from fangyan.tables import Count, Fraction, read_rows, write_rows
+
+if TYPE_CHECKING:
+    import torch
 
 TRIPLES = ROOT / "conf" / "mini_sinitic" / "triples.tsv"
 VOICES = CORPUS_VOICES["test"]
@@ -104,7 +106,7 @@ def spell_for_voice(variety: str, spelling: str) -> str:
     return espeak.respell_hakka(word) if variety == "hak" else word
 
 
-def preferences(scores: torch.Tensor, asked: Sequence[Triple], spoken: Sequence[tuple]) -> np.ndarray:
+def preferences(scores: "torch.Tensor", asked: Sequence[Triple], spoken: Sequence[tuple]) -> np.ndarray:
     """For each triple (preference, margin): (n, 2) float64.
 
     ``scores``: (N, N), of all words of ``spoken`` (variety, spelling, voice) against each other. The margin is the mean
@@ -142,6 +144,8 @@ def synonymy(encoder: str, out: Path, score: str = "seqsim") -> bool:
 
 
 def _write(spec: str, score: str, folder: Path) -> None:
+    from fangyan.measure.scores import choose
+
     asked, chosen = triples(), choose(score)
     words = dict.fromkeys(word for triple in asked for word in triple.words)
     spoken = [(*word, voice) for word in words for voice in VOICES]

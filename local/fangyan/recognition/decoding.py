@@ -6,7 +6,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fangyan import config as configs
 from fangyan import shards
@@ -19,11 +19,13 @@ from fangyan.folders import check_replaceable
 from fangyan.progress import Progress
 from fangyan.recognition import decode_conf
 from fangyan.recognition.hypotheses import LOG, Hypotheses, describe, finish
-from fangyan.recognition.recogniser import Recogniser
 from fangyan.shards import WHOLE, Resumable, Shard
 from fangyan.training import summary
 from fangyan.training.espnet_task import logging_to
 from fangyan.training.run import describe_transcripts
+
+if TYPE_CHECKING:
+    from fangyan.recognition.recogniser import Recogniser
 
 
 def decode(
@@ -85,7 +87,7 @@ class _Job:
     home: Path
     inputs: Mapping[str, Any]
 
-    def run(self, recogniser: Callable[[], Recogniser], part: Shard) -> bool:
+    def run(self, recogniser: "Callable[[], Recogniser]", part: Shard) -> bool:
         """Whether there was anything to recognise of a share, or the whole to finish."""
         utterances = datadir.measured(datadir.read(self.data, ["wav.scp"]))
         return Resumable(
@@ -98,7 +100,7 @@ class _Job:
         ).run(part)
 
     def _extend(
-        self, recogniser: Callable[[], Recogniser], found: Hypotheses, share: Sequence[Utterance]
+        self, recogniser: "Callable[[], Recogniser]", found: Hypotheses, share: Sequence[Utterance]
     ) -> None:
         """Recognises the utterances that ``found`` lacks, and writes each at once."""
         found.claim()
@@ -153,7 +155,9 @@ def early_exit(blocks: int, model) -> Iterator[None]:
             hook.remove()
 
 
-def _recogniser(exp: Path, settings: Mapping[str, Any], where: str, exits: Sequence[str]) -> Recogniser:
+def _recogniser(exp: Path, settings: Mapping[str, Any], where: str, exits: Sequence[str]) -> "Recogniser":
+    from fangyan.recognition.recogniser import Recogniser
+
     recogniser = Recogniser(exp, settings, where)
     known = exit_layers(recogniser.model.encoder)
     for layer in exits:

@@ -8,6 +8,7 @@ import pytest
 from fangyan.corpora.common.synthesis import MADE, make_recordings
 from fangyan.data import audio
 from fangyan.data.datadir import Dropped, Utterance
+from fangyan.ipa import espeak
 from fangyan.ipa.espeak import Recording, Voice
 
 
@@ -42,16 +43,18 @@ def test_what_is_there_is_not_made_again(make, recordings, tmp_path):
     assert make.calls[3:] == ["c"]  # what has no recording is asked for again
 
 
-@pytest.mark.parametrize("damage", ["removed", "cut", "table", "rows"])
-def test_what_is_gone_or_damaged_is_made_again(make, recordings, tmp_path, damage):
+@pytest.mark.parametrize("damage", ["removed", "cut", "table", "rows", "code"])
+def test_what_is_gone_or_damaged_is_made_again(make, recordings, tmp_path, monkeypatch, damage):
     first = make_recordings(make, tmp_path, recordings, 1, "speech")
     if damage == "removed":
         (tmp_path / "a.wav").unlink()
     if damage == "cut":
         (tmp_path / "a.wav").write_bytes(b"RIFF")
+    if damage == "code":
+        monkeypatch.setattr(espeak, "SOURCES", (tmp_path / "b.wav",))
     if damage == "table":
         (tmp_path / MADE).write_text("{")
     if damage == "rows":
-        (tmp_path / MADE).write_text('{"a": 1, "b": [1]}')
+        (tmp_path / MADE).write_text((tmp_path / MADE).read_text().replace("1.0", '"x"').replace("[", "[[]"))
     assert make_recordings(make, tmp_path, recordings, 1, "speech") == first
     assert "a" in make.calls[3:] and audio.probe(tmp_path / "a.wav").duration == 1.0

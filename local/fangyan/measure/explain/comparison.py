@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fangyan.features.frames import checked, same_dimension, unit
 from fangyan.recognition import ctc_alignment
 from fangyan.recognition.ctc_alignment import Span
 
@@ -82,6 +81,8 @@ class FrameComparison:
 
 def compare_frames(query: AlignedUtterance, target: AlignedUtterance) -> FrameComparison:
     """The comparison of two utterances; `DataError` where their frames differ in dimension."""
+    from fangyan.features.frames import checked, same_dimension, unit
+
     a, b = (unit(*checked({side.id: side.frames}).values()) for side in (query, target))
     same_dimension(a.shape[1], b.shape[1])
     cosines = (a @ b.T).clamp(-1, 1).numpy()

@@ -1,17 +1,17 @@
 """The hits and misses of a retrieval that tell most: the surest right answers and the surest wrong ones."""
 
+from math import inf
 from operator import attrgetter
 from pathlib import Path
-from typing import NamedTuple
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, NamedTuple
 
 from fangyan.features.layers import Layer
 from fangyan.measure.retrieval.pairs import Scorer, comparable_pairs
-from fangyan.measure.retrieval.ranking import TIE
 from fangyan.measure.retrieval.sides import Side, speech
-from fangyan.measure.scores import choose
+from fangyan.measure.ties import TIE
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class Outcome(NamedTuple):
@@ -34,13 +34,15 @@ class Outcome(NamedTuple):
         return self.margin > TIE
 
 
-def rank_outcomes(scores: Tensor, queries: Side, candidates: Side) -> list[Outcome]:
+def rank_outcomes(scores: "Tensor", queries: Side, candidates: Side) -> list[Outcome]:
     """The outcome of each query by (n, m) ``scores``, in order, of the sentences that both sides have."""
     common = set(queries.sentences) & set(candidates.sentences)
+    import torch
+
     right = torch.tensor([[a == b for b in candidates.sentences] for a in queries.sentences])
     known = torch.tensor([b in common for b in candidates.sentences])
-    best, best_at = scores.cpu().masked_fill(~right, -torch.inf).max(1)
-    worst, worst_at = scores.cpu().masked_fill(right | ~known, -torch.inf).max(1)
+    best, best_at = scores.cpu().masked_fill(~right, -inf).max(1)
+    worst, worst_at = scores.cpu().masked_fill(right | ~known, -inf).max(1)
     columns = zip(*(x.tolist() for x in (best_at, worst_at, best, worst)), strict=True)
     return [
         Outcome(query, candidates.ids[r], candidates.ids[w], right_score, wrong_score)
@@ -56,6 +58,8 @@ def most_confident(feats: Path, data: Path, layer: str, count: int) -> tuple[lis
 
     ``feats``: dumped features of the set. One query of each ordered pair of varieties, lest one pair tell it all.
     """
+    from fangyan.measure.scores import choose
+
     bank = speech(feats, data)
     pairs, _ = comparable_pairs(data, bank.sides)
     scorer = Scorer(bank.sides, bank.features(Layer.parse(layer)), choose("seqsim"))

@@ -32,10 +32,9 @@ from math import isnan
 from operator import itemgetter
 from pathlib import Path
 from statistics import fmean
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from fangyan.data import datadir
 from fangyan.data.datadir import Utterance
@@ -59,9 +58,11 @@ from fangyan.measure.retrieval import write_each_set
 from fangyan.measure.retrieval.pairs import Scorer, comparable_pairs
 from fangyan.measure.retrieval.ranking import ranks
 from fangyan.measure.retrieval.sides import Bank, Side, Sides, by_variety, speech
-from fangyan.measure.scores import Score, choose
 from fangyan.progress import Progress
 from fangyan.tables import Correlation, Count, Fraction, Total, write_rows
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 ALL = "all"
 """Source and target of the row that pools all ordered pairs."""
@@ -116,17 +117,14 @@ def control(
     said, and its folder has nothing but the former. Features of texts cannot either: of these there is no table.
     `UserError` for an unknown score or layer or a quantile out of range; `DataError` as `measure.retrieval.retrieve`.
     """
-    chosen = choose(score)
     if not 0 <= quantile <= 1:
         raise UserError(f"a quantile is a number from 0 to 1, got {quantile}")
-    write = partial(_write, score=chosen, quantile=quantile)
+    write = partial(_write, score=score, quantile=quantile)
     settings = {"score": score, "quantile": quantile, "readings": dictionaries.identity()}
     return write_each_set(feats, sets, out, settings, write, layers)
 
 
-def _write(
-    feats: Path, data: Path, layers: Sequence[str], folder: Path, score: Score, quantile: float
-) -> None:
+def _write(feats: Path, data: Path, layers: Sequence[str], folder: Path, score: str, quantile: float) -> None:
     if column := dump.column_of(feats):
         _report(data, [f"not controlled for sound, which texts ({column}) do not have: {feats}"])
         return
@@ -160,16 +158,18 @@ def _write_layers(
     pairings: Sequence[Pairing],
     layers: Sequence[str],
     folder: Path,
-    score: Score,
+    score: str,
     quantile: float,
 ) -> None:
     """Writes ``controlled.tsv`` and ``bins.tsv`` of each of ``layers``."""
+    from fangyan.measure.scores import choose
+
     rows: list[Controlled] = []
     binned: list[Bin] = []
-    title = f"control {bank.data.name}"
+    title, chosen = f"control {bank.data.name}", choose(score)
     with Progress(title, len(layers) * len(pairings), "pairs of varieties") as bar:
         for layer in layers:
-            scorer = Scorer(sides, bank.features(Layer.parse(layer)), score)
+            scorer = Scorer(sides, bank.features(Layer.parse(layer)), chosen)
             try:
                 found = list(_layer(scorer, pairings, quantile, bar.update))
             except DataError as error:
@@ -203,6 +203,8 @@ def _pairing(source: Side, target: Side, ipas: Mapping[str, str]) -> Pairing:
     queries, candidates = (np.array(side.sentences) for side in shared)
     distances = phonetic_distance.distance_matrix(*([ipas[key] for key in side.ids] for side in shared))
     right = queries[:, None] == candidates
+    import torch
+
     return Pairing(source.name, target.name, *map(torch.from_numpy, (right, distances)))
 
 
@@ -221,7 +223,7 @@ def _layer(
         scored()
 
 
-def _evaluate(pairing: Pairing, scores: Tensor, quantile: float) -> tuple[dict, Queries]:
+def _evaluate(pairing: Pairing, scores: "Tensor", quantile: float) -> tuple[dict, Queries]:
     right, distances = pairing.right, pairing.distances
     queries = Queries(
         rank=ranks(scores, right),

@@ -1,14 +1,18 @@
 """Queries under the control: their ranks, how far the nearest right candidate sounds, whether sound misleads; means."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import inf, nan
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from scipy.stats import rankdata
-from torch import Tensor
 
 from fangyan.measure.retrieval.ranking import levels
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -34,12 +38,12 @@ class Queries:
 
 def nearest(distances: Tensor, right: Tensor) -> Tensor:
     """The distance of each query to its nearest right candidate: (n,), of (n, m) distances."""
-    return distances.masked_fill(~right, torch.inf).amin(1)
+    return distances.masked_fill(~right, inf).amin(1)
 
 
 def controlled_queries(distances: Tensor, right: Tensor, quantile: float) -> Tensor:
     """The controlled set: (n,) bool, True where no right candidate is nearer than the quantile of the wrong ones."""
-    wrong = distances.masked_fill(right, torch.nan).nanquantile(quantile, 1)
+    wrong = distances.masked_fill(right, nan).nanquantile(quantile, 1)
     return nearest(distances, right) >= wrong
 
 
@@ -49,6 +53,8 @@ def partial_correlation(scores: Tensor, distances: Tensor, right: Tensor) -> flo
     (n, m) each. With correlations r of the three, (r_sr - r_sd r_rd) / sqrt((1 - r_sd^2) (1 - r_rd^2)); NaN where
     scores or right answers do not vary beyond the distance.
     """
+    from scipy.stats import rankdata
+
     score, distance = (rankdata(levels(values), axis=1).ravel() for values in (scores, distances))
     with np.errstate(invalid="ignore", divide="ignore"):
         r = np.corrcoef([score, right.numpy().ravel(), distance])
@@ -58,6 +64,8 @@ def partial_correlation(scores: Tensor, distances: Tensor, right: Tensor) -> flo
 
 def concatenate_queries(parts: Iterable[Queries]) -> Queries:
     """The queries of all ``parts``, in their order."""
+    import torch
+
     columns = zip(*(vars(part).values() for part in parts), strict=True)
     return Queries(*map(torch.cat, columns))
 

@@ -36,6 +36,7 @@ from functools import partial
 from itertools import product
 from operator import attrgetter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fangyan import shards
 from fangyan.data import datadir
@@ -45,12 +46,13 @@ from fangyan.files import produce, write_table
 from fangyan.measure.retrieval import sides, tables
 from fangyan.measure.retrieval.layers import Layers, layers_to_score
 from fangyan.measure.retrieval.pairs import Scorer, comparable_pairs
-from fangyan.measure.retrieval.ranking import Ranking, ranking
 from fangyan.measure.retrieval.sides import SENTENCES, Bank, Side
-from fangyan.measure.scores import Score, choose
-from fangyan.measure.seqsim import TIE
+from fangyan.measure.ties import TIE
 from fangyan.progress import Progress
 from fangyan.shards import WHOLE, Shard
+
+if TYPE_CHECKING:
+    from fangyan.measure.retrieval.ranking import Ranking
 
 
 def retrieve(
@@ -73,7 +75,7 @@ def retrieve(
     `DataError` where features and data directory do not have the same utterances, layers to concatenate not the same
     frames, layers to compare not one dimension, and where there is no pair of sides to score.
     """
-    chosen, settings = choose(score, normalise), {"score": score, "normalise": normalise}
+    settings = {"score": score, "normalise": normalise}
     if sentences != SENTENCES:
         settings["sentences"] = sentences
     written = []
@@ -85,7 +87,7 @@ def retrieve(
         scored = layers_to_score(banks, layers)
         inputs = _inputs(banks, scored, datadir.tables(data, sentences)) | settings
         inputs |= {"groups": tables.groups_of(data)}
-        build, join = partial(_score, banks, scored, chosen), partial(_join, banks, scored)
+        build, join = partial(_score, banks, scored, score, normalise), partial(_join, banks, scored)
         if shards.produce_sharded(out / data.name, inputs, part, build, join):
             written.append(out / data.name)
     return written
@@ -128,9 +130,17 @@ def _inputs(banks: Sequence[Bank], scored: Mapping[str, Layers], data: str) -> d
 
 
 def _score(
-    banks: Sequence[Bank], scored: Mapping[str, Layers], score: Score, part: Shard, folder: Path
+    banks: Sequence[Bank],
+    scored: Mapping[str, Layers],
+    score: str,
+    normalise: str,
+    part: Shard,
+    folder: Path,
 ) -> None:
     """Writes the share of the pairs, scored at each layer, in ``folder``."""
+    from fangyan.measure.scores import choose
+
+    chosen = choose(score, normalise)
     data, known = banks[0].data, sides.all_sides(banks)
     mine = part.of(comparable_pairs(data, known)[0])
     title = f"retrieve {data.name}{'' if part == WHOLE else f' {part}'}"
@@ -138,7 +148,7 @@ def _score(
 
         def found() -> tables.Found:
             for name, layers in scored.items():
-                scorer = Scorer(known, sides.all_features(banks, layers), score)
+                scorer = Scorer(known, sides.all_features(banks, layers), chosen)
                 try:
                     of_layer = dict(sorted(_ranked(scorer, known, mine, bar.update)))
                 except DataError as error:
@@ -157,8 +167,10 @@ def _ranked(
     known: Mapping[str, Side],
     pairs: Sequence[tuple[str, str]],
     scored: Callable[[], object],
-) -> Iterator[tuple[tuple[str, str], Ranking]]:
+) -> Iterator[tuple[tuple[str, str], "Ranking"]]:
     """The ranking for each direction of each pair; one matrix of a symmetric score serves both."""
+    from fangyan.measure.retrieval.ranking import ranking
+
     for a, b in pairs:
         ours, theirs = (known[x].shared(known[y]).sentences for x, y in ((a, b), (b, a)))
         forth, back = scorer.both_ways(a, b)

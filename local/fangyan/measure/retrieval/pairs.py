@@ -1,17 +1,20 @@
 """Pairs of sides: which can be compared, with which members, and the scores of these."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from functools import cached_property
 from itertools import combinations
 from pathlib import Path
-from typing import Any
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from fangyan.errors import DataError
 from fangyan.measure.retrieval.sides import Side, Sides
-from fangyan.measure.scores import Features, Score
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from fangyan.measure.scores import Features, Score
 
 WORTH_IT = 0.5
 """Where two sides share less than this part of their pairs of members, these are made ready anew, by themselves: that
@@ -70,4 +73,6 @@ class _Prepared:
         return self._score.lay_out({key: x for key, x in self.frames.items() if key in ids})
 
     def places(self, ids: set[str]) -> Tensor:
+        import torch
+
         return torch.tensor([n for n, key in enumerate(self.frames) if key in ids])

@@ -1,15 +1,20 @@
 """Ranks of queries by a matrix of scores, and what a ranking is worth: R@k, MRR, median rank, chance."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from fangyan.errors import DataError
-from fangyan.measure.seqsim import TIE
-from fangyan.tables import Count, Fraction, MeanRank, Total
+from fangyan.measure.retrieval.tables import Metrics
+from fangyan.measure.ties import TIE
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -21,20 +26,6 @@ class Ranking:
     right: Tensor  # (n,): how many of the candidates are right answers
     candidates: int
     tied: Tensor  # (n,) bool: not first, but for nothing else than ties
-
-
-@dataclass(frozen=True)
-class Metrics:
-    """What the retrieval of ``n`` queries gave: ranks, fractions in [0, 1], and how many lost R@1 to ties alone."""
-
-    n: Count
-    recall_at_1: Fraction
-    recall_at_5: Fraction
-    recall_at_10: Fraction
-    mrr: Fraction
-    median_rank: MeanRank
-    chance: Fraction
-    ties: Total = 0
 
 
 def ranks(scores: Tensor, right: Tensor) -> Tensor:
@@ -57,7 +48,7 @@ def is_beaten(scores: Tensor, right: Tensor) -> Tensor:
 
 
 def _best(scores: Tensor, right: Tensor) -> Tensor:
-    return scores.masked_fill(~right, -torch.inf).amax(1, keepdim=True)
+    return scores.masked_fill(~right, -inf).amax(1, keepdim=True)
 
 
 def levels(scores: Tensor) -> np.ndarray:
@@ -82,6 +73,8 @@ def ranking(scores: Tensor, queries: Sequence[str], candidates: Sequence[str]) -
     if len(common) < 2:
         raise DataError(f"retrieval needs 2 sentences that both sides have, got {len(common)}")
     number = {sentence: n for n, sentence in enumerate(sorted(common))}
+    import torch
+
     rows, columns = (torch.tensor([number.get(s, -1) for s in side]) for side in (queries, candidates))
     right = (rows[:, None] == columns)[rows >= 0][:, columns >= 0]
     compared = scores.cpu()[rows >= 0][:, columns >= 0]

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fangyan.data import datadir
 from fangyan.data.columns import read_column
@@ -17,7 +18,9 @@ from fangyan.errors import DataError, UserError
 from fangyan.features import dump
 from fangyan.features.layers import Layer
 from fangyan.features.sentences import OWN
-from fangyan.measure.scores import Features
+
+if TYPE_CHECKING:
+    from fangyan.measure.scores import Features
 
 SENTENCES = "utt2sent"
 """The column whose values are sentence ids: members of two sides are translations of each other iff it is equal."""
@@ -73,7 +76,7 @@ class Bank:
         """The names of the dumped layers in depth order."""
         return dump.layers(self.home)
 
-    def features(self, layer: Layer) -> dict[str, Features]:
+    def features(self, layer: Layer) -> "dict[str, Features]":
         """The (T, d) frames of a dumped layer, or of several concatenated: side -> id -> frames.
 
         `DataError` where a side has members without features, or layers to concatenate not the same frames.
@@ -85,7 +88,7 @@ class Bank:
         """d of a layer, or of several concatenated."""
         return sum(dump.dimension(self.home, name) for name in layer.names)
 
-    def _read(self, layer: Layer) -> Features:
+    def _read(self, layer: Layer) -> "Features":
         parts = {name: dump.read_features(self.home, name) for name in layer.names}
         for name, part in parts.items():
             self._check(self.home / name, part)
@@ -94,7 +97,7 @@ class Bank:
         except DataError as error:
             raise DataError(f"{self.home}: {error}") from None
 
-    def _check(self, place: Path, features: Features) -> None:
+    def _check(self, place: Path, features: "Features") -> None:
         wanted = {key for side in self.sides.values() for key in side.ids}
         further = set() if self.column else features.keys() - wanted
         for lacking, here, there in (
@@ -167,7 +170,7 @@ def all_sides(banks: Iterable[Bank]) -> dict[str, Side]:
     return found
 
 
-def all_features(banks: Iterable[Bank], layers: Iterable[Layer]) -> dict[str, Features]:
+def all_features(banks: Iterable[Bank], layers: Iterable[Layer]) -> "dict[str, Features]":
     """The features of the sides of all banks, of each at its layer."""
     found: dict[str, Features] = {}
     for bank, layer in zip(banks, layers, strict=True):

@@ -9,15 +9,31 @@ from itertools import chain
 from operator import attrgetter
 from pathlib import Path
 from statistics import fmean
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from fangyan.data import datadir
 from fangyan.data.varieties import group_of
 from fangyan.errors import DataError
 from fangyan.files import write_lines
-from fangyan.measure.retrieval.ranking import Metrics, Ranking, measure
 from fangyan.measure.retrieval.sides import Side
-from fangyan.tables import Count, Fraction, MeanRank, columns, write_rows
+from fangyan.tables import Count, Fraction, MeanRank, Total, columns, write_rows
+
+if TYPE_CHECKING:
+    from fangyan.measure.retrieval.ranking import Ranking
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """What the retrieval of ``n`` queries gave: ranks, fractions in [0, 1], and how many lost R@1 to ties alone."""
+
+    n: Count
+    recall_at_1: Fraction
+    recall_at_5: Fraction
+    recall_at_10: Fraction
+    mrr: Fraction
+    median_rank: MeanRank
+    chance: Fraction
+    ties: Total = 0
 
 
 @dataclass(frozen=True)
@@ -86,6 +102,8 @@ def table_of(folder: Path, name: str) -> Path:
 
 def write_share(found: Found, folder: Path) -> None:
     """Writes ``ranks.tsv``, without header, and the metrics of each ordered pair, to the last bit, in order."""
+    from fangyan.measure.retrieval.ranking import measure
+
     with (
         (folder / "ranks.tsv").open("w", encoding="utf-8", newline="\n") as ranks,  # too many to keep
         (folder / "pairs.jsonl").open("w", encoding="utf-8", newline="\n") as pairs,
@@ -95,7 +113,7 @@ def write_share(found: Found, folder: Path) -> None:
             print(json.dumps(vars(Pair(*place, **vars(measure(ranking))))), file=pairs)
 
 
-def _lines(place: Iterable[str], queries: Side, found: Ranking) -> Iterator[str]:
+def _lines(place: Iterable[str], queries: Side, found: "Ranking") -> Iterator[str]:
     """The lines of ``ranks.tsv`` for one ordered pair."""
     head = "\t".join(place)
     for n, rank, right in zip(*(x.tolist() for x in (found.queries, found.rank, found.right)), strict=True):

@@ -1,0 +1,63 @@
+"""What is known without the heavy libraries is told without them: each in a process of its own."""
+
+import subprocess
+import sys
+
+import pytest
+
+from fangyan.files import ROOT
+
+HEAVY = {"torch", "espnet2", "transformers", "matplotlib", "scipy", "sklearn"}
+LIGHT = (
+    "fangyan.corpora",
+    "fangyan.training",
+    "fangyan.recognition.decoding",
+    "fangyan.recognition.cer",
+    "fangyan.features.dump",
+    "fangyan.features.embedding",
+    "fangyan.measure.retrieval",
+    "fangyan.measure.significance",
+    "fangyan.measure.pronunciation_control",
+    "fangyan.measure.word_test",
+    "fangyan.measure.probing",
+    "fangyan.measure.likeness",
+    "fangyan.measure.explain",
+)
+"""Modules whose verbs tell what is up to date, or what is wrong with their arguments."""
+
+
+def test_modules_that_look_first_and_work_later_load_nothing_heavy():
+    code = f"import sys, {', '.join(LIGHT)}; print(*{HEAVY!r} & set(sys.modules))"
+    assert _run("-c", code).stdout.strip() == ""
+
+
+@pytest.fixture(scope="module")
+def dumped(sung, tmp_path_factory):
+    """Features of a finished dump, and a retrieval by them."""
+    home = tmp_path_factory.mktemp("light")
+    words = ("--data", f"{sung['test']}", "--out")
+    done = {
+        "dump": ["dump", "--encoder", "fbank", *words, f"{home / 'feats'}"],
+        "retrieve": ["retrieve", "--feats", f"{home / 'feats'}", *words, f"{home / 'retrieval'}"],
+    }
+    for command in done.values():
+        assert "written" in _run("-m", "fangyan", *command).stdout
+    return done
+
+
+@pytest.mark.parametrize("verb", ["dump", "retrieve"])
+def test_what_is_up_to_date_is_told_without_the_heavy_libraries(dumped, verb):
+    code = (
+        f"import sys; sys.argv = ['fangyan', *{dumped[verb]!r}]\n"
+        "from fangyan.__main__ import main\n"
+        "try: main()\n"
+        f"finally: print('loaded:', *{HEAVY!r} & set(sys.modules))"
+    )
+    lines = _run("-c", code).stdout.splitlines()
+    assert "up to date" in lines[0] and lines[-1].strip() == "loaded:"
+
+
+def _run(*words: str) -> subprocess.CompletedProcess:
+    environment = {"PYTHONPATH": f"{ROOT / 'local'}", "PYTHONUTF8": "1", "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, *words]
+    return subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
