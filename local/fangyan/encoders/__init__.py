@@ -195,7 +195,7 @@ def files(spec: str) -> list[Path | str]:
 
 
 def _without_weights(name: str) -> Any:
-    """What knows the files of a family; where that can be, without torch, so that what is up to date is seen at once."""
+    """What knows the files of a family, without torch where that can be: so what is up to date is seen at once."""
     return import_module(MODELS[name]) if name in MODELS else _family(name)[0]
 
 
