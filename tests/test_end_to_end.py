@@ -18,6 +18,7 @@ from fangyan.corpora import yubao
 from fangyan.data import audio, datadir
 from fangyan.files import fingerprint, read_table
 
+LAYERS = ("layer00", "layer01", "layer02", "norm")
 STAGES = "data tokens stats train decode score dump measure report pack".split()
 
 
@@ -57,7 +58,6 @@ def results(exp: Path) -> dict[str, str]:
 
 
 def test_every_stage_leaves_what_it_promises(finished):
-    layers = ("layer00", "layer01", "layer02", "norm")
     promised = [
         "../../data/test/wav.scp",
         "../../data/token_list/train_text_cmn/tokens.txt",
@@ -67,7 +67,7 @@ def test_every_stage_leaves_what_it_promises(finished):
         "history.tsv",
         "decode/test/text",
         "decode/test/cer.tsv",
-        *(f"feats/test/{layer}/feats.{kind}" for layer in layers for kind in ("scp", "ark")),
+        *(f"feats/test/{layer}/feats.{kind}" for layer in LAYERS for kind in ("scp", "ark")),
         "baselines/random/feats/dev/norm/feats.ark",
         "baselines/mfcc/retrieval/test/pairs.tsv",
         "retrieval/test/groups.tsv",
@@ -122,6 +122,27 @@ def test_a_users_own_recordings_are_scored_with_a_packed_model(recipe, options, 
     assert result.returncode == 0, result.stderr[-3000:]
     for same in ("retrieval/test/pairs.tsv", "decode/test/text", "decode/test/cer.tsv"):
         assert (recipe / "exp/mine" / same).read_text() == (finished / same).read_text()
+    chosen = re.search(r"\| test +\| (layer\d\d|norm) ", (finished / "RESULTS.md").read_text())[1]
+    head = (recipe / "exp/mine/RESULTS.md").read_text().partition("\n## ")[0]
+    assert re.findall(r"\| test +\| (layer\d\d|norm|fbank)\b", head) == [*LAYERS, "fbank"]
+    assert f"recommended by the encoder, not chosen on these data: {chosen}." in head
+    folds = [*model, *decoding, "--choose_layer", "folds", "--stage", "report", "--stop_stage", "report"]
+    result = run(recipe, "--corpus_dir", str(sung["test"]), *folds)
+    assert result.returncode == 0, result.stderr[-3000:]
+    assert "4 sentences chose " in result.stdout
+
+
+def test_a_table_of_ones_own_without_a_development_set_is_answered(recipe, sung):
+    own = ["--corpus_dir", str(sung["test"]), "--encoder", "fbank", "--baselines", "mfcc"]
+    result = run(recipe, *own)
+    assert result.returncode == 0, result.stderr[-3000:]
+    for name in ("fbank", "MFCC"):
+        row = rf"\| test +\| {name} +\| +[\d.]+( \([\d.]+–[\d.]+\))? \| +[\d.]+ \| +8 \| +12.5 \|"
+        assert re.search(row, result.stdout)
+    text = (recipe / "exp/fbank/RESULTS.md").read_text()
+    assert "| Mandarin (cmn) " in text and "No layer" not in text
+    assert re.search(r"^\| 1 +\| s", text.partition("## Sentence by sentence")[2], re.MULTILINE)
+    assert (recipe / "exp/fbank/explain/test/telling.tsv").exists()
 
 
 def test_a_users_mistake_ends_the_run_with_its_reason(recipe, options, sung, tmp_path):

@@ -130,6 +130,11 @@ def test_an_option_may_be_empty(desk: Desk) -> None:
         (["--train_config", "none.yaml"], "none.yaml: no such file, neither in .*my recipe nor in"),
         (["--test_sets", " "], "--test_sets needs a set"),
         (["--encoder", "fbank", "--download", "user/name"], "--download and --encoder name two encoders"),
+        (
+            ["--encoder", "fbank", "--choose_layer", "folds"],
+            "takes the place of a development set: add --dev_set ''",
+        ),
+        (["--encoder", "fbank", "--choose_layer", "halves"], "--choose_layer is folds, or empty, got halves"),
     ],
 )
 def test_a_mistake_is_one_line_that_says_what_is_known(
@@ -424,8 +429,27 @@ def test_the_telling_pairs_of_the_test_sets_are_explained_at_the_layer_that_dev_
     assert desk.calls()[0][2:] == wanted.split()
     desk.run(*arguments, "--encoder", "fbank", "--dev_set", "", "--telling", "1")
     assert "--dev" not in desk.calls()[0] and value(desk.calls()[0], "--count") == "1"
+    assert value(desk.calls()[0], "--retrieval") == "exp/x/retrieval"
     desk.run(*arguments, "--telling", "0")
     assert desk.verbs() == ["report"]
+
+
+def test_folds_choose_the_layer_of_explanations_and_report_in_place_of_a_development_set(desk: Desk) -> None:
+    arguments = [
+        "--stage",
+        "report",
+        "--stop_stage",
+        "report",
+        "--encoder",
+        "fbank",
+        "--choose_layer",
+        "folds",
+    ]
+    desk.run(*arguments, "--dev_set", "")
+    for call in desk.calls():
+        assert value(call, "--choose_layer") == "folds"
+    explain, report = desk.calls()
+    assert value(explain, "--retrieval") == "exp/fbank/retrieval" and value(report, "--encoder") == "fbank"
 
 
 def test_layers_to_score_are_handed_on(desk: Desk) -> None:

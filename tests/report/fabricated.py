@@ -65,12 +65,12 @@ def experiment(folder: Path) -> Path:
     return folder
 
 
-def groups(exp: Path, *cells: tuple[str, str, int, float]) -> None:
+def groups(exp: Path, *cells: tuple[str, str, int, float], folder: str = "retrieval") -> None:
     rows = [
         Group("layer01", a, b, "within" if a == b else "across", n, r, 1, 1, 1, 1, 0.0125)
         for a, b, n, r in cells
     ]
-    write_rows(exp / "retrieval" / "test" / "groups.tsv", rows, Group)
+    write_rows(exp / folder / "test" / "groups.tsv", rows, Group)
 
 
 def three_varieties(exp: Path, *codes: str) -> None:

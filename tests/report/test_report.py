@@ -25,20 +25,16 @@ def test_headline_is_the_dev_layer_measured_on_test(made):
     assert "##" not in text
 
 
-def test_without_a_dev_set_no_layer_is_selected_and_all_are_shown(exp):
+def test_without_a_dev_set_all_layers_are_shown_and_the_last_one_in_detail(exp):
     text = report(exp, "", ["test"]).read_text()
-    assert "No layer was selected, because no development set was scored" in text
-    assert "| test     | –     |" in text
+    assert "No development set was scored, so every layer is shown." in text
     assert [row[0] for row in rows(text, "Layer by layer")] == ["layer", "layer01", "layer02"]
-    assert "**layer0" not in text
-    assert rows(text, "Variety by variety") == []
-    systems = [row[:2] for row in rows(text, "Systems compared")[1:]]
-    assert systems[:3] == [
-        ["this encoder", "layer01"],
+    assert [row[:2] for row in rows(text, "Systems compared")[1:3]] == [
         ["this encoder", "layer02"],
-        ["random weights", "layer01"],
+        ["random weights", "layer02"],
     ]
-    assert not (exp / "images" / "heatmap.png").exists()
+    assert rows(text, "Variety by variety")[1] == ["Mandarin (cmn)", "–", "78.0"]
+    assert (exp / "images" / "heatmap.png").exists()
     Page(exp / "report.html")
 
 

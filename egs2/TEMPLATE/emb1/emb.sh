@@ -25,6 +25,7 @@ encoder=""  # SPEC of an encoder to measure in place of a trained one: espnet:DI
 download=""  # a published model to measure, and to recognise with, in place of training: Hub id USER/NAME, or model.zip
 baselines="random fbank mfcc"  # encoders to compare with, separated by spaces; random: the same network, untrained
 layers=""  # layers of the encoder to score, separated by spaces (default: all); a+b concatenates two
+choose_layer=""  # without --dev_set: folds chooses the layer on halves of the sentences, each for the other
 measures=conf/measure.yaml  # what is measured: a list, of the recipe or else of the repository
 control_quantile=""  # how strict the control for sound is, from 0 to 1: the larger the stricter (default: as --measures says)
 word_test=false  # whether to ask of each layer if words are nearer to synonyms or to what sounds alike (needs espeak)
@@ -62,6 +63,8 @@ read -r -d '' -a scored <<<"$layers" || true
 ! $submit || [ "$last_stage" -le 10 ] || die "--submit ends with pack: publish when the jobs are done"
 ! $submit || [[ "$(sets_of "${tests[@]}")" != *\** ]] || die "--submit must know what $test_sets stands for: first --stop_stage data"
 [ -z "$download" ] || [ -z "$encoder" ] || die "--download and --encoder name two encoders: choose one"
+[[ $choose_layer =~ ^(folds)?$ ]] || die "--choose_layer is folds, or empty, got $(printf %q "$choose_layer")"
+[ -z "$choose_layer" ] || [ -z "$dev_set" ] || die "--choose_layer $choose_layer takes the place of a development set: add --dev_set ''"
 
 mixture=${mixture:+$(in_recipe_or_repository "$mixture")}
 pieces=""
@@ -160,12 +163,14 @@ if stage 8 measure "Measure the encoder and the baselines: retrieval across vari
 fi
 
 if stage 9 report "Write RESULTS.md, report.html and the figures"; then
+  choice=(${choose_layer:+--choose_layer "$choose_layer"}) where=(--retrieval "$results/retrieval" "${choice[@]}")
+  [ -z "$dev_set" ] || where=(--dev "$results/retrieval/$dev_set")
   if [ "$telling" -gt 0 ]; then
     launch cpu python -m fangyan explain --encoder "${specs[0]}" --feats "$exp/feats" "${tests[@]/#/--data=data/}" \
-      ${dev_set:+--dev "$results/retrieval/$dev_set"} --count "$telling" --out "$results/explain"
+      "${where[@]}" --count "$telling" --out "$results/explain"
   fi
   launch cpu python -m fangyan report --exp "$exp" --dev "$dev_set" "${tests[@]/#/--test=}" --data data \
-    "${scored[@]/#/--layer=}" --command "$command"
+    "${scored[@]/#/--layer=}" --encoder "${specs[0]}" "${choice[@]}" --command "$command"
 fi
 
 if stage 10 pack "Pack the model in the form of the ESPnet model zoo"; then

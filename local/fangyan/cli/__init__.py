@@ -82,6 +82,18 @@ def _named(paths: Iterable[Path]) -> tuple[Path, ...]:
     return tuple(found.values())
 
 
+def choose_layer(verb: Callable) -> Callable:
+    """The option of how a layer is chosen without a development set, handed over as ``folds``."""
+    text = "folds: choose the layer on halves of the sentences, each for the other, where there is no development set"
+
+    @option("choose_layer", text, click.Choice(["folds"]), default=None)
+    @wraps(verb)
+    def with_folds(choose_layer: str | None, **values) -> None:
+        verb(folds=bool(choose_layer), **values)
+
+    return with_folds
+
+
 def shardable(verb: Callable) -> Callable:
     """The options of work that the tasks of a job array can share, handed over as ``part``."""
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from fangyan.cli import cli, option, report_built, sets, shardable
+from fangyan.cli import choose_layer, cli, option, report_built, sets, shardable
 from fangyan.errors import UserError
 from fangyan.files import ROOT
 from fangyan.shards import Shard
@@ -124,9 +124,10 @@ def print_recalls(folders: Mapping[str, Path], names: Sequence[str]) -> None:
 )
 @option("column", "text column of each --against (default: as its dump says)", str, multiple=True, default=())
 @option("sentences", "column whose equal values are translations, such as labels", str, default="utt2sent")
+@option("by", "column of sides, such as utt2spk: speakers, also two of one variety", str, default="utt2lang")
 @option("out", "folder for <set>/{pairs,groups,ranks}.tsv")
 @shardable
-def retrieve(feats, data, score, normalise, layer, against, column, sentences, out, part) -> None:
+def retrieve(feats, data, score, normalise, layer, against, column, sentences, by, out, part) -> None:
     """Retrieval between the varieties of a set, and with texts."""
     from fangyan.measure import retrieval
 
@@ -134,7 +135,7 @@ def retrieve(feats, data, score, normalise, layer, against, column, sentences, o
         raise UserError(f"--column: one for each --against, got {len(column)} for {len(against)}")
     texts = list(zip(against, column or [""] * len(against), strict=True))
     report_built(
-        bool(retrieval.retrieve(feats, data, out, score, normalise, layer, part, texts, sentences)), out
+        bool(retrieval.retrieve(feats, data, out, score, normalise, layer, part, texts, sentences, by)), out
     )
     print_recalls({out.name: out}, [path.name for path in data])
 
@@ -207,15 +208,19 @@ def synonymy(encoder: str, out: Path) -> None:
     default="",
 )
 @option("dev", "the development set's folder of retrieve, to choose the layer by", default=None)
+@option(
+    "retrieval", "without one: the folder of retrieve, to take the layer that the report shows", default=None
+)
+@choose_layer
 @option("wording", "transcript to align: text_cmn or text (default: what the model writes)", str, default="")
 @option("out", "folder for <query>--<target>/, or with --feats for <set>/")
-def explain(encoder, data, query, target, feats, count, layer, dev, wording, out) -> None:
+def explain(encoder, data, query, target, feats, count, layer, dev, retrieval, folds, wording, out) -> None:
     """Why two utterances are alike: frames, matches, characters."""
     from fangyan.measure import explain
 
     if bool(query and target) == bool(feats):
         raise UserError("name --query and --target to explain a pair, or --feats to have telling ones chosen")
-    layer = layer or _layer_to_explain(encoder, dev, bool(feats))
+    layer = layer or _layer_to_explain(encoder, dev, retrieval, [one.name for one in data], folds)
     if feats:
         built = bool(explain.explain_telling(encoder, feats, data, out, count, layer, wording))
     else:
@@ -223,18 +228,23 @@ def explain(encoder, data, query, target, feats, count, layer, dev, wording, out
     report_built(built, out)
 
 
-def _layer_to_explain(encoder: str, dev: Path | None, telling: bool) -> str:
-    """The layer that nobody asked for, told on stderr with the reason; empty: the last one."""
+def _layer_to_explain(
+    encoder: str, dev: Path | None, retrieval: Path | None, sets: Sequence[str], folds: bool
+) -> str:
+    """The layer that nobody asked for, told on stderr with the reason; empty: the recommended one, else the last."""
     from fangyan.encoders import recommended
     from fangyan.features.layers import layer_name
+    from fangyan.measure.folds import layer_of_report
     from fangyan.measure.selection import chosen_on
 
-    layer, reason = "", ""
+    layer, reason = ("", "") if retrieval else recommended(encoder)
     if dev:
         layer, reason = chosen_on(dev), f"chosen on {dev.name}"
-    elif not telling:
-        layer, reason = recommended(encoder)
-    last = "the last of those dumped" if telling else "the layer that it recommends, else its last"
-    told = f"{layer_name(layer)}, {reason}" if layer else last
+    elif retrieval:
+        layer, reason = (
+            layer_of_report(retrieval, sets, recommended(encoder).layer, folds),
+            "as the report shows",
+        )
+    told = f"{layer_name(layer)}, {reason}" if layer else "the layer that it recommends, else its last"
     click.echo(f"{encoder}: {told} (--layer names another)", err=True)
     return layer

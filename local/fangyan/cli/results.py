@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from fangyan.cli import cli, option
+from fangyan.cli import choose_layer, cli, option
 
 
 @cli.command()
@@ -20,13 +20,24 @@ from fangyan.cli import cli, option
     multiple=True,
     default=(),
 )
+@option("encoder", "its SPEC, which may recommend a layer to show where none is chosen", str, default="")
+@choose_layer
 def report(
-    exp: Path, dev: str, test: tuple[str, ...], command: str, data: Path | None, layer: tuple[str, ...]
+    exp: Path,
+    dev: str,
+    test: tuple[str, ...],
+    command: str,
+    data: Path | None,
+    layer: tuple[str, ...],
+    encoder: str,
+    folds: bool,
 ) -> None:
     """RESULTS.md, report.html and figures of an experiment."""
+    from fangyan.encoders import recommended
     from fangyan.report import headline, report
 
-    click.echo(headline(report(exp, dev, test, command, data, layer)))
+    known = recommended(encoder).layer if encoder and not (dev or folds) else ""
+    click.echo(headline(report(exp, dev, test, command, data, layer, known, folds)))
 
 
 @cli.command()

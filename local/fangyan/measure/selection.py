@@ -1,9 +1,12 @@
 """Mean scores of each layer, and the layer that they choose by the rule of `fangyan.encoders.choice`.
 
 Whatever else is reported of the encoder (mean-pooled scores, CER, the pronunciation control) is read off at that layer.
+
+Without a development set none is chosen: all layers are the result, and what can be shown of one layer only is shown of
+`layer_to_show`, or `fangyan.measure.folds` chooses one on the sentences of the test sets themselves.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -37,6 +40,16 @@ def by_layer(pairs: Sequence[Pair]) -> dict[str, Mean]:
     for pair in pairs:
         layers.setdefault(pair.layer, []).append(pair)
     return {layer: _mean(members) for layer, members in layers.items()}
+
+
+def layer_to_show(sets: Iterable[Sequence[Pair]], recommended: str = "") -> str | None:
+    """The layer to show where none was chosen: of those that all sets have the recommended one, else the last.
+
+    ``sets``: the rows of ``pairs.tsv`` of each. None where they have no layer in common.
+    """
+    first, *others = [list(by_layer(pairs)) for pairs in sets] or [[]]
+    layers = [layer for layer in first if all(layer in of_set for of_set in others)]
+    return recommended if recommended in layers else next(reversed(layers), None)
 
 
 def chosen_on(retrieval: Path) -> str:

@@ -109,6 +109,11 @@ def _intervals(layer: str, queries: Sequence[RankedQuery], draws: int, seed: int
         yield Interval(layer, metric, found.mean(row), low, high, *common)
 
 
+def recall_interval(layer: str, queries: Sequence[RankedQuery]) -> Interval:
+    """The row of R@1 that ``intervals.tsv`` has by default; `DataError` for fewer than 2 sentences."""
+    return next(row for row in _intervals(layer, queries, DRAWS, 0) if row.metric == "recall_at_1")
+
+
 def paired_test(
     a: Path, layer_a: str, b: Path, layer_b: str, draws: int = DRAWS, seed: int = 0
 ) -> SystemComparison:
@@ -136,6 +141,8 @@ def paired_test(
 
 def read_ranks(path: Path) -> Iterator[tuple[str, list[RankedQuery]]]:
     """The queries of each layer of a ``ranks.tsv``, a layer at a time; `DataError` with line where it breaks a rule."""
+    if not path.is_file():
+        raise DataError(f"{path}: no such file: run the stage measure first")
     read = set()
     for layer, rows in groupby(_rows(path), itemgetter(0)):
         if layer in read:

@@ -7,7 +7,7 @@ from pathlib import Path
 from fangyan.files import read_text
 from fangyan.measure import results_folder
 from fangyan.report.read import results
-from fangyan.report.render import matrices, page, tables
+from fangyan.report.render import matrices, page, tables, unchosen
 from fangyan.report.render.page import Page
 from fangyan.report.sections import heroes, remarks, sections
 
@@ -21,6 +21,8 @@ def report(
     command: str = "",
     data: Path | None = None,
     layers: Sequence[str] = (),
+    recommended: str = "",
+    folds: bool = False,
 ) -> Path:
     """The path of ``exp/RESULTS.md``; beside it ``report.html``, ``images/*.png`` and ``tables/*.groups.*``.
 
@@ -28,14 +30,15 @@ def report(
 
     ``dev`` is the set on which the layer is chosen (empty: none is), ``test`` the sets that are reported;
     ``command`` is quoted as the way to the numbers; ``data``, the folder of the data directories, gives the wording of
-    sentences and the groups of varieties.
+    sentences and the groups of varieties; ``recommended`` is the layer to show where none is chosen (empty, or not
+    scored: the last); ``folds``: whether halves of the sentences choose it (`fangyan.measure.folds`).
     Raises `UserError` and `DataError` as `results.read` does; parts that are missing are named in the report.
     """
-    experiment = results.read(exp, dev, test, command, data, layers)
+    experiment = results.read(exp, dev, test, command, data, layers, recommended, folds)
     home = results_folder(exp, layers)
     content = Page(
         title=f"Results of {' at '.join(filter(None, (experiment.tag, ', '.join(layers))))}",
-        headline=tables.headline(experiment),
+        headline=tables.headline(experiment) if experiment.chosen else unchosen.headline(experiment),
         heroes=heroes(experiment),
         remarks=remarks(experiment),
         sections=sections(experiment),
@@ -48,5 +51,5 @@ def report(
 
 
 def headline(path: Path) -> str:
-    """The head of a written RESULTS.md: title, remarks and one row of scores a test set."""
+    """The head of a written RESULTS.md: title, remarks and its table of scores."""
     return read_text(path).partition("\n## ")[0].strip()

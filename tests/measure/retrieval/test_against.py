@@ -194,7 +194,7 @@ def test_one_variety_and_its_texts_are_two_sides(bilingual):
     datadir.write(bilingual / "cmn", spoken)
     archive(bilingual / "speech/cmn", "layer01", {f"cmn-{n}": np.eye(4)[n][None] for n in range(3)})
     archive(bilingual / "text/cmn", "sentence", {f"s{n}": np.eye(4)[n][None] for n in range(3)})
-    with pytest.raises(DataError, match="needs two varieties .* or one and a text column, got cmn$"):
+    with pytest.raises(DataError, match="needs two varieties .* or one and a text column, .* got cmn$"):
         retrieve(bilingual / "speech", [bilingual / "cmn"], bilingual / "out")
     retrieve(bilingual / "speech", [bilingual / "cmn"], bilingual / "out", **against(bilingual, "text_cmn"))
     assert set(pairs(bilingual / "out/cmn", "layer01|sentence")) == {("cmn", "text_cmn"), ("text_cmn", "cmn")}

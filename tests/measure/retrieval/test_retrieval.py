@@ -426,3 +426,41 @@ def test_the_command_line_divides_the_pairs(five):
     assert run("--shard", "2/2").exit_code == 0
     assert "written" in run("--merge", "2").output
     assert "up to date" in run().output
+
+
+def test_by_speaker_two_speakers_of_one_variety_are_a_pair_within_it(tmp_path):
+    """Speakers a and b of cmn and c of yue say s0 and s1; a speaks alike to c, and b to them the other way round."""
+    spoken = {"a": "cmn", "b": "cmn", "c": "yue"}
+    said = [
+        Utterance(f"{who}-{n}", f"/nowhere/{who}{n}.wav", "", who, variety, f"s{n}", 1.0)
+        for who, variety in spoken.items()
+        for n in (0, 1)
+    ]
+    datadir.write(tmp_path / "data", said)
+    ways = np.eye(2, 4, dtype=np.float32)
+    heard = {u.id: ways[[(int(u.id[-1]) + (u.speaker == "b")) % 2]] for u in said}
+    write_features(tmp_path / "feats" / "data", "norm", heard)
+    arguments = tmp_path / "feats", [tmp_path / "data"], tmp_path / "out"
+    assert retrieve(*arguments, by="utt2spk") and not retrieve(*arguments, by="utt2spk")
+    pairs = read_table(tmp_path / "out" / "data" / "pairs.tsv")
+    found = {(row["source"], row["target"]): row["recall_at_1"] for row in pairs}
+    one_way = {("cmn:a", "cmn:b"): "0", ("cmn:a", "yue:c"): "1", ("cmn:b", "yue:c"): "0"}
+    assert found == one_way | {pair[::-1]: value for pair, value in one_way.items()}
+    rows = read_table(tmp_path / "out" / "data" / "groups.tsv")
+    cells = {
+        (r["source_group"], r["target_group"]): (r["cell"], r["pairs"], r["recall_at_1"], r["chance"])
+        for r in rows
+    }
+    assert cells == {
+        ("cmn", "cmn"): ("within", "2", "0", "0.5"),
+        ("cmn", "yue"): ("across", "2", "0.5", "0.5"),
+        ("yue", "cmn"): ("across", "2", "0.5", "0.5"),
+    }
+    with pytest.raises(DataError, match="utt2age"):
+        retrieve(*arguments, by="utt2age")
+    alone = [u for u in said if u.speaker != "c"]
+    datadir.write(tmp_path / "one", alone)
+    write_features(tmp_path / "feats" / "one", "norm", {u.id: heard[u.id] for u in alone})
+    with pytest.raises(DataError, match="or one and a text column, or speakers of one .*utt2spk"):
+        retrieve(tmp_path / "feats", [tmp_path / "one"], tmp_path / "out")
+    assert retrieve(tmp_path / "feats", [tmp_path / "one"], tmp_path / "out", by="utt2spk")

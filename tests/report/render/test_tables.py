@@ -107,4 +107,4 @@ def test_large_numbers_have_separators_everywhere(exp):
 def test_facts_of_a_run_without_training_do_not_speak_of_one(tmp_path):
     scores(tmp_path / "retrieval" / "test", {"fbank": (0.02, 0.04)})
     text = report(tmp_path, "", ["test"]).read_text()
-    assert "Where it was measured and with which versions." in text and "What was trained" not in text
+    assert "Where it was measured, and with what." in text and "What was trained" not in text

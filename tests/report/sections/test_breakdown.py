@@ -61,3 +61,24 @@ def test_groups_of_codes_and_of_the_table_are_in_the_order_of_the_table():
 def test_groups_that_would_repeat_the_matrix_are_left_out(exp, unrendered):
     groups(exp, ("yue", "mandarin", 1, 0.78), ("mandarin", "yue", 1, 0.62))
     assert len(rows(report(exp, "dev", ["test"]).read_text(), "Variety by variety")) == 3
+
+
+def test_speakers_are_shown_by_their_varieties_with_the_mean_of_either_kind_of_pair(exp):
+    cells = (
+        ("cmn", "cmn", 2, 0.75),
+        ("cmn", "yue", 4, 0.25),
+        ("yue", "cmn", 4, 0.5),
+        ("yue", "yue", 6, 0.25),
+    )
+    groups(exp, *cells, folder="retrieval_utt2spk")
+    text = report(exp, "dev", ["test"]).read_text()
+    assert rows(text, "Variety by variety")[3:] == [
+        ["source / target", "cmn", "yue"],
+        ["Mandarin (cmn)", "75.0†", "25.0"],
+        ["Cantonese (yue)", "50.0", "25.0†"],
+    ]
+    # (2 * 75 + 6 * 25) / 8; (4 * 25 + 4 * 50) / 8
+    assert (
+        "two speakers of one variety: 37.5 % (chance 1.3 %); of two varieties: 37.5 % (chance 1.3 %)" in text
+    )
+    assert (exp / "images/speakers.png").exists()

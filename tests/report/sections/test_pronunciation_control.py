@@ -101,9 +101,10 @@ def test_where_ipa_came_from_is_said(exp, unrendered, sources, said):
     assert "was not controlled" not in text
 
 
-def test_sound_without_a_chosen_layer_shows_all_of_them(exp):
+def test_sound_without_a_layer_to_show_shows_all_of_them(exp):
     control(exp)
-    text = report(exp, "", ["test"]).read_text()
+    scores(exp / "retrieval" / "far", {"layer03": (0.1, 0.3), "layer04": (0.5, 0.5)})
+    text = report(exp, "", ["test", "far"]).read_text()
     assert [row[0] for row in rows(text, "Meaning or sound")] == ["layer", "layer01", "layer02"]
     assert "On test, sound alone has R@1 25.0 % (40 queries" in text
     assert not (exp / "images" / "bins.png").exists()

@@ -6,7 +6,7 @@ from fangyan.report import report
 from fangyan.report.read import results
 from fangyan.report.render import curves
 
-from ..fabricated import TRIPLES, words
+from ..fabricated import TRIPLES, scores, words
 from ..reading import rows
 
 
@@ -61,8 +61,9 @@ def test_words_of_baselines_are_beside_those_of_the_encoder(exp):
     assert "Grey: baselines." in text.split("Word by word")[1]
 
 
-def test_words_without_a_chosen_layer_show_no_triples(exp, unrendered):
+def test_words_without_a_layer_to_show_have_no_triples(exp, unrendered):
     words(exp)
-    text = report(exp, "", ["test"]).read_text()
+    scores(exp / "retrieval" / "far", {"layer03": (0.1, 0.3), "layer04": (0.5, 0.5)})
+    text = report(exp, "", ["test", "far"]).read_text()
     assert [row[0] for row in rows(text, "Meaning or sound")] == ["layer", "layer01", "norm"]
     assert "Ring" not in text and "Bold" not in text.split("Word by word")[1]

@@ -14,6 +14,8 @@ Conventions
   is counted: ``ties`` in ``pairs.tsv`` are the queries that no wrong candidate beats, but some equal.
 - R@k: fraction of queries with rank <= k. MRR: mean of 1 / rank. Median rank: midway between the middle two of an
   even number. Chance: R@1 of a random order, which is the mean over the queries of (right candidates) / (candidates).
+- ``by`` a column other than utt2lang, a side is a variety and a value of that column, and its group is its variety: by
+  utt2spk, ``within`` has the pairs of two speakers of one variety, ``across`` those of two varieties.
 - Sides that share fewer than 2 sentences leave nothing to confuse; their pairs are not scored, but listed in
   ``.skipped.tsv``. A set without any pair to score is an error.
 - The mean of two groups is over the ordered pairs of a variety of the one and a variety of the other, each pair with
@@ -46,7 +48,7 @@ from fangyan.files import produce, write_table
 from fangyan.measure.retrieval import sides, tables
 from fangyan.measure.retrieval.layers import Layers, layers_to_score
 from fangyan.measure.retrieval.pairs import Scorer, comparable_pairs
-from fangyan.measure.retrieval.sides import SENTENCES, Bank, Side
+from fangyan.measure.retrieval.sides import SENTENCES, VARIETY, Bank, Side, variety_of
 from fangyan.measure.ties import TIE
 from fangyan.progress import Progress
 from fangyan.shards import WHOLE, Shard
@@ -65,32 +67,47 @@ def retrieve(
     part: Shard = WHOLE,
     against: Sequence[tuple[Path, str]] = (),
     sentences: str = SENTENCES,
+    by: str = VARIETY,
 ) -> list[Path]:
     """Writes ``out/<set>`` and returns those it had to write: ``{pairs,groups,ranks}.tsv`` for each of ``layers``.
 
     ``feats``: folder of `fangyan.features.dump`, with a folder for each of the data directories ``sets``. ``score`` and
     ``normalise``: names that `measure.scores` knows; ``layers``: as `layers_to_score` says. ``part``: a share of
     the pairs of sides, or the joining of all shares. ``against``: further folders of features, each with its text
-    column ("": as its dump says), whose sides are retrieved as well. ``sentences``: the column of sentence ids.
+    column ("": as its dump says), whose sides are retrieved as well. ``sentences``: the column of sentence ids;
+    ``by``: that of sides.
     `DataError` where features and data directory do not have the same utterances, layers to concatenate not the same
     frames, layers to compare not one dimension, and where there is no pair of sides to score.
     """
-    settings = {"score": score, "normalise": normalise}
-    if sentences != SENTENCES:
-        settings["sentences"] = sentences
+    settings = {"score": score, "normalise": normalise} | _columns(sentences, by)
     written = []
     for data in sets:
         banks = [
-            sides.open_bank(folder / data.name, data, column, sentences)
+            sides.open_bank(folder / data.name, data, column, sentences, by)
             for folder, column in ((feats, ""), *against)
         ]
         scored = layers_to_score(banks, layers)
-        inputs = _inputs(banks, scored, datadir.tables(data, sentences)) | settings
-        inputs |= {"groups": tables.groups_of(data)}
-        build, join = partial(_score, banks, scored, score, normalise), partial(_join, banks, scored)
+        inputs = _inputs(banks, scored, datadir.tables(data, sentences, by)) | settings
+        groups = _groups(banks[0], by)
+        inputs |= {"groups": groups}
+        build, join = (
+            partial(_score, banks, scored, score, normalise),
+            partial(_join, banks, scored, groups),
+        )
         if shards.produce_sharded(out / data.name, inputs, part, build, join):
             written.append(out / data.name)
     return written
+
+
+def _columns(sentences: str, by: str) -> dict[str, str]:
+    """The columns that are others than usual."""
+    found = {"sentences": (sentences, SENTENCES), "by": (by, VARIETY)}
+    return {name: column for name, (column, usual) in found.items() if column != usual}
+
+
+def _groups(bank: Bank, by: str) -> dict[str, str]:
+    """Side -> group, of the recordings of a bank."""
+    return tables.groups_of(bank.data) if by == VARIETY else {name: variety_of(name) for name in bank.sides}
 
 
 def write_each_set(
@@ -179,7 +196,13 @@ def _ranked(
         scored()
 
 
-def _join(banks: Sequence[Bank], scored: Mapping[str, Layers], folders: Sequence[Path], folder: Path) -> None:
+def _join(
+    banks: Sequence[Bank],
+    scored: Mapping[str, Layers],
+    groups: Mapping[str, str],
+    folders: Sequence[Path],
+    folder: Path,
+) -> None:
     """Writes the tables of the whole set, in which each pair is exactly once."""
     data, layers = banks[0].data, list(scored)
     pairs, skipped = comparable_pairs(data, sides.all_sides(banks))
@@ -194,7 +217,7 @@ def _join(banks: Sequence[Bank], scored: Mapping[str, Layers], folders: Sequence
     if lost := _ties(rows):
         print(f"{data}: {lost}", file=sys.stderr)
     write_table(folder / ".skipped.tsv", skipped, ("source", "target", "sentences"))
-    tables.write(rows, folders, tables.groups_of(data), folder)
+    tables.write(rows, folders, groups, folder)
 
 
 def _ties(rows: Sequence[tables.Pair]) -> str:

@@ -29,7 +29,7 @@ def comparable_pairs(data: Path, sides: Sides) -> tuple[list[tuple[str, str]], l
     if not scorable:
         raise DataError(
             f"{data}: retrieval needs two varieties that share at least 2 sentences (utt2lang, utt2sent), or one and "
-            f"a text column, got {', '.join(sides)}"
+            f"a text column, or speakers of one (retrieve by utt2spk), got {', '.join(sides)}"
         )
     return scorable, [{"source": a, "target": b, "sentences": n} for (a, b), n in common.items() if n < 2]
 

@@ -22,6 +22,9 @@ from fangyan.features.sentences import OWN
 if TYPE_CHECKING:
     from fangyan.measure.scores import Features
 
+VARIETY = "utt2lang"
+"""The column whose values are the sides of recordings."""
+
 SENTENCES = "utt2sent"
 """The column whose values are sentence ids: members of two sides are translations of each other iff it is equal."""
 
@@ -111,22 +114,24 @@ class Bank:
                 )
 
 
-def open_bank(feats: Path, data: Path, column: str = "", sentences: str = SENTENCES) -> Bank:
+def open_bank(
+    feats: Path, data: Path, column: str = "", sentences: str = SENTENCES, by: str = VARIETY
+) -> Bank:
     """The bank of a text column, where the dump of ``feats`` or ``column`` names one, else of recordings."""
     if column or dump.column_of(feats):
         return text(feats, data, column, sentences)
-    return speech(feats, data, sentences)
+    return speech(feats, data, sentences, by)
 
 
-def speech(feats: Path, data: Path, sentences: str = SENTENCES) -> Bank:
-    """The bank of the recordings of a data directory, a side a variety.
+def speech(feats: Path, data: Path, sentences: str = SENTENCES, by: str = VARIETY) -> Bank:
+    """The bank of the recordings of a data directory, a side a variety; ``by`` another column, as `by_column` says.
 
     ``feats``: features of exactly these recordings. ``sentences``: the column of ``data`` to take for sentence ids.
     `UserError` for features of texts.
     """
     if column := dump.column_of(feats):
         raise UserError(f"{feats}: recordings are needed here, got features of texts ({column})")
-    return Bank(feats, data, lambda: by_variety(_read(data, sentences)))
+    return Bank(feats, data, lambda: by_column(data, _read(data, sentences), by))
 
 
 def text(feats: Path, data: Path, column: str, sentences: str = SENTENCES) -> Bank:
@@ -176,6 +181,19 @@ def all_features(banks: Iterable[Bank], layers: Iterable[Layer]) -> "dict[str, F
     for bank, layer in zip(banks, layers, strict=True):
         found |= bank.features(layer)
     return found
+
+
+def by_column(data: Path, utterances: Iterable[Utterance], column: str) -> dict[str, Side]:
+    """A side for each variety; by another column one for each of its values in a variety, such as ``yue:speaker``."""
+    if column == VARIETY:
+        return by_variety(utterances)
+    values = read_column(data, column)
+    return by_variety(replace(u, variety=f"{u.variety}:{values[u.id]}") for u in utterances)
+
+
+def variety_of(side: str) -> str:
+    """The variety of a side of `by_column`."""
+    return side.partition(":")[0]
 
 
 def by_variety(utterances: Iterable[Utterance]) -> dict[str, Side]:

@@ -11,6 +11,8 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, NamedTuple
 
+import torch
+
 from fangyan.data import datadir
 from fangyan.data.varieties import group_of
 from fangyan.errors import DataError
@@ -128,6 +130,24 @@ def read_pairs(shares: Iterable[Path], layers: Sequence[str]) -> list[Pair]:
         for line in (share / "pairs.jsonl").read_text(encoding="utf-8").splitlines()
     ]
     return sorted(rows, key=lambda row: _order(attrgetter(*PLACE)(row), layers))
+
+
+def pairs_of(layer: str, queries: Iterable[RankedQuery]) -> list[Pair]:
+    """The rows of ``pairs.tsv`` that ranks give, by source and target; what ties cost is not known from them."""
+    from fangyan.measure.retrieval.ranking import measure
+
+    found: dict[tuple[str, str], list[RankedQuery]] = {}
+    for query in queries:
+        found.setdefault((query.source, query.target), []).append(query)
+    return [Pair(layer, *ends, **vars(measure(_ranking(found[ends])))) for ends in sorted(found)]
+
+
+def _ranking(queries: Sequence[RankedQuery]) -> "Ranking":
+
+    from fangyan.measure.retrieval.ranking import Ranking
+
+    rank, right = (torch.tensor([getattr(q, name) for q in queries]) for name in ("rank", "right"))
+    return Ranking(torch.arange(len(rank)), rank, right, queries[0].candidates, torch.zeros_like(rank) > 0)
 
 
 def write(rows: Sequence[Pair], shares: Sequence[Path], groups: Mapping[str, str], folder: Path) -> None:

@@ -8,36 +8,25 @@ from typing import Any
 
 from fangyan import environment
 from fangyan.data import datadir
-from fangyan.encoders.choice import choose_layer
 from fangyan.environment import StageTime
-from fangyan.errors import DataError, UserError
+from fangyan.errors import UserError
 from fangyan.ipa.dictionaries import IpaSource
 from fangyan.measure import results_folder
-from fangyan.measure.retrieval.tables import Group, Pair, check_pairs
+from fangyan.measure.retrieval.tables import Group
 from fangyan.measure.selection import by_layer
 from fangyan.measure.significance import Interval
-from fangyan.measure.word_test import Preference, WordPreference
+from fangyan.measure.word_test import WordPreference
 from fangyan.recognition.cer import Errors, Exit
 from fangyan.report.read import explain, intervals, pronunciation_control, sentences, word_test
 from fangyan.report.read.cer import read_exits
 from fangyan.report.read.explain import Explanation
+from fangyan.report.read.folds import Folded
 from fangyan.report.read.pronunciation_control import Control
 from fangyan.report.read.sentences import SentenceScore
+from fangyan.report.read.systems import LayerOf, System, describe_choice, read_baselines, read_system
 from fangyan.tables import read_rows, read_sets
 from fangyan.training import history, summary
 from fangyan.training.history import Epoch
-
-
-@dataclass(frozen=True)
-class System:
-    """The scores of one encoder by set, and its layer (None for several of which none was chosen)."""
-
-    name: str
-    layer: str | None
-    seqsim: Mapping[str, Sequence[Pair]]
-    pooled: Mapping[str, Sequence[Pair]]
-    groups: Mapping[str, Sequence[Group]]
-    words: Mapping[str, Preference]  # by layer
 
 
 @dataclass(frozen=True)
@@ -48,6 +37,7 @@ class Results:
     dev: str
     tests: tuple[str, ...]
     encoder: System
+    choice: str = ""  # how the layer of the encoder came to be, in words that follow "the layer"
     baselines: tuple[System, ...] = ()
     cer: Mapping[str, Sequence[Errors]] = field(default_factory=dict)
     exits: Mapping[str, Mapping[str, Sequence[Exit]]] = field(default_factory=dict)  # by set and layer
@@ -57,10 +47,15 @@ class Results:
     sources: Mapping[str, Sequence[IpaSource]] = field(default_factory=dict)  # of the IPA of a set
     triples: Sequence[WordPreference] = ()  # of the chosen layer, most for sound first
     explanations: Mapping[str, Sequence[Explanation]] = field(default_factory=dict)
-    intervals: Mapping[str, Mapping[str, Interval]] = field(default_factory=dict)  # by set and layer
+    intervals: Mapping[str, Mapping[str, Interval]] = field(
+        default_factory=dict
+    )  # by set and layer, or layers
     sentences: Mapping[str, Sequence[SentenceScore]] = field(
         default_factory=dict
     )  # of the chosen layer, hardest first
+    speakers: Mapping[str, Sequence[Group]] = field(
+        default_factory=dict
+    )  # pairs of speakers, by their varieties
     groups: Mapping[str, Mapping[str, str]] = field(
         default_factory=dict
     )  # variety -> group, where a set has its own
@@ -69,13 +64,9 @@ class Results:
     seconds: Mapping[str, float] = field(default_factory=dict)  # by stage, reruns added up
 
     @property
-    def choice(self) -> str:
-        """How the layer of the encoder came to be, in words that follow "the layer"."""
-        return f"chosen on {self.dev}" if self.dev in self.encoder.seqsim else "scored alone"
-
-
-BASELINES = {"random": "random weights", "fbank": "fbank", "mfcc": "MFCC"}
-"""Folder of a baseline -> its name in tables, in their order; other folders follow under their own name."""
+    def chosen(self) -> bool:
+        """Whether scores chose the layer of the encoder: if not, all its layers are the result."""
+        return self.dev in self.encoder.seqsim or self.encoder.folded is not None
 
 
 def read(
@@ -85,36 +76,35 @@ def read(
     command: str = "",
     data: Path | None = None,
     layers: Sequence[str] = (),
+    unchosen: str | None = None,
+    folds: bool = False,
 ) -> Results:
     """The results in ``exp`` on the development set (may be empty) and the test sets, of all layers or of ``layers``.
 
-    ``data``: folder of the data directories, which know the wording of sentences and groups of varieties.
-    Raises `UserError` for a missing folder, for a set without results, and for a development set that is also a test
-    set; `DataError` for malformed files.
+    ``data``: folder of the data directories, which know the wording of sentences and groups of varieties. ``unchosen``:
+    the layer to show where none is chosen; empty, or not among those scored: the last; None: none. ``folds``: whether
+    halves of the sentences choose it.
+    Raises `UserError` for a missing folder, for a set without results, for a development set that is also a test set,
+    and for folds beside one; `DataError` for malformed files.
     """
     home, tests = results_folder(exp, layers), tuple(dict.fromkeys(tests))
-    _check(exp, home, dev, tests)
-    encoder = replace(
-        _system("this encoder", home, dev, tests), words=word_test.read_layers(exp / "synonymy")
-    )
-    cer = read_sets(exp / "decode", (dev, *tests), "cer.tsv", Errors)
-    scored = [name for name in tests if name in encoder.seqsim]
+    _check(exp, home, dev, tests, folds)
+    of = LayerOf(dev, tests, unchosen, folds)
+    encoder = replace(read_system("this encoder", home, of), words=word_test.read_layers(exp / "synonymy"))
+    decoded = read_sets(exp / "decode", (dev, *tests), "cer.tsv", Errors)
     return Results(
         tag=exp.resolve().name,
         dev=dev,
         tests=tests,
         encoder=encoder,
-        baselines=_baselines(exp / "baselines", dev, tests),
-        cer=cer,
-        exits=read_exits(exp / "early_exit", (dev, *tests), cer),
-        control=pronunciation_control.read(home / "control", tests, encoder.layer),
+        choice=describe_choice(encoder, of),
+        baselines=read_baselines(exp / "baselines", of.beside(encoder)),
+        cer=decoded,
+        exits=read_exits(exp / "early_exit", (dev, *tests), decoded),
         sources=read_sets(home / "control", tests, "pronunciation.tsv", IpaSource),
-        triples=word_test.read_triples(exp / "synonymy", encoder.layer),
         explanations=explain.read(home / "explain", tests, data),
-        intervals=intervals.read(home / "intervals", _means(encoder)),
-        sentences=sentences.read(home / "retrieval", scored, encoder.layer, data),
-        groups={name: datadir.read_groups(data / name) for name in scored} if data else {},
         command=command,
+        **_of_layer(exp, home, encoder, tests, data),
         **_run(exp, home),
     )
 
@@ -128,7 +118,7 @@ def scored_sets(exp: Path, *parts: str) -> list[str]:
     return sorted({path.name for part in parts for path in (exp / part).glob("[!.]*/")})
 
 
-def _check(exp: Path, home: Path, dev: str, tests: Sequence[str]) -> None:
+def _check(exp: Path, home: Path, dev: str, tests: Sequence[str], folds: bool) -> None:
     """Raises `UserError` for what `read` names, so that no report of nothing takes the place of one of something.
 
     A development set needs scores of retrieval, wherever any set has them: a layer is chosen by nothing else.
@@ -138,6 +128,10 @@ def _check(exp: Path, home: Path, dev: str, tests: Sequence[str]) -> None:
     if dev in tests:
         raise UserError(
             f"--test {dev}: the layer is chosen on this set, so scores on it are no test: name another"
+        )
+    if dev and folds:
+        raise UserError(
+            f"--dev {dev}: chooses the layer, and so do folds: name no development set, or leave out folds"
         )
     known = scored_sets(home, *OF_SETS)
     able = scored_sets(home, "retrieval") or known
@@ -149,35 +143,29 @@ def _check(exp: Path, home: Path, dev: str, tests: Sequence[str]) -> None:
             )
 
 
-def _baselines(folder: Path, dev: str, tests: Sequence[str]) -> tuple[System, ...]:
-    folders = [path for path in sorted(folder.glob("[!.]*")) if path.is_dir()]
-    known = list(BASELINES)
-    folders.sort(key=lambda path: known.index(path.name) if path.name in known else len(known))
-    return tuple(_system(BASELINES.get(path.name, path.name), path, dev, tests) for path in folders)
+def _of_layer(
+    exp: Path, home: Path, encoder: System, tests: Sequence[str], data: Path | None
+) -> dict[str, Any]:
+    """The parts of `Results` that depend on the scores of the encoder."""
+    scored = [name for name in tests if name in encoder.seqsim]
+    return {
+        "control": pronunciation_control.read(home / "control", tests, encoder.layer),
+        "triples": word_test.read_triples(exp / "synonymy", encoder.layer),
+        "intervals": _with_folds(intervals.read(home / "intervals", _means(encoder)), encoder.folded),
+        "sentences": sentences.read(home / "retrieval", scored, encoder.layer, data),
+        "speakers": read_sets(home / "retrieval_utt2spk", scored, "groups.tsv", Group),
+        "groups": {name: datadir.read_groups(data / name) for name in scored} if data else {},
+    }
 
 
-def _system(name: str, folder: Path, dev: str, tests: Sequence[str]) -> System:
-    sets = (dev, *tests)
-    seqsim = read_sets(folder / "retrieval", sets, "pairs.tsv", Pair)
-    pooled = read_sets(folder / "retrieval_pooled", sets, "pairs.tsv", Pair)
-    groups = read_sets(folder / "retrieval", sets, "groups.tsv", Group)
-    for scores, sub in ((seqsim, "retrieval"), (pooled, "retrieval_pooled")):
-        for set_name, pairs in scores.items():
-            check_pairs(folder / sub / set_name / "pairs.tsv", pairs)
-    layer = choose_layer(seqsim.get(dev, ())) or _only(seqsim)
-    for set_name, pairs in seqsim.items():
-        if layer and layer not in by_layer(pairs):
-            path = folder / "retrieval" / set_name / "pairs.tsv"
-            raise DataError(
-                f"{path}: {dev} chose {layer}, got scores of {', '.join(by_layer(pairs))}: score it again"
-            )
-    return System(name, layer, seqsim, pooled, groups, word_test.read_layers(folder / "synonymy"))
-
-
-def _only(scores: Mapping[str, Sequence[Pair]]) -> str | None:
-    """The layer of all scores, where there is but one: it was chosen elsewhere, or is all there is."""
-    layers = {pair.layer for pairs in scores.values() for pair in pairs}
-    return layers.pop() if len(layers) == 1 else None
+def _with_folds(
+    found: Mapping[str, Mapping[str, Interval]], folded: Folded | None
+) -> Mapping[str, Mapping[str, Interval]]:
+    """The intervals of sets, and those of the result by folds."""
+    if folded is None:
+        return found
+    layers = folded.folds.layers
+    return {name: {**found.get(name, {}), layers: row} for name, row in folded.intervals.items()}
 
 
 def _means(system: System) -> dict[str, dict[str, float]]:

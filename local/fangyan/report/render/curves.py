@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 from fangyan.measure.retrieval.tables import Pair
 from fangyan.measure.selection import by_layer
 from fangyan.recognition.cer import ALL_VARIETIES
-from fangyan.report.read.results import Results, System
+from fangyan.report.read.results import Results
+from fangyan.report.read.systems import System
 from fangyan.report.render.figures import chance_line, latin, layer_ticks, legend
 from fangyan.report.render.tables import percent
 from fangyan.style import ACCENT, INK, MUTED, STYLE
@@ -37,7 +38,7 @@ def layers(experiment: Results, name: str) -> Figure:
         pooled = recalls(encoder.pooled.get(name, ()))
         _curve(axes, pooled, places, label="mean-pooled", linestyle="--", linewidth=1.2)
         _curve(axes, heights, places, label="SeqSim", **_MAIN)
-        ends = {layer: (100 * row.low, 100 * row.high) for layer, row in found.items()}
+        ends = {layer: (100 * row.low, 100 * row.high) for layer, row in found.items() if layer in places}
         _bars(axes, ends, places)
         _mark(axes, encoder.layer, heights, ends, places)
         legend(figure, axes)

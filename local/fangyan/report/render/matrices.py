@@ -2,8 +2,8 @@
 
 Conventions
 - A cell is the mean over the ordered pairs of varieties of two groups by SeqSim, as `measure.retrieval` defines it:
-  rows are spoken, columns are searched in. There is a matrix for each of `METRICS`, of the chosen layer; of every
-  layer where none was chosen.
+  rows are spoken, columns are searched in. There is a matrix for each of `METRICS`, of the layer that the report
+  shows; of every layer where it shows none.
 - Cells ``across`` two groups are those of the published protocol; a cell ``within`` one is our extension: in
   parentheses in Markdown and LaTeX, a field in TSV and JSON. A group of one variety has no such cell.
 - The macro mean is over the cells across groups, each with equal weight, however many pairs it has.
@@ -100,7 +100,7 @@ def layers(experiment: Results, name: str) -> list[GroupScores]:
 
 def table(experiment: Results, layer: GroupScores, metric: str) -> Table:
     """One metric of a layer: a row a source group, a column a target group."""
-    chosen = f"chosen on {experiment.dev}" if experiment.encoder.layer else "not chosen"
+    chosen = experiment.choice if experiment.encoder.layer else "not chosen"
     caption = (
         f"{METRICS[metric]} on {layer.set} by SeqSim, {at_layer(layer.name)} ({chosen}), encoder {experiment.tag}: "
         "mean over the ordered pairs of varieties of two groups, rows spoken, columns searched in. "
@@ -133,7 +133,7 @@ def matrices(experiment: Results, found: Sequence[GroupScores]) -> dict:
         "encoder": experiment.tag,
         "set": found[0].set,
         "score": "seqsim",
-        "chosen_on": experiment.dev if experiment.encoder.layer else None,
+        "chosen_on": _chosen_on(experiment),
         "layers": [
             {"layer": layer.name, "queries": [layer.mean.fewest, layer.mean.most], "groups": layer.groups}
             | {field: layer.matrix(field) for field in ("cell", "pairs", *METRICS)}
@@ -141,6 +141,13 @@ def matrices(experiment: Results, found: Sequence[GroupScores]) -> dict:
             for layer in found
         ],
     }
+
+
+def _chosen_on(experiment: Results) -> str | None:
+    """What chose the layer: a set, or folds; None where nothing did."""
+    if experiment.encoder.folded:
+        return "folds"
+    return experiment.dev if experiment.chosen else None
 
 
 def latex(table: Table) -> str:

@@ -9,7 +9,8 @@ from fangyan.data.varieties import varieties
 from fangyan.measure.selection import Mean, by_layer
 from fangyan.recognition.cer import ALL_VARIETIES
 from fangyan.registry import ASR
-from fangyan.report.read.results import Results, System
+from fangyan.report.read.results import Results
+from fangyan.report.read.systems import System
 from fangyan.terminal import pad
 from fangyan.terminal import width as columns_of
 
@@ -130,10 +131,10 @@ def headline(experiment: Results) -> Table:
     rows = []
     for name in experiment.tests:
         mean = chosen_mean(experiment.encoder, name)
-        layer = experiment.encoder.layer if mean else None
+        layers = experiment.encoder.layers if mean else None
         recall, *others = _scores(mean)
-        recall += bracket(experiment, name, layer)
-        rows.append((name, layer or NONE, recall, *others, total_cer(experiment, name), *_basis_cells(mean)))
+        recall += bracket(experiment, name, layers)
+        rows.append((name, layers or NONE, recall, *others, total_cer(experiment, name), *_basis_cells(mean)))
     header = ("test set", "layer", "R@1", "R@5", "MRR", "CER", "N", "chance")
     caption = (
         "Scores in percent; N: queries of an ordered pair of varieties; chance: R@1 of a random ranking."
@@ -148,13 +149,17 @@ def compare_systems(experiment: Results, name: str) -> Table:
     rows, marked = [], set()
     for system in (experiment.encoder, *experiment.baselines):
         seqsim, pooled = by_layer(system.seqsim.get(name, ())), by_layer(system.pooled.get(name, ()))
-        for layer in [system.layer] if system.layer in seqsim else seqsim:
+        if system.folded and seqsim:
+            seqsim |= {system.layers: system.folded.seqsim[name]}
+            pooled |= {system.layers: system.folded.pooled.get(name)}
+        for layer in [system.layers] if seqsim.get(system.layers or "") else seqsim:
             if system is experiment.encoder and system.layer:
                 marked.add(len(rows))
             scores = _both(seqsim[layer], pooled.get(layer))
             rows.append((system.name, layer, *scores, *_basis_cells(seqsim[layer])))
     header = ("system", "layer", *_BOTH, "N", "chance")
-    caption = f"{name}, in percent. Every system with its own layer, {experiment.choice}."
+    which = "Every system with its own layer," if experiment.chosen else "Of this encoder the layer"
+    caption = f"{name}, in percent. {which} {experiment.choice}."
     if experiment.encoder.layer is None:
         caption = f"{name}, in percent. No layer was selected, so every layer is shown."
     return Table(f"Systems on {name}", caption, header, tuple(rows), text_columns=2, marked=frozenset(marked))
@@ -233,7 +238,9 @@ def duration(seconds: float) -> str:
 
 
 def chosen_mean(system: System, name: str) -> Mean | None:
-    """The means of the system's own layer on set ``name``; None if there is no such layer or set."""
+    """The means of the system's own layer on set ``name``, or by folds; None if there is no such layer or set."""
+    if system.folded:
+        return system.folded.seqsim.get(name)
     return by_layer(system.seqsim.get(name, ())).get(system.layer or "")
 
 

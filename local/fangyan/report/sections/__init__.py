@@ -5,6 +5,7 @@ What an experiment lacks is replaced by one sentence that says so and how to get
 
 from collections.abc import Iterator
 
+from fangyan.measure.folds import Folds
 from fangyan.measure.selection import by_layer
 from fangyan.report.read.results import Results
 from fangyan.report.render import curves, figures, tables
@@ -22,9 +23,9 @@ def heroes(experiment: Results) -> list[Hero]:
         if mean:
             line = (
                 f"mean R@1 on {name}: how often the most similar utterance of another variety is the "
-                f"translation. At {at_layer(experiment.encoder.layer)}, {experiment.choice}; {describe_basis(mean)}."
+                f"translation. At {at_layer(experiment.encoder.layers)}, {experiment.choice}; {describe_basis(mean)}."
             )
-            if interval := tables.bracket(experiment, name, experiment.encoder.layer):
+            if interval := tables.bracket(experiment, name, experiment.encoder.layers):
                 line += f" 95 % interval{interval.replace('(', '').replace(')', '')} %."
             if name in experiment.cer:
                 line += f" CER {tables.total_cer(experiment, name)} %."
@@ -37,12 +38,37 @@ def remarks(experiment: Results) -> list[str]:
     said = []
     if not experiment.encoder.seqsim:
         said.append("Retrieval was not scored: run the stages dump and measure.")
-    elif experiment.encoder.layer is None:
-        said.append("No layer was selected, because no development set was scored: all layers are shown.")
+    elif experiment.encoder.folded:
+        said += _by_folds(experiment.encoder.folded.folds)
+    elif not experiment.chosen:
+        said += _unchosen(experiment)
     missing = [name for name in experiment.tests if name not in experiment.encoder.seqsim]
     if experiment.encoder.seqsim and missing:
         said.append(f"Not scored: {', '.join(missing)}.")
     return said
+
+
+def _unchosen(experiment: Results) -> Iterator[str]:
+    """What the rest of the report shows where no layer was chosen, and how to have one chosen."""
+    layer = experiment.encoder.layer
+    if len({pair.layer for pairs in experiment.encoder.seqsim.values() for pair in pairs}) == 1:
+        return
+    yield "No development set was scored, so every layer is shown."
+    if layer:
+        yield f"The rest of the report is of the layer {experiment.choice}: {layer}."
+    yield "To have a layer chosen: a development set (--dev_set), or --choose_layer folds."
+
+
+def _by_folds(folds: Folds) -> Iterator[str]:
+    """What each half of the sentences chose, and what that is worth on the other."""
+    first, second = folds.halves
+    yield (
+        f"The layer was chosen by folds, on one half of the sentences for the other: {first.sentences} sentences chose "
+        f"{first.layer}, which has R@1 {percent(first.recall_at_1)} % on the other {second.sentences}; these chose "
+        f"{second.layer}, which has {percent(second.recall_at_1)} % on the first."
+    )
+    if first.layer != second.layer:
+        yield f"What is shown of one layer below is of {first.layer}, so its means differ a little from the result."
 
 
 def sections(experiment: Results) -> list[Section]:

@@ -5,7 +5,7 @@ from statistics import fmean
 
 from fangyan.data.varieties import coordinates, group_of
 from fangyan.data.varieties import varieties as table_of_varieties
-from fangyan.measure.retrieval.tables import Pair
+from fangyan.measure.retrieval.tables import Group, Pair
 from fangyan.report.read.results import Results
 from fangyan.report.render import figures, sitemap
 from fangyan.report.render.blocks import Block, Picture, picture_name
@@ -38,6 +38,8 @@ def varieties(experiment: Results, name: str) -> Iterator[Block]:
     grouped = groups(experiment, name)
     if 1 < len(grouped.rows) < len(table.rows):
         yield from _coloured("groups", "group", grouped, experiment, name)
+    if speakers_of := speakers(experiment, name):
+        yield from _coloured("speakers", "variety", speakers_of, experiment, name)
     found = sites(experiment, name)
     if len(found) >= PLACES:
         yield _map(found, experiment, name)
@@ -68,6 +70,33 @@ def groups(experiment: Results, name: str) -> Table:
             f"of {percent(fmean(across))} %. Dashed, {DAGGER}: pairs of varieties within a group, which it lacks."
         )
     return _heat(f"Groups on {name}", caption, names, names, cells, mean.chance, within)
+
+
+def speakers(experiment: Results, name: str) -> Table | None:
+    """R@1 between speakers on set ``name`` by their varieties, of the chosen layer; None where it was not measured."""
+    layer = experiment.encoder.layer
+    found = [g for g in experiment.speakers.get(name, ()) if g.layer == layer]
+    if not found:
+        return None
+    cells = {(g.source_group, g.target_group): g.recall_at_1 for g in found}
+    codes = sort_varieties(code for pair in cells for code in pair)
+    within = {pair for pair in cells if len(set(pair)) == 1}
+    kinds = [
+        f"{words}: {_over_pairs(of_kind, 'recall_at_1')} % (chance {_over_pairs(of_kind, 'chance')} %)"
+        for kind, words in (("within", "two speakers of one variety"), ("across", "of two varieties"))
+        if (of_kind := [g for g in found if g.cell == kind])
+    ]
+    caption = (
+        f"R@1 on {name} in percent, layer {layer}, from each speaker to each other, by their varieties; "
+        f"{'; '.join(kinds)}. Dashed, {DAGGER}: speakers of one variety."
+    )
+    chance = fmean(g.chance for g in found)
+    return _heat(f"Speakers on {name}", caption, list(map(label, codes)), codes, cells, chance, within)
+
+
+def _over_pairs(found: Sequence[Group], metric: str) -> str:
+    """The mean of a metric over all pairs of the cells, in percent."""
+    return percent(sum(g.pairs * getattr(g, metric) for g in found) / sum(g.pairs for g in found))
 
 
 def sites(experiment: Results, name: str) -> list[MapSite]:
