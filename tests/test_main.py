@@ -1,4 +1,6 @@
 import os
+import re
+import shlex
 import subprocess
 import sys
 
@@ -19,6 +21,17 @@ def test_every_verb_stands_in_one_section_and_explains_itself():
         result = CliRunner().invoke(main.cli, [verb, "--help"])
         assert result.exit_code == 0
         assert all(parameter.help for parameter in main.cli.commands[verb].params), verb
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_fits_80_columns_and_ends_in_an_example_that_is_understood(verb):
+    page = CliRunner().invoke(main.cli, [verb, "--help"], terminal_width=80).output
+    assert max(map(len, page.splitlines())) <= 80
+    example = re.search(r"^ *Example: fangyan (.*)", main.cli.commands[verb].help, re.DOTALL | re.MULTILINE)
+    assert example, f"{verb}: its docstring ends with a line `Example: fangyan {verb} ...`"
+    name, *words = shlex.split(example[1].replace("\\\n", " "))
+    assert name == verb
+    main.cli.commands[verb].make_context(verb, words)  # click refuses what it does not understand
 
 
 def test_help_lists_each_verb_under_its_section_in_a_line_of_80_columns():

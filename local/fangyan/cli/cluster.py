@@ -15,7 +15,13 @@ from fangyan.cli import cli, option
     "options", nargs=-1, type=click.UNPROCESSED, help="NAME=VALUE of each option of run.sh, after --"
 )
 def check(exp: Path, stage: tuple[str, ...], options: tuple[str, ...]) -> None:
-    """What is wrong with the options of run.sh. It asks this in the recipe's folder before its first stage."""
+    """What is wrong with the options of run.sh.
+
+    It asks this in the recipe's folder before its first stage.
+
+    \b
+    Example: fangyan check --exp exp/a --stage train -- seed=1
+    """
     from fangyan import recipes
 
     mistakes = recipes.mistakes(options, stage, exp)
@@ -40,7 +46,12 @@ def check(exp: Path, stage: tuple[str, ...], options: tuple[str, ...]) -> None:
     "command", nargs=-1, required=True, type=click.UNPROCESSED, help="command and its arguments, after --"
 )
 def submit(kind, stage, exp, shards, ngpu, num_nodes, dry_run, no_wait, after, command) -> None:
-    """A command as a job of Slurm. It is waited for, its end explained, its exit code passed on."""
+    """A command as a job of Slurm. It is waited for, its end explained, its exit code passed on.
+
+    \b
+    Example: fangyan submit --kind gpu --stage dump --exp exp/a \\
+      -- fangyan bench
+    """
     from fangyan import cluster
 
     for job in cluster.jobs(kind, stage, exp / "log" / stage, command, shards, ngpu, num_nodes):
@@ -57,7 +68,11 @@ def submit(kind, stage, exp, shards, ngpu, num_nodes, dry_run, no_wait, after, c
 @option("exp", "experiment folder")
 @click.argument("stage", nargs=-1, required=True, help="stages, in order")
 def status(exp: Path, stage: tuple[str, ...]) -> None:
-    """How far an experiment is: its stages, jobs, times and sizes."""
+    """How far an experiment is: its stages, jobs, times and sizes.
+
+    \b
+    Example: fangyan status --exp exp/a data train decode
+    """
     from fangyan.cluster import status
 
     stages = status.status(exp, stage)

@@ -23,7 +23,11 @@ from fangyan.cli import cli, option, report_built
 def data(
     corpus: str, corpus_dir: Path | None, out: Path, nj: int, limit: int, corpus_option: tuple[str, ...]
 ) -> None:
-    """Kaldi data directories of a corpus."""
+    """Kaldi data directories of a corpus.
+
+    \b
+    Example: fangyan data --corpus kaldi --corpus_dir my_data
+    """
     from fangyan.corpora import options, prepare
 
     prepare(corpus, corpus_dir, out, nj, limit, **options(corpus, corpus_option))
@@ -35,7 +39,11 @@ def data(
 @option("out", "folder of the data directories", default=Path("data"))
 @option("nj", "parallel jobs", int, default=1)
 def mix(mixture: Path, roots: Path, out: Path, nj: int) -> None:
-    """Kaldi data directories of several corpora together."""
+    """Kaldi data directories of several corpora together.
+
+    \b
+    Example: fangyan mix --mixture conf/mixtures/sinitic.yaml --nj 8
+    """
     from fangyan.corpora.mixture import mix
 
     mix(mixture, roots, out, nj)
@@ -54,7 +62,11 @@ def mix(mixture: Path, roots: Path, out: Path, nj: int) -> None:
 @click.option("--audio", is_flag=True, help="read all recordings, too: level, silence, clipping (slow)")
 @option("nj", "parallel jobs, for --audio", int, default=1)
 def survey(data: tuple[Path, ...], out: Path, audio: bool, nj: int) -> None:
-    """What data directories hold, share, and what looks wrong."""
+    """What data directories hold, share, and what looks wrong.
+
+    \b
+    Example: fangyan survey data/train data/test --audio
+    """
     from fangyan.data_report import survey
     from fangyan.report import headline
 

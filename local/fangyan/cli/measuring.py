@@ -47,7 +47,12 @@ def dump(
     out: Path,
     part: Shard,
 ) -> None:
-    """Features of every layer of an encoder. Of recordings, or of a text column."""
+    """Features of every layer of an encoder. Of recordings, or of a text column.
+
+    \b
+    Example: fangyan dump --encoder fbank --data data/test \\
+      --out exp/fbank/feats
+    """
     from fangyan.features import dump
 
     report_built(bool(dump.dump(encoder, data, out, part, column, text_prefix, layer)), out)
@@ -81,7 +86,12 @@ def measure(
     set: tuple[str, ...],
     part: Shard,
 ) -> None:
-    """All that a list of measurements says. Of an encoder and of its baselines."""
+    """All that a list of measurements says. Of an encoder and of its baselines.
+
+    \b
+    Example: fangyan measure --exp exp/a --baseline fbank=fbank --data \\
+      data/test
+    """
     from fangyan import measure
 
     measurements = measure.plan.read(measures or ROOT / "conf" / "measure.yaml", also, set)
@@ -128,7 +138,12 @@ def print_recalls(folders: Mapping[str, Path], names: Sequence[str]) -> None:
 @option("out", "folder for <set>/{pairs,groups,ranks}.tsv")
 @shardable
 def retrieve(feats, data, score, normalise, layer, against, column, sentences, by, out, part) -> None:
-    """Retrieval between the varieties of a set, and with texts."""
+    """Retrieval between the varieties of a set, and with texts.
+
+    \b
+    Example: fangyan retrieve --feats exp/a/feats --data data/test \\
+      --out exp/a/retrieval
+    """
     from fangyan.measure import retrieval
 
     if column and len(column) != len(against):
@@ -145,7 +160,12 @@ def retrieve(feats, data, score, normalise, layer, against, column, sentences, b
 @option("set", "name of a set (may be repeated)", str, multiple=True)
 @option("out", "folder for <set>/intervals.tsv")
 def intervals(retrieval: Path, set: tuple[str, ...], out: Path) -> None:
-    """95 % bootstrap intervals of the means of each layer. The bootstrap is over sentences (and sites)."""
+    """95 % bootstrap intervals of the means of each layer. The bootstrap is over sentences (and sites).
+
+    \b
+    Example: fangyan intervals --retrieval exp/a/retrieval --set test \\
+      --out exp/a/ci
+    """
     from fangyan.measure import significance
 
     report_built(bool(significance.intervals(retrieval, set, out)), out)
@@ -157,7 +177,12 @@ def intervals(retrieval: Path, set: tuple[str, ...], out: Path) -> None:
 @option("b", "the folder it is compared with (may be the same)")
 @option("layer_b", "its layer", str)
 def significance(a: Path, layer_a: str, b: Path, layer_b: str) -> None:
-    """Whether two systems or layers differ on the same queries. Difference of mean R@1, interval and p-value."""
+    """Whether two systems or layers differ on the same queries. Difference of mean R@1, interval and p-value.
+
+    \b
+    Example: fangyan significance --a exp/a/retrieval/test --layer_a norm \\
+      --b exp/b/retrieval/test --layer_b norm
+    """
     from fangyan.measure import significance
 
     found = significance.paired_test(a, layer_a, b, layer_b)
@@ -178,7 +203,12 @@ def significance(a: Path, layer_a: str, b: Path, layer_b: str) -> None:
 def control(
     feats: Path, data: tuple[Path, ...], score: str, quantile: float, layer: tuple[str, ...], out: Path
 ) -> None:
-    """R@1 on the queries that phonetic distance gets wrong. Is it meaning that aligns, or do cognates sound alike?"""
+    """R@1 on the queries that phonetic distance gets wrong. Is it meaning that aligns, or do cognates sound alike?
+
+    \b
+    Example: fangyan control --feats exp/a/feats --data data/test \\
+      --out exp/a/control
+    """
     from fangyan.measure import pronunciation_control
 
     report_built(bool(pronunciation_control.control(feats, data, out, score, quantile, layer)), out)
@@ -188,7 +218,11 @@ def control(
 @option("encoder", "SPEC of an encoder", str)
 @option("out", "folder for {layers,words}.tsv")
 def synonymy(encoder: str, out: Path) -> None:
-    """Whether words are nearer to synonyms or to what sounds alike. Synonyms in other varieties, layer by layer."""
+    """Whether words are nearer to synonyms or to what sounds alike. Synonyms in other varieties, layer by layer.
+
+    \b
+    Example: fangyan synonymy --encoder espnet:exp/a --out exp/a/synonymy
+    """
     from fangyan.measure import word_test
 
     report_built(word_test.synonymy(encoder, out), out)
@@ -215,7 +249,12 @@ def synonymy(encoder: str, out: Path) -> None:
 @option("wording", "transcript to align: text_cmn or text (default: what the model writes)", str, default="")
 @option("out", "folder for <query>--<target>/, or with --feats for <set>/")
 def explain(encoder, data, query, target, feats, count, layer, dev, retrieval, folds, wording, out) -> None:
-    """Why two utterances are alike: frames, matches, characters."""
+    """Why two utterances are alike: frames, matches, characters.
+
+    \b
+    Example: fangyan explain --encoder espnet:exp/a --data data/test \\
+      --query yue-f4-s0001 --target cmn-f4-s0001 --out exp/a/explain
+    """
     from fangyan.measure import explain
 
     if bool(query and target) == bool(feats):

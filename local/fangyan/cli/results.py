@@ -32,7 +32,11 @@ def report(
     encoder: str,
     folds: bool,
 ) -> None:
-    """RESULTS.md, report.html and figures of an experiment."""
+    """RESULTS.md, report.html and figures of an experiment.
+
+    \b
+    Example: fangyan report --exp exp/a --dev dev --test test --data data
+    """
     from fangyan.encoders import recommended
     from fangyan.report import headline, report
 
@@ -48,6 +52,10 @@ def average(exp: tuple[Path, ...], dev: str, test: str) -> None:
     """Mean and standard deviation of experiments over their seeds.
 
     A table; experiments that differ by their seed alone share a row.
+
+    \b
+    Example: fangyan average --exp exp/a_seed1 --exp exp/a_seed2 --dev dev \\
+      --test test
     """
     from fangyan.report.read.seeds import average
     from fangyan.report.render.tables import markdown
@@ -58,7 +66,11 @@ def average(exp: tuple[Path, ...], dev: str, test: str) -> None:
 @cli.command()
 @option("exp", "experiment folder")
 def pack(exp: Path) -> None:
-    """model.zip in the form of the ESPnet model zoo."""
+    """model.zip in the form of the ESPnet model zoo.
+
+    \b
+    Example: fangyan pack --exp exp/a
+    """
     from fangyan import publish
 
     click.echo(publish.pack(exp))
@@ -76,7 +88,11 @@ def pack(exp: Path) -> None:
     default="",
 )
 def publish(exp: Path, hf_repo: str, private: bool, revision: str, i_have_permission: str) -> None:
-    """A packed model, with its card, on the Hugging Face Hub."""
+    """A packed model, with its card, on the Hugging Face Hub.
+
+    \b
+    Example: fangyan publish --exp exp/a --hf_repo user/name --private
+    """
     from fangyan import publish
 
     click.echo(publish.publish(exp, hf_repo, private, revision, i_have_permission))
@@ -85,7 +101,11 @@ def publish(exp: Path, hf_repo: str, private: bool, revision: str, i_have_permis
 @cli.command()
 @option("out", "folder for bench.tsv", default=Path())
 def bench(out: Path) -> None:
-    """Speeds as ratios to a baseline of the same run."""
+    """Speeds as ratios to a baseline of the same run.
+
+    \b
+    Example: fangyan bench --out exp/bench
+    """
     from fangyan.bench import run
 
     run(out)

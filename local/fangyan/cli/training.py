@@ -64,7 +64,12 @@ def experiment(*more: Callable) -> Callable:
 @text_form
 @option("out", "folder for tokens.txt")
 def tokens(data: Path, target: str, vocabulary: int, text_form: str, out: Path) -> None:
-    """The token list of a training set. What the text form leaves out of its transcripts is reported."""
+    """The token list of a training set. What the text form leaves out of its transcripts is reported.
+
+    \b
+    Example: fangyan tokens --data data/train --target text_cmn \\
+      --out data/tokens
+    """
     from fangyan.data.text import NormalForm
     from fangyan.training import run
 
@@ -75,7 +80,13 @@ def tokens(data: Path, target: str, vocabulary: int, text_form: str, out: Path) 
 
 @experiment()
 def stats(job) -> None:
-    """Lengths, mean and variance of the training features."""
+    """Lengths, mean and variance of the training features.
+
+    \b
+    Example: fangyan stats --config conf/train/e_branchformer.yaml \\
+      --train data/train --dev data/dev --tokens data/tokens --target text_cmn \\
+      --seed 1 --exp exp/a
+    """
     from fangyan.training import collect_stats, run
 
     report_built(collect_stats(job), job.stats)
@@ -98,7 +109,13 @@ def stats(job) -> None:
     ),
 )
 def train(job, ngpu: int | None, num_nodes: int) -> None:
-    """An encoder trained with hybrid CTC/attention. SIGUSR1 stops it (exit code 75); run again, it resumes."""
+    """An encoder trained with hybrid CTC/attention. SIGUSR1 stops it (exit code 75); run again, it resumes.
+
+    \b
+    Example: fangyan train --config conf/train/e_branchformer.yaml \\
+      --train data/train --dev data/dev --tokens data/tokens --target text_cmn \\
+      --seed 1 --exp exp/a
+    """
     from fangyan import training
     from fangyan.training.local_ranks import launch_ranks, missing_ranks
     from fangyan.training.ranks import this_rank
@@ -115,7 +132,11 @@ def train(job, ngpu: int | None, num_nodes: int) -> None:
 @option("config", "ESPnet training configuration (YAML; may be repeated)", multiple=True)
 @option("vocabulary", "number of tokens", click.IntRange(min=1), default=5000)
 def params(config: tuple[Path, ...], vocabulary: int) -> None:
-    """Parameters and frame rates of the models of configurations."""
+    """Parameters and frame rates of the models of configurations.
+
+    \b
+    Example: fangyan params --config conf/train/e_branchformer.yaml
+    """
     from fangyan.training.parameter_counts import count_parameters, parameter_table
 
     click.echo(parameter_table([count_parameters(path, vocabulary) for path in config]))
@@ -137,7 +158,12 @@ def params(config: tuple[Path, ...], vocabulary: int) -> None:
 def decode(
     exp: str, data: tuple[Path, ...], config: Path, exit_layer: tuple[str, ...], out: Path, part: Shard
 ) -> None:
-    """Hypotheses by joint CTC/attention beam search."""
+    """Hypotheses by joint CTC/attention beam search.
+
+    \b
+    Example: fangyan decode --exp exp/a --data data/test \\
+      --config conf/decode.yaml --out exp/a/decode
+    """
     from fangyan.recognition import decoding
 
     report_built(bool(decoding.decode(exp, data, config, out, exit_layer, part)), out)
@@ -150,7 +176,12 @@ def decode(
 @option("exits", "folder of hypotheses by exit layer, <layer>/text: scored as well", default=None)
 @text_form
 def score(decode: Path, data: Path, target: str, exits: Path | None, text_form: str) -> None:
-    """The character error rate of each variety and exit layer."""
+    """The character error rate of each variety and exit layer.
+
+    \b
+    Example: fangyan score --decode exp/a/decode/test --data data/test \\
+      --target text_cmn
+    """
     from fangyan.data.text import NormalForm
     from fangyan.recognition import cer
 

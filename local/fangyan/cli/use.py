@@ -35,7 +35,10 @@ def transcribe(audio: tuple[Path, ...], model: str, config: Path | None) -> None
     """What a trained model writes of recordings, a line each.
 
     It writes what it was trained to write, whatever variety is spoken: Mandarin (target text_cmn), or the variety's own
-    words (target text). In a pipe a line is path, tab, text. Example: fangyan transcribe a.wav --model espnet:user/name
+    words (target text). In a pipe a line is path, tab, text.
+
+    \b
+    Example: fangyan transcribe a.wav --model espnet:user/name
     """
     from fangyan.recognition.transcribing import transcribe
 
@@ -52,7 +55,12 @@ def transcribe(audio: tuple[Path, ...], model: str, config: Path | None) -> None
 @layer
 @option("out", "FILE.npz, or FILE.ark with FILE.scp beside it")
 def embed(audio: tuple[Path, ...], encoder: str, layer: str, out: Path) -> None:
-    """Frames of recordings, (T, d) by utterance id or path. Every layer of a data directory: `dump`."""
+    """Frames of recordings, (T, d) by utterance id or path. Every layer of a data directory: `dump`.
+
+    \b
+    Example: fangyan embed a.wav recordings/ --encoder espnet:exp/a \\
+      --out frames.npz
+    """
     from fangyan.features import embedding
 
     embedding.embed(encoder, audio, out, layer)
@@ -65,7 +73,11 @@ def embed(audio: tuple[Path, ...], encoder: str, layer: str, out: Path) -> None:
 @option("encoder", f"SPEC: {SPEC}", str)
 @layer
 def compare(a: Path, b: Path, encoder: str, layer: str) -> None:
-    """How alike two recordings are: SeqSim, cosine of mean frames."""
+    """How alike two recordings are: SeqSim, cosine of mean frames.
+
+    \b
+    Example: fangyan compare a.wav b.wav --encoder espnet:exp/a
+    """
     from fangyan.features.layers import layer_name
     from fangyan.measure import likeness
 
@@ -83,7 +95,11 @@ def compare(a: Path, b: Path, encoder: str, layer: str) -> None:
 @option("encoder", f"SPEC, for a new index: {SPEC}", str, default="")
 @layer
 def index(audio: tuple[Path, ...], index: Path, encoder: str, layer: str) -> None:
-    """An index of recordings to search. Frames stay on disk; what is there already is skipped."""
+    """An index of recordings to search. Frames stay on disk; what is there already is skipped.
+
+    \b
+    Example: fangyan index recordings/ --index my_index --encoder espnet:exp/a
+    """
     from fangyan.search.building import LEFT_OUT, add
 
     added = add(index, audio, encoder, layer)
@@ -110,6 +126,9 @@ def search(
 
     Best first. On a terminal a short table without the query itself; in a pipe or a file all that is known, separated
     by tabs.
+
+    \b
+    Example: fangyan search a.wav --index my_index --top 5
     """
     from fangyan.search import listing, search
 
