@@ -13,7 +13,7 @@ from huggingface_hub import SpaceCard
 from packaging.requirements import Requirement
 
 from fangyan.data import audio, datadir
-from fangyan.demo.space import requirements, space
+from fangyan.demo.space import UNUSED, requirements, space
 from fangyan.encoders import load_encoder
 from fangyan.errors import UserError
 from fangyan.files import ROOT
@@ -57,15 +57,41 @@ def test_everything_is_in_the_folder_at_relative_paths(folder, sung):
     )
 
 
-def test_requirements_are_those_of_the_project_at_the_versions_in_use(folder):
-    wanted = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
-    lines = (folder / "requirements.txt").read_text().splitlines()
+def test_requirements_are_what_the_page_needs_of_the_project_at_the_versions_in_use(folder):
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    _, cpu, *lines = (folder / "requirements.txt").read_text().splitlines()
+    assert cpu.startswith("--extra-index-url ") and cpu.endswith("/cpu")  # PyTorch without CUDA
     assert lines == requirements()
     found = {Requirement(line).name: Requirement(line) for line in lines}
-    assert set(found) == {Requirement(line).name for line in wanted}
+    wanted = {Requirement(line).name for line in project}
+    assert set(found) == wanted - UNUSED and wanted > UNUSED
     assert all(str(requirement.specifier) == f"=={version(name)}" for name, requirement in found.items())
     assert found["espnet"].extras == {"asr"}
     assert "gradio" not in found  # the Hub installs that of the front matter
+
+
+def test_the_page_answers_without_the_packages_that_it_does_not_require(job, sung):
+    code = """
+import sys
+from importlib.metadata import packages_distributions
+from pathlib import Path
+modules, spec, data, *unused = sys.argv
+for module, names in packages_distributions().items():
+    if {name.lower().replace("_", "-") for name in names} & set(unused):
+        sys.modules[module] = None  # to import it is an error
+from fangyan.demo import page, server, view
+from fangyan.demo.library import Library
+library = Library(spec, Path(data))
+asked = next(iter(library.utterances.values()))
+query = library.hear(asked.wav)
+(hit,) = library.find(query, [asked.variety], 1)[asked.variety]
+view.picture(library.compare(query, library.utterances[hit.entry.id]), 25, "title")
+print(hit.entry.id == asked.id, sum(module is None for module in sys.modules.values()) >= len(unused))
+"""
+    unused = [name.replace("_", "-") for name in UNUSED]
+    line = [sys.executable, "-c", code, f"espnet:{job.exp}", sung["test"], *unused]
+    done = subprocess.run(line, capture_output=True, text=True)
+    assert done.stdout == "True True\n", done.stderr
 
 
 def test_it_starts_by_itself_without_a_network(folder, tmp_path):

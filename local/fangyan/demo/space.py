@@ -38,6 +38,10 @@ from fangyan.training import summary
 TEMPLATES = Path(__file__).parent / "templates" / "space"
 PYTHON = "3.12"
 MODEL = "model"
+UNUSED = frozenset(
+    "espnet_model_zoo ijson jiwer panphon pinyin-to-ipa pyarrow sentence-transformers tensorboard tojyutping".split()
+)
+"""Dependencies that the page imports nothing of: corpora, IPA, scoring, training and encoders of text need them."""
 
 
 def space(spec: str, data: Path, out: Path, layer: str = "", permission: str = "") -> bool:
@@ -78,9 +82,9 @@ def _layer(spec: str, layer: str) -> str:
 
 
 def requirements() -> list[str]:
-    """What the package needs, at the versions in use here; Gradio is the Hub's to bring, at the same version."""
+    """What the page needs, at the versions in use here; Gradio is the Hub's to bring, at the same version."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    needed = map(Requirement, project["dependencies"])
+    needed = [r for r in map(Requirement, project["dependencies"]) if r.name not in UNUSED]
     extras = {r.name: f"[{','.join(sorted(r.extras))}]" if r.extras else "" for r in needed}
     return [f"{name}{extra}=={version(name)}" for name, extra in extras.items()]
 
