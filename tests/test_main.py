@@ -104,7 +104,7 @@ def test_what_went_wrong_is_noted_for_the_stage_that_runs(monkeypatch, tmp_path)
 
 def test_the_options_of_a_recipe_are_checked_in_lines_signed_by_its_script(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    line = ["check", "--exp", "exp/x", "--stage", "report", "--"]
+    line = ["check", "--exp", "exp/x", "--stage", "data", "--"]
     assert CliRunner().invoke(main.cli, line).exit_code == 0
     result = CliRunner().invoke(main.cli, [*line, "nj=0", "target=x"])
     assert result.exit_code == 2 and not list(tmp_path.iterdir())

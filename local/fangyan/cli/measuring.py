@@ -184,12 +184,13 @@ def significance(a: Path, layer_a: str, b: Path, layer_b: str) -> None:
       --b exp/b/retrieval/test --layer_b norm
     """
     from fangyan.measure import significance
+    from fangyan.report.render.tables import percent
 
     found = significance.paired_test(a, layer_a, b, layer_b)
     click.echo(
         f"R@1 {100 * found.a:.1f} and {100 * found.b:.1f} %, difference {100 * found.difference:+.1f} "
         f"(95 %: {100 * found.low:+.1f} to {100 * found.high:+.1f}), p = {found.p:.4g}; "
-        f"n = {found.n}, {found.clusters}, chance {100 * found.chance:.1f} %"
+        f"n = {found.n}, {found.clusters}, chance {percent(found.chance)} %"
     )
 
 
