@@ -312,6 +312,7 @@ def test_a_stage_that_was_killed_counts_as_not_finished(desk: Desk) -> None:
         os.killpg(run.pid, signal.SIGTERM)
         assert re.search(r"stage 2 \(tokens\) did not finish: .* --stage 2\n$", run.stderr.read())
     assert [line.split("\t")[0] for line in (desk.recipe / "exp/x/times.tsv").open()] == ["stage", "data"]
+    assert (desk.recipe / "exp/x/.stage").read_text() == "tokens\n"  # no reason but that it was stopped
 
 
 def test_the_experiment_is_named_after_what_decides_it(desk: Desk) -> None:

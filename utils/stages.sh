@@ -236,7 +236,7 @@ run() { # COMMAND...
 on_exit() { # also reached when a signal stops the script
   local code=$?
   [ -z "$current" ] && return
-  if recorded && [[ $code -ne 129 && $code -ne 130 && $code -ne 143 && $(wc -l <"$exp/.stage") -eq 1 ]]; then
+  if recorded && [[ " 0 129 130 143 " != *" $code "* && $(wc -l <"$exp/.stage") -eq 1 ]]; then # 0: a signal, too
     echo "exit code $code" >>"$exp/.stage" # the command itself left no reason
   fi
   log "stage $current_number ($current) did not finish: mend the cause, then resume with --stage $current_number"
