@@ -42,7 +42,7 @@ def test_the_page_is_one_file_and_nothing_in_the_data_is_markup(sets, tmp_path):
     html = (tmp_path / "survey" / "survey.html").read_text(encoding="utf-8")
     assert "http" not in html.replace("http://www.w3.org", "") and "<script" not in html
     assert "a&lt;i&gt;-0" in html and "<i>" not in html
-    assert "<h2>Sound</h2>" in html and "clipping" in html
+    assert '<h2 id="sound">Sound</h2>' in html and "clipping" in html
 
 
 def test_audio_is_heard_if_so_chosen_and_by_several_processes_alike(sets, tmp_path):

@@ -15,6 +15,7 @@ from packaging.requirements import Requirement
 from fangyan.data import audio, datadir
 from fangyan.demo.space import UNUSED, requirements, space
 from fangyan.encoders import load_encoder
+from fangyan.encoders.choice import Choice
 from fangyan.errors import UserError
 from fangyan.files import ROOT
 
@@ -84,7 +85,7 @@ from fangyan.demo.library import Library
 library = Library(spec, Path(data))
 asked = next(iter(library.utterances.values()))
 query = library.hear(asked.wav)
-(hit,) = library.find(query, [asked.variety], 1)[asked.variety]
+hit, *_ = library.find(query, [asked.variety])[asked.variety]
 view.picture(library.compare(query, library.utterances[hit.entry.id]), 25, "title")
 print(hit.entry.id == asked.id, sum(module is None for module in sys.modules.values()) >= len(unused))
 """
@@ -105,7 +106,7 @@ def test_it_starts_by_itself_without_a_network(folder, tmp_path):
         text=True,
     ) as server:
         try:
-            address = server.stdout.readline().split()[0]
+            address = next(line for line in server.stdout if line.startswith("http")).split()[0]
             page = httpx.get(address, trust_env=False)
             assert page.status_code == 200 and "hear it in the others" in page.text
             config = json.dumps(httpx.get(f"{address}config", trust_env=False).json(), ensure_ascii=False)
@@ -134,6 +135,7 @@ def test_a_trained_model_goes_with_it(job, sung, tmp_path):
 
 def test_a_model_of_the_hub_stays_there(sung, tmp_path, monkeypatch):
     monkeypatch.setattr("fangyan.encoders.identity", lambda spec: {"family": "espnet", "files": "0"})
+    monkeypatch.setattr("fangyan.encoders.recommended", lambda spec: Choice())
     space("espnet:somebody/model@v1", sung["test"], tmp_path / "page", "", OWN)
     assert SpaceCard.load(tmp_path / "page" / "README.md").data.to_dict()["models"] == ["somebody/model"]
     assert "demo('espnet:somebody/model@v1', Path('data/test'), '')" in (tmp_path / "page/app.py").read_text()
