@@ -159,6 +159,7 @@ def test_what_cannot_be_read_is_left_out_and_told_and_the_rest_is_written(sung, 
     found = np.load(out).files if suffix == ".npz" else list(kaldiio.load_scp(str(out.with_suffix(".scp"))))
     assert found == [str(wav)]
     assert [line.rpartition(" (")[0] for line in run.stderr.splitlines()] == [
+        "fbank: layer fbank, its last",
         f"left out: {bad}: not readable as audio",
         f"left out: {worse}: not readable as audio",
     ]
@@ -209,7 +210,7 @@ class Silent(Encoder):
 def test_features_that_are_no_numbers_are_named_by_their_file(sung, tmp_path, monkeypatch):
     silent, good = tmp_path / "silent.wav", Path(datadir.read(sung["test"])[0].wav)
     audio.write(silent, np.zeros(16_000))
-    monkeypatch.setattr("fangyan.features.embedding.load_encoder", lambda spec: Silent())
+    monkeypatch.setattr("fangyan.features.at_layer.load_encoder", lambda spec: Silent())
     with np.errstate(divide="ignore"):
         with pytest.raises(DataError, match=r"silent\.wav: utterance .*: features are finite numbers"):
             embed("silent", [silent], tmp_path / "out.npz")

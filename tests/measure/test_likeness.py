@@ -37,7 +37,7 @@ def test_two_recordings_compared(sung):
 
 
 def test_the_cosine_of_the_means_by_hand(tmp_path, monkeypatch):
-    monkeypatch.setattr("fangyan.measure.likeness.load_encoder", lambda spec: Squares())
+    monkeypatch.setattr("fangyan.features.at_layer.load_encoder", lambda spec: Squares())
     for name, samples in {"a": [0.5, 0.5], "b": [0.5, -0.5]}.items():
         audio.write(tmp_path / f"{name}.wav", np.array(samples))
     # Means (0.25, 0.5) and (0.25, 0): their cosine is 0.25 / sqrt(0.3125).
@@ -47,7 +47,7 @@ def test_the_cosine_of_the_means_by_hand(tmp_path, monkeypatch):
 
 def test_comparing_needs_two_recordings_and_prints_a_line(sung):
     a = str(sung["test"].parent / "wav" / "cmntest-s03.wav")
-    line = CliRunner().invoke(cli, ["compare", a, a, "--encoder", "fbank"]).output
+    line = CliRunner().invoke(cli, ["compare", a, a, "--encoder", "fbank"]).stdout
     assert line.startswith("SeqSim precision 1.0000, recall 1.0000, F1 1.0000; cosine of the mean frames ")
     assert line.count("\n") == 1 and "layer fbank, " in line
     with pytest.raises(UserError, match="test: one recording is expected here, got 24"):
@@ -62,7 +62,7 @@ def test_samples_that_are_no_numbers_are_named_by_their_file(sung, tmp_path):
 
 
 def test_what_is_not_there_is_told_before_the_encoder_is_loaded(sung, tmp_path, monkeypatch):
-    monkeypatch.setattr("fangyan.measure.likeness.load_encoder", pytest.fail)
+    monkeypatch.setattr("fangyan.features.at_layer.load_encoder", pytest.fail)
     wav = next((sung["test"].parent / "wav").glob("*.wav"))
     with pytest.raises(DataError, match="missing.wav: no such file"):
         compare_recordings("fbank", wav, tmp_path / "missing.wav")

@@ -152,7 +152,9 @@ def test_the_command_says_what_was_written(exp, sets):
         "control.quantile=0.5",
     ]
     said = command(exp, sets, *words)
-    assert said.exit_code == 0 and said.stdout.split("\n")[:-1] == [f"{exp / f}: written" for f in FOLDERS]
+    written, recalls = said.stdout.split("\n\n")
+    assert said.exit_code == 0 and written.split("\n") == [f"{exp / f}: written" for f in FOLDERS]
+    assert recalls.startswith("R@1 in percent, mean over the pairs of varieties\n")
     assert (exp / "control/test/controlled.tsv").read_text().split("\n")[1].split("\t")[6] == "0.5"
     assert command(exp, sets, "--set", "control.quantile=0.5").stdout.count("up to date") == 4
 

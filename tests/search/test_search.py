@@ -114,9 +114,9 @@ def test_the_command_line(sung, tmp_path):
     run = CliRunner().invoke
     folder = str(tmp_path / "index")
     made = run(cli, ["index", str(sung["test"]), "--encoder", "fbank", "--index", folder])
-    assert made.output == f"{folder}: 24 recordings added, 0 were there\n"
+    assert made.stdout == f"{folder}: 24 recordings added, 0 were there\n"
     query = str(sung["test"].parent / "wav" / "yuetest-s03.wav")
-    lines = run(cli, ["search", query, "--index", folder, "--top", "2"]).output.splitlines()
+    lines = run(cli, ["search", query, "--index", folder, "--top", "2"]).stdout.splitlines()
     header, first, second = (line.split("\t") for line in lines)
     row = dict(zip(header, first, strict=True))
     assert (row["query"], row["rank"], row["f1"], row["variety"]) == (query, "1", "1.0000", "yue")

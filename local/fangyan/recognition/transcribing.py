@@ -8,6 +8,7 @@ from fangyan.data.datadir import Dropped, Utterance
 from fangyan.encoders.espnet_model import open_model
 from fangyan.errors import UserError
 from fangyan.features.embedding import measure_durations, report_left_out, unique_recordings
+from fangyan.progress import track
 from fangyan.recognition import decode_conf
 from fangyan.recognition.hypotheses import Hypothesis
 from fangyan.recognition.recogniser import Recogniser
@@ -48,10 +49,8 @@ def _argument(spec: str) -> str:
 
 def _recognise(argument: str, utterances: Sequence[Utterance], config: Path) -> list[Hypothesis]:
     """The hypotheses of the utterances, longest first: what does not fit into memory shows at once."""
-    from tqdm import tqdm
-
     settings = decode_conf.read(config)
     ordered = sorted(utterances, key=lambda u: (-u.duration, u.id))
     with open_model(argument, whole=True) as folder, logging_to(Path(os.devnull)):
         recognise = Recogniser(folder, settings, str(config))
-        return [recognise(u) for u in tqdm(ordered, "transcribe", unit="recording", disable=None)]
+        return [recognise(u) for u in track(ordered, "transcribe", "recordings")]

@@ -12,7 +12,7 @@ import pytest
 from fangyan.data import datadir
 from fangyan.data.datadir import Utterance
 from fangyan.errors import UserError
-from fangyan.files import read_table
+from fangyan.files import read_table, write_json
 from fangyan.ipa import dictionaries, phonetic_distance
 from fangyan.measure.pronunciation_control import Bin, Controlled, control
 from fangyan.measure.retrieval import retrieve
@@ -244,6 +244,7 @@ def test_a_set_without_ipa_is_said_to_be_out_of_reach(tmp_path, capsys, ipas, co
     stale = tmp_path / "out" / "data" / "controlled.tsv"
     stale.parent.mkdir(parents=True)
     stale.touch()
+    write_json(stale.parent / ".done", {})
     assert control(*paths) == [stale.parent]
     (said,) = capsys.readouterr().err.splitlines()
     assert said.startswith(f"{tmp_path / 'data'}: not controlled for sound") and said.endswith(counts)

@@ -11,8 +11,6 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, NamedTuple
 
-import torch
-
 from fangyan.data import datadir
 from fangyan.data.varieties import group_of
 from fangyan.errors import DataError
