@@ -141,6 +141,7 @@ def pairs_of(layer: str, queries: Iterable[RankedQuery]) -> list[Pair]:
 
 
 def _ranking(queries: Sequence[RankedQuery]) -> "Ranking":
+    import torch
 
     from fangyan.measure.retrieval.ranking import Ranking
 
