@@ -11,7 +11,6 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import espnet_models
 import pytest
 from click.testing import CliRunner
 from pages import commands, fences
@@ -33,14 +32,14 @@ OWN = "a.wav b.wav query.wav my_recordings/c.wav recordings/d.wav downloads/mini
 
 
 @pytest.fixture(scope="module")
-def clone(sung, tmp_path_factory) -> Path:
-    """What a clone is after ``make mini``, with recordings of a reader's own: the model is random, the corpus small."""
+def clone(sung, job, tmp_path_factory) -> Path:
+    """What a clone is after ``make mini``, with recordings of a reader's own: model and corpus are small."""
     root = copy_folders(tmp_path_factory.mktemp("home") / "fangyan", ("conf", "egs2", "utils"))
     for name in ("local", ".venv"):
         (root / name).symlink_to(ROOT / name)
-    values, _ = espnet_models.TINY["e_branchformer"]
-    espnet_models.experiment(espnet_models.settings("e_branchformer", values), root / RECIPE / MODEL)
-    shutil.copytree(sung["test"], root / RECIPE / "data/test")
+    shutil.copytree(job.exp, root / RECIPE / MODEL)
+    for name in ("dev", "test"):
+        shutil.copytree(sung[name], root / RECIPE / "data" / name)
     wave = audio.read(datadir.read(sung["test"])[0].wav)
     for name in [*(f"{RECIPE}/{name}" for name in OWN.split()), "mandarin.wav", "cantonese.wav"]:
         audio.write(root / name, wave)
