@@ -35,7 +35,7 @@ def test_a_request_to_stop_reaches_every_rank(tmp_path):
     wait = f"open(f'{tmp_path}/{{rank}}', 'w'); time.sleep(600)"
     wait = f"signal.signal(signal.SIGUSR1, lambda *_: sys.exit(rank)); {wait}"
     starter = (
-        f"from fangyan.training.local_ranks import launch; import sys; sys.exit(launch({python(wait)!r}, 2))"
+        f"from fangyan.training.local_ranks import launch_ranks; import sys; sys.exit(launch_ranks({python(wait)!r}, 2))"
     )
     started = subprocess.Popen(
         [sys.executable, "-c", starter], env=os.environ | {"PYTHONPATH": str(ROOT / "local")}
@@ -48,7 +48,7 @@ def test_a_request_to_stop_reaches_every_rank(tmp_path):
 
 def test_ranks_do_not_outlive_who_started_them(tmp_path):
     wait = f"open(f'{tmp_path}/{{os.getpid()}}', 'w'); time.sleep(600)"
-    starter = f"from fangyan.training.local_ranks import launch; launch({python(wait)!r}, 2)"
+    starter = f"from fangyan.training.local_ranks import launch_ranks; launch_ranks({python(wait)!r}, 2)"
     started = subprocess.Popen(
         [sys.executable, "-c", starter], env=os.environ | {"PYTHONPATH": str(ROOT / "local")}
     )
