@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import sys
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -36,6 +37,9 @@ def workshop(tmp_path, monkeypatch):
         for _, text in found:
             if path := file_of(text):
                 install(tmp_path / path, text)
+                top = Path(Path(path).parts[0]).stem  # another test's package may have its name
+                for name in [name for name in sys.modules if name.partition(".")[0] == top]:
+                    monkeypatch.delitem(sys.modules, name)
         prepare()
         names: dict = {}
         for language, text in found:

@@ -34,9 +34,8 @@ def test_the_first_bad_end_is_the_end_of_all(end, code):
 def test_a_request_to_stop_reaches_every_rank(tmp_path):
     wait = f"open(f'{tmp_path}/{{rank}}', 'w'); time.sleep(600)"
     wait = f"signal.signal(signal.SIGUSR1, lambda *_: sys.exit(rank)); {wait}"
-    starter = (
-        f"from fangyan.training.local_ranks import launch_ranks; import sys; sys.exit(launch_ranks({python(wait)!r}, 2))"
-    )
+    code = "import sys; from fangyan.training.local_ranks import launch_ranks"
+    starter = f"{code}; sys.exit(launch_ranks({python(wait)!r}, 2))"
     started = subprocess.Popen(
         [sys.executable, "-c", starter], env=os.environ | {"PYTHONPATH": str(ROOT / "local")}
     )
