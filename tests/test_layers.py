@@ -7,7 +7,8 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "local" / "fangyan"
 FLOORS = (
-    "errors registry progress terminal experiments folders files journal shards config tables environment style "
+    "errors registry progress terminal rounding experiments folders files journal shards config tables "
+    "environment style "
     "data ipa corpora cluster encoders features training recognition measure search "
     "report data_report publish demo bench recipes cli __main__"
 ).split()

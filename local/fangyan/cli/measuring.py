@@ -184,7 +184,7 @@ def significance(a: Path, layer_a: str, b: Path, layer_b: str) -> None:
       --b exp/b/retrieval/test --layer_b norm
     """
     from fangyan.measure import significance
-    from fangyan.report.render.tables import percent
+    from fangyan.rounding import percent
 
     found = significance.paired_test(a, layer_a, b, layer_b)
     click.echo(
@@ -273,18 +273,17 @@ def _layer_to_explain(
 ) -> str:
     """The layer that nobody asked for, told on stderr with the reason; empty: the recommended one, else the last."""
     from fangyan.encoders import recommended
-    from fangyan.features.layers import layer_name
+    from fangyan.encoders.choice import Choice
+    from fangyan.features.at_layer import report_choice
     from fangyan.measure.folds import layer_of_report
     from fangyan.measure.selection import chosen_on
 
-    layer, reason = ("", "") if retrieval else recommended(encoder)
     if dev:
-        layer, reason = chosen_on(dev), f"chosen on {dev.name}"
+        choice = Choice(chosen_on(dev), f"chosen on {dev.name}")
     elif retrieval:
-        layer, reason = (
-            layer_of_report(retrieval, sets, recommended(encoder).layer, folds),
-            "as the report shows",
-        )
-    told = f"{layer_name(layer)}, {reason}" if layer else "the layer that it recommends, else its last"
-    click.echo(f"{encoder}: {told} (--layer names another)", err=True)
-    return layer
+        shown = layer_of_report(retrieval, sets, recommended(encoder).layer, folds)
+        choice = Choice(shown, "as the report shows")
+    else:
+        choice = recommended(encoder)
+    report_choice(encoder, choice)
+    return choice.layer

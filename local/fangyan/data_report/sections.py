@@ -11,7 +11,8 @@ from fangyan.data_report.columns import OVERLAP
 from fangyan.report.render.blocks import Hero, Picture, Section
 from fangyan.report.render.figures import latin, legend
 from fangyan.report.render.page import Page
-from fangyan.report.render.tables import Table, label, percent, sort_varieties
+from fangyan.report.render.tables import Table, label, sort_varieties
+from fangyan.rounding import percent
 from fangyan.style import ACCENT, INK, MUTED, STYLE
 
 type Rows = Sequence[Mapping]

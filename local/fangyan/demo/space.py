@@ -10,7 +10,6 @@
 """
 
 import shutil
-import sys
 import tomllib
 from collections.abc import Sequence
 from dataclasses import replace
@@ -28,7 +27,7 @@ from fangyan.data.sources import origins
 from fangyan.demo import TITLE, gradio_version
 from fangyan.encoders import bare
 from fangyan.encoders.espnet_model import write_bare
-from fangyan.features.layers import layer_name
+from fangyan.features.at_layer import report_choice
 from fangyan.files import ROOT, fingerprint, produce, write_text
 from fangyan.measure.explain.transcripts import trained
 from fangyan.progress import track
@@ -71,14 +70,9 @@ def _layer(spec: str, layer: str) -> str:
     """``layer``, else the one that the encoder recommends, told on stderr; empty where it has none."""
     if layer:
         return layer
-    recommended, reason = encoders.recommended(spec)
-    told = (
-        f"{layer_name(recommended)}, {reason}"
-        if recommended
-        else "the layer that it recommends, else its last"
-    )
-    print(f"{spec}: {told} (--layer names another)", file=sys.stderr)
-    return recommended
+    choice = encoders.recommended(spec)
+    report_choice(spec, choice)
+    return choice.layer
 
 
 def requirements() -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from fangyan.encoders import Encoder, load_encoder
+from fangyan.encoders.choice import Choice
 from fangyan.features.layers import Layer, layer_name
 
 
@@ -35,5 +36,14 @@ def load_at_layer(spec: str, layer: str = "") -> AtLayer:
     """The encoder that ``spec`` names at a layer; on stderr which one and why, where none was asked for."""
     encoder = AtLayer(load_encoder(spec), layer)
     if not layer:
-        print(f"{spec}: {encoder} (--layer names another)", file=sys.stderr)
+        report_choice(spec, Choice(str(encoder.layer), encoder.reason))
     return encoder
+
+
+def report_choice(spec: str, choice: Choice) -> None:
+    """Prints on stderr the layer that is taken because nobody asked for one, and why it is that one."""
+    if choice.layer:
+        told = ", ".join(filter(None, (layer_name(choice.layer), choice.reason)))
+    else:
+        told = "the layer that it recommends, else its last"
+    print(f"{spec}: {told} (--layer names another)", file=sys.stderr)

@@ -15,6 +15,7 @@ from statistics import fmean
 from fangyan.encoders.choice import choose_layer
 from fangyan.errors import DataError
 from fangyan.measure.retrieval.tables import Pair, table_of
+from fangyan.rounding import percent
 from fangyan.tables import read_rows
 from fangyan.terminal import COLUMNS, shorten, table
 
@@ -74,9 +75,9 @@ def recall_table(folders: Mapping[str, Path], names: Sequence[str]) -> str:
                 pairs = read_rows(file, Pair)
                 means = by_layer(pairs)
                 best, last = choose_layer(pairs), [*means][-1]
-                recalls = [(shorten(at, 10), f"{100 * means[at].recall_at_1:.1f}") for at in (best, last)]
+                recalls = [(shorten(at, 10), percent(means[at].recall_at_1)) for at in (best, last)]
                 place = called.removeprefix("baselines/"), shorten(name, 14)
-                rows.append((*place, *chain(*recalls), f"{100 * means[last].chance:.1f}"))
+                rows.append((*place, *chain(*recalls), percent(means[last].chance)))
     header = ("retrieval", "set", "best layer", "R@1", "last layer", "R@1", "chance")
     room = COLUMNS - max(map(len, table(header[1:], [row[1:] for row in rows]).splitlines())) - 2
     short = [(shorten(called, room, keep_end=True), *cells) for called, *cells in rows]

@@ -17,8 +17,9 @@ from fangyan.publish import limits, rights
 from fangyan.report.read import results
 from fangyan.report.read.results import Results
 from fangyan.report.render import tables
-from fangyan.report.render.tables import Table, label, percent
+from fangyan.report.render.tables import Table, label
 from fangyan.report.sections import cer
+from fangyan.rounding import percent
 from fangyan.training import summary
 
 NAME = "README.md"

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 from fangyan.data.sources import Origin
 from fangyan.recognition.cer import ALL_VARIETIES
 from fangyan.report.read.results import Results
-from fangyan.report.render.tables import label, percent
+from fangyan.report.render.tables import label
+from fangyan.rounding import percent
 
 ALWAYS = (
     "What was not measured: noise, overlapping speech, children and the old, other corpora than those above. Expect "

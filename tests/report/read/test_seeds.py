@@ -7,7 +7,7 @@ import pytest
 from fangyan.errors import UserError
 from fangyan.measure.retrieval.tables import Pair
 from fangyan.report.read.seeds import average
-from fangyan.report.render.tables import NONE
+from fangyan.rounding import NONE
 from fangyan.tables import write_rows
 
 

@@ -3,8 +3,10 @@
 import os
 import re
 
+from fangyan.features.layers import layer_name
 from fangyan.report import report
-from fangyan.report.render.tables import Table, at_layer, duration, ends, markdown, percent
+from fangyan.report.render.tables import Table, duration, ends, markdown
+from fangyan.rounding import percent
 
 from ..fabricated import CER, scores, write
 from ..reading import rows
@@ -90,7 +92,7 @@ def test_of_long_tables_the_ends_are_shown_and_how_much_is_left_out():
 
 
 def test_a_layer_is_called_one_once():
-    assert [at_layer(name) for name in ("layer04", "norm", "layer03+layer10")] == [
+    assert [layer_name(name) for name in ("layer04", "norm", "layer03+layer10")] == [
         *("layer04", "layer norm", "layer03+layer10"),
     ]
 

@@ -11,7 +11,8 @@ from fangyan.errors import UserError
 from fangyan.measure.selection import Mean, by_layer
 from fangyan.recognition.cer import ALL_VARIETIES
 from fangyan.report.read import results
-from fangyan.report.render.tables import NONE, Table, percent
+from fangyan.report.render.tables import Table
+from fangyan.rounding import NONE, percent
 from fangyan.training import summary
 
 _NAME = re.compile(r"(.+)_seed(\d+)")

@@ -12,7 +12,7 @@ from fangyan.recognition.cer import ALL_VARIETIES
 from fangyan.report.read.results import Results
 from fangyan.report.read.systems import System
 from fangyan.report.render.figures import chance_line, latin, layer_ticks, legend
-from fangyan.report.render.tables import percent
+from fangyan.rounding import percent
 from fangyan.style import ACCENT, INK, MUTED, STYLE
 
 LINES = ("-", "--", "-.", ":")

@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from fangyan.measure.pronunciation_control import Bin, Controlled
-from fangyan.report.render.tables import CONTRAST, Table, percent
+from fangyan.report.render.tables import CONTRAST, Table
+from fangyan.rounding import percent
 from fangyan.style import ACCENT, DEEP, INK, MUTED, PAPER, STYLE
 from fangyan.training.history import ROLES, Epoch, measures
 

@@ -20,13 +20,15 @@ from pathlib import Path
 from statistics import fmean
 
 from fangyan.errors import DataError
+from fangyan.features.layers import layer_name
 from fangyan.files import write_json, write_text
 from fangyan.measure.pronunciation_control import ALL
 from fangyan.measure.retrieval.tables import Group
 from fangyan.measure.selection import Mean, by_layer
 from fangyan.report.read.results import Results
-from fangyan.report.render.tables import NONE, Table, at_layer, escape, markdown, percent, queries
+from fangyan.report.render.tables import Table, escape, markdown, queries
 from fangyan.report.sections.breakdown import group_order
+from fangyan.rounding import NONE, percent
 from fangyan.tables import write_rows
 
 METRICS = {
@@ -102,7 +104,7 @@ def table(experiment: Results, layer: GroupScores, metric: str) -> Table:
     """One metric of a layer: a row a source group, a column a target group."""
     chosen = experiment.choice if experiment.encoder.layer else "not chosen"
     caption = (
-        f"{METRICS[metric]} on {layer.set} by SeqSim, {at_layer(layer.name)} ({chosen}), encoder {experiment.tag}: "
+        f"{METRICS[metric]} on {layer.set} by SeqSim, {layer_name(layer.name)} ({chosen}), encoder {experiment.tag}: "
         "mean over the ordered pairs of varieties of two groups, rows spoken, columns searched in. "
         f"N = {queries(layer.mean)} queries of each of {layer.mean.pairs:,} ordered pairs, "
         f"chance {percent(layer.mean.chance)} %."

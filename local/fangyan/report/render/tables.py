@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, ClassVar
 
 from fangyan.data.varieties import varieties
@@ -11,15 +10,12 @@ from fangyan.recognition.cer import ALL_VARIETIES
 from fangyan.registry import ASR
 from fangyan.report.read.results import Results
 from fangyan.report.read.systems import System
+from fangyan.rounding import NONE, percent
 from fangyan.terminal import pad
 from fangyan.terminal import width as columns_of
 
-NONE = "–"
-"""The cell of a score that does not exist."""
-
 GAP = "⋮"
 """The first cell of a row that stands for those left out."""
-
 
 CONTRAST = 0.65
 """Above this fraction a heat map is so strongly coloured that its numbers take the colour of the paper."""
@@ -41,19 +37,6 @@ class Table:
     chance: float = 0.0
     extension: frozenset[tuple[int, int]] = frozenset()  # coloured cells that a published protocol lacks
     kind: ClassVar[str] = "table"
-
-
-def percent(fraction: float | None) -> str:
-    """``77.0`` for 0.77; a dash for None."""
-    if fraction is None:
-        return NONE
-    exact = Decimal(f"{100 * fraction:.6f}")  # six digits are what the files carry
-    return str(exact.quantize(Decimal("0.1"), ROUND_HALF_UP))
-
-
-def at_layer(layer: str | None) -> str:
-    """``layer04``, or ``layer norm``: a layer after words, which its name does not always say that it is."""
-    return layer if layer and layer.startswith("layer") else f"layer {layer}"
 
 
 def ends(rows: Sequence[tuple[str, ...]], shown: int) -> tuple[tuple[str, ...], ...]:

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from fangyan.measure.selection import Mean, by_layer
 from fangyan.report.read.results import Results
 from fangyan.report.read.systems import System
-from fangyan.report.render.tables import NONE, Table, bracket, brackets, percent, queries, total_cer
+from fangyan.report.render.tables import Table, bracket, brackets, queries, total_cer
+from fangyan.rounding import NONE, percent
 
 SHOWN = " (shown below)"
 """Marks the layer of the rest of the report; in bold the table would be wider than a terminal."""

@@ -5,13 +5,15 @@ What an experiment lacks is replaced by one sentence that says so and how to get
 
 from collections.abc import Iterator
 
+from fangyan.features.layers import layer_name
 from fangyan.measure.folds import Folds
 from fangyan.measure.selection import by_layer
 from fangyan.report.read.results import Results
 from fangyan.report.render import curves, figures, tables
 from fangyan.report.render.blocks import Block, Code, Hero, Picture, Section, picture_name, scored_sets
-from fangyan.report.render.tables import at_layer, chosen_mean, describe_basis, percent
+from fangyan.report.render.tables import chosen_mean, describe_basis
 from fangyan.report.sections import breakdown, cer, explain, pronunciation_control, word_test
+from fangyan.rounding import percent
 from fangyan.training.history import measures
 
 
@@ -23,7 +25,7 @@ def heroes(experiment: Results) -> list[Hero]:
         if mean:
             line = (
                 f"mean R@1 on {name}: how often the most similar utterance of another variety is the "
-                f"translation. At {at_layer(experiment.encoder.layers)}, {experiment.choice}; {describe_basis(mean)}."
+                f"translation. At {layer_name(experiment.encoder.layers)}, {experiment.choice}; {describe_basis(mean)}."
             )
             if interval := tables.bracket(experiment, name, experiment.encoder.layers):
                 line += f" 95 % interval{interval.replace('(', '').replace(')', '')} %."

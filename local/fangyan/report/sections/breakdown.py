@@ -5,21 +5,14 @@ from statistics import fmean
 
 from fangyan.data.varieties import coordinates, group_of
 from fangyan.data.varieties import varieties as table_of_varieties
+from fangyan.features.layers import layer_name
 from fangyan.measure.retrieval.tables import Group, Pair
 from fangyan.report.read.results import Results
 from fangyan.report.render import figures, sitemap
 from fangyan.report.render.blocks import Block, Picture, picture_name
 from fangyan.report.render.sitemap import MapSite
-from fangyan.report.render.tables import (
-    Table,
-    at_layer,
-    chosen_mean,
-    describe_basis,
-    ends,
-    label,
-    percent,
-    sort_varieties,
-)
+from fangyan.report.render.tables import Table, chosen_mean, describe_basis, ends, label, sort_varieties
+from fangyan.rounding import percent
 
 PLACES = 3
 """From so many varieties with a known place on, there is a map."""
@@ -51,7 +44,9 @@ def matrix(experiment: Results, name: str) -> Table:
     cells = {(pair.source, pair.target): pair.recall_at_1 for pair in _pairs(experiment, name)}
     codes = sort_varieties(code for pair in cells for code in pair)
     basis = describe_basis(mean)
-    caption = f"R@1 on {name} in percent, {at_layer(layer)}, from the row's variety to the column's; {basis}."
+    caption = (
+        f"R@1 on {name} in percent, {layer_name(layer)}, from the row's variety to the column's; {basis}."
+    )
     return _heat(f"Varieties on {name}", caption, list(map(label, codes)), codes, cells, mean.chance)
 
 
@@ -62,7 +57,8 @@ def groups(experiment: Results, name: str) -> Table:
     cells = {(g.source_group, g.target_group): g.recall_at_1 for g in found}
     within = {pair for pair in cells if len(set(pair)) == 1}
     names = sorted({group for pair in cells for group in pair}, key=group_order)
-    caption = f"R@1 on {name} in percent, {at_layer(layer)}: mean over the pairs of two groups; {describe_basis(mean)}."
+    basis = describe_basis(mean)
+    caption = f"R@1 on {name} in percent, {layer_name(layer)}: mean over the pairs of two groups; {basis}."
     across = [value for pair, value in cells.items() if pair not in within]
     if across and within:
         caption += (
@@ -125,7 +121,7 @@ def sentences(experiment: Results, name: str) -> Table:
     queries = sum(sentence.n for _, sentence in found)
     chance = sum(sentence.n * sentence.chance for _, sentence in found) / queries
     caption = (
-        f"{name}, {at_layer(experiment.encoder.layer)}, in percent: mean over all N queries of a sentence, whatever "
+        f"{name}, {layer_name(experiment.encoder.layer)}, in percent: mean over all N queries of a sentence, whatever "
         f"the pair of varieties; 1 is the hardest of {len(found):,} sentences, chance {percent(chance)} %."
     )
     always = sum(sentence.recall_at_1 == 1 for _, sentence in found)
@@ -163,7 +159,8 @@ def _map(found: Sequence[MapSite], experiment: Results, name: str) -> Picture:
     total = len({code for pair in _pairs(experiment, name) for code in (pair.source, pair.target)})
     caption = (
         f"The varieties of {name} where they are spoken (conf/places.tsv, to about 0.1 degrees), "
-        f"{at_layer(experiment.encoder.layer)}. Colour: mean R@1 over all pairs with the variety as source or target, "
+        f"{layer_name(experiment.encoder.layer)}. "
+        "Colour: mean R@1 over all pairs with the variety as source or target, "
         f"{spread}; chance {percent(chosen_mean(experiment.encoder, name).chance)} %."
     )
     if len(set(sitemap.shapes_of(found).values())) > 1:

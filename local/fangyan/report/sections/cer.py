@@ -8,7 +8,8 @@ from fangyan.report.read.results import Results
 from fangyan.report.render import curves
 from fangyan.report.render.blocks import Block, Picture, picture_name
 from fangyan.report.render.figures import LEGIBLE
-from fangyan.report.render.tables import Table, label, percent, sort_varieties
+from fangyan.report.render.tables import Table, label, sort_varieties
+from fangyan.rounding import percent
 
 
 def blocks(experiment: Results) -> Iterator[Block]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
+from fangyan.features.layers import layer_name
 from fangyan.ipa.dictionaries import DATA, IpaSource
 from fangyan.ipa.dictionaries import NONE as UNKNOWN
 from fangyan.measure.pronunciation_control import Controlled
@@ -9,7 +10,8 @@ from fangyan.report.read.pronunciation_control import Control
 from fangyan.report.read.results import Results
 from fangyan.report.render import figures
 from fangyan.report.render.blocks import Block, Picture, picture_name
-from fangyan.report.render.tables import NONE, Table, at_layer, percent, sort_varieties
+from fangyan.report.render.tables import Table, sort_varieties
+from fangyan.rounding import NONE, percent
 
 MANY = 90
 """Up to so many ordered pairs are listed (10 varieties)."""
@@ -94,7 +96,7 @@ def pairs(experiment: Results, name: str) -> Table:
     cells = [_cells(row) for row in (*(rows if len(rows) <= MANY else ()), whole)]
     best = (3 * whole.chance / (1 + whole.chance)) ** 0.5
     caption = (
-        f"{name}, {at_layer(layer)}, in percent. Bold: the queries of all pairs together. Partial correlation: of "
+        f"{name}, {layer_name(layer)}, in percent. Bold: the queries of all pairs together. Partial correlation: of "
         "similarity and being the translation, given the phonetic distance, each as a rank among the candidates; a "
         f"perfect ranking comes to about {best:.2f}."
     )
@@ -145,7 +147,7 @@ def _distance_bars(experiment: Results, name: str) -> Picture:
     values = ", ".join(f"{row.low:.2f} to {row.high:.2f} {percent(row.recall_at_1)}" for row in rows)
     fewest, most = min(row.n for row in rows), max(row.n for row in rows)
     caption = (
-        f"R@1 on {name}, {at_layer(experiment.encoder.layer)}: the queries of all pairs, nearest in sound to their "
+        f"R@1 on {name}, {layer_name(experiment.encoder.layer)}: the queries of all pairs, nearest in sound to their "
         f"translation first, in {len(rows)} bins of {'-'.join(dict.fromkeys((f'{fewest:,}', f'{most:,}')))} queries."
     )
     alt = f"Bar chart of R@1 by phonetic distance on {name}, in percent: {values}."

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 
+from fangyan.features.layers import layer_name
 from fangyan.measure.word_test import Preference, WordPreference
 from fangyan.report.read.results import Results
 from fangyan.report.render import curves
 from fangyan.report.render.blocks import Block, Picture
-from fangyan.report.render.tables import Table, at_layer, ends, percent
+from fangyan.report.render.tables import Table, ends
+from fangyan.rounding import percent
 
 SHOWN = 3
 """So many triples are shown that are most for sound, and so many that are most for meaning."""
@@ -55,7 +57,7 @@ def triples(experiment: Results) -> Table:
         for n, t in found
     ]
     caption = (
-        f"At {at_layer(experiment.encoder.layer)}: 1 is the triple most for sound, {len(found):,} the one most for "
+        f"At {layer_name(experiment.encoder.layer)}: 1 is the triple most for sound, {len(found):,} the one most for "
         "meaning. Synonym nearer: in percent of the pairs of voices. Margin: mean similarity of the word to its "
         "synonym minus that to the homophone."
     )
