@@ -20,9 +20,10 @@ def test_what_takes_a_while_is_told_before_it_begins_and_how_it_ends_after(sung,
     served = SimpleNamespace(local_url="http://here/", server_port=7860, block_thread=lambda: None)
     monkeypatch.setattr("fangyan.demo.server.start_page", lambda library, port: served)
     demo.demo("fbank", sung["test"])
-    first, *_, last = capsys.readouterr().out.splitlines()
-    assert first == f"loads fbank and listens to {sung['test']} ..."
-    assert last == "Ctrl-C stops it"
+    said = capsys.readouterr()
+    assert said.err.splitlines()[0] == f"loads fbank and listens to {sung['test']} ..."
+    address, last = said.out.splitlines()
+    assert address.startswith("http://here/ ") and last == "Ctrl-C stops it"
 
 
 def test_a_mistake_is_said_before_anything_is_served(sung):

@@ -106,7 +106,7 @@ def test_it_starts_by_itself_without_a_network(folder, tmp_path):
         text=True,
     ) as server:
         try:
-            address = next(line for line in server.stdout if line.startswith("http")).split()[0]
+            address = server.stdout.readline().split()[0]
             page = httpx.get(address, trust_env=False)
             assert page.status_code == 200 and "hear it in the others" in page.text
             config = json.dumps(httpx.get(f"{address}config", trust_env=False).json(), ensure_ascii=False)

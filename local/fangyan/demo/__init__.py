@@ -5,6 +5,7 @@
 Hugging Face Hub.
 """
 
+import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -21,7 +22,7 @@ def demo(spec: str, data: Path, layer: str = "", port: int = 0) -> None:
     ``port``: 0 takes the first free one from 7860. `UserError` where gradio is missing or the port is taken.
     """
     gradio_version()
-    print(f"loads {spec} and listens to {data} ...", flush=True)
+    print(f"loads {spec} and listens to {data} ...", file=sys.stderr)  # on stdout the address comes first
     from fangyan.demo.library import Library
 
     library = Library(spec, data, layer)
