@@ -100,12 +100,8 @@ def _work(words: Sequence[str], cwd: Path, said: Path, steps, dies_at: int, obed
 
 
 def results(home: Path) -> dict[str, str]:
-    """Fingerprints of what must not depend on disturbances: data, features, hypotheses, tables, models.
-
-    Not the stamp of a pack: RESULTS.md, which is in it, says on which day was measured.
-    """
+    """Fingerprints of what must not depend on disturbances: data, features, hypotheses, tables, models."""
     kept = [path for path in home.rglob("*") if path.is_file() and path.name not in TELLS_THE_TIME]
-    kept = [path for path in kept if path.parent.name != ".packed"]
     return {
         str(path.relative_to(home)): fingerprint(path)
         for path in kept

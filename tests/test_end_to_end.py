@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -101,8 +102,11 @@ def test_the_tables_have_the_promised_columns_and_rows(finished):
     assert stages[:10] == STAGES
 
 
-def test_the_report_quotes_a_command_that_repeats_it(finished):
+def test_the_report_quotes_a_command_that_repeats_it(finished, options):
     text = (finished / "RESULTS.md").read_text()
+    (quoted,) = {line.strip() for line in text.splitlines() if line.strip().startswith("./run.sh ")}
+    words = shlex.split(quoted)
+    assert words[0] == "./run.sh" and sorted(words[1:]) == sorted(options)
     assert re.search(r"\./run\.sh .*--corpus_dir \S+ .*--train_config \S+ .*--tag micro", text)
 
 
