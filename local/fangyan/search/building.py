@@ -1,6 +1,6 @@
 """An index made and added to: what it has is skipped, what cannot be read or encoded is left out and listed."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
@@ -39,8 +39,7 @@ def add(folder: Path, paths: Sequence[Path], spec: str = "", layer: str = "") ->
     make a new index; `UserError` where the one that is there is of others.
     """
     with sole_writer(folder):
-        index = _opened(folder, spec, layer)
-        encoder = cache(partial(index.settings.encoder, spec))  # loaded once, and only if there is work
+        index, encoder = _opened(folder, spec, layer)
         known: Known = {entry.place: (row, entry) for row, entry in enumerate(index.entries())}
         added = Added()
         found = [find_recordings(path) for path in paths]
@@ -53,8 +52,8 @@ def add(folder: Path, paths: Sequence[Path], spec: str = "", layer: str = "") ->
     return added
 
 
-def _opened(folder: Path, spec: str, layer: str) -> Index:
-    """The index in ``folder``, or a new one."""
+def _opened(folder: Path, spec: str, layer: str) -> tuple[Index, Callable[[], AtLayer]]:
+    """The index in ``folder``, or a new one, and what gives its encoder: loaded once, that of an old one on demand."""
     if (folder / SETTINGS).exists():
         index = Index(folder)
         if layer and layer != index.settings.layer:
@@ -62,13 +61,14 @@ def _opened(folder: Path, spec: str, layer: str) -> Index:
                 f"{folder}: an index of layer {index.settings.layer}, --layer {layer} needs one of its own"
             )
         index.settings.check(spec)
-        return index
+        return index, cache(partial(index.settings.encoder, spec))
     if not spec:
         raise UserError(f"{folder}: no index there yet: --encoder SPEC says which encoder is to make one")
     encoder = load_at_layer(spec, layer)
     noise = np.random.default_rng(0).normal(0, 0.01, SAMPLE_RATE).astype(np.float32)
     ((layer, frames),) = encoder(noise).items()
-    return create(folder, Settings(absolute_spec(spec), identity(spec), layer, frames.shape[1]))
+    settings = Settings(absolute_spec(spec), identity(spec), layer, frames.shape[1])
+    return create(folder, settings), lambda: encoder
 
 
 def absolute_spec(spec: str) -> str:
