@@ -129,11 +129,6 @@ def test_an_option_may_be_empty(desk: Desk) -> None:
         (["--train_config", "none.yaml"], "none.yaml: no such file, neither in .*my recipe nor in"),
         (["--test_sets", " "], "--test_sets needs a set"),
         (["--encoder", "fbank", "--download", "user/name"], "--download and --encoder name two encoders"),
-        (
-            ["--encoder", "fbank", "--choose_layer", "folds"],
-            "takes the place of a development set: add --dev_set ''",
-        ),
-        (["--encoder", "fbank", "--choose_layer", "halves"], "--choose_layer is folds, or empty, got halves"),
     ],
 )
 def test_a_mistake_is_one_line_that_says_what_is_known(

@@ -73,6 +73,8 @@ def test_what_a_recipe_says_is_read_from_its_script(desk):
         ("control_quantile=a", "--control_quantile is a number from 0 to 1, got a"),
         ("target=texx", "--target is text_cmn or text, got 'texx'"),
         ("text_form=latin=maybe", "--text_form: a text form is NAME=VALUE words out of"),
+        ("choose_layer=folds", "--choose_layer folds takes the place of a development set: add --dev_set ''"),
+        ("choose_layer=halves", "--choose_layer is folds, or empty, got halves"),
         ("tag=../x", "--tag is the name of a folder in exp, got '../x'"),
         ("tag=/x", "--tag is the name of a folder in exp, got '/x'"),
         ("test_sets=test data/far", "--test_sets is a name in data/, got data/far: write far"),

@@ -63,8 +63,6 @@ read -r -d '' -a scored <<<"$layers" || true
 ! $submit || [ "$last_stage" -le 10 ] || die "--submit ends with pack: publish when the jobs are done"
 ! $submit || [[ "$(sets_of "${tests[@]}")" != *\** ]] || die "--submit must know what $test_sets stands for: first --stop_stage data"
 [ -z "$download" ] || [ -z "$encoder" ] || die "--download and --encoder name two encoders: choose one"
-[[ $choose_layer =~ ^(folds)?$ ]] || die "--choose_layer is folds, or empty, got $(printf %q "$choose_layer")"
-[ -z "$choose_layer" ] || [ -z "$dev_set" ] || die "--choose_layer $choose_layer takes the place of a development set: add --dev_set ''"
 
 mixture=${mixture:+$(in_recipe_or_repository "$mixture")}
 pieces=""

@@ -76,6 +76,15 @@ def check_text_form(options: Options) -> None:
         raise UserError(f"--text_form: {error}") from None
 
 
+def check_choice(options: Options) -> Iterator[str]:
+    """How a layer is chosen without a development set."""
+    way = options["choose_layer"]
+    if way not in ("", "folds"):
+        yield f"--choose_layer is folds, or empty, got {way}"
+    elif way and options["dev_set"]:
+        yield f"--choose_layer {way} takes the place of a development set: add --dev_set ''"
+
+
 def check_tag(options: Options) -> None:
     """The name of the experiment."""
     parts = Path(options["tag"]).parts
@@ -168,6 +177,7 @@ RULES = (
     check_gpus,
     check_wording,
     check_text_form,
+    check_choice,
     check_tag,
     check_train_config,
     check_decode_config,
