@@ -15,6 +15,7 @@ TRIAL = f"pip install --quiet --dry-run --no-deps {IN_VENV} torch torchaudio"
 
 UV = """#!/usr/bin/env bash
 [ "$1" != --version ] || exit 0
+if [ "$1" = python ]; then [ "${!#}" = "${INSTALLED-3.12}" ]; exit; fi
 echo "$* ${UV_DEFAULT_INDEX-} ${SSL_CERT_FILE-} ${UV_TORCH_BACKEND-}" >>"$CALLS"
 if [ "$1" = venv ]; then mkdir -p .venv/bin && cp "$TOOLS/python3.12" .venv/bin/python; fi
 if [ "$1" = pip ] && [ -n "${OFFLINE-}" ]; then printf 'Resolving\\n  Caused by: no route\\n' && exit 1; fi
@@ -72,6 +73,12 @@ def test_a_fresh_machine_gets_an_environment_with_the_known_versions(machine: Ma
     result = machine.setup()
     assert result.returncode == 0, result.stderr
     assert machine.calls() == ["venv --quiet --python 3.12 .venv", INSTALL]
+
+
+@pytest.mark.parametrize(("installed", "taken"), [("3.13", "3.13"), ("3.12", "3.12"), ("3.11", "3.12")])
+def test_a_python_that_is_there_spares_a_download(machine: Machine, installed: str, taken: str) -> None:
+    assert machine.setup(INSTALLED=installed).returncode == 0
+    assert machine.calls()[0] == f"venv --quiet --python {taken} .venv"
 
 
 def test_nothing_is_done_when_nothing_changed(machine: Machine) -> None:

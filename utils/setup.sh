@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Python 3.12 and all packages in .venv, at the versions of constraints.txt. At once done when nothing changed.
+# Python 3.12 (3.13 where only that is installed) and all packages in .venv, at the versions of constraints.txt.
+# At once done when nothing changed.
 # `setup.sh EXTRA` adds those of an extra of pyproject.toml, such as bench.
 #
 # CPU=1 takes PyTorch without CUDA, from PyTorch's own index; .venv stays without it whatever is set up in it later.
@@ -78,11 +79,19 @@ pass_on_pip_settings() { # uv does not read pip's
   fi
 }
 
+python_here() { # -> 3.12; 3.13 where only that is installed, so that none has to be downloaded
+  local version
+  for version in 3.12 3.13; do
+    if "$uv" python find --no-python-downloads "$version" >/dev/null 2>&1; then echo "$version" && return; fi
+  done
+  echo 3.12
+}
+
 make_venv() {
   if ! .venv/bin/python -c '' 2>/dev/null; then # none, or one that was being made when it was killed
     [ -z "${PYTHON-}" ] || check_version "$PYTHON" "set PYTHON to another, or to nothing"
     rm -rf .venv
-    logged "$uv" venv --quiet --python "${PYTHON:-3.12}" .venv
+    logged "$uv" venv --quiet --python "${PYTHON:-$(python_here)}" .venv
   fi
   check_version .venv/bin/python "remove .venv, then set up again"
 }
