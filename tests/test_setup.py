@@ -28,6 +28,7 @@ case $* in
     mkdir -p "$6/bin" && cp "$TOOLS/uv.to.fetch" "$6/bin/uv" && echo "$7" >>"$CALLS" ;;
   '-m pip config get global.index-url') echo "${INDEX-}" ;;
   '-m pip config get '*) exit 1 ;;
+  '-c import sysconfig'*) echo "${HEADERS-/dev/null}" ;;
   '-c import sys'*) echo "${VERSION-3.12}" ;;
 esac
 """
@@ -41,7 +42,7 @@ class Machine:
         self.tools.mkdir()
         for name in TOOLS:
             (self.tools / name).symlink_to(str(shutil.which(name)))
-        for name, text in {"uv": UV, "uv.to.fetch": UV, "python3.12": PYTHON, "cc": "#!/bin/sh\n"}.items():
+        for name, text in {"uv": UV, "uv.to.fetch": UV, "python3.12": PYTHON, "c++": "#!/bin/sh\n"}.items():
             (self.tools / name).write_text(text)
             (self.tools / name).chmod(0o755)
         for name in ("pyproject.toml", "constraints.txt", "utils/setup.sh"):
@@ -218,10 +219,16 @@ def test_a_command_that_exists_but_does_not_run_is_passed_over(machine: Machine)
 
 
 def test_without_a_compiler_nothing_is_begun(machine: Machine) -> None:
-    (machine.tools / "cc").rename(machine.tools / "my-cc")
-    assert "install a C compiler" in error(machine.setup())
+    (machine.tools / "c++").rename(machine.tools / "my-c++")
+    assert "install a C++ compiler (g++)" in error(machine.setup())
     assert machine.calls() == [] and not (machine.root / ".venv").exists()
-    assert machine.setup(CC="my-cc").returncode == 0
+    assert machine.setup(CXX="my-c++").returncode == 0
+
+
+def test_without_the_headers_of_python_nothing_is_installed(machine: Machine) -> None:
+    assert "install Python's headers (python3-dev)" in error(machine.setup(HEADERS="/usr/include/not/Python.h"))
+    assert machine.calls() == ["venv --quiet --python 3.12 .venv"]
+    assert machine.setup().returncode == 0
 
 
 @pytest.mark.parametrize("version", ["3.11", "3.14", "2.7"])

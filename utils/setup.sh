@@ -12,6 +12,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 uv_version=0.9.30
 stamp=.venv/.setup${1:+-$1}
 log=.uv/setup.log
+headers='import sysconfig; print(sysconfig.get_path("include") + "/Python.h")'
 
 die() {
   printf 'setup: %s\n' "$*" >&2
@@ -94,6 +95,8 @@ make_venv() {
     logged "$uv" venv --quiet --python "${PYTHON:-$(python_here)}" .venv
   fi
   check_version .venv/bin/python "remove .venv, then set up again"
+  [ -e "$(.venv/bin/python -c "$headers")" ] ||
+    die "some packages are built from source: install Python's headers (python3-dev), or remove .venv and set PYTHON"
 }
 
 holds() { # PATTERN -> whether .venv has such a package
@@ -112,8 +115,8 @@ fi
 current=$(printf '%s\n' "$PWD" | cat - pyproject.toml constraints.txt utils/setup.sh | sha256sum)
 if [ "$(cat "$stamp" 2>/dev/null)" = "$current" ]; then exit 0; fi
 
-command -v "${CC:-cc}" >/dev/null || command -v gcc >/dev/null ||
-  die "some packages are built from source: install a C compiler (gcc) first"
+command -v "${CXX:-c++}" >/dev/null || command -v g++ >/dev/null ||
+  die "some packages are built from source: install a C++ compiler (g++) first"
 rm -f "$stamp"
 pass_on_pip_settings
 find_uv
