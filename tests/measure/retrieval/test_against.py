@@ -146,7 +146,7 @@ def test_labels_for_sentences_are_zero_shot_classification(bilingual):
     (bilingual / "data/utt2topic").write_text(lines.replace("cmn-0 rice", "cmn-0 rain"), encoding="utf-8")
     assert retrieve(*paths(bilingual), **options)
     assert pairs(bilingual / "out/data", "layer01|sentence")["site", "topic"].recall_at_1 == 1
-    with pytest.raises(DataError, match=r"data/utt2mood: no such column, further ones here are utt2topic"):
+    with pytest.raises(DataError, match=r"data/utt2mood: no such column: known are utt2topic"):
         retrieve(*paths(bilingual), sentences="utt2mood")
     assert read_table(bilingual / "out/data/.skipped.tsv") == [
         {"source": "cmn", "target": end, "sentences": "1"} for end in ("site", "yue", "topic")

@@ -9,7 +9,7 @@ from typing import Any
 from fangyan import environment
 from fangyan.data import datadir
 from fangyan.environment import StageTime
-from fangyan.errors import UserError
+from fangyan.errors import UserError, known_names
 from fangyan.ipa.dictionaries import IpaSource
 from fangyan.measure import results_folder
 from fangyan.measure.retrieval.tables import Group
@@ -137,7 +137,7 @@ def _check(exp: Path, home: Path, dev: str, tests: Sequence[str], folds: bool) -
     able = scored_sets(home, "retrieval") or known
     for option, name, has in [("test", name, known) for name in tests] + [("dev", dev, able)] * bool(dev):
         if name not in has:
-            advice = f"known are {', '.join(has)}" if has else "no set was scored there"
+            advice = known_names(name, has) if has else "no set was scored there"
             raise UserError(
                 f"--{option} {name}: no results of this set in {home}: {advice}: run the stage measure"
             )
