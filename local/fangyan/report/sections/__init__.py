@@ -3,7 +3,7 @@
 What an experiment lacks is replaced by one sentence that says so and how to get it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from fangyan.features.layers import layer_name
 from fangyan.measure.folds import Folds
@@ -73,9 +73,9 @@ def _by_folds(folds: Folds) -> Iterator[str]:
         yield f"What is shown of one layer below is of {first.layer}, so its means differ a little from the result."
 
 
-def sections(experiment: Results) -> list[Section]:
-    """The sections below the headline, in order, but for those without anything to say."""
-    parts = {
+def parts() -> dict[str, Callable[[Results], Iterator[Block]]]:
+    """What a report may have below its headline, in order: titles, and what gives the blocks of each."""
+    return {
         "Systems compared": _systems,
         "Layer by layer": _layers,
         "Variety by variety": _varieties,
@@ -87,7 +87,11 @@ def sections(experiment: Results) -> list[Section]:
         "The run": _run,
         "How it is measured": _method,
     }
-    found = {title: tuple(part(experiment)) for title, part in parts.items()}
+
+
+def sections(experiment: Results) -> list[Section]:
+    """The sections below the headline, but for those without anything to say."""
+    found = {title: tuple(part(experiment)) for title, part in parts().items()}
     return [Section(title, blocks) for title, blocks in found.items() if blocks]
 
 
