@@ -47,7 +47,16 @@ def remarks(experiment: Results) -> list[str]:
     missing = [name for name in experiment.tests if name not in experiment.encoder.seqsim]
     if experiment.encoder.seqsim and missing:
         said.append(f"Not scored: {', '.join(missing)}.")
-    return said
+    return [*said, *_kinds(experiment)]
+
+
+def _kinds(experiment: Results) -> Iterator[str]:
+    """The scores behind means over pairs of several kinds, as of speech and text."""
+    for name, kinds in experiment.kinds.items():
+        if len(kinds) > 1 and (layer := experiment.encoder.layer):
+            means = {kind: by_layer(pairs)[layer].recall_at_1 for kind, pairs in kinds.items()}
+            each = ", ".join(f"{kind} {percent(mean)} %" for kind, mean in means.items())
+            yield f"Means on {name} are over pairs of {len(kinds)} kinds, whose R@1 at {layer_name(layer)} is: {each}."
 
 
 def _unchosen(experiment: Results) -> Iterator[str]:
