@@ -13,7 +13,7 @@ from fangyan.measure.retrieval.tables import Pair
 
 
 def by_kind(folder: Path, pairs: Sequence[Pair]) -> dict[str, list[Pair]]:
-    """``speech to text`` -> its rows, in the order of ``pairs``; the stamp of ``folder`` tells which sides are texts."""
+    """``speech to text`` -> its rows, in the order of ``pairs``; the stamp of ``folder`` names the text columns."""
     columns = (made_from(folder) or {}).get("columns", [])
     kinds: dict[str, list[Pair]] = {}
     for pair in pairs:
