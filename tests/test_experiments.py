@@ -17,8 +17,8 @@ def test_a_folder_is_an_experiment_by_what_a_stage_left_in_it(tmp_path):
     (tmp_path / "locked/.lock").touch()
     (tmp_path / "file").touch()
     assert experiments.names(tmp_path) == ["a", "b", "c", "jobs"]
-    assert experiments.describe(tmp_path) == "there are: a, b, c, jobs"
-    assert experiments.describe(tmp_path / "gone") == "there are: none"
+    assert experiments.describe(tmp_path) == "known are a, b, c, jobs"
+    assert experiments.describe(tmp_path / "gone") == "known are none"
 
 
 def test_the_reason_of_a_failure_is_the_first_line_of_what_was_said_last(tmp_path, monkeypatch):

@@ -117,7 +117,7 @@ def test_the_options_of_a_recipe_are_checked_in_lines_signed_by_its_script(tmp_p
 def test_the_status_of_an_experiment_that_is_not_there_is_an_error_alone(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     result = CliRunner().invoke(main.cli, ["status", "--exp", "exp/x", "data"])
-    assert not result.output and "exp/x: no such experiment; there are: none" in str(result.exception)
+    assert not result.output and "exp/x: no such experiment: known are none" in str(result.exception)
     (tmp_path / "exp/x").mkdir(parents=True)
     result = CliRunner().invoke(main.cli, ["status", "--exp", "exp/x", "data"])
     assert result.output.splitlines() == ["exp/x: no run is in progress", "  1 data      -"]

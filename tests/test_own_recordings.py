@@ -178,7 +178,7 @@ def test_where_there_is_no_data_directory_those_nearby_are_named(data, tmp_path,
     monkeypatch.chdir(tmp_path)
     said = run(*words.split())
     assert isinstance(said.exception, DataError), said
-    assert re.search(r"data(/nope)?: no data directory there; in data there are: test$", str(said.exception))
+    assert re.search(r"data(/nope)?: no data directory there: in data: known are test$", str(said.exception))
 
 
 def test_a_recording_that_two_inputs_name_is_added_once(data, tmp_path):

@@ -1,7 +1,6 @@
 """YAML configurations: composed from a base and overlays with ``include``, unknown keys refused at any depth."""
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from os.path import isfile
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 import yaml
 from yaml.constructor import ConstructorError
 
-from fangyan.errors import DataError
+from fangyan.errors import DataError, known_names, nearest
 from fangyan.files import fingerprint, read_text
 
 KINDS = ("null", "bool", "int", "float", "str", "seq", "map")
@@ -94,8 +93,8 @@ def check_keys(config: Mapping[str, Any], known: Mapping[str, Any], where: str) 
     """
     for key, value in config.items():
         if key not in known:
-            near = get_close_matches(str(key), known, 1, 0.5)
-            hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(known))}"
+            near = nearest(str(key), known)  # alone, for there may be a hundred
+            hint = f"did you mean {near!r}?" if near else known_names(str(key), sorted(known))
             raise DataError(f"{where}: unknown key {key!r}: {hint}")
         if isinstance(value, Mapping) and isinstance(known[key], Mapping):
             check_keys(value, known[key], f"{where}: {key}")

@@ -1,6 +1,9 @@
 """The errors a user can mend: one sentence that says what is wrong, where, and what to do."""
 
 import errno
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
 
 ELSEWHERE = "get the permission to write there, or choose another place"
@@ -40,6 +43,23 @@ class Stopped(UserError):
 def shown(name: str) -> str:
     """A name as a message shows it: what cannot be seen in it is escaped as Python writes it."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The known name that was probably meant, alike and with the same numbers in it; empty where there is none."""
+    alike = get_close_matches(name, [of for of in known if of != name and _numbers(of) == _numbers(name)], 1)
+    return alike[0] if alike else ""
+
+
+def known_names(name: str, known: Iterable[str]) -> str:
+    """The end of a message on an unknown ``name``: ``did you mean 'dev'? known are dev, test``."""
+    known = list(known)
+    near = nearest(name, known)
+    return f"{f'did you mean {near!r}? ' if near else ''}known are {', '.join(known) or 'none'}"
+
+
+def _numbers(name: str) -> list[int]:
+    return [int(digits) for digits in re.findall("[0-9]+", name)]
 
 
 def trouble(error: OSError) -> UserError | None:

@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from fangyan.errors import known_names
+
 STAGE = ".stage"
 """The stage that runs in an experiment, or failed: a line with its name, then the reason (``utils/stages.sh``)."""
 MARKS = ("times.tsv", STAGE, "log/*/*.sh", "*.pth", "feats", "retrieval", "RESULTS.md", "model.zip")
@@ -21,9 +23,9 @@ def begun(exp: Path) -> bool:
     return any(any(exp.glob(mark)) for mark in MARKS)
 
 
-def describe(folder: Path) -> str:
-    """The end of a sentence on an experiment that is not in ``folder``: ``there are: a, b``."""
-    return f"there are: {', '.join(names(folder)) or 'none'}"
+def describe(folder: Path, name: str = "") -> str:
+    """The end of a sentence on an experiment ``name`` that is not in ``folder``, as `known_names` has it."""
+    return known_names(name, names(folder))
 
 
 def note_failure(message: str) -> None:

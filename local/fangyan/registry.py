@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from fangyan.errors import DataError, UserError
+from fangyan.errors import DataError, UserError, known_names
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,8 @@ class Registry:
             return EntryPoint(name, self.own[name], self.group).load()
         others = self.installed()
         if name not in others:
-            raise UserError(
-                f"{self.kind} {name!r} is not installed: known are {', '.join([*self.own, *others])}"
-            )
+            known = known_names(name, [*self.own, *others])
+            raise UserError(f"{self.kind} {name!r} is not installed: {known}")
         try:
             return others[name].load()
         except (ImportError, AttributeError) as error:

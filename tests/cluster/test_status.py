@@ -127,9 +127,9 @@ def test_a_stage_that_was_renamed_is_found_under_its_former_name(exp, queue):
 
 def test_an_experiment_that_is_not_there_lists_those_that_are(exp, queue):
     exp.with_name("survey").mkdir()
-    with pytest.raises(UserError, match="y: no such experiment; there are: x$"):
+    with pytest.raises(UserError, match="y: no such experiment: known are x$"):
         status.status(exp.with_name("y"), NAMES)
-    with pytest.raises(UserError, match="there are: none"):
+    with pytest.raises(UserError, match="known are none"):
         status.status(exp / "z" / "y", NAMES)
 
 

@@ -77,7 +77,7 @@ def test_mandarin_wording_is_written_where_all_of_a_set_have_it(miniature, tmp_p
 
 def test_another_layout_is_told_from_the_expected_one(miniature):
     mini = miniature("magichub")
-    with pytest.raises(UserError, match=f"no set 'Hakka' in .*: there are {TALK} {VEHICLE} {SHANGHAI}"):
+    with pytest.raises(UserError, match=f"no set 'Hakka' in .*: known are {TALK}, {VEHICLE}, {SHANGHAI}"):
         magichub.splits(mini.root, sets="Hakka")
     mini.tree.text(f"{TALK}/TXT/A0001_S001_0_G0001.txt", "0.0 0.1 G0001 恰饭\n")
     with pytest.raises(

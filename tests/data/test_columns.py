@@ -100,7 +100,7 @@ def test_malformed_columns_are_named_with_line_and_rule(folder, case):
 @pytest.mark.parametrize("name", ["units", "../data/text", ".hidden/x", ""])
 def test_a_column_that_is_not_there_is_named_with_those_that_are(folder, name):
     (folder / "utt2weight").write_text("a-1 1\nb-2 2\nc-3 1\n")
-    message = "no such column, further ones here are utt2weight: write the file, a line 'id value' for each"
+    message = "no such column: known are utt2weight: or write the file, a line 'id value' for each"
     for read in (read_column, datadir.identity, datadir.tables):
         with pytest.raises(DataError, match=message):
             read(folder, name)

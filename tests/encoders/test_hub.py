@@ -43,7 +43,7 @@ def test_what_is_meant_as_a_path_is_told_with_the_experiments_beside_it(tmp_path
     (tmp_path / "exp/x").mkdir(parents=True)
     (tmp_path / "exp/x/times.tsv").touch()
     (tmp_path / "exp/survey").mkdir()
-    with pytest.raises(UserError, match=f"{message}; in exp there are: x$"):
+    with pytest.raises(UserError, match=f"{message}; in exp: known are x$"):
         hub.check_id("exp/y")
     (tmp_path / "user").mkdir()
     with pytest.raises(UserError, match="user/name: no such path"):

@@ -89,7 +89,7 @@ def test_words_that_are_not_the_default_name_the_folder(listed, line, folder):
         ("- {control: {}, intervals: {}}", "a line is .*, got {'control': {}, 'intervals': {}}"),
         (
             "- contrl",
-            "measure.yaml: unknown measurement 'contrl': known are retrieve, intervals, control, word_",
+            "measure.yaml: unknown measurement 'contrl': did you mean 'control'? known are retrieve, intervals",
         ),
         ("- control: {quantil: 1}", "yaml: control: unknown key 'quantil': did you mean 'quantile'?"),
         ("- control: {feats: x}", "yaml: control: unknown key 'feats'"),
@@ -112,7 +112,7 @@ def test_a_mistake_in_the_list_is_named(listed, text, message):
     ("change", "message"),
     [
         ("quantile=1", "--set is MEASUREMENT.OPTION=VALUE, control.quantile=0.5 say, got 'quantile=1'"),
-        ("intervals.seed=1", "--set intervals.seed=1: no intervals is listed, got control"),
+        ("intervals.seed=1", "--set intervals.seed=1: no intervals is listed: known are control"),
         ("control.quantil=1", "yaml with --set control.quantil=1: control: unknown key 'quantil'"),
         ("control.quantile=high", "--set control.quantile=high: control: quantile: a number, got 'high'"),
         ("control.quantile=", "quantile: a number, got None"),
@@ -125,7 +125,9 @@ def test_a_mistake_in_a_change_is_named(listed, change, message):
 
 
 def test_what_is_asked_for_and_unknown_is_named(listed):
-    with pytest.raises(UserError, match="--also: unknown measurement 'wordtest': known are"):
+    with pytest.raises(
+        UserError, match="--also: unknown measurement 'wordtest': did you mean 'word_test'. known are"
+    ):
         listed("- control", also=["wordtest"])
 
 

@@ -96,7 +96,7 @@ def test_it_is_a_line_of_the_list(home):
 @pytest.mark.parametrize(
     ("label", "text", "message"),
     [
-        ("utt2x", None, "data/utt2x: no such column, further ones here are utt2place"),
+        ("utt2x", None, "data/utt2x: no such column: known are utt2place"),
         (
             "../utt2lang",
             None,

@@ -140,7 +140,7 @@ def test_bad_use_says_what_to_do(tmp_path):
     write_ranks(tmp_path / "test", {"layer00": queries(THREE, 2), "norm": queries(THREE, 2)})
     with pytest.raises(UserError, match="no layer 'layer09': known are layer00, norm"):
         paired_test(tmp_path / "test", "layer00", tmp_path / "test", "layer09")
-    with pytest.raises(DataError, match=r"dev/ranks.tsv: no such file: .* has test$"):
+    with pytest.raises(DataError, match=r"dev/ranks.tsv: no such file: .*: known are test$"):
         intervals(tmp_path, ["dev"], tmp_path / "out")
     with pytest.raises(UserError, match="a folder of their own"):
         intervals(tmp_path, ["test"], tmp_path)
@@ -166,7 +166,7 @@ def test_a_folder_that_is_no_set_is_told_with_the_sets_nearby(tmp_path, named, p
     for name in ("dev", "test"):
         (tmp_path / "retrieval" / name).mkdir(parents=True)
         write_ranks(tmp_path / "retrieval" / name, {"norm": queries(THREE, 3)})
-    told = f"{tmp_path / place} has {sets}$" if sets else "run the stage measure first$"
+    told = f"in {tmp_path / place}: .*known are {sets}$" if sets else "run the stage measure first$"
     with pytest.raises(DataError, match=rf"ranks\.tsv: no such file: .*{told}"):
         paired_test(tmp_path / named, "norm", tmp_path / "retrieval" / "test", "norm")
     with pytest.raises(DataError, match=rf"ranks\.tsv: no such file: .*{told}"):
@@ -176,5 +176,5 @@ def test_a_folder_that_is_no_set_is_told_with_the_sets_nearby(tmp_path, named, p
 def test_intervals_of_a_folder_one_level_too_high_are_told_where_the_sets_are(tmp_path):
     (tmp_path / "retrieval" / "test").mkdir(parents=True)
     write_ranks(tmp_path / "retrieval" / "test", {"norm": queries(THREE, 3)})
-    with pytest.raises(DataError, match=rf"{tmp_path} has retrieval/test$"):
+    with pytest.raises(DataError, match=rf"in {tmp_path}: known are retrieval/test$"):
         intervals(tmp_path, ["test"], tmp_path / "out")

@@ -82,7 +82,7 @@ def test_what_a_recipe_says_is_read_from_its_script(desk):
         ("corpus=mini", "unknown corpus 'mini': known are"),
         (
             "corpus_options=loud=true",
-            "corpus mini_sinitic: an option is NAME=VALUE, known are none; got 'loud=true'",
+            "corpus mini_sinitic: an option is NAME=VALUE, got 'loud=true': known are none",
         ),
         ("encoder=whisper", "--encoder: unknown encoder 'whisper': known forms are espnet:<"),
         (
@@ -234,7 +234,7 @@ def test_a_stage_goes_on_only_with_an_experiment_that_is_there(desk):
     (desk / "exp/mine").mkdir(parents=True)
     (desk / "exp/mine/times.tsv").touch()
     for stage in ("decode", "dump", "measure", "report", "pack"):
-        told = [f"--stage {stage}: exp/gone: no such experiment; there are: mine"]
+        told = [f"--stage {stage}: exp/gone: no such experiment: known are mine"]
         assert mistakes(stages=[stage], exp="exp/gone") == told
         assert mistakes(stages=[stage], exp="exp/mine") == []
         assert mistakes("dry_run=true", stages=[stage], exp="exp/gone") == []

@@ -80,6 +80,8 @@ def test_an_encoder_that_was_only_scored(tmp_path):
         ("dev", [""], "--test : "),
         ("nope", ["test"], "--dev nope: .*: known are dev, test: "),
         ("", ["nope"], "--test nope: "),
+        ("dev", ["tset"], r"--test tset: .*: did you mean 'test'\? known are dev, test: "),
+        ("dve", ["test"], r"--dev dve: .*: did you mean 'dev'\? known are dev, test: "),
     ],
 )
 def test_a_set_without_results_is_refused_and_the_report_that_is_there_stays(exp, dev, tests, told):

@@ -34,7 +34,7 @@ def actions():
         ({"best_model_criterion": "valid,acc,max"}, "a list of three like .*, got 'valid,acc,max'"),
         ({"early_stopping_criterion": ["valid", "acc"]}, "a list of 3 is needed"),
         ({"val_scheduler_criterion": "valid loss"}, "a list of 2 is needed, got 'valid loss'"),
-        ({"batch_type": "foo"}, "batch_type: known are unsorted, sorted, .*, got 'foo'"),
+        ({"batch_type": "foo"}, "batch_type: got 'foo': known are unsorted, sorted, "),
         ({"batch_bins": "25M"}, "batch_bins: a whole number is needed, got '25M'"),
         ({"batch_bins": 0}, "at least 1 is needed"),
         ({"num_iters_per_epoch": 0}, "at least 1 is needed"),
@@ -89,5 +89,5 @@ def test_any_value_of_any_key_is_taken_or_refused_in_a_sentence(actions, data):
 
 def test_a_class_that_this_espnet_lacks_is_told_with_file_and_key(tmp_path):
     for key, value in (("model", "aligned"), ("encoder", ["rnn"]), ("optim", 3), ("scheduler", "warm")):
-        with pytest.raises(DataError, match=rf"^a\.yaml: unknown {key} .*: known are "):
+        with pytest.raises(DataError, match=rf"^a\.yaml: unknown {key} .*known are "):
             check(compose(ROOT / "conf/train/whisper.yaml") | {key: value}, "a.yaml")

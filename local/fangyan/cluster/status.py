@@ -56,7 +56,7 @@ def owner(exp: Path) -> str:
 def status(exp: Path, names: Sequence[str]) -> list[Stage]:
     """The stages of an experiment; `UserError` where there is none."""
     if not exp.is_dir():
-        raise UserError(f"{exp}: no such experiment; {experiments.describe(exp.parent)}")
+        raise UserError(f"{exp}: no such experiment: {experiments.describe(exp.parent, exp.name)}")
     seconds = {run.stage: run.seconds for run in read_rows(exp / "times.tsv", StageTime)}
     standings = (
         scheduler.own_jobs() if job_files.read(exp / "log") else {}

@@ -34,7 +34,7 @@ from fangyan.data import audio, datadir
 from fangyan.data.columns import Columns, write_all
 from fangyan.data.datadir import Dropped, Utterance
 from fangyan.data.names import fits_a_line
-from fangyan.errors import DataError, UserError
+from fangyan.errors import DataError, UserError, known_names
 from fangyan.files import DONE, fingerprint, produce, version, versions, write_json
 from fangyan.progress import track_iterable
 
@@ -50,7 +50,7 @@ def names() -> list[str]:
 def load(name: str) -> ModuleType:
     """The module of a corpus; `UserError` with the known names where there is none."""
     if name not in names():
-        raise UserError(f"unknown corpus {name!r}: known are {', '.join(names())}")
+        raise UserError(f"unknown corpus {name!r}: {known_names(name, names())}")
     return import_module(f"{__name__}.{name}")
 
 
@@ -65,9 +65,8 @@ def options(name: str, choices: Sequence[str]) -> dict[str, str | bool]:
     for choice in choices:
         key, given, value = choice.strip().partition("=")
         if key not in known or not given:
-            known_names = ", ".join(known) or "none"
             raise UserError(
-                f"corpus {name}: an option is NAME=VALUE, known are {known_names}; got {choice!r}"
+                f"corpus {name}: an option is NAME=VALUE, got {choice!r}: {known_names(key, known)}"
             )
         chosen[key] = {"true": True, "false": False}.get(value, value)
     return chosen

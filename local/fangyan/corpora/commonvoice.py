@@ -21,7 +21,7 @@ from pathlib import Path
 
 from fangyan.corpora.common.layouts import drop_empty, drop_overlap, list_names, read_columns, utterance
 from fangyan.data.datadir import Dropped, Utterance
-from fangyan.errors import DataError, UserError
+from fangyan.errors import DataError, UserError, known_names
 
 VARIETIES = {"zh-CN": "cmn", "zh-TW": "cmn", "zh-HK": "yue", "yue": "yue", "nan-tw": "nan"}
 """Locale -> variety."""
@@ -64,7 +64,7 @@ def _folders(root: Path | None, wanted: Sequence[str]) -> list[Path]:
         raise DataError(f"{root}: expected {'/, '.join(VARIETIES)}/ with {ALL}, found {list_names(root)}")
     for name in wanted:
         if name not in known:
-            raise UserError(f"corpus commonvoice: no locale {name!r} in {root}: there are {' '.join(known)}")
+            raise UserError(f"corpus commonvoice: no locale {name!r} in {root}: {known_names(name, known)}")
     return [found[name] for name in wanted or known]
 
 

@@ -30,7 +30,7 @@ from fangyan.corpora.common.layouts import (
     utterance,
 )
 from fangyan.data.datadir import Dropped, Utterance
-from fangyan.errors import DataError, UserError
+from fangyan.errors import DataError, UserError, known_names
 
 PLACES = {
     "Changsha": "hsn",
@@ -75,7 +75,7 @@ def _folders(root: Path | None, wanted: Sequence[str]) -> list[Path]:
         )
     for name in wanted:
         if name not in found:
-            raise UserError(f"corpus magichub: no set {name!r} in {root}: there are {' '.join(found)}")
+            raise UserError(f"corpus magichub: no set {name!r} in {root}: {known_names(name, found)}")
     return [found[name] for name in wanted or found]
 
 

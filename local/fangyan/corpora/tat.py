@@ -19,7 +19,7 @@ from pathlib import Path
 
 from fangyan.corpora.common.layouts import drop_empty, drop_overlap, list_names, match_transcripts, utterance
 from fangyan.data.datadir import Dropped, Utterance
-from fangyan.errors import DataError, UserError
+from fangyan.errors import DataError, UserError, known_names
 from fangyan.files import read_json
 
 SETS = {"train": "train", "dev": "eval", "test": "test"}
@@ -37,7 +37,7 @@ def splits(
     if root is None:
         raise UserError("corpus tat: say where the volumes lie with --corpus_dir DIR")
     if microphone not in MICROPHONES:
-        raise UserError(f"corpus tat: microphone is one of {' '.join(MICROPHONES)}, got {microphone!r}")
+        raise UserError(f"corpus tat: no microphone {microphone!r}: {known_names(microphone, MICROPHONES)}")
     sets = {name: drop_empty(_records(root, of, microphone)) for name, of in SETS.items()}
     if not any(sets.values()):
         expected = f"TAT-Vol1-train-master/{microphone}/wav/<speaker>/*.wav"

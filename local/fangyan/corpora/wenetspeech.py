@@ -20,7 +20,7 @@ from pathlib import Path
 from fangyan.corpora.common.layouts import drop_empty, find_home, parse_times, utterance
 from fangyan.corpora.common.streams import rows
 from fangyan.data.datadir import Dropped, Utterance
-from fangyan.errors import DataError, UserError
+from fangyan.errors import DataError, UserError, known_names
 
 TABLE = "WenetSpeech.json"
 SUBSETS = ("L", "M", "S")
@@ -38,7 +38,7 @@ def splits(
     ``subset``: to train on, L, M or S.
     """
     if subset not in SUBSETS:
-        raise UserError(f"corpus wenetspeech: subset is one of {' '.join(SUBSETS)}, got {subset!r}")
+        raise UserError(f"corpus wenetspeech: no subset {subset!r}: {known_names(subset, SUBSETS)}")
     folder = find_home("wenetspeech", root, "", TABLE)
     wanted = {"train": subset} | SETS
     sets: dict[str, list[Utterance]] = {name: [] for name in wanted}

@@ -7,7 +7,7 @@ from pathlib import Path
 from fangyan.data.columns import FILES
 from fangyan.data.entries import import_advice
 from fangyan.data.names import is_name
-from fangyan.errors import DataError, shown
+from fangyan.errors import DataError, known_names, shown
 from fangyan.files import number
 
 LEFT_BEHIND = {
@@ -40,7 +40,7 @@ def check_data_directory(path: Path) -> None:
     for folder in (path, path.parent):
         found = sorted({file.parent.name for name in FILES for file in folder.glob(f"[!.]*/{name}")})
         if found:
-            raise DataError(f"{path}: no data directory there; in {folder} there are: {', '.join(found)}")
+            raise DataError(f"{path}: no data directory there: in {folder}: {known_names(path.name, found)}")
     raise DataError(f"{path}: no data directory there; run the stage data first")
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from fangyan.data.entries import check_ids, import_advice, line, locate_id, read_map
 from fangyan.data.names import NOT_A_VALUE
-from fangyan.errors import DataError, shown
+from fangyan.errors import DataError, known_names, shown
 from fangyan.files import versions, write_lines
 
 FILES = {
@@ -71,10 +71,9 @@ def column(path: Path, name: str) -> Path:
     """The file of a column; `DataError` with those that there are where there is no such."""
     file = path / name
     if Path(name).name != name or not file.is_file():
-        there = ", ".join(columns(path)) or "none"
         raise DataError(
-            f"{file}: no such column, further ones here are {there}: write the file, a line 'id value' for each "
-            f"utterance of {reference(path)}, in the order of their ids"
+            f"{file}: no such column: {known_names(name, columns(path))}: or write the file, a line 'id value' "
+            f"for each utterance of {reference(path)}, in the order of their ids"
         )
     return file
 

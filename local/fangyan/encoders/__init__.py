@@ -26,7 +26,6 @@ package counts too: features are made again when either changes.
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
@@ -35,7 +34,7 @@ import numpy as np
 
 from fangyan.encoders import hub
 from fangyan.encoders.choice import Choice
-from fangyan.errors import DataError, UserError
+from fangyan.errors import DataError, UserError, known_names, nearest
 from fangyan.files import fingerprint
 from fangyan.registry import Registry
 
@@ -88,7 +87,7 @@ class SomeLayers(Encoder):
 
     def __init__(self, encoder: Encoder, wanted: Sequence[str]) -> None:
         if unknown := sorted(set(wanted) - set(encoder.layers)):
-            raise UserError(f"--layer {unknown[0]}: known are {', '.join(encoder.layers)}")
+            raise UserError(f"--layer {unknown[0]}: {known_names(unknown[0], encoder.layers)}")
         self.encoder, self.modality, self.frame_rate = encoder, encoder.modality, encoder.frame_rate
         self.layers = tuple(layer for layer in encoder.layers if layer in wanted)
 
@@ -165,8 +164,8 @@ def _guess(spec: str) -> str:
         return f", did you mean espnet:{spec}?"
     if spec.count("/") == 1 and ":" not in spec:
         return f", did you mean hf:{spec}?"
-    near = get_close_matches(spec.partition(":")[0], [*FAMILIES, *REGISTRY.installed()], 1)
-    return f", did you mean {near[0]}?" if near else ""
+    near = nearest(spec.partition(":")[0], [*FAMILIES, *REGISTRY.installed()])
+    return f", did you mean {near}?" if near else ""
 
 
 def best_device() -> str:

@@ -12,7 +12,7 @@ from traceback import extract_tb
 from typing import Any
 
 from fangyan.config import check_keys
-from fangyan.errors import DataError, UserError
+from fangyan.errors import DataError, UserError, known_names
 from fangyan.registry import ASR, TASKS, task_name
 
 UNUSED = ("preprocessor",)
@@ -110,7 +110,7 @@ def _check_choice(name: str, classes: Mapping[str, type], settings: Mapping[str,
     if value is None:
         return
     if not isinstance(value, str) or value not in classes:
-        raise DataError(f"{source}: unknown {name} {value!r}: this ESPnet has {', '.join(sorted(classes))}")
+        raise DataError(f"{source}: unknown {name} {value!r}: {known_names(str(value), sorted(classes))}")
     if not isinstance(options or {}, dict):
         raise DataError(f"{source}: {name}_conf is a mapping of names to values, got {options!r}")
     known = parameters(classes[value])

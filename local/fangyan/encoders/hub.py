@@ -52,7 +52,7 @@ def check_id(argument: str) -> None:
     path = Path(argument)
     seen = "" if path.is_absolute() else f", seen from {Path.cwd()}"
     homes = [home for home in (path.parent, Path("exp")) if experiments.names(home)]
-    beside = f"; in {homes[0]} {experiments.describe(homes[0])}" if homes else ""
+    beside = f"; in {homes[0]}: {experiments.describe(homes[0], path.name)}" if homes else ""
     raise UserError(
         f"{argument}: no such path here{seen}, and no Hugging Face id, which is USER/NAME{beside}"
     )

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fangyan.errors import DataError, UserError
+from fangyan.errors import DataError, UserError, known_names
 
 if TYPE_CHECKING:
     from fangyan.features.frames import FrameSet
@@ -42,7 +42,7 @@ class Layer:
         for name in self.names:
             if name not in known:
                 raise UserError(
-                    f"--layer {self}: no layer {name!r} in {where}: known are {', '.join(known)}, joined by "
+                    f"--layer {self}: no layer {name!r} in {where}: {known_names(name, known)}, joined by "
                     f"{SEPARATOR} to concatenate them"
                 )
         return self

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fangyan import config
-from fangyan.errors import DataError, UserError
+from fangyan.errors import DataError, UserError, known_names
 from fangyan.registry import Registry
 from fangyan.shards import Shard
 
@@ -151,7 +151,7 @@ def _changed(lines: Sequence[_Line], change: str) -> list[_Line]:
         raise UserError(f"--set is MEASUREMENT.OPTION=VALUE, control.quantile=0.5 say, got {change!r}")
     name, option, text = match.groups()
     if name not in (listed := [line.name for line in lines]):
-        raise UserError(f"--set {change}: no {name} is listed, got {', '.join(dict.fromkeys(listed))}")
+        raise UserError(f"--set {change}: no {name} is listed: {known_names(name, dict.fromkeys(listed))}")
     value = config.parse(text, f"--set {change}")
     return [
         line
@@ -177,8 +177,8 @@ def _measurement(line: _Line) -> Measurement:
 
 def _function(line: _Line) -> Callable[..., object]:
     if line.name not in MEASURES:
-        known = ", ".join([*MEASURES.own, *MEASURES.installed()])
-        raise UserError(f"{line.where}: unknown measurement {line.name!r}: known are {known}")
+        known = known_names(line.name, [*MEASURES.own, *MEASURES.installed()])
+        raise UserError(f"{line.where}: unknown measurement {line.name!r}: {known}")
     return MEASURES.load(line.name)
 
 

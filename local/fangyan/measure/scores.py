@@ -30,7 +30,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fangyan.errors import DataError, UserError
+from fangyan.errors import DataError, UserError, known_names
 from fangyan.features.frames import checked, same_dimension, unit
 from fangyan.measure.seqsim import Packed, pack, seqsim_matrix
 
@@ -173,5 +173,5 @@ def choose(score: str, normalise: str = "none") -> Score:
     """The score of that name in `SCORES`, on frames normalised by the name in `NORMALISATIONS`; else `UserError`."""
     for kind, name, known in (("score", score, SCORES), ("normalisation", normalise, NORMALISATIONS)):
         if name not in known:
-            raise UserError(f"unknown {kind} {name!r}: known are {', '.join(known)}")
+            raise UserError(f"unknown {kind} {name!r}: {known_names(name, known)}")
     return replace(SCORES[score], normalise=NORMALISATIONS[normalise])

@@ -14,6 +14,7 @@ from statistics import fmean
 
 from fangyan.encoders.choice import choose_layer
 from fangyan.errors import DataError
+from fangyan.measure.retrieval.kinds import by_kind
 from fangyan.measure.retrieval.tables import Pair, table_of
 from fangyan.rounding import percent
 from fangyan.tables import read_rows
@@ -65,23 +66,30 @@ def chosen_on(retrieval: Path) -> str:
 def recall_table(folders: Mapping[str, Path], names: Sequence[str]) -> str:
     """A row for each retrieval among the ``folders`` and set: R@1 in percent at the best layer, the last, by chance.
 
-    ``folders``: by what they are called. Empty where no set has a ``pairs.tsv``. The best layer is that of the set
+    ``folders``: by what they are called. A row for each kind of pairs, where there are several (`by_kind`). Empty where
+    no set has a ``pairs.tsv``. The best layer is that of the set
     itself, so of a test set no layer to report.
     """
     rows = []
     for called, folder in folders.items():
         for name in names:
             if (file := folder / name / "pairs.tsv").exists():
-                pairs = read_rows(file, Pair)
-                means = by_layer(pairs)
-                best, last = choose_layer(pairs), [*means][-1]
-                recalls = [(shorten(at, 10), percent(means[at].recall_at_1)) for at in (best, last)]
-                place = called.removeprefix("baselines/"), shorten(name, 14)
-                rows.append((*place, *chain(*recalls), percent(means[last].chance)))
+                kinds = by_kind(file.parent, read_rows(file, Pair))
+                for kind, pairs in kinds.items():
+                    title = kind if len(kinds) > 1 else called.removeprefix("baselines/")
+                    rows.append((title, shorten(name, 14), *_recalls(pairs)))
     header = ("retrieval", "set", "best layer", "R@1", "last layer", "R@1", "chance")
     room = COLUMNS - max(map(len, table(header[1:], [row[1:] for row in rows]).splitlines())) - 2
     short = [(shorten(called, room, keep_end=True), *cells) for called, *cells in rows]
     return table(header, short, numbers=(3, 5, 6)) if rows else ""
+
+
+def _recalls(pairs: Sequence[Pair]) -> tuple[str, ...]:
+    """The best layer and its R@1, the last one and its R@1, and chance."""
+    means = by_layer(pairs)
+    best, last = choose_layer(pairs), [*means][-1]
+    recalls = [(shorten(at, 10), percent(means[at].recall_at_1)) for at in (best, last)]
+    return (*chain(*recalls), percent(means[last].chance))
 
 
 def _mean(pairs: Sequence[Pair]) -> Mean:

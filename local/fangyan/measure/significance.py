@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fangyan.errors import DataError, UserError
+from fangyan.errors import DataError, UserError, known_names
 from fangyan.files import fingerprint, produce
 from fangyan.measure.bootstrap import DRAWS, Cells, bootstrap_means, interval, permutation, sort_into_cells
 from fangyan.measure.retrieval.tables import RANKS, RankedQuery, table_of
@@ -195,7 +195,7 @@ def _of_layer(path: Path, layer: str) -> list[RankedQuery]:
         if name == layer:
             return sorted(queries)
         known.append(name)
-    raise UserError(f"{path}: no layer {layer!r}: known are {', '.join(known)}")
+    raise UserError(f"{path}: no layer {layer!r}: {known_names(layer, known)}")
 
 
 def _same_queries(a: Path, ours: Sequence[RankedQuery], b: Path, theirs: Sequence[RankedQuery]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from fangyan import config, experiments
 from fangyan.encoders import check_spec
-from fangyan.errors import UserError
+from fangyan.errors import UserError, known_names
 from fangyan.files import read_json
 from fangyan.recipes.options import Options
 
@@ -47,8 +47,8 @@ def check_experiment(options: Options) -> None:
     first = options.stages[0] if options.stages else ""
     makes = MAKERS if options.trains else (*MAKERS, "decode", "dump")
     if options["dry_run"] != "true" and first and first not in makes and not experiments.begun(options.exp):
-        there = experiments.describe(options.exp.parent)
-        raise UserError(f"--stage {first}: {options.exp}: no such experiment; {there}")
+        there = experiments.describe(options.exp.parent, options.exp.name)
+        raise UserError(f"--stage {first}: {options.exp}: no such experiment: {there}")
 
 
 def check_layers(options: Options) -> Iterator[str]:
@@ -60,7 +60,7 @@ def check_layers(options: Options) -> Iterator[str]:
             if not all(parts):
                 yield f"--{name} {word}: a layer, or several joined by + to concatenate them"
             elif unknown := [part for part in parts if known and part not in known]:
-                yield f"--{name} {word}: no layer {unknown[0]!r}: known are {', '.join(known)}"
+                yield f"--{name} {word}: no layer {unknown[0]!r}: {known_names(unknown[0], known)}"
 
 
 def _known_layers(options: Options) -> Sequence[str]:

@@ -13,7 +13,7 @@ from fangyan import shards
 from fangyan.data import datadir
 from fangyan.data.datadir import Utterance
 from fangyan.encoders.espnet_model import locate, open_model, recognition_files
-from fangyan.errors import UserError
+from fangyan.errors import UserError, known_names
 from fangyan.files import fingerprint, is_done
 from fangyan.folders import check_replaceable
 from fangyan.progress import Progress
@@ -162,5 +162,5 @@ def _recogniser(exp: Path, settings: Mapping[str, Any], where: str, exits: Seque
     known = exit_layers(recogniser.model.encoder)
     for layer in exits:
         if layer not in known:
-            raise UserError(f"{exp}: no exit layer {layer!r}: known are {', '.join(known) or 'none'}")
+            raise UserError(f"{exp}: no exit layer {layer!r}: {known_names(layer, known)}")
     return recogniser

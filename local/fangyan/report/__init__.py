@@ -6,6 +6,7 @@ from pathlib import Path
 
 from fangyan.files import read_text
 from fangyan.measure import results_folder
+from fangyan.report.losses import check_fuller
 from fangyan.report.read import results
 from fangyan.report.render import matrices, page, tables, unchosen
 from fangyan.report.render.page import Page
@@ -32,7 +33,8 @@ def report(
     ``command`` is quoted as the way to the numbers; ``data``, the folder of the data directories, gives the wording of
     sentences and the groups of varieties; ``recommended`` is the layer to show where none is chosen (empty, or not
     scored: the last); ``folds``: whether halves of the sentences choose it (`fangyan.measure.folds`).
-    Raises `UserError` and `DataError` as `results.read` does; parts that are missing are named in the report.
+    Raises `UserError` and `DataError` as `results.read` does, and where a fuller report is there (`report.losses`);
+    parts that were never made are named in the report.
     """
     experiment = results.read(exp, dev, test, command, data, layers, recommended, folds)
     home = results_folder(exp, layers)
@@ -45,6 +47,7 @@ def report(
         date=f"Reported on {date.today().isoformat()}.",
         command=command,
     )
+    check_fuller(home / "RESULTS.md", page.markdown(content, home))
     matrices.write(experiment, home / "tables")
     page.write(content, home / "report.html", home / "RESULTS.md")
     return home / "RESULTS.md"

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from fangyan.data.datadir import Utterance
-from fangyan.errors import UserError
+from fangyan.errors import UserError, known_names
 from fangyan.features.embedding import frames_of, unique_recordings
 from fangyan.features.frames import checked, same_dimension, unit
 from fangyan.measure.seqsim import SeqSim, seqsim_with
@@ -155,6 +155,7 @@ def _rows(index: Index, varieties: Sequence[str]) -> np.ndarray:
     of_row = np.array([entry.variety for entry in index.entries()])[live]
     for variety in varieties:
         if variety not in of_row:
-            known = ", ".join(sorted(set(of_row) - {""})) or "none: it was made without a data directory"
-            raise UserError(f"--variety {variety}: varieties of this index are {known}")
+            known = sorted(set(of_row) - {""})
+            advice = known_names(variety, known) if known else "none, it was made without a data directory"
+            raise UserError(f"--variety {variety}: not among the varieties of this index: {advice}")
     return live[np.isin(of_row, varieties)]

@@ -14,7 +14,7 @@ import yaml
 
 from fangyan import config as configs
 from fangyan.encoders.espnet_build import parameters, task_class
-from fangyan.errors import DataError, UserError, trouble
+from fangyan.errors import DataError, UserError, known_names, trouble
 from fangyan.files import naming, write_text
 from fangyan.registry import ASR, TASKS, task_name
 from fangyan.training.ranks import Rank, any_rank
@@ -130,7 +130,7 @@ def classes(settings: Mapping[str, Any]) -> dict[str, type]:
         if value is None:
             continue
         if not isinstance(value, str) or value not in of_it:
-            raise DataError(f"unknown {name} {value!r}: known are {', '.join(sorted(of_it))}")
+            raise DataError(f"unknown {name} {value!r}: {known_names(str(value), sorted(of_it))}")
         chosen[name] = of_it[value]
     return chosen
 

@@ -11,7 +11,7 @@ from fangyan.data import datadir
 from fangyan.data.checks import check_data_directory
 from fangyan.data.entries import locate_id
 from fangyan.data.text import DEFAULT, NormalForm, normalise, removals
-from fangyan.errors import DataError, UserError
+from fangyan.errors import DataError, UserError, known_names
 from fangyan.files import fingerprint, produce, read_text, write_text
 from fangyan.registry import ASR, task_name
 from fangyan.training import sentencepieces
@@ -92,7 +92,7 @@ def targets(data: Path, target: str, form: NormalForm = DEFAULT) -> dict[str, st
 def transcripts(data: Path, target: str) -> Path:
     """The file of the ``target`` wording of a data directory; `UserError` for no such wording, or where it has none."""
     if target not in TARGETS:
-        raise UserError(f"unknown target {target!r}: known are {', '.join(TARGETS)}")
+        raise UserError(f"unknown target {target!r}: {known_names(target, TARGETS)}")
     check_data_directory(data)
     if not (data / target).is_file():
         raise DataError(f"{data / target}: no such file: this data directory has no such wording")

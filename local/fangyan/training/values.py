@@ -4,7 +4,7 @@ from argparse import Action
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from fangyan.errors import DataError
+from fangyan.errors import DataError, known_names
 
 WORDS = {
     "int": "a whole number",
@@ -71,7 +71,7 @@ def _check_item(action: Action, item: Any, where: str) -> None:
     except Exception:  # each function has its own
         raise DataError(f"{where}: {words} is needed, got {item!r}") from None
     if action.choices and read not in action.choices:
-        raise DataError(f"{where}: known are {', '.join(map(str, action.choices))}, got {item!r}")
+        raise DataError(f"{where}: got {item!r}: {known_names(str(item), map(str, action.choices))}")
     if read is None:
         return
     least = LEAST.get(action.dest, float("-inf"))

@@ -146,7 +146,7 @@ def test_labels_for_sentences_are_zero_shot_classification(bilingual):
     (bilingual / "data/utt2topic").write_text(lines.replace("cmn-0 rice", "cmn-0 rain"), encoding="utf-8")
     assert retrieve(*paths(bilingual), **options)
     assert pairs(bilingual / "out/data", "layer01|sentence")["site", "topic"].recall_at_1 == 1
-    with pytest.raises(DataError, match=r"data/utt2mood: no such column, further ones here are utt2topic"):
+    with pytest.raises(DataError, match=r"data/utt2mood: no such column: known are utt2topic"):
         retrieve(*paths(bilingual), sentences="utt2mood")
     assert read_table(bilingual / "out/data/.skipped.tsv") == [
         {"source": "cmn", "target": end, "sentences": "1"} for end in ("site", "yue", "topic")
@@ -255,6 +255,8 @@ def test_the_command_line(bilingual):
     run = CliRunner().invoke(cli, [*common, *texts], catch_exceptions=False)
     assert (run.exit_code, run.output.splitlines()[0]) == (0, f"{bilingual}/out: written")
     assert list(pairs(bilingual / "out/data", "layer01|sentence"))[1] == ("cmn", "text_cmn")
+    cells = [line.split("  ")[0] for line in run.output.splitlines()[-3:]]
+    assert cells == ["speech to speech", "speech to text", "text to speech"]
     with pytest.raises(UserError, match="--column: one for each --against, got 2 for 1"):
         CliRunner().invoke(cli, [*common, *texts, "--column", "text"], catch_exceptions=False)
     with pytest.raises(DataError, match=r"speech/data: sides have names .* got cmn again: .* with --column"):
@@ -288,6 +290,10 @@ def test_the_report_reads_them(bilingual, monkeypatch):
     assert matrix(experiment, "data").header == ("source / target", "cmn", "yue", "site", "text_cmn")
     written = report.report(exp, "dev", ["data"], data=bilingual).read_text(encoding="utf-8")
     assert "| text_cmn " in written and "layer01\\|sentence" in written
+    assert (
+        "Means on data are over pairs of 3 kinds, whose R@1 at layer01\\|sentence is: speech to speech 100.0 %, "
+        "speech to text 100.0 %, text to speech 100.0 %."
+    ) in written
     assert "| text_cmn " in (exp / "tables/data.groups.md").read_text(encoding="utf-8")
 
 

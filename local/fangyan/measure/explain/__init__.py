@@ -21,7 +21,7 @@ from pathlib import Path
 from fangyan.data import datadir
 from fangyan.data.datadir import Utterance
 from fangyan.encoders import identity, load_encoder, recommended
-from fangyan.errors import UserError
+from fangyan.errors import UserError, nearest
 from fangyan.features.at_layer import AtLayer
 from fangyan.features.layers import layer_name
 from fangyan.files import fingerprint, produce, versions, write_table
@@ -76,7 +76,9 @@ def explain(
     utterances = {u.id: u for data in sets for u in datadir.read(data)}
     for option, key in (("query", query), ("target", target)):
         if key not in utterances:
-            raise UserError(f"--{option} {key}: no such utterance in {', '.join(map(str, sets))}")
+            near = nearest(key, utterances)
+            hint = f": did you mean {near!r}?" if near else ""
+            raise UserError(f"--{option} {key}: no such utterance in {', '.join(map(str, sets))}{hint}")
     pair = [utterances[query], utterances[target]]
     of = transcript(spec, wording)
     inputs = {"encoder": identity(spec), "layer": layer, "pair": [vars(u) for u in pair]}

@@ -9,7 +9,7 @@ import numpy as np
 from fangyan.data import audio
 from fangyan.data.datadir import Utterance
 from fangyan.data.text import NormalForm, normalise
-from fangyan.errors import DataError, UserError
+from fangyan.errors import DataError, UserError, known_names
 from fangyan.features.at_layer import AtLayer
 from fangyan.features.layers import concatenate
 from fangyan.measure.explain.comparison import AlignedUtterance
@@ -41,7 +41,7 @@ def transcript(spec: str, column: str = "") -> Transcript:
     one where that is not known. `UserError` for an unknown column.
     """
     if column and column not in TARGETS:
-        raise UserError(f"unknown wording {column!r}: known are {', '.join(TARGETS)}")
+        raise UserError(f"unknown wording {column!r}: {known_names(column, TARGETS)}")
     learned = trained(spec)
     if not spec.startswith("espnet:"):
         return Transcript("", summary.form(learned))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from fangyan.data import datadir
 from fangyan.data.varieties import group_of
-from fangyan.errors import DataError
+from fangyan.errors import DataError, known_names
 from fangyan.files import write_lines
 from fangyan.measure.retrieval.sides import Side
 from fangyan.tables import Count, Fraction, MeanRank, Total, columns, write_rows
@@ -95,8 +95,8 @@ def table_of(folder: Path, name: str) -> Path:
         return path
     for place in (folder, folder.parent):
         if found := sorted({*place.glob(f"*/{name}"), *place.glob(f"*/*/{name}")}):
-            sets = ", ".join(file.parent.relative_to(place).as_posix() for file in found)
-            raise DataError(f"{path}: no such file: the folder of a set is to be named, {place} has {sets}")
+            sets = known_names(folder.name, [file.parent.relative_to(place).as_posix() for file in found])
+            raise DataError(f"{path}: no such file: the folder of a set is to be named: in {place}: {sets}")
     raise DataError(f"{path}: no such file: run the stage measure first")
 
 

@@ -9,10 +9,11 @@ from typing import Any
 from fangyan import environment
 from fangyan.data import datadir
 from fangyan.environment import StageTime
-from fangyan.errors import UserError
+from fangyan.errors import UserError, known_names
 from fangyan.ipa.dictionaries import IpaSource
 from fangyan.measure import results_folder
-from fangyan.measure.retrieval.tables import Group
+from fangyan.measure.retrieval.kinds import by_kind
+from fangyan.measure.retrieval.tables import Group, Pair
 from fangyan.measure.selection import by_layer
 from fangyan.measure.significance import Interval
 from fangyan.measure.word_test import WordPreference
@@ -59,6 +60,9 @@ class Results:
     groups: Mapping[str, Mapping[str, str]] = field(
         default_factory=dict
     )  # variety -> group, where a set has its own
+    kinds: Mapping[str, Mapping[str, Sequence[Pair]]] = field(
+        default_factory=dict
+    )  # of pairs of the encoder by set, where speech and text find each other
     command: str = ""
     measured: str = ""  # the day of the newest scores
     seconds: Mapping[str, float] = field(default_factory=dict)  # by stage, reruns added up
@@ -137,7 +141,7 @@ def _check(exp: Path, home: Path, dev: str, tests: Sequence[str], folds: bool) -
     able = scored_sets(home, "retrieval") or known
     for option, name, has in [("test", name, known) for name in tests] + [("dev", dev, able)] * bool(dev):
         if name not in has:
-            advice = f"known are {', '.join(has)}" if has else "no set was scored there"
+            advice = known_names(name, has) if has else "no set was scored there"
             raise UserError(
                 f"--{option} {name}: no results of this set in {home}: {advice}: run the stage measure"
             )
@@ -154,6 +158,7 @@ def _of_layer(
         "intervals": _with_folds(intervals.read(home / "intervals", _means(encoder)), encoder.folded),
         "sentences": sentences.read(home / "retrieval", scored, encoder.layer, data),
         "speakers": read_sets(home / "retrieval_utt2spk", scored, "groups.tsv", Group),
+        "kinds": {name: by_kind(home / "retrieval" / name, pairs) for name, pairs in encoder.seqsim.items()},
         "groups": {name: datadir.read_groups(data / name) for name in scored} if data else {},
     }
 

@@ -29,6 +29,11 @@ class Page:
     command: str = ""  # that gives the numbers again
 
 
+def markdown(page: Page, folder: Path) -> str:
+    """``page`` as Markdown, as it is to stand in ``folder``."""
+    return _templates(folder).get_template("RESULTS.md").render(vars(page))
+
+
 def write(page: Page, html: Path, markdown: Path) -> None:
     """Writes ``page`` to ``html`` and to ``markdown``, its pictures to ``images/`` beside these."""
     for section in page.sections:
@@ -36,9 +41,8 @@ def write(page: Page, html: Path, markdown: Path) -> None:
             if isinstance(block, Picture | Image):
                 block.save(markdown.parent / "images" / f"{block.name}.png")
     templates = _templates(html.parent)
-    content = vars(page) | {"contrast": tables.CONTRAST}
-    write_text(html, templates.get_template("report.html").render(content))
-    write_text(markdown, templates.get_template("RESULTS.md").render(content))
+    write_text(html, templates.get_template("report.html").render(vars(page) | {"contrast": tables.CONTRAST}))
+    write_text(markdown, templates.get_template("RESULTS.md").render(vars(page)))
 
 
 _SEGMENT = r"\w(?:[\w.-]*\w)?"

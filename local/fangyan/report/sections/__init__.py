@@ -3,7 +3,7 @@
 What an experiment lacks is replaced by one sentence that says so and how to get it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from fangyan.features.layers import layer_name
 from fangyan.measure.folds import Folds
@@ -47,7 +47,16 @@ def remarks(experiment: Results) -> list[str]:
     missing = [name for name in experiment.tests if name not in experiment.encoder.seqsim]
     if experiment.encoder.seqsim and missing:
         said.append(f"Not scored: {', '.join(missing)}.")
-    return said
+    return [*said, *_kinds(experiment)]
+
+
+def _kinds(experiment: Results) -> Iterator[str]:
+    """The scores behind means over pairs of several kinds, as of speech and text."""
+    for name, kinds in experiment.kinds.items():
+        if len(kinds) > 1 and (layer := experiment.encoder.layer):
+            means = {kind: by_layer(pairs)[layer].recall_at_1 for kind, pairs in kinds.items()}
+            each = ", ".join(f"{kind} {percent(mean)} %" for kind, mean in means.items())
+            yield f"Means on {name} are over pairs of {len(kinds)} kinds, whose R@1 at {layer_name(layer)} is: {each}."
 
 
 def _unchosen(experiment: Results) -> Iterator[str]:
@@ -73,9 +82,9 @@ def _by_folds(folds: Folds) -> Iterator[str]:
         yield f"What is shown of one layer below is of {first.layer}, so its means differ a little from the result."
 
 
-def sections(experiment: Results) -> list[Section]:
-    """The sections below the headline, in order, but for those without anything to say."""
-    parts = {
+def parts() -> dict[str, Callable[[Results], Iterator[Block]]]:
+    """What a report may have below its headline, in order: titles, and what gives the blocks of each."""
+    return {
         "Systems compared": _systems,
         "Layer by layer": _layers,
         "Variety by variety": _varieties,
@@ -87,7 +96,11 @@ def sections(experiment: Results) -> list[Section]:
         "The run": _run,
         "How it is measured": _method,
     }
-    found = {title: tuple(part(experiment)) for title, part in parts.items()}
+
+
+def sections(experiment: Results) -> list[Section]:
+    """The sections below the headline, but for those without anything to say."""
+    found = {title: tuple(part(experiment)) for title, part in parts().items()}
     return [Section(title, blocks) for title, blocks in found.items() if blocks]
 
 
