@@ -10,40 +10,40 @@ LETTERS = "abcdefg"
 
 
 def build(letters, part, folder):
-    """A share: each letter in a file of its own."""
+    """A shard: each letter in a file of its own."""
     for letter in part.of(letters):
         (folder / letter).write_text(letter.upper())
 
 
-def join(folders, folder):
+def merge(folders, folder):
     (folder / "all").write_text("".join(sorted(p.read_text() for f in folders for p in f.glob("[a-z]"))))
 
 
 def produce(out, part, letters=LETTERS):
-    return shards.produce_sharded(out, {"letters": letters}, part, partial(build, letters), join)
+    return shards.produce_sharded(out, {"letters": letters}, part, partial(build, letters), merge)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 9])
-def test_the_shares_joined_are_the_whole(tmp_path, count):
-    for out in (tmp_path / "whole", tmp_path / "joined"):
+def test_the_shards_merged_are_the_whole(tmp_path, count):
+    for out in (tmp_path / "whole", tmp_path / "merged"):
         for part in (
-            [WHOLE] if out.name == "whole" else [*reversed(Shard(0, count).shares()), Shard(0, count)]
+            [WHOLE] if out.name == "whole" else [*reversed(Shard(0, count).shards()), Shard(0, count)]
         ):
             produce(out, part)
-    assert (tmp_path / "joined/all").read_text() == "ABCDEFG"
+    assert (tmp_path / "merged/all").read_text() == "ABCDEFG"
     for name in ("all", ".done"):
-        assert (tmp_path / "joined" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["joined", "whole"]
+        assert (tmp_path / "merged" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["merged", "whole"]
     assert sorted(p.name for p in (tmp_path / "whole").iterdir()) == [".done", "all"]
 
 
-def test_every_item_is_in_one_share_and_shares_are_of_equal_size():
-    parts = [part.of(range(10)) for part in Shard(0, 4).shares()]
+def test_every_item_is_in_one_shard_and_shards_are_of_equal_size():
+    parts = [part.of(range(10)) for part in Shard(0, 4).shards()]
     assert sorted(n for part in parts for n in part) == list(range(10))
     assert {len(part) for part in parts} == {2, 3}
 
 
-def test_finished_work_is_kept_and_what_its_shares_left_is_cleared_away(tmp_path):
+def test_finished_work_is_kept_and_what_its_shards_left_is_cleared_away(tmp_path):
     out = tmp_path / "out"
     assert produce(out, Shard(1, 2)) and not produce(out, Shard(1, 2))
     assert produce(out, WHOLE) and not produce(out, WHOLE)
@@ -51,7 +51,7 @@ def test_finished_work_is_kept_and_what_its_shares_left_is_cleared_away(tmp_path
     assert not produce(out, Shard(2, 2)) and not produce(out, Shard(0, 2))
 
 
-def test_a_share_that_is_missing_or_stale_is_named(tmp_path):
+def test_a_shard_that_is_missing_or_stale_is_named(tmp_path):
     out = tmp_path / "out"
     produce(out, Shard(1, 2))
     with pytest.raises(

@@ -118,6 +118,21 @@ def test_unreadable_files_are_named_with_the_reason(tmp_path):
         audio.probe(tmp_path / "none.wav")
 
 
+def test_a_file_of_a_form_that_is_not_read_is_named_with_the_command_that_converts_it(tmp_path):
+    for name, command in (
+        ("a.dsf", "ffmpeg -i a.dsf a.wav"),
+        ("no suffix", "ffmpeg -i 'no suffix' 'no suffix.wav'"),
+        ("-a.mp3", "ffmpeg -i -a.mp3 ./-a.wav"),
+        ("a.wav", "ffmpeg -i a.wav a-converted.wav"),
+    ):
+        (tmp_path / name).write_bytes(b"hello " * 99)
+        for read in (audio.probe, audio.read):
+            with pytest.raises(DataError) as error:
+                read(tmp_path / name)
+            assert str(error.value).endswith(f"; what a player plays can be converted: {command}")
+            assert "not exist" not in str(error.value)
+
+
 def test_loud_samples_are_clipped_not_wrapped(tmp_path):
     audio.write(tmp_path / "a.wav", np.array([2.0, -2.0]))
     assert audio.read(tmp_path / "a.wav").tolist() == pytest.approx([1.0, -1.0], abs=1e-4)

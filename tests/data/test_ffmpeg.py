@@ -21,6 +21,8 @@ file = arguments[arguments.index("-i") + 1].removeprefix("file:")
 said = Path(file).read_bytes()
 if said == b"broken":
     sys.exit("first line\\nInvalid data found when processing input")
+if said == b"silent":
+    sys.exit("Stream map '0:a:0' matches no streams.\\nTo ignore this, add a trailing '?' to the map.")
 sys.stdout.buffer.write(said)
 """
 
@@ -74,9 +76,10 @@ def test_a_data_directory_has_what_was_decoded_as_a_file_that_all_read(asked, re
     assert np.abs(audio.read(utterance.wav) - audio.read(recording)).max() <= 2**-15
 
 
-def test_what_ffmpeg_refuses_is_named_with_its_last_line(asked, tmp_path):
+def test_what_ffmpeg_refuses_is_named_with_the_reason(asked, tmp_path):
     for name, content, message in (
         ("x.webm", b"broken", r"x.webm: not readable as audio \(ffmpeg: Invalid data found when"),
+        ("film.mp4", b"silent", r"film.mp4: not readable as audio \(it has no sound track\)$"),
         ("y.amr", b"", r"y.amr: not readable as audio \(empty file\)"),
     ):
         (tmp_path / name).write_bytes(content)
@@ -89,7 +92,7 @@ def test_what_ffmpeg_refuses_is_named_with_its_last_line(asked, tmp_path):
 
 def test_without_ffmpeg_the_command_is_named(recording, monkeypatch):
     monkeypatch.setenv("PATH", "")
-    message = "install ffmpeg, or convert it elsewhere: ffmpeg -i '-a b.M4A' '-a b.wav'"
+    message = "install ffmpeg, or convert it elsewhere: ffmpeg -i '-a b.M4A' './-a b.wav'"
     with pytest.raises(DataError, match=message):
         audio.probe(recording)
     records = [datadir.Utterance("u", str(recording), "", "u", "yue", "s")]

@@ -195,17 +195,17 @@ def test_a_killed_process_is_gone_on_with_after_its_last_utterance(
     out, folder = tmp_path / "out", "/".join(["test", *exits])
     whole = decoded / ("early_exit" if exits else "decode") / folder
     home = out / folder
-    share = home.with_name(f".{home.name}.shards") / "1_of_1"
-    share.mkdir(parents=True)
+    shard = home.with_name(f".{home.name}.shards") / "1_of_1"
+    shard.mkdir(parents=True)
     inputs = made_from(whole)
     keys = list(read_map(sung["test"] / "text"))
     lines = [json.dumps(inputs, sort_keys=True)]
     lines += [json.dumps({"id": key, "text": "记得", "unheard": ""}) for key in keys[:20]]
-    (share / NAME).write_text("\n".join(lines) + '\n{"id": "half')
+    (shard / NAME).write_text("\n".join(lines) + '\n{"id": "half')
     assert decode(job.exp, [sung["test"]], quick, out, exits) == [home]
     right = (whole / "text").read_text().split("\n")
     assert (home / "text").read_text().split("\n") == [f"{key} 记得" for key in keys[:20]] + right[20:]
-    assert not share.exists()
+    assert not shard.exists()
 
 
 @pytest.fixture

@@ -15,10 +15,10 @@ def utterances(tmp_path):
 
 
 def written(home, utterances, part, unheard="b"):
-    """The hypotheses of a share, all of them there."""
-    share = part.of(utterances)
-    found = Hypotheses(part.folder(home), INPUTS, share)
-    for u in share[len(found) :]:
+    """The hypotheses of a shard, all of them there."""
+    shard = part.of(utterances)
+    found = Hypotheses(part.folder(home), INPUTS, shard)
+    for u in shard[len(found) :]:
         reason = "too short" if u.id in unheard else ""
         found.append(Hypothesis(u.id, "" if reason else f"{u.id} 我", reason))
         (found.folder / LOG).write_text(f"log of {part}\n")
@@ -28,7 +28,7 @@ def written(home, utterances, part, unheard="b"):
 def test_shares_are_one_text_in_order_and_what_was_not_heard_is_listed(utterances, tmp_path, capsys):
     home = tmp_path / "out/test"
     parts = [
-        written(home, utterances, part) for part in Shard(0, 4).shares()
+        written(home, utterances, part) for part in Shard(0, 4).shards()
     ]  # the last one has nothing to do
     finish(home, INPUTS, utterances, parts)
     assert (home / "text").read_text() == "a a 我\nb \nc c 我\n"

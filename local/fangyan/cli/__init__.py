@@ -97,8 +97,8 @@ def choose_layer(verb: Callable) -> Callable:
 def shardable(verb: Callable) -> Callable:
     """The options of work that the tasks of a job array can share, handed over as ``part``."""
 
-    @option("shard", "I/N: only the I-th of N shares of the work, for a job array", str, default="1/1")
-    @option("merge", "N: only join the shares 1/N to N/N, when all are done", click.IntRange(0), default=0)
+    @option("shard", "I/N: only the I-th of N shards of the work, for a job array", str, default="1/1")
+    @option("merge", "N: only merge the shards 1/N to N/N, when all are done", click.IntRange(0), default=0)
     @wraps(verb)
     def with_part(shard: str, merge: int, **values) -> None:
         verb(part=Shard.parse(shard, merge), **values)

@@ -90,7 +90,7 @@ class Job:
 def jobs(
     kind: str, name: str, folder: Path, command: tuple[str, ...], shards: int, ngpu: int | None, nodes: int
 ) -> list[Job]:
-    """The job of a command; in several shards, these and the job that joins them.
+    """The job of a command; in several shards, these and the job that merges them.
 
     ``ngpu`` (None: as the class has it, one process) is the number of GPUs of each node, each with a process of
     its own; 0: one process a node, on the CPU.
@@ -100,8 +100,8 @@ def jobs(
         asked = replace(asked, gpus=ngpu)
     if shards == 1:
         return [Job(asked, name, folder, command, nodes=nodes, tasks=max(1, ngpu or 1))]
-    joined = Job(job_class("cpu"), name, folder, (*command, "--merge", str(shards)))
-    return [Job(asked, name, folder, command, shards), joined]
+    merged = Job(job_class("cpu"), name, folder, (*command, "--merge", str(shards)))
+    return [Job(asked, name, folder, command, shards), merged]
 
 
 def _quoted(value: str) -> str:

@@ -22,8 +22,11 @@ SUFFIXES = (
     ".mp3",
     ".ogg",
     ".opus",
+    ".oga",
     ".aif",
     ".aiff",
+    ".aifc",
+    ".caf",
     ".sph",
     ".w64",
     ".au",
@@ -52,6 +55,8 @@ OPEN = 0x7FFF_0000
 """Bytes; a size that was not known when the header was written says this much or more (0x7FFFF000, 0xFFFFFFFF)."""
 RATES = range(1_000, 1_000_001)
 """Hz; a header that says another is damaged, and to believe it takes gigabytes."""
+NO_MP3 = "No MP3 frames in it"
+"""What libsndfile means when it says of such a file that it does not exist."""
 UNREADABLE = (RuntimeError, OSError, ValueError, TypeError, AssertionError, MemoryError)
 """How soundfile fails on a file: libsndfile's refusals, names that no file can have, headers that promise too much."""
 
@@ -101,7 +106,7 @@ def probe(path: str | Path) -> Info:
         ) as file:  # half the work of soundfile.info; bytes: any name
             info = Info(file.samplerate, file.channels, file.frames, file.subtype, file.comment)
     except UNREADABLE as error:
-        raise DataError(f"{path}: not readable as audio ({_reason(path, error)})") from None
+        raise _refusal(path, error) from None
     if info.frames <= 0:
         raise DataError(f"{path}: holds no samples")
     if info.rate not in RATES:
@@ -185,7 +190,7 @@ def read_channels(path: str | Path, start: float = 0.0, end: float | None = None
             os.fsencode(path), start=first - before, stop=last, dtype="float32", always_2d=True
         )
     except UNREADABLE as error:
-        raise DataError(f"{path}: not readable as audio ({_reason(path, error)})") from None
+        raise _refusal(path, error) from None
     if not np.isfinite(samples[before:]).all():
         raise DataError(f"{path}: samples are finite numbers, got others")
     return samples[before:], rate
@@ -242,8 +247,15 @@ def _decode(path: str | Path) -> tuple[Info, np.ndarray]:
     return Info(SAMPLE_RATE, 1, len(samples), "PCM_16", decoded=True), samples
 
 
-def _reason(path: str | Path, error: Exception) -> str:
-    return _problem(path) or str(error).split(": ")[-1].strip().rstrip(".") or type(error).__name__
+def _refusal(path: str | Path, error: Exception) -> DataError:
+    """The error of a file that soundfile refuses: why, and how it may be had all the same."""
+    if problem := _problem(path):
+        return DataError(f"{path}: not readable as audio ({problem})")
+    said = str(error).split(": ")[-1].strip().rstrip(".") or type(error).__name__
+    said = NO_MP3 if said.startswith("File does not exist") else said  # of a file that is there
+    return DataError(
+        f"{path}: not readable as audio ({said}); what a player plays can be converted: {ffmpeg.command(path)}"
+    )
 
 
 def _problem(path: str | Path) -> str:

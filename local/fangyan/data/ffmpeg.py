@@ -33,10 +33,8 @@ def decode(path: str | Path, rate: int) -> np.ndarray:
     """
     program = shutil.which("ffmpeg")
     if not program:
-        name, wav = quote(Path(path).name), quote(f"{Path(path).stem}.wav")
         raise DataError(
-            f"{path}: not readable as audio without ffmpeg: install ffmpeg, or convert it elsewhere: "
-            f"ffmpeg -i {name} {wav}"
+            f"{path}: not readable as audio without ffmpeg: install ffmpeg, or convert it elsewhere: {command(path)}"
         )
     file = b"file:" + os.fsencode(path)  # whatever its name begins with
     run = subprocess.run(
@@ -46,6 +44,20 @@ def decode(path: str | Path, rate: int) -> np.ndarray:
         check=False,
     )
     if run.returncode:
-        said = run.stderr.decode(errors="replace").strip().splitlines() or [f"exit code {run.returncode}"]
-        raise DataError(f"{path}: not readable as audio (ffmpeg: {said[-1].strip()})")
+        raise DataError(f"{path}: not readable as audio ({_reason(run)})")
     return np.frombuffer(run.stdout, "<i2").astype(np.float32) / 2**15
+
+
+def command(path: str | Path) -> str:
+    """What is typed to make a WAV of a file, in its folder."""
+    path = Path(path)
+    wav = f"{path.stem}.wav" if path.suffix != ".wav" else f"{path.stem}-converted.wav"
+    wav = f"./{wav}" if wav.startswith("-") else wav  # no option
+    return f"ffmpeg -i {quote(path.name)} {quote(wav)}"
+
+
+def _reason(run: subprocess.CompletedProcess) -> str:
+    """Why ffmpeg did not decode a file: its last line, but for a film without sound, of which it is an advice."""
+    lines = run.stderr.decode(errors="replace").strip().splitlines() or [f"exit code {run.returncode}"]
+    silent = any("matches no streams" in line for line in lines)
+    return "it has no sound track" if silent else f"ffmpeg: {lines[-1].strip()}"

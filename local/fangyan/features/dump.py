@@ -7,7 +7,7 @@ Of speech, the ids are those of the utterances. Of a text column (`features.sent
 each sentence is there once: by its id in utt2sent; in the column ``text``, where each variety has its own, by the id of
 its first utterance in that variety. `column_of` says of which column a folder of features is.
 
-The tasks of a job array encode every n-th batch each; joined, their archives are those of one process, byte for byte.
+The tasks of a job array encode every n-th batch each; merged, their archives are those of one process, byte for byte.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -49,8 +49,8 @@ def dump(
     ``column``: for an encoder of text, the table it reads, such as text_cmn; ``prefix``: what it puts before each text,
     None for what the model says. ``only``: layers to write, by default all. Finished folders are kept; finished means:
     the same encoder (its files' content) and layers asked for, and the same data directory, or the same texts, column
-    and prefix. What a killed process has written is gone on with. ``part``: a share, which is left to be joined, or
-    their joining; that raises `UserError` which names a share that is not finished. `UserError` for an encoder that
+    and prefix. What a killed process has written is gone on with. ``part``: a shard, which is left to be merged, or
+    their merging; that raises `UserError` which names a shard that is not finished. `UserError` for an encoder that
     takes something else, too.
     """
     if prefix is not None and not column:
@@ -110,24 +110,24 @@ class _Job:
         return self.read()
 
     def run(self, encoder: Callable[[], Encoder], part: Shard) -> bool:
-        """Whether there was anything to encode of a share, or the whole to finish."""
+        """Whether there was anything to encode of a shard, or the whole to finish."""
 
-        def extend(archive: Archive, share: Batches) -> None:
-            self.extract(encoder(), share, archive, f"dump {self.data.name}")
+        def extend(archive: Archive, shard: Batches) -> None:
+            self.extract(encoder(), shard, archive, f"dump {self.data.name}")
 
         return Resumable(self.data, "batches", self.batches, self.archive, extend, self.finish).run(part)
 
-    def archive(self, share: Shard) -> Archive:
-        """The archive of a share, as far as it is written."""
-        ids = [[item.id for item in batch] for batch in share.of(self.batches)]
-        return Archive(share.folder(self.home), self.inputs | {"batches": fingerprint(ids)})
+    def archive(self, shard: Shard) -> Archive:
+        """The archive of a shard, as far as it is written."""
+        ids = [[item.id for item in batch] for batch in shard.of(self.batches)]
+        return Archive(shard.folder(self.home), self.inputs | {"batches": fingerprint(ids)})
 
-    def finish(self, shares: Sequence[Archive]) -> None:
+    def finish(self, shards: Sequence[Archive]) -> None:
         """Writes the archives to ``home`` with their indices, as one process would; removes the shards."""
-        whole = shares[0]
-        if len(shares) > 1:
+        whole = shards[0]
+        if len(shards) > 1:
             whole = self.archive(WHOLE)
-            _join(shares, whole, len(self.batches), f"merge {self.data.name}")
+            _merge(shards, whole, len(self.batches), f"merge {self.data.name}")
         wanted = (item.id for batch in self.batches for item in batch)
         shards.check_exactly_once(whole.folder, "utterance", whole.ids(), wanted)
         whole.finish(self.home, self.inputs)
@@ -184,10 +184,10 @@ class _Wanted:
         return _Job(data, home, inputs, read, sentences.extract)
 
 
-def _join(shares: Sequence[Archive], whole: Archive, batches: int, title: str) -> None:
+def _merge(shards: Sequence[Archive], whole: Archive, batches: int, title: str) -> None:
     """Appends to ``whole`` what it lacks of the batches, which are dealt to the shards in turn."""
-    sources = [share.batches() for share in shares]
+    sources = [shard.batches() for shard in shards]
     for n in track(range(batches), title, "batches"):
-        batch = next(sources[n % len(shares)])
+        batch = next(sources[n % len(shards)])
         if n >= len(whole):
             whole.append(*batch)

@@ -40,12 +40,12 @@ def batches(utterances: Iterable[Utterance], seconds: float) -> list[list[Uttera
     return grouped
 
 
-def extract(encoder: Encoder, share: Sequence[list[Utterance]], archive: Archive, title: str) -> None:
-    """Reads and encodes the batches of ``share`` that ``archive`` lacks, and appends them to it."""
+def extract(encoder: Encoder, shard: Sequence[list[Utterance]], archive: Archive, title: str) -> None:
+    """Reads and encodes the batches of ``shard`` that ``archive`` lacks, and appends them to it."""
     fitting = Fitting(encoder, ENCODED_SECONDS[best_device()])
 
     def encoded() -> Iterator[tuple[list[Utterance], Features]]:
-        for batch, waves in ahead(_read, share[len(archive) :], READERS):
+        for batch, waves in ahead(_read, shard[len(archive) :], READERS):
             yield batch, fitting.encode(batch, waves)
 
     def write(item: tuple[list[Utterance], Features]) -> float:
@@ -53,7 +53,7 @@ def extract(encoder: Encoder, share: Sequence[list[Utterance]], archive: Archive
         append(archive, encoder.layers, [u.id for u in batch], features)
         return _seconds(batch)
 
-    done, total = (sum(map(_seconds, part)) for part in (share[: len(archive)], share))
+    done, total = (sum(map(_seconds, part)) for part in (shard[: len(archive)], shard))
     with Progress(title, total, SPEECH, done) as bar:
         for seconds in ahead(write, encoded(), 1):
             bar.update(seconds)

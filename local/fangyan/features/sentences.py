@@ -94,11 +94,11 @@ def report_wordings(file: Path, sentences: Sequence[Sentence]) -> None:
         )
 
 
-def extract(encoder: Encoder, share: Sequence[list[Sentence]], archive: Archive, title: str) -> None:
-    """Encodes the batches of ``share`` that ``archive`` lacks and appends them to it."""
-    done, total = (sum(map(len, part)) for part in (share[: len(archive)], share))
+def extract(encoder: Encoder, shard: Sequence[list[Sentence]], archive: Archive, title: str) -> None:
+    """Encodes the batches of ``shard`` that ``archive`` lacks and appends them to it."""
+    done, total = (sum(map(len, part)) for part in (shard[: len(archive)], shard))
     with Progress(title, total, "sentences", done) as bar:
-        for batch in share[len(archive) :]:
+        for batch in shard[len(archive) :]:
             append(archive, encoder.layers, [s.id for s in batch], _encode(encoder, batch))
             bar.update(len(batch))
 

@@ -67,7 +67,7 @@ def measure(
     ``sets``: data directories; ``part``: a shard of what can be divided, or the merging of shards with all the rest.
     """
     for one in measurements:
-        if one.shardable or part == WHOLE or part.joins:
+        if one.shardable or part == WHOLE or part.merges:
             for subject in (model, *(baselines if one.baselines else ())):
                 given = subject.given(one, sets, part)
                 yield given.out, one.run(given)

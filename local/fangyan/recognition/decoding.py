@@ -39,8 +39,8 @@ def decode(
     """Writes ``out/<set>`` and returns those it had to: ``text``, the best hypotheses by joint CTC/attention search.
 
     ``exp``: an experiment folder, a packed model or its Hub id. ``exits``: layers that the encoder is left at instead
-    (`exit_layers`), each into ``out/<set>/<layer>``; `UserError` for one that the encoder lacks. ``part``: a share of
-    the utterances, or the joining of all shares. What a killed process has recognised is gone on with.
+    (`exit_layers`), each into ``out/<set>/<layer>``; `UserError` for one that the encoder lacks. ``part``: a shard of
+    the utterances, or the merging of all shards. What a killed process has recognised is gone on with.
     """
     with open_model(str(exp), whole=True) as folder:
         return _decode_sets(folder, sets, config, out, exits, part)
@@ -88,19 +88,19 @@ class _Job:
     inputs: Mapping[str, Any]
 
     def run(self, recogniser: "Callable[[], Recogniser]", part: Shard) -> bool:
-        """Whether there was anything to recognise of a share, or the whole to finish."""
+        """Whether there was anything to recognise of a shard, or the whole to finish."""
         utterances = datadir.measured(datadir.read(self.data, ["wav.scp"]))
         return Resumable(
             self.home,
             "utterances",
             utterances,
-            lambda share: Hypotheses(share.folder(self.home), self.inputs, share.of(utterances)),
+            lambda shard: Hypotheses(shard.folder(self.home), self.inputs, shard.of(utterances)),
             partial(self._extend, recogniser),
             partial(finish, self.home, self.inputs, utterances),
         ).run(part)
 
     def _extend(
-        self, recogniser: "Callable[[], Recogniser]", found: Hypotheses, share: Sequence[Utterance]
+        self, recogniser: "Callable[[], Recogniser]", found: Hypotheses, shard: Sequence[Utterance]
     ) -> None:
         """Recognises the utterances that ``found`` lacks, and writes each at once."""
         found.claim()
@@ -108,9 +108,9 @@ class _Job:
             recognise = recogniser()
             model, blocks = recognise.model, exit_layers(recognise.model.encoder).get(self.layer)
             title = f"decode {self.data.name} {self.layer}".strip()
-            bar = Progress(title, len(share), "utterances", len(found))
+            bar = Progress(title, len(shard), "utterances", len(found))
             with bar, early_exit(blocks, model) if self.layer else nullcontext():
-                for utterance in share[len(found) :]:
+                for utterance in shard[len(found) :]:
                     hypothesis = recognise(utterance)
                     if hypothesis.unheard:
                         bar.write(describe(utterance, hypothesis))

@@ -206,7 +206,7 @@ def content(folder: Path) -> dict[str, bytes]:
 
 def test_shares_joined_are_the_tables_of_one_process(bilingual):
     retrieve(*paths(bilingual, "whole"), **against(bilingual))
-    for part in (*Shard(0, 3).shares(), Shard(0, 3)):
+    for part in (*Shard(0, 3).shards(), Shard(0, 3)):
         retrieve(*paths(bilingual), part=part, **against(bilingual))
     assert content(bilingual / "out/data") == content(bilingual / "whole/data")
 

@@ -356,7 +356,7 @@ def test_shares_of_the_pairs_joined_are_the_tables_of_one_process(five, count, c
     retrieve(*paths, five / "whole", normalise="centre")
     told = capsys.readouterr().err
     assert told.count("4 pairs share fewer than 2 sentences") == 1
-    for part in (*reversed(Shard(0, count).shares()), Shard(0, count)):
+    for part in (*reversed(Shard(0, count).shards()), Shard(0, count)):
         done = retrieve(*paths, five / "out", normalise="centre", part=part)
     assert done == ([] if count == 1 else [five / "out/five"])
     assert content(five / "out/five") == content(five / "whole/five")
@@ -373,7 +373,7 @@ def test_shares_of_the_pairs_joined_are_the_tables_of_one_process(five, count, c
 
 def test_a_share_from_other_features_is_not_joined(five):
     paths = five / "some", [five / "five"], five / "out"
-    for part in Shard(0, 2).shares():
+    for part in Shard(0, 2).shards():
         retrieve(*paths, part=part)
     chance = np.random.default_rng(5)
     changed = {
@@ -398,7 +398,7 @@ def test_features_of_layers_that_are_not_read_may_change(five):
 
 def test_a_pair_that_is_twice_or_lacking_is_never_joined(five):
     paths = five / "some", [five / "five"], five / "out"
-    for part in Shard(0, 2).shares():
+    for part in Shard(0, 2).shards():
         retrieve(*paths, part=part)
     file = five / "out/.five.shards/2_of_2/pairs.jsonl"
     file.write_text("".join(file.read_text().splitlines(keepends=True)[1:]))

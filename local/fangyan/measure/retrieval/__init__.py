@@ -72,8 +72,8 @@ def retrieve(
     """Writes ``out/<set>`` and returns those it had to write: ``{pairs,groups,ranks}.tsv`` for each of ``layers``.
 
     ``feats``: folder of `fangyan.features.dump`, with a folder for each of the data directories ``sets``. ``score`` and
-    ``normalise``: names that `measure.scores` knows; ``layers``: as `layers_to_score` says. ``part``: a share of
-    the pairs of sides, or the joining of all shares. ``against``: further folders of features, each with its text
+    ``normalise``: names that `measure.scores` knows; ``layers``: as `layers_to_score` says. ``part``: a shard of
+    the pairs of sides, or the merging of all shards. ``against``: further folders of features, each with its text
     column ("": as its dump says), whose sides are retrieved as well. ``sentences``: the column of sentence ids;
     ``by``: that of sides.
     `DataError` where features and data directory do not have the same utterances, layers to concatenate not the same
@@ -90,11 +90,11 @@ def retrieve(
         inputs = _inputs(banks, scored, datadir.tables(data, sentences, by)) | settings
         groups = _groups(banks[0], by)
         inputs |= {"groups": groups}
-        build, join = (
+        build, merge = (
             partial(_score, banks, scored, score, normalise),
-            partial(_join, banks, scored, groups),
+            partial(_merge, banks, scored, groups),
         )
-        if shards.produce_sharded(out / data.name, inputs, part, build, join):
+        if shards.produce_sharded(out / data.name, inputs, part, build, merge):
             written.append(out / data.name)
     return written
 
@@ -154,7 +154,7 @@ def _score(
     part: Shard,
     folder: Path,
 ) -> None:
-    """Writes the share of the pairs, scored at each layer, in ``folder``."""
+    """Writes the shard of the pairs, scored at each layer, in ``folder``."""
     from fangyan.measure.scores import choose
 
     chosen = choose(score, normalise)
@@ -196,7 +196,7 @@ def _ranked(
         scored()
 
 
-def _join(
+def _merge(
     banks: Sequence[Bank],
     scored: Mapping[str, Layers],
     groups: Mapping[str, str],

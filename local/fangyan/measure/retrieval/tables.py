@@ -1,4 +1,4 @@
-"""The tables of a retrieval: what a share of the pairs leaves, and how shares become the tables of all."""
+"""The tables of a retrieval: what a shard of the pairs leaves, and how shards become the tables of all."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -120,12 +120,12 @@ def _lines(place: Iterable[str], queries: Side, found: "Ranking") -> Iterator[st
         yield f"{head}\t{queries.ids[n]}\t{queries.sentences[n]}\t{rank}\t{right}\t{found.candidates}\n"
 
 
-def read_pairs(shares: Iterable[Path], layers: Sequence[str]) -> list[Pair]:
-    """The metrics of the ordered pairs of all shares, by layer (in the order of ``layers``), source and target."""
+def read_pairs(shards: Iterable[Path], layers: Sequence[str]) -> list[Pair]:
+    """The metrics of the ordered pairs of all shards, by layer (in the order of ``layers``), source and target."""
     rows = [
         Pair(**json.loads(line))
-        for share in shares
-        for line in (share / "pairs.jsonl").read_text(encoding="utf-8").splitlines()
+        for shard in shards
+        for line in (shard / "pairs.jsonl").read_text(encoding="utf-8").splitlines()
     ]
     return sorted(rows, key=lambda row: _order(attrgetter(*PLACE)(row), layers))
 
@@ -149,13 +149,13 @@ def _ranking(queries: Sequence[RankedQuery]) -> "Ranking":
     return Ranking(torch.arange(len(rank)), rank, right, queries[0].candidates, torch.zeros_like(rank) > 0)
 
 
-def write(rows: Sequence[Pair], shares: Sequence[Path], groups: Mapping[str, str], folder: Path) -> None:
-    """Writes ``{pairs,groups,ranks}.tsv`` from the ``rows`` of `read_pairs` and the ranks in ``shares``."""
+def write(rows: Sequence[Pair], shards: Sequence[Path], groups: Mapping[str, str], folder: Path) -> None:
+    """Writes ``{pairs,groups,ranks}.tsv`` from the ``rows`` of `read_pairs` and the ranks in ``shards``."""
     layers = list(dict.fromkeys(row.layer for row in rows))
     with ExitStack() as files:
         ranks = [
-            files.enter_context((share / "ranks.tsv").open(encoding="utf-8", newline="\n"))
-            for share in shares
+            files.enter_context((shard / "ranks.tsv").open(encoding="utf-8", newline="\n"))
+            for shard in shards
         ]
         in_order = merge(*ranks, key=lambda line: _order(line.split("\t", len(PLACE)), layers))
         write_lines(folder / "ranks.tsv", chain(["\t".join(RANKS) + "\n"], in_order))
