@@ -17,6 +17,7 @@ mini: setup ## the whole pipeline on the embedded corpus, from nothing to a repo
 	@egs2/mini_sinitic/emb1/run.sh
 
 test: lint ## lint and run all tests, two files at a time
+	@utils/setup.sh mteb
 	@OMP_NUM_THREADS=1 $(python) -m pytest -q --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 lint: setup ## check style of Python and shell

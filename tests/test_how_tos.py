@@ -18,6 +18,7 @@ from fangyan.__main__ import cli
 from fangyan.data import datadir
 from fangyan.files import ROOT
 
+VARIETIES = ("cmn", "yue", "hak")
 MICRO = f"""\
 include: {ROOT}/conf/train/e_branchformer.yaml
 max_epoch: 1
@@ -131,6 +132,15 @@ def test_the_measure_of_the_how_to_is_in_its_folder(workshop, sets):
     row = workshop("adding_a_measure.md", sets)["row"]
     assert (row.layer, row.n) == ("fbank", 24 * 21 // 2)  # 24 utterances, each with the 21 of other sentences
     assert -0.2 < row.cosine < 0.2  # centred
+
+
+def test_the_evaluator_of_the_how_to_gives_a_score_a_pair(workshop, sets):
+    pytest.importorskip(
+        "mteb.abstasks", reason="mteb, an optional extra, is not installed: utils/setup.sh mteb"
+    )
+    names = workshop("mteb.md", sets)
+    assert set(names["scores"]) == {f"{a}->{b}" for a in VARIETIES for b in VARIETIES if a != b}
+    assert 0 < names["result"].get_score() == pytest.approx(sum(names["scores"].values()) / 6)
 
 
 def test_the_task_of_the_how_to_trains_and_is_dumped(workshop, sets, tmp_path):

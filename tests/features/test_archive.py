@@ -34,6 +34,8 @@ def content(folder: Path) -> dict[str, bytes]:
 def test_the_bytes_are_kaldis(tmp_path):
     expected = b"a \0BFM \4" + b"\2\0\0\0\4\1\0\0\0" + np.float32([1.5, -2]).tobytes()
     assert b"".join(entry("a", np.array([[1.5], [-2]]))) == expected
+    kaldiio.save_ark(vector := BytesIO(), {"v": np.float32([1.5, -2, 3])})
+    assert b"".join(entry("v", np.array([1.5, -2, 3]))) == vector.getvalue()
     turned, stream = np.arange(6.0).reshape(3, 2).T, BytesIO()
     kaldiio.save_ark(stream, {"我": turned.astype(np.float32)})
     assert b"".join(entry("我", turned)) == stream.getvalue()

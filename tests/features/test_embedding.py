@@ -14,8 +14,10 @@ from fangyan.__main__ import cli
 from fangyan.data import audio, datadir
 from fangyan.encoders import Encoder, load_encoder
 from fangyan.errors import DataError, UserError
+from fangyan.features import embedding
 from fangyan.features.at_layer import AtLayer
 from fangyan.features.embedding import embed, encode_batches, find_recordings, unique_recordings
+from fangyan.measure.scores import SCORES
 
 
 class Two(Encoder):
@@ -116,8 +118,36 @@ def test_files_are_known_by_their_path(sung, tmp_path, monkeypatch):
     ]
 
 
+@pytest.mark.parametrize("suffix", [".npz", ".ark"])
+def test_pooled_a_recording_is_the_mean_of_its_frames_as_long_as_that_is(tmp_path, suffix, monkeypatch):
+    monkeypatch.setattr(embedding, "load_at_layer", lambda spec, layer: AtLayer(Two(), layer))
+    audio.write(tmp_path / "x.wav", np.float32([0.5, -0.25] * 800))
+    out = tmp_path / f"x{suffix}"
+    embed("two", [tmp_path / "x.wav"], out, "b", "mean")
+    found = np.load(out) if suffix == ".npz" else kaldiio.load_scp(str(out.with_suffix(".scp")))
+    (vector,) = (found[key] for key in found)
+    assert vector.dtype == np.float32
+    np.testing.assert_allclose(vector, [(0.25 + 0.0625) / 2, (0.5 - 0.25) / 2], atol=1e-4)  # 16 bits
+
+
+def test_pooled_vectors_are_those_that_pooled_retrieval_compares(sung, tmp_path):
+    run = ["embed", str(sung["test"]), "--encoder", "mfcc", "--out"]
+    for more in ([], ["--pool", "mean"]):
+        done = CliRunner().invoke(cli, [*run, str(tmp_path / f"x{len(more)}.npz"), *more])
+        assert done.exit_code == 0, done.output
+    frames, vectors = (dict(np.load(tmp_path / f"x{n}.npz")) for n in (0, 2))
+    assert frames.keys() == vectors.keys()
+    score = SCORES["pooled"]
+    due = score.compare(score.prepare(frames), score.prepare(frames)).numpy()
+    units = {key: x / np.linalg.norm(x) for key, x in vectors.items()}
+    found = np.array([[units[a] @ units[b] for b in frames] for a in frames])
+    np.testing.assert_allclose(found, due, atol=3e-7)
+
+
 def test_mistakes(sung, tmp_path):
     wav = sung["test"].parent / "wav" / "cmntest-s00.wav"
+    with pytest.raises(UserError, match=r"--pool max: how frames become one vector: mean"):
+        embed("fbank", [wav], tmp_path / "x.npz", pool="max")
     with pytest.raises(UserError, match=r"x.npy: the suffix says the form, one of .npz .ark"):
         embed("fbank", [wav], tmp_path / "x.npy")
     for name in ("a", "b"):

@@ -53,8 +53,14 @@ def transcribe(audio: tuple[Path, ...], model: str, config: Path | None) -> None
 @inputs("audio")
 @option("encoder", f"SPEC: {SPEC}", str)
 @layer
+@option(
+    "pool",
+    "mean: one (d,) vector a recording, its mean frame, not L2-normalised (default: all its frames)",
+    str,
+    default="",
+)
 @option("out", "FILE.npz, or FILE.ark with FILE.scp beside it")
-def embed(audio: tuple[Path, ...], encoder: str, layer: str, out: Path) -> None:
+def embed(audio: tuple[Path, ...], encoder: str, layer: str, pool: str, out: Path) -> None:
     """Frames of recordings, (T, d) by utterance id or path. Every layer of a data directory: `dump`.
 
     \b
@@ -63,7 +69,7 @@ def embed(audio: tuple[Path, ...], encoder: str, layer: str, out: Path) -> None:
     """
     from fangyan.features import embedding
 
-    embedding.embed(encoder, audio, out, layer)
+    embedding.embed(encoder, audio, out, layer, pool)
     click.echo(f"{out}: written")
 
 

@@ -139,12 +139,18 @@ def offsets(records: Iterable[Batch], layer: str) -> Iterator[tuple[str, int]]:
             position += size
 
 
-def entry(key: str, matrix: np.ndarray) -> Entry:
-    """The bytes of an utterance in a Kaldi archive: its id, and its (T, d) matrix as float32, which is not copied."""
-    values = np.ascontiguousarray(matrix, "<f4")
-    rows, columns = values.shape
-    shape = struct.pack("<bibi", 4, rows, 4, columns)  # each number after its size in bytes
-    return key.encode() + b" \0BFM " + shape, values.reshape(-1).view(np.uint8).data
+KINDS = {1: b"FV ", 2: b"FM "}
+"""What Kaldi calls vectors and matrices of float32, by their number of dimensions."""
+
+
+def entry(key: str, values: np.ndarray) -> Entry:
+    """The bytes of an utterance in a Kaldi archive: its id, and its (T, d) matrix or (d,) vector as float32.
+
+    What is float32 already is not copied.
+    """
+    single = np.ascontiguousarray(values, "<f4")
+    shape = b"".join(struct.pack("<bi", 4, n) for n in single.shape)  # each number after its size in bytes
+    return key.encode() + b" \0B" + KINDS[single.ndim] + shape, single.reshape(-1).view(np.uint8).data
 
 
 def checksum(entries: Iterable[Entry]) -> int:

@@ -103,18 +103,32 @@ def report_left_out(lost: Sequence[Dropped], count: int) -> None:
         print(f"left out: {name}{one.detail}", file=sys.stderr)
 
 
-def embed(spec: str, paths: Sequence[Path], out: Path, layer: str = "") -> None:
+def embed(spec: str, paths: Sequence[Path], out: Path, layer: str = "", pool: str = "") -> None:
     """Writes ``out``: the (T, d) float32 frames of all that ``paths`` name (`find_recordings`) by their id.
 
-    ``out``: ``.npz``, or ``.ark`` with its ``.scp`` beside it. What cannot be read or encoded is left out and reported.
-    `UserError` for another suffix or layer, `DataError` for ids that are not unique and where nothing is left.
+    ``out``: ``.npz``, or ``.ark`` with its ``.scp`` beside it. ``pool``: a name of `POOLS`, for one (d,) float32 vector
+    of each recording instead. What cannot be read or encoded is left out and reported.
+    `UserError` for another suffix, layer or pool, `DataError` for ids that are not unique and where nothing is left.
     """
     _check_out(out)
+    if pool and pool not in POOLS:
+        raise UserError(f"--pool {pool}: how frames become one vector: {', '.join(POOLS)}")
     utterances = unique_recordings(paths)
     encoder = load_at_layer(spec, layer)
     with WRITERS[out.suffix](out) as write:
         for key, frames in frames_of(encoder, utterances, "embed"):
-            write(key, frames)
+            write(key, POOLS[pool](frames) if pool else frames)
+
+
+def mean(frames: np.ndarray) -> np.ndarray:
+    """The (d,) float32 mean of (T, d) frames, of the length it has: their cosine is what pooled retrieval compares."""
+    from fangyan.features.frames import checked, mean_frame
+
+    return mean_frame(checked([frames])[0]).float().numpy()
+
+
+POOLS: dict[str, Callable[[np.ndarray], np.ndarray]] = {"mean": mean}
+"""How the frames of a recording become one vector."""
 
 
 def _check_out(out: Path) -> None:
@@ -135,7 +149,7 @@ def only_recording(path: Path) -> Utterance:
 
 @contextmanager
 def _npz(out: Path) -> Iterator[Callable[[str, np.ndarray], None]]:
-    """What adds a matrix to an npz file, as np.savez would, but with one in memory at a time."""
+    """What adds an array to an npz file, as np.savez would, but with one in memory at a time."""
     with atomic(out) as temporary, zipfile.ZipFile(temporary, "w") as bundle:
 
         def write(key: str, frames: np.ndarray) -> None:
@@ -147,7 +161,7 @@ def _npz(out: Path) -> Iterator[Callable[[str, np.ndarray], None]]:
 
 @contextmanager
 def _ark(out: Path) -> Iterator[Callable[[str, np.ndarray], None]]:
-    """What adds a matrix to a Kaldi archive; its index, sorted, is written last."""
+    """What adds a matrix or vector to a Kaldi archive; its index, sorted, is written last."""
     lines: list[str] = []
     with atomic(out) as temporary, temporary.open("wb") as archive:
 

@@ -31,7 +31,7 @@ import torch
 from torch import Tensor
 
 from fangyan.errors import DataError, UserError, known_names
-from fangyan.features.frames import checked, same_dimension, unit
+from fangyan.features.frames import checked, mean_frame, same_dimension, scaled_sum, unit
 from fangyan.measure.seqsim import Packed, pack, seqsim_matrix
 
 type Features = Mapping[str, np.ndarray | Tensor]
@@ -74,7 +74,7 @@ class Score:
 
 def pooled(features: Features) -> Packed:
     """Each utterance as its mean frame. The SeqSim of two single frames is their cosine."""
-    return pack({key: _sum(x, len(x))[None] for key, x in checked(features).items()})
+    return pack({key: mean_frame(x)[None] for key, x in checked(features).items()})
 
 
 def units(features: Features) -> list[Tensor]:
@@ -151,15 +151,10 @@ def whiten(features: Features) -> dict[str, Tensor]:
 def _centred(frames: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
     """Each utterance minus the mean of all frames, in double precision; what is no more than rounding is 0."""
     count = sum(map(len, frames.values()))
-    mean = sum(_sum(x, count) for x in frames.values())
+    mean = sum(scaled_sum(x, count) for x in frames.values())
     for key, x in frames.items():
         found = x - mean
         yield key, found.where(found.abs() > ROUNDING * x.abs(), 0.0)
-
-
-def _sum(frames: Tensor, count: int) -> Tensor:
-    """The (d,) sum of (T, d) frames over ``count``, in double precision, whose range a sum of means does not leave."""
-    return (frames.double() / count).sum(0)
 
 
 NORMALISATIONS: dict[str, Callable[[Features], Features]] = {
