@@ -226,7 +226,9 @@ def test_without_a_compiler_nothing_is_begun(machine: Machine) -> None:
 
 
 def test_without_the_headers_of_python_nothing_is_installed(machine: Machine) -> None:
-    assert "install Python's headers (python3-dev)" in error(machine.setup(HEADERS="/usr/include/not/Python.h"))
+    assert "install Python's headers (python3-dev)" in error(
+        machine.setup(HEADERS="/usr/include/not/Python.h")
+    )
     assert machine.calls() == ["venv --quiet --python 3.12 .venv"]
     assert machine.setup().returncode == 0
 
