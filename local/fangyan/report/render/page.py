@@ -36,7 +36,7 @@ def write(page: Page, html: Path, markdown: Path) -> None:
             if isinstance(block, Picture | Image):
                 block.save(markdown.parent / "images" / f"{block.name}.png")
     templates = _templates(html.parent)
-    content = vars(page) | {"contrast": tables.CONTRAST}
+    content = vars(page) | {"contrast": tables.CONTRAST, "html": html.name}
     write_text(html, templates.get_template("report.html").render(content))
     write_text(markdown, templates.get_template("RESULTS.md").render(content))
 
