@@ -1,6 +1,6 @@
 """Submissions side by side: whether they can be compared, in which order they stand, and the page that shows them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from pathlib import Path
@@ -133,30 +133,21 @@ def pair_table(board: Board) -> Table:
 
 
 def origin_table(board: Board) -> Table:
-    """One row a submission: with which seed, code, machine and versions it came to be."""
-    header = ("encoder", "fingerprint", "commit", "seed", "threads", "processor", "GPU", "versions")
+    """One row a submission: with which seed, code and machine it came to be."""
+    header = ("encoder", "fingerprint", "commit", "seed", "threads", "processor", "GPU", "PyTorch")
     rows = tuple(_origin(one) for _, one in board.entries)
-    caption = "How each encoder was trained, or where it was only scored, how that was done; as far as it is recorded."
+    caption = (
+        "How each was trained, or where it was only scored, how that was done; the files have all versions."
+    )
     return Table("Origins", caption, header, rows, text_columns=len(header))
 
 
 def _origin(one: Submission) -> tuple[str, ...]:
-    made, machine = one.origin, one.origin.machine
+    made, (cpu, gpu) = one.origin, map(one.origin.machine.get, ("cpu", "gpu"))
     commit = f"{made.commit:.{DIGITS}}{' with local changes' if made.dirty else ''}" if made.commit else None
-    known = (
-        commit,
-        made.seed,
-        made.threads,
-        machine.get("cpu"),
-        machine.get("gpu"),
-        _versions(made.versions),
-    )
-    cells = (NONE if value in (None, "") else str(value) for value in known)
+    known = (commit, made.seed, made.threads, cpu, gpu, made.versions.get("torch"))
+    cells = (NONE if value is None else str(value) for value in known)
     return one.encoder.name, one.encoder.fingerprint[:DIGITS], *cells
-
-
-def _versions(versions: Mapping[str, str]) -> str:
-    return ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))
 
 
 def page(board: Board) -> Page:
