@@ -63,6 +63,34 @@ class TestInstalled:
         assert scores == pytest.approx(due, abs=1e-6)  # six digits in the file
         assert result.get_score() == pytest.approx(sum(due.values()) / 6, abs=1e-6) and result.get_score() > 0
 
+    def test_a_directory_that_was_not_prepared_is_enough(self, mteb, uneven, tmp_path, capsys):
+        raw = tmp_path / "raw"
+        raw.mkdir()
+        shutil.copy(uneven / "utt2lang", raw)
+        shutil.copy(uneven / "utt2sent", raw)
+        with (raw / "segments").open("w") as segments, (raw / "wav.scp").open("w") as scp:
+            for utterance in datadir.read(uneven):
+                samples = audio.read(utterance.wav)
+                wav = raw / f"{utterance.id}.wav"
+                audio.write(wav, np.concatenate([np.zeros(8_000, np.float32), samples]))
+                scp.write(f"r-{utterance.id} {wav}\n")
+                segments.write(f"{utterance.id} r-{utterance.id} 0.5 {0.5 + len(samples) / 16_000}\n")
+        with (raw / "utt2lang").open("a") as table:
+            table.write("zzz yue\n")
+        name = ours.task(raw).metadata.name
+        (raw / "segments").write_text((raw / "segments").read_text().replace(" 0.5 ", " 0.50 "))
+        assert ours.task(raw).metadata.name != name  # by which results are filed
+        a, b = (
+            mteb.evaluate(ours.model("fbank"), [ours.task(data)], cache=None, show_progress_bar=False)
+            for data in (uneven, raw)
+        )
+        x, y = (
+            {row["hf_subset"]: row["main_score"] for row in found.task_results[0].scores["test"]}
+            for found in (a, b)
+        )
+        assert x == y
+        assert f"{raw}: left out: 1 no segment" in capsys.readouterr().err
+
     def test_a_task_is_filed_under_the_content_of_its_data_and_a_model_under_that_of_its_files(
         self, sung, uneven
     ):
