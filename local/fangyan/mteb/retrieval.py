@@ -115,14 +115,17 @@ def describe(data: Path, pairs: Mapping[str, tuple[str, str]]) -> TaskMetadata:
         category="a2a",
         modalities=["audio"],
         eval_splits=[SPLIT],
-        eval_langs={name: [*dict.fromkeys(map(iso, pair))] for name, pair in pairs.items()},
+        eval_langs={name: [*dict.fromkeys(map(language, pair))] for name, pair in pairs.items()},
         main_score=R_AT_1,
         task_subtypes=["Speech Retrieval"],
         domains=["Spoken"],
     )
 
 
-def iso(variety: str) -> str:
-    """The ISO 639-3 code of a variety, as MTEB wants one; ``mis``, uncoded, where we know of none."""
+def language(variety: str) -> str:
+    """The ISO 639-3 code of a variety and the script, as MTEB wants them: ``mis``, uncoded, where we know of none.
+
+    ``Zxxx`` is unwritten: these are recordings.
+    """
     code = varieties()[variety].iso if variety in varieties() else variety
-    return code if code in ISO_TO_LANGUAGE else "mis"
+    return f"{code if code in ISO_TO_LANGUAGE else 'mis'}-Zxxx"
