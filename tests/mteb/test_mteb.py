@@ -97,7 +97,8 @@ class TestInstalled:
         a, b = ours.task(sung["test"]), ours.task(str(uneven))
         assert a.metadata.name.startswith("CrossVarietyRetrieval.test.")
         assert a.metadata.name != b.metadata.name and a.metadata.revision != b.metadata.revision
-        assert a.metadata.eval_langs["yue->cmn"] == ["yue", "cmn"]
+        assert a.metadata.eval_langs["yue->cmn"] == ["yue-Zxxx", "cmn-Zxxx"]
+        assert set(a.languages) == {"cmn", "hak", "yue"} and "CrossVarietyRetrieval.test." in repr(a)
         a.load_data()
         a.unload_data()
         assert a.metadata.name.startswith("CrossVarietyRetrieval.test.")  # a task can be run again
@@ -150,14 +151,10 @@ class TestInstalled:
         assert not is_first({"c": 0.1}, right)  # the right ones are not even among the best thousand
 
     def test_varieties_have_the_codes_that_mteb_knows(self):
-        from fangyan.mteb.retrieval import iso
+        from fangyan.mteb.retrieval import language
 
-        assert [iso(code) for code in ("yue", "cmn-beijing", "eng", "village")] == [
-            "yue",
-            "cmn",
-            "eng",
-            "mis",
-        ]
+        found = [language(code) for code in ("yue", "cmn-beijing", "eng", "village")]
+        assert found == ["yue-Zxxx", "cmn-Zxxx", "eng-Zxxx", "mis-Zxxx"]
 
     def test_mistakes(self, sung, tmp_path):
         with pytest.raises(UserError, match="unknown encoder 'mfc', did you mean mfcc"):
