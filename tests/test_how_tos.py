@@ -5,6 +5,7 @@ import shutil
 import sys
 import tomllib
 from collections.abc import Callable
+from glob import glob
 from pathlib import Path
 
 import pytest
@@ -91,8 +92,9 @@ def install(path: Path, text: str) -> None:
 
 
 def carry_out(words: list[str]) -> None:
-    """Runs a command of ours; others stand for themselves."""
+    """Runs a command of ours, its patterns replaced by files as a shell does; others stand for themselves."""
     if words[0] == "fangyan":
+        words = [found for word in words for found in sorted(glob(word)) or [word]]
         done = CliRunner().invoke(cli, words[1:])
         assert done.exit_code == 0, (words, done.output, done.exception)
 
@@ -141,6 +143,13 @@ def test_the_evaluator_of_the_how_to_gives_a_score_a_pair(workshop, sets):
     names = workshop("mteb.md", sets)
     assert set(names["scores"]) == {f"{a}->{b}" for a in VARIETIES for b in VARIETIES if a != b}
     assert 0 < names["result"].get_score() == pytest.approx(sum(names["scores"].values()) / 6)
+
+
+def test_the_submissions_of_the_how_to_are_compared(workshop, sets, tmp_path):
+    workshop("submit.md", sets)
+    board = (tmp_path / "board/LEADERBOARD.md").read_text(encoding="utf-8")
+    assert "MFCC with deltas" in board and "fbank.json" in board and "chosen on dev" in board
+    assert (tmp_path / "board/leaderboard.html").is_file()
 
 
 def test_the_task_of_the_how_to_trains_and_is_dumped(workshop, sets, tmp_path):

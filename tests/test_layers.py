@@ -10,7 +10,7 @@ FLOORS = (
     "errors registry progress terminal rounding experiments folders files journal shards config tables "
     "environment style "
     "data ipa corpora cluster encoders features training recognition measure search "
-    "report data_report publish demo mteb bench recipes cli __main__"
+    "report leaderboard data_report publish demo mteb bench recipes cli __main__"
 ).split()
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

@@ -99,12 +99,14 @@ def read_text(path: Path, why: str = "") -> str:
     return text
 
 
-def read_json(path: Path, why: str = "") -> dict[str, Any]:
-    """The JSON object that a file holds; `DataError` as `read_text`, and with the line where it is none."""
+def read_json(path: Path, why: str = "", **hooks: Callable[[Any], Any]) -> dict[str, Any]:
+    """The JSON object of a file, read with ``hooks`` of `json.loads`; `DataError` with the line where it is none."""
     try:
-        value = json.loads(read_text(path, why))
+        value = json.loads(read_text(path, why), **hooks)
     except json.JSONDecodeError as error:
         raise DataError(f"{path}:{error.lineno}: must be JSON, got {error.msg}") from None
+    except ValueError:
+        raise DataError(f"{path}: must be JSON, got a whole number of thousands of digits") from None
     except RecursionError:
         raise DataError(f"{path}: must be JSON, got brackets within brackets without end") from None
     if not isinstance(value, dict):

@@ -63,13 +63,42 @@ class TestInstalled:
         assert scores == pytest.approx(due, abs=1e-6)  # six digits in the file
         assert result.get_score() == pytest.approx(sum(due.values()) / 6, abs=1e-6) and result.get_score() > 0
 
+    def test_a_directory_that_was_not_prepared_is_enough(self, mteb, uneven, tmp_path, capsys):
+        raw = tmp_path / "raw"
+        raw.mkdir()
+        shutil.copy(uneven / "utt2lang", raw)
+        shutil.copy(uneven / "utt2sent", raw)
+        with (raw / "segments").open("w") as segments, (raw / "wav.scp").open("w") as scp:
+            for utterance in datadir.read(uneven):
+                samples = audio.read(utterance.wav)
+                wav = raw / f"{utterance.id}.wav"
+                audio.write(wav, np.concatenate([np.zeros(8_000, np.float32), samples]))
+                scp.write(f"r-{utterance.id} {wav}\n")
+                segments.write(f"{utterance.id} r-{utterance.id} 0.5 {0.5 + len(samples) / 16_000}\n")
+        with (raw / "utt2lang").open("a") as table:
+            table.write("zzz yue\n")
+        name = ours.task(raw).metadata.name
+        (raw / "segments").write_text((raw / "segments").read_text().replace(" 0.5 ", " 0.50 "))
+        assert ours.task(raw).metadata.name != name  # by which results are filed
+        a, b = (
+            mteb.evaluate(ours.model("fbank"), [ours.task(data)], cache=None, show_progress_bar=False)
+            for data in (uneven, raw)
+        )
+        x, y = (
+            {row["hf_subset"]: row["main_score"] for row in found.task_results[0].scores["test"]}
+            for found in (a, b)
+        )
+        assert x == y
+        assert f"{raw}: left out: 1 no segment" in capsys.readouterr().err
+
     def test_a_task_is_filed_under_the_content_of_its_data_and_a_model_under_that_of_its_files(
         self, sung, uneven
     ):
         a, b = ours.task(sung["test"]), ours.task(str(uneven))
         assert a.metadata.name.startswith("CrossVarietyRetrieval.test.")
         assert a.metadata.name != b.metadata.name and a.metadata.revision != b.metadata.revision
-        assert a.metadata.eval_langs["yue->cmn"] == ["yue", "cmn"]
+        assert a.metadata.eval_langs["yue->cmn"] == ["yue-Zxxx", "cmn-Zxxx"]
+        assert set(a.languages) == {"cmn", "hak", "yue"} and "CrossVarietyRetrieval.test." in repr(a)
         a.load_data()
         a.unload_data()
         assert a.metadata.name.startswith("CrossVarietyRetrieval.test.")  # a task can be run again
@@ -122,14 +151,10 @@ class TestInstalled:
         assert not is_first({"c": 0.1}, right)  # the right ones are not even among the best thousand
 
     def test_varieties_have_the_codes_that_mteb_knows(self):
-        from fangyan.mteb.retrieval import iso
+        from fangyan.mteb.retrieval import language
 
-        assert [iso(code) for code in ("yue", "cmn-beijing", "eng", "village")] == [
-            "yue",
-            "cmn",
-            "eng",
-            "mis",
-        ]
+        found = [language(code) for code in ("yue", "cmn-beijing", "eng", "village")]
+        assert found == ["yue-Zxxx", "cmn-Zxxx", "eng-Zxxx", "mis-Zxxx"]
 
     def test_mistakes(self, sung, tmp_path):
         with pytest.raises(UserError, match="unknown encoder 'mfc', did you mean mfcc"):

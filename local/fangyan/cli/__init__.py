@@ -15,6 +15,7 @@ SECTIONS = {
     "Data": "data mix survey",
     "Training": "params tokens stats train decode score",
     "Measuring": "dump measure retrieve intervals control synonymy explain report significance average",
+    "Compare": "submission leaderboard",
     "Use a model": "transcribe embed compare index search demo space pack publish",
     "Cluster and speed": "check submit status bench",
 }  # the help of the command line: titles, and under each its verbs in the order of their use

@@ -48,6 +48,8 @@ def check(exp: Path, stage: tuple[str, ...], options: tuple[str, ...]) -> None:
 def submit(kind, stage, exp, shards, ngpu, num_nodes, dry_run, no_wait, after, command) -> None:
     """A command as a job of Slurm. It is waited for, its end explained, its exit code passed on.
 
+    Results that others can be compared with: `submission`.
+
     \b
     Example: fangyan submit --kind gpu --stage dump --exp exp/a \\
       -- fangyan bench

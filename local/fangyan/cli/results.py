@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from fangyan.cli import choose_layer, cli, option
+from fangyan.cli import choose_layer, cli, option, print_warnings
 
 
 @cli.command()
@@ -61,6 +61,70 @@ def average(exp: tuple[Path, ...], dev: str, test: str) -> None:
     from fangyan.report.render.tables import markdown
 
     click.echo(markdown(average(exp, dev, test)))
+
+
+@cli.command()
+@option("exp", "experiment folder")
+@option("dev", "set on which the layer was chosen (default: that of its training)", str, default="")
+@option("test", "set to submit (default: the only other one that was scored)", str, default="")
+@option("data", "folder of the data directories", default=Path("data"))
+@option(
+    "layer",
+    "submit these layers alone (may be repeated), as measure scored them, in EXP/layers/NAMES (default: all)",
+    str,
+    multiple=True,
+    default=(),
+)
+@option("name", "what to call the encoder (default: as the experiment folder)", str, default="")
+@option("out", "the JSON (default: submission.json in the experiment folder)", default=None)
+@choose_layer
+def submission(
+    exp: Path,
+    dev: str,
+    test: str,
+    data: Path,
+    layer: tuple[str, ...],
+    name: str,
+    out: Path | None,
+    folds: bool,
+) -> None:
+    """One JSON of an experiment that others can be compared with.
+
+    Protocol, corpus and encoder by their fingerprints, the layer and how it was chosen, R@1 of each pair of varieties
+    with its interval.
+
+    \b
+    Example: fangyan submission --exp exp/a --dev dev --test test
+    """
+    from fangyan.leaderboard import making
+    from fangyan.leaderboard.submission import write
+    from fangyan.measure import results_folder
+
+    out = out or results_folder(exp, layer) / "submission.json"
+    write(out, making.make(exp, dev, test, data, layer, folds, name))
+    click.echo(f"{out}: written")
+
+
+@cli.command()
+@click.argument(
+    "files", nargs=-1, required=True, type=click.Path(path_type=Path), help="JSON files of submission"
+)
+@option("out", "folder for leaderboard.html and LEADERBOARD.md (default: only print)", default=None)
+def leaderboard(files: tuple[Path, ...], out: Path | None) -> None:
+    """Submissions of any number of encoders as one table, best first.
+
+    Those that were not asked the same of the same recordings are refused, and what differs is named.
+
+    \b
+    Example: fangyan leaderboard a.json b.json --out board
+    """
+    from fangyan.leaderboard import leaderboard
+
+    found = leaderboard(files, out)
+    click.echo(found.markdown)
+    print_warnings(found.remarks)
+    if out:
+        click.echo(f"{out / 'leaderboard.html'}: written", err=True)
 
 
 @cli.command()

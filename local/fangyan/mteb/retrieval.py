@@ -5,6 +5,7 @@ their mean is the R@1 of `fangyan.measure.retrieval` by the score ``pooled``. MT
 and leaves ties to chance, its ``recall_at_1`` wants all recordings of a sentence; the main score is ours, ``r_at_1``.
 """
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from statistics import fmean
@@ -15,7 +16,9 @@ from mteb.abstasks.retrieval import AbsTaskRetrieval
 from mteb.abstasks.task_metadata import TaskMetadata
 from mteb.languages import ISO_TO_LANGUAGE
 
+from fangyan.corpora import kaldi
 from fangyan.data import audio, datadir
+from fangyan.data.datadir import Dropped, Utterance, count_reasons
 from fangyan.data.varieties import varieties
 from fangyan.measure.retrieval.pairs import comparable_pairs
 from fangyan.measure.retrieval.sides import Side, by_variety
@@ -31,8 +34,8 @@ class CrossVarietyRetrieval(AbsTaskRetrieval):
     To MTEB each task is a class: `task_of` a data directory makes one, with what the attributes below name.
     """
 
-    wavs: Mapping[str, str]
-    """Utterance id -> path of its recording."""
+    places: Mapping[str, Mapping[str, Any]]
+    """Utterance id -> where its recording lies, as `fangyan.data.audio.read` takes it."""
     pairs: Mapping[str, tuple[Side, Side]]
     """Subset -> queries and candidates."""
 
@@ -55,8 +58,8 @@ class CrossVarietyRetrieval(AbsTaskRetrieval):
         }
 
     def _recordings(self, side: Side) -> Dataset:
-        """A row for each member: its ``id``, and its ``audio``, of which the path is stored and the sound is given."""
-        rows = {"id": side.ids, "audio": [self.wavs[key] for key in side.ids]}
+        """A row for each member: its ``id``, and its ``audio``, of which the place is stored and the sound is given."""
+        rows = {"id": side.ids, "audio": [self.places[key] for key in side.ids]}
         return Dataset.from_dict(rows).with_transform(hear)
 
     def task_specific_scores(
@@ -67,14 +70,20 @@ class CrossVarietyRetrieval(AbsTaskRetrieval):
 
 
 def task_of(data: Path) -> CrossVarietyRetrieval:
-    """The task of a data directory; `DataError` where it is malformed or has no two varieties to compare."""
-    utterances = datadir.read(data, ("wav.scp", *datadir.GROUPING))
+    """The task of a data directory; `DataError` where it is malformed or has no two varieties to compare.
+
+    It need not be prepared: it may have ``segments``, and what its tables disagree about is left out and reported.
+    """
+    found = kaldi.utterances(data)
+    utterances = [one for one in found if isinstance(one, Utterance)]
+    if lost := count_reasons(one for one in found if isinstance(one, Dropped)):
+        print(f"{data}: left out: {lost}", file=sys.stderr)
     sides = by_variety(utterances)
     comparable, _ = comparable_pairs(data, sides)
     pairs = {f"{a}->{b}": (sides[a], sides[b]) for pair in comparable for a, b in (pair, pair[::-1])}
     known = {
         "metadata": describe(data, {name: (a.name, b.name) for name, (a, b) in pairs.items()}),
-        "wavs": {u.id: u.wav for u in utterances},
+        "places": {u.id: {"path": u.wav, "start": u.start, "end": u.end} for u in utterances},
         "pairs": pairs,
     }
     return type(CrossVarietyRetrieval.__name__, (CrossVarietyRetrieval,), known)()
@@ -87,16 +96,16 @@ def is_first(scores: Mapping[str, float], right: Mapping[str, int]) -> bool:
 
 
 def hear(rows: dict[str, list]) -> dict[str, list]:
-    """The rows with recordings as MTEB has them in place of their paths."""
+    """The rows with recordings, as MTEB has them, for the places where they lie."""
     if "audio" not in rows:
         return rows
-    waves = [{"array": audio.read(path), "sampling_rate": audio.SAMPLE_RATE} for path in rows["audio"]]
+    waves = [{"array": audio.read(**place), "sampling_rate": audio.SAMPLE_RATE} for place in rows["audio"]]
     return {**rows, "audio": waves}
 
 
 def describe(data: Path, pairs: Mapping[str, tuple[str, str]]) -> TaskMetadata:
     """What MTEB knows of the task; the content of the data is part of its name, by which results are filed."""
-    revision = datadir.identity(data)
+    revision = datadir.identity(data, *(["segments"] if (data / "segments").exists() else []))
     return TaskMetadata(
         name=f"CrossVarietyRetrieval.{data.resolve().name}.{revision[:12]}",
         description="Given a recording in one variety, find the recording in another that says the same.",
@@ -106,14 +115,17 @@ def describe(data: Path, pairs: Mapping[str, tuple[str, str]]) -> TaskMetadata:
         category="a2a",
         modalities=["audio"],
         eval_splits=[SPLIT],
-        eval_langs={name: [*dict.fromkeys(map(iso, pair))] for name, pair in pairs.items()},
+        eval_langs={name: [*dict.fromkeys(map(language, pair))] for name, pair in pairs.items()},
         main_score=R_AT_1,
         task_subtypes=["Speech Retrieval"],
         domains=["Spoken"],
     )
 
 
-def iso(variety: str) -> str:
-    """The ISO 639-3 code of a variety, as MTEB wants one; ``mis``, uncoded, where we know of none."""
+def language(variety: str) -> str:
+    """The ISO 639-3 code of a variety and the script, as MTEB wants them: ``mis``, uncoded, where we know of none.
+
+    ``Zxxx`` is unwritten: these are recordings.
+    """
     code = varieties()[variety].iso if variety in varieties() else variety
-    return code if code in ISO_TO_LANGUAGE else "mis"
+    return f"{code if code in ISO_TO_LANGUAGE else 'mis'}-Zxxx"

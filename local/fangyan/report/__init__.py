@@ -47,7 +47,7 @@ def report(
         date=f"Reported on {date.today().isoformat()}.",
         command=command,
     )
-    check_fuller(home / "RESULTS.md", page.markdown(content, home))
+    check_fuller(home / "RESULTS.md", page.markdown(content, home / "report.html"))
     matrices.write(experiment, home / "tables")
     page.write(content, home / "report.html", home / "RESULTS.md")
     return home / "RESULTS.md"

@@ -29,20 +29,21 @@ class Page:
     command: str = ""  # that gives the numbers again
 
 
-def markdown(page: Page, folder: Path) -> str:
-    """``page`` as Markdown, as it is to stand in ``folder``."""
-    return _templates(folder).get_template("RESULTS.md").render(vars(page))
+def markdown(page: Page, html: Path) -> str:
+    """``page`` as Markdown, as it is to stand beside ``html``."""
+    return _templates(html.parent).get_template("RESULTS.md").render(vars(page) | {"html": html.name})
 
 
-def write(page: Page, html: Path, markdown: Path) -> None:
-    """Writes ``page`` to ``html`` and to ``markdown``, its pictures to ``images/`` beside these."""
+def write(page: Page, html: Path, markdown_file: Path) -> None:
+    """Writes ``page`` to ``html`` and to ``markdown_file``, its pictures to ``images/`` beside these."""
     for section in page.sections:
         for block in section.blocks:
             if isinstance(block, Picture | Image):
-                block.save(markdown.parent / "images" / f"{block.name}.png")
+                block.save(markdown_file.parent / "images" / f"{block.name}.png")
     templates = _templates(html.parent)
-    write_text(html, templates.get_template("report.html").render(vars(page) | {"contrast": tables.CONTRAST}))
-    write_text(markdown, templates.get_template("RESULTS.md").render(vars(page)))
+    content = vars(page) | {"contrast": tables.CONTRAST}
+    write_text(html, templates.get_template("report.html").render(content))
+    write_text(markdown_file, markdown(page, html))
 
 
 _SEGMENT = r"\w(?:[\w.-]*\w)?"
