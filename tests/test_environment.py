@@ -1,9 +1,12 @@
+import os
 import subprocess
 import sys
+from datetime import date
 
 import pytest
 
 from fangyan import environment
+from fangyan.errors import DataError
 
 
 @pytest.fixture
@@ -69,3 +72,23 @@ def test_what_is_to_be_typed_is_a_name_where_the_environment_is_active_else_a_pa
     monkeypatch.setenv(variable, "/home/ann/my env")
     assert environment.typed("hf") == "hf"
     assert environment.install_extra("lora") == f"python3 {wanted}"
+
+
+def test_the_day_of_a_table_survives_a_copy_and_a_second_writing_of_the_same(tmp_path):
+    table = tmp_path / "pairs.tsv"
+    table.write_text("one")
+    os.utime(table, (0, 86400 * 20_000.5))
+    assert environment.day_of(table) == "2024-10-04"  # as long as none is recorded: that of the file
+    environment.record_day(table)
+    assert environment.day_of(table) == f"{date.today()}"
+    kept = tmp_path / environment.DAY
+    kept.write_text(kept.read_text().replace(f"{date.today()}", "2024-01-02"))
+    os.utime(table, (0, 0))
+    environment.record_day(table)
+    assert environment.day_of(table) == "2024-01-02"
+    table.write_text("another")
+    environment.record_day(table)
+    assert environment.day_of(table) == f"{date.today()}"
+    kept.write_text('{"day": 7}')
+    with pytest.raises(DataError, match=r"\.day\.json: day is a date like 2026-11-28, got 7"):
+        environment.day_of(table)

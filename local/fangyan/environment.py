@@ -2,18 +2,25 @@
 
 import os
 import platform
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
+from datetime import date
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from shlex import quote
 
 import fangyan
-from fangyan.files import ROOT
+from fangyan.errors import DataError
+from fangyan.files import ROOT, fingerprint, read_json, write_json
 from fangyan.tables import Total
 
 PACKAGES = ("espnet", "torch", "torchaudio", "numpy", "kaldiio", "jiwer", "espeakng-loader", "fangyan")
+
+DAY = ".day.json"
+"""Beside a table of results: on which day it was made."""
+DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,27 @@ def threads() -> int:
 def here() -> dict[str, dict | int]:
     """All of it: machine, versions, code and threads, as a training records them."""
     return {"machine": machine(), "versions": versions(), "code": code(), "threads": threads()}
+
+
+def record_day(table: Path) -> None:
+    """Writes beside a table of results on which day it was made, unless that stands there of the same content.
+
+    A time of the file itself would be another after copying or cloning.
+    """
+    kept, content = table.with_name(DAY), fingerprint(table)
+    if not kept.exists() or read_json(kept).get("content") != content:
+        write_json(kept, {"day": f"{date.today()}", "content": content})
+
+
+def day_of(table: Path) -> str:
+    """The day, as 2026-11-28, that was recorded of a table of results; of an older one that of its file."""
+    kept = table.with_name(DAY)
+    if not kept.exists():
+        return f"{date.fromtimestamp(table.stat().st_mtime)}"
+    day = read_json(kept).get("day")
+    if not isinstance(day, str) or not DATE.fullmatch(day):
+        raise DataError(f"{kept}: day is a date like 2026-11-28, got {day!r}: remove this file")
+    return day
 
 
 def versions() -> dict[str, str]:

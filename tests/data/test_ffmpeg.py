@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fangyan.corpora import prepare
-from fangyan.data import audio, datadir
+from fangyan.data import audio, datadir, durations
 from fangyan.data.ffmpeg import SUFFIXES
 from fangyan.errors import DataError
 
@@ -97,7 +97,7 @@ def test_without_ffmpeg_the_command_is_named(recording, monkeypatch):
         audio.probe(recording)
     records = [datadir.Utterance("u", str(recording), "", "u", "yue", "s")]
     with pytest.raises(DataError, match="install ffmpeg"):
-        datadir.measured(records)
+        durations.measured(records)
 
 
 def test_such_files_count_as_recordings_in_a_folder():

@@ -35,6 +35,15 @@ def test_a_rate_is_judged_within_its_variety(write, said, ordinary):
     assert found[0]["expected"] == f"{low:.1f} to {high:.1f} characters per second"
 
 
+def test_the_limit_that_is_told_is_the_limit_that_is_used(write, said, monkeypatch):
+    """Rates of 3.6, 3.5 and 3.625 characters per second; limits of 3.55 and 3.56 are told as 3.6."""
+    sets = columns.read([write("train", said("a-1", 9, 2.5), said("a-2", 7, 2.0), said("a-3", 29, 8.0))])
+    monkeypatch.setitem(suspects.__globals__, "bounds", lambda values: (3.55, 3.56))
+    found = suspects(sets, {})
+    assert reasons(found) == [("a-2", "too little text"), ("a-3", "too much text")]
+    assert {row["expected"] for row in found} == {"3.6 to 3.6 characters per second"}
+
+
 def test_a_rate_is_judged_over_all_sets_together(write, said, ordinary):
     sets = columns.read([write("train", *ordinary("a")), write("test", said("z-1", 20, 2.0))])
     assert reasons(suspects(sets, {})) == [("z-1", "too much text")]

@@ -4,7 +4,9 @@ from itertools import permutations
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from fangyan.__main__ import cli
 from fangyan.errors import DataError, UserError
 from fangyan.files import read_table, write_table
 from fangyan.measure.retrieval.tables import RANKS, RankedQuery
@@ -178,3 +180,14 @@ def test_intervals_of_a_folder_one_level_too_high_are_told_where_the_sets_are(tm
     write_ranks(tmp_path / "retrieval" / "test", {"norm": queries(THREE, 3)})
     with pytest.raises(DataError, match=rf"in {tmp_path}: known are retrieval/test$"):
         intervals(tmp_path, ["test"], tmp_path / "out")
+
+
+def test_the_command_rounds_as_the_report_does(tmp_path):
+    """80 queries of one pair, 5 of them right: 6.25 %; chance is 1.25 %."""
+    asked = [RankedQuery("a", "b", f"a-{n}", f"s{n}", 1, 1, 80) for n in range(80)]
+    ranks = {"few": [1] * 5 + [2] * 75, "none": [2] * 80}
+    write_ranks(tmp_path, {layer: ranked(asked, of_layer) for layer, of_layer in ranks.items()})
+    words = ["--a", f"{tmp_path}", "--layer_a", "few", "--b", f"{tmp_path}", "--layer_b", "none"]
+    message = CliRunner().invoke(cli, ["significance", *words]).output
+    assert message.startswith("R@1 6.3 and 0.0 %, difference +6.3 (95 %: ")
+    assert message.endswith("chance 1.3 %\n")

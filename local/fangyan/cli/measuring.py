@@ -8,6 +8,7 @@ import click
 from fangyan.cli import choose_layer, cli, option, report_built, sets, shardable
 from fangyan.errors import UserError
 from fangyan.files import ROOT
+from fangyan.rounding import group_digits, percent
 from fangyan.shards import Shard
 
 layers_to_score = option(
@@ -184,13 +185,12 @@ def significance(a: Path, layer_a: str, b: Path, layer_b: str) -> None:
       --b exp/b/retrieval/test --layer_b norm
     """
     from fangyan.measure import significance
-    from fangyan.rounding import percent
 
     found = significance.paired_test(a, layer_a, b, layer_b)
     click.echo(
-        f"R@1 {100 * found.a:.1f} and {100 * found.b:.1f} %, difference {100 * found.difference:+.1f} "
-        f"(95 %: {100 * found.low:+.1f} to {100 * found.high:+.1f}), p = {found.p:.4g}; "
-        f"n = {found.n}, {found.clusters}, chance {percent(found.chance)} %"
+        f"R@1 {percent(found.a)} and {percent(found.b)} %, difference {percent(found.difference, '+')} "
+        f"(95 %: {percent(found.low, '+')} to {percent(found.high, '+')}), p = {found.p:.4g}; "
+        f"n = {found.n:,}, {group_digits(found.clusters)}, chance {percent(found.chance)} %"
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from fangyan.cli import cli, option, print_warnings, report_built, sets, shardable
+from fangyan.rounding import percent
 from fangyan.shards import Shard
 
 text_form = option(
@@ -190,5 +191,5 @@ def score(decode: Path, data: Path, target: str, exits: Path | None, text_form: 
     for row in cer.score_exits(exits, decode, data, target, form) if exits else rows:
         place = f"{getattr(row, 'layer', '')} {row.variety:8}".lstrip()
         left_out = f"  ({row.left_out} left out)" if row.left_out else ""
-        click.echo(f"{place} {row.sentences:5} sentences  CER {100 * row.cer:5.1f} %{left_out}")
+        click.echo(f"{place} {row.sentences:5,} sentences  CER {percent(row.cer):>5} %{left_out}")
     print_warnings(cer.describe_removals(decode, data, target, form))

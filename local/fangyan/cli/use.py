@@ -8,6 +8,7 @@ import click
 from fangyan.cli import cli, on_terminal, option
 from fangyan.errors import shown
 from fangyan.files import ROOT
+from fangyan.rounding import decimals
 
 SPEC = "espnet:<exp folder, model.zip or Hub id>, hf:<Hub id or folder of transformers>, fbank, mfcc, ..."
 
@@ -88,10 +89,12 @@ def compare(a: Path, b: Path, encoder: str, layer: str) -> None:
     from fangyan.measure import likeness
 
     at, found = likeness.compare_recordings(encoder, a, b, layer)
+    scores = (found.precision, found.recall, found.f1, found.pooled)
+    precision, recall, f1, pooled = (decimals(score, 4) for score in scores)
     of_a, of_b = found.frames
     click.echo(
-        f"SeqSim precision {found.precision:.4f}, recall {found.recall:.4f}, F1 {found.f1:.4f}; "
-        f"cosine of the mean frames {found.pooled:.4f}; {layer_name(at)}, {of_a} and {of_b} frames"
+        f"SeqSim precision {precision}, recall {recall}, F1 {f1}; cosine of the mean frames {pooled}; "
+        f"{layer_name(at)}, {of_a:,} and {of_b:,} frames"
     )
 
 
@@ -109,8 +112,8 @@ def index(audio: tuple[Path, ...], index: Path, encoder: str, layer: str) -> Non
     from fangyan.search.building import LEFT_OUT, add
 
     added = add(index, audio, encoder, layer)
-    left_out = f", {len(added.left_out)} left out (listed in {index / LEFT_OUT})" if added.left_out else ""
-    click.echo(f"{index}: {added.new} recordings added, {added.known} were there{left_out}")
+    left_out = f", {len(added.left_out):,} left out (listed in {index / LEFT_OUT})" if added.left_out else ""
+    click.echo(f"{index}: {added.new:,} recordings added, {added.known:,} were there{left_out}")
 
 
 @cli.command()

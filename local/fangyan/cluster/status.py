@@ -14,6 +14,7 @@ from fangyan.cluster.job_files import JobRecord
 from fangyan.cluster.scheduler import JobState
 from fangyan.environment import StageTime
 from fangyan.errors import UserError
+from fangyan.rounding import decimals
 from fangyan.tables import read_rows
 
 OUTPUTS = {
@@ -120,6 +121,6 @@ def _size(path: Path) -> int:
 def _readable(size: float) -> str:
     for unit in ("B", "kB", "MB", "GB"):
         if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+            return f"{decimals(size, 0 if unit == 'B' else 1)} {unit}"
         size /= 1000
-    return f"{size:.1f} TB"
+    return f"{decimals(size, 1)} TB"

@@ -37,6 +37,7 @@ from fangyan.data.names import fits_a_line
 from fangyan.errors import DataError, UserError, known_names
 from fangyan.files import DONE, fingerprint, produce, version, versions, write_json
 from fangyan.progress import track_iterable
+from fangyan.rounding import decimals
 
 CONVERTED = ".wav"
 """Beside the data directories: the folder of audio that was converted, by set. It may be removed with them."""
@@ -143,7 +144,7 @@ def _summary(home: Path) -> str:
     """``data/train: 812 utterances, 0.93 h; left out: 3 unreadable audio``."""
     durations = datadir.read_map(home / "utt2dur").values()
     hours = sum(map(float, durations)) / 3600
-    return f"{home}: {len(durations)} utterances, {hours:.2f} h{datadir.describe_changes(home)}"
+    return f"{home}: {len(durations):,} utterances, {decimals(hours, 2)} h{datadir.describe_changes(home)}"
 
 
 def _first_sentences(records: Sequence[Utterance | Dropped], limit: int) -> list[Utterance | Dropped]:

@@ -10,7 +10,6 @@ less of it, such as ``wav.scp`` alone, says so, and takes a directory that has n
 import dataclasses
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from operator import attrgetter
 from pathlib import Path
@@ -28,7 +27,6 @@ from fangyan.data.entries import check_ids, import_advice, line, read_map
 from fangyan.data.names import plain_path
 from fangyan.errors import DataError, shown
 from fangyan.files import (
-    AT_ONCE,
     fingerprint,
     read_table,
     versions,
@@ -90,7 +88,7 @@ def read(path: Path, needs: Iterable[str] = ALWAYS) -> list[Utterance]:
 
     ``needs``: the tables that must be there; a further known one is read where it is. Without ``utt2spk`` an utterance
     has a speaker of its own and without ``utt2sent`` it is a sentence of its own, both called by its id; without
-    ``utt2lang`` its variety is "", without ``utt2dur`` its duration 0 (`measured`), without ``wav.scp`` its path "".
+    ``utt2lang`` its variety is "", without ``utt2dur`` its duration 0 (`durations`), without ``wav.scp`` its path "".
     """
     tables = _read_tables(path, needs)
     file = reference(path)
@@ -109,19 +107,6 @@ def read(path: Path, needs: Iterable[str] = ALWAYS) -> list[Utterance]:
     if "utt2spk" in needs or (path / "spk2utt").exists():
         _check_turned_round(path, utterances)
     return utterances
-
-
-def measured(utterances: Iterable[Utterance]) -> list[Utterance]:
-    """The utterances, each with its duration: that of its recording where no table has it. `DataError` as `probe`."""
-    from fangyan.data.audio import probe
-
-    def seconds(utterance: Utterance) -> float:
-        return utterance.duration or probe(utterance.wav).duration
-
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        utterances = list(utterances)
-        found = pool.map(seconds, utterances)
-        return [dataclasses.replace(u, duration=s) for u, s in zip(utterances, found, strict=True)]
 
 
 def _read_tables(path: Path, needs: Iterable[str]) -> dict[str, dict[str, str]]:
@@ -226,7 +211,7 @@ def _further(names: Iterable[str]) -> list[str]:
 def count_reasons(dropped: Iterable[Dropped]) -> str:
     """What was left out, counted by reason: ``3 unreadable audio, 1 empty transcript``."""
     return ", ".join(
-        f"{count} {reason}" for reason, count in Counter(d.reason for d in dropped).most_common()
+        f"{count:,} {reason}" for reason, count in Counter(d.reason for d in dropped).most_common()
     )
 
 

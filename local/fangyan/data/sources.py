@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from fangyan.data import datadir
+from fangyan.data import datadir, durations
 from fangyan.data.columns import CORPORA
 from fangyan.data.datadir import Utterance
 from fangyan.files import DONE
@@ -30,7 +30,7 @@ def origins(data: Path) -> list[Origin]:
     parts: dict[tuple[str, str], list[Utterance]] = {}
     # the ids of a mixture begin with the corpus
     mixed, whole = (data / CORPORA).exists(), _corpus(data)
-    for utterance in datadir.measured(datadir.read(data, datadir.SPOKEN)):
+    for utterance in durations.measured(datadir.read(data, datadir.SPOKEN)):
         corpus = utterance.id.partition("-")[0] if mixed else whole
         parts.setdefault((corpus, utterance.variety), []).append(utterance)
     return list(_counted(parts))

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from fangyan.corpora.common.layouts import sentence_of
-from fangyan.data import datadir
+from fangyan.data import datadir, durations
 from fangyan.data.text import NormalForm, count_removed, normalise
 
 SETS = (
@@ -68,7 +68,7 @@ def read(folders: Sequence[Path]) -> list[Columns]:
 
 
 def _columns(path: Path, name: str) -> Columns:
-    utterances = datadir.measured(datadir.read(path, datadir.SPOKEN))
+    utterances = durations.measured(datadir.read(path, datadir.SPOKEN))
     spoken_by, say = ((path / name).exists() for name in ("utt2spk", "utt2sent"))
     return Columns(
         name=name,

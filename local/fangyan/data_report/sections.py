@@ -12,7 +12,7 @@ from fangyan.report.render.blocks import Hero, Picture, Section
 from fangyan.report.render.figures import latin, legend
 from fangyan.report.render.page import Page
 from fangyan.report.render.tables import Table, label, sort_varieties
-from fangyan.rounding import percent
+from fangyan.rounding import decimals, percent
 from fangyan.style import ACCENT, INK, MUTED, STYLE
 
 type Rows = Sequence[Mapping]
@@ -42,7 +42,7 @@ def _hero(found: Mapping[str, Rows]) -> Hero:
     utterances = sum(row["utterances"] for row in sets)
     codes = {row["variety"] for row in found["varieties"]}
     line = f"{utterances:,} utterances in {_count(len(sets), 'set')}, {_count(len(codes), 'variety', 'varieties')}"
-    return Hero(f"{sum(row['hours'] for row in sets):,.2f}", "h", line)
+    return Hero(decimals(sum(row["hours"] for row in sets), 2), "h", line)
 
 
 def _remarks(found: Mapping[str, Rows]) -> Iterator[str]:
@@ -72,9 +72,9 @@ def headline(rows: Rows) -> Table:
     cells = tuple(
         (
             row["set"],
-            f"{row['hours']:.2f}",
+            decimals(row["hours"], 2),
             *(f"{row[name]:,}" for name in header[2:-1]),
-            f"{row['shortest']:.1f}–{row['median']:.1f}–{row['longest']:.1f}",
+            "–".join(decimals(row[name], 1) for name in ("shortest", "median", "longest")),
         )
         for row in rows
     )
@@ -90,9 +90,9 @@ def varieties(rows: Rows) -> Section:
         (
             row["set"],
             label(row["variety"]),
-            f"{row['hours']:.2f}",
+            decimals(row["hours"], 2),
             *(f"{row[name]:,}" for name in ("utterances", "speakers", "characters")),
-            f"{row['characters_per_second']:.1f}",
+            decimals(row["characters_per_second"], 1),
         )
         for of in by_set
         for row in sorted(of, key=lambda row: order.index(row["variety"]))
@@ -162,7 +162,7 @@ def suspicious(rows: Rows) -> Section:
 
 
 def _value(value: float | str) -> str:
-    return value if isinstance(value, str) else f"{value:.3g}"
+    return value if isinstance(value, str) else f"{value:.6g}"
 
 
 def sound(sounds: Mapping[str, Rows]) -> Section:
@@ -175,7 +175,7 @@ def sound(sounds: Mapping[str, Rows]) -> Section:
         middle, low = np.median(levels), np.quantile(levels, 0.05)
         means = [float(np.mean([row[key] for row in good] or [np.nan])) for key in ("silent", "clipped")]
         cells.append(
-            (name, f"{middle:.1f}", f"{low:.1f}", *map(percent, means), f"{len(rows) - len(good):,}")
+            (name, decimals(middle, 1), decimals(low, 1), *map(percent, means), f"{len(rows) - len(good):,}")
         )
     caption = (
         "Level: what one frame of 20 ms in twenty exceeds, in dBFS, the median of the utterances and what 5 % of them "

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from fangyan.data_report.columns import Columns
+from fangyan.rounding import decimals
 
 SUSPICIOUS = ("set", "id", "variety", "reason", "value", "expected")
 
@@ -33,12 +34,13 @@ def suspects(sets: Sequence[Columns], sounds: Mapping[str, Sequence[Mapping]]) -
 
 
 def rates(sets: Sequence[Columns]) -> dict[str, tuple[float, float]]:
-    """Variety -> the least and the most characters per second that are not odd."""
+    """Variety -> the least and the most characters per second that are not odd, to the digit that people are told."""
     by_variety: dict[str, list[np.ndarray]] = {}
     for one in sets:
         for code, of in one.places.items():
             by_variety.setdefault(code, []).append(one.rate[of][one.characters[of] > 0])
-    return {code: bounds(np.concatenate(parts)) for code, parts in by_variety.items()}
+    found = {code: bounds(np.concatenate(parts)) for code, parts in by_variety.items()}
+    return {code: tuple(float(decimals(limit, 1)) for limit in limits) for code, limits in found.items()}
 
 
 def bounds(values: np.ndarray) -> tuple[float, float]:
@@ -77,7 +79,7 @@ def _of_tables(one: Columns, n: int, rate: tuple[float, float], texts: bool) -> 
         yield "no text", 0, "Han characters"
     elif characters:
         low, high = rate
-        expected = f"{low:.1f} to {high:.1f} characters per second"
+        expected = f"{low} to {high} characters per second"
         if characters / seconds > high:
             yield "too much text", characters / seconds, expected
         if characters / seconds < low:
@@ -89,7 +91,7 @@ def _of_sound(sound: Mapping, seconds: float) -> Iterator[Reason]:
         yield "unreadable audio", sound["error"], "audio"
         return
     if abs(sound["seconds"] - seconds) > LATE:
-        yield "other duration", sound["seconds"], f"{seconds:.3f} s as in utt2dur"
+        yield "other duration", sound["seconds"], f"{decimals(seconds, 3)} s as in utt2dur"
     if sound["missing"]:
         yield "cut short", sound["missing"], "no second missing of what the header of the file promises"
     if sound["clipped"] > CLIPPED:

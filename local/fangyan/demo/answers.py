@@ -4,6 +4,7 @@ from fangyan.data.datadir import Utterance
 from fangyan.demo import view
 from fangyan.demo.library import Library
 from fangyan.errors import UserError
+from fangyan.rounding import decimals
 
 SHOWN = 3
 """Hits of each variety."""
@@ -51,7 +52,7 @@ class Answers:
             return ""
         encoder, utterance = self.library.encoder, self.library.utterances[shown]
         found = self.library.compare(self.library.hear(recording), utterance)
-        title = f"query to {utterance.variety}, {encoder.layer}: SeqSim {found.f1:.3f}"
+        title = f"query to {utterance.variety}, {encoder.layer}: SeqSim {decimals(found.f1, 3)}"
         return view.picture(found, encoder.frame_rate, title)
 
 

@@ -17,6 +17,7 @@ from fangyan.measure.explain.comparison import AlignedUtterance, FrameComparison
 from fangyan.measure.explain.transcripts import align, align_utterance, transcript
 from fangyan.measure.retrieval.sides import by_variety
 from fangyan.recognition import ctc_alignment
+from fangyan.rounding import decimals
 from fangyan.search import Hit, nearest
 from fangyan.search.memory import MemoryIndex
 
@@ -56,7 +57,7 @@ class Library:
         seconds = len(wave) / audio.SAMPLE_RATE
         if not SHORTEST <= seconds <= LONGEST:
             raise DataError(
-                f"the recording lasts {seconds:.4f} s: give one sentence, {SHORTEST} to {LONGEST} s"
+                f"the recording lasts {decimals(seconds, 4)} s: give one sentence, {SHORTEST} to {LONGEST} s"
             )
         if measure(wave)["level"] < SILENCE:
             raise DataError("the recording is silent: is the microphone on, and the right one chosen?")

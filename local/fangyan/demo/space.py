@@ -22,7 +22,7 @@ from packaging.requirements import Requirement
 
 from fangyan import encoders
 from fangyan.corpora.common.licences import Corpus, describe, strictest
-from fangyan.data import audio, datadir
+from fangyan.data import audio, datadir, durations
 from fangyan.data.sources import origins
 from fangyan.demo import TITLE, gradio_version
 from fangyan.encoders import bare
@@ -170,7 +170,7 @@ def _model(spec: str, layer: str, folder: Path) -> str:
 def _recordings(data: Path, folder: Path, home: Path) -> None:
     """Writes the data directory ``folder/home`` with its recordings in it, at paths relative to ``folder``."""
     moved = []
-    utterances = datadir.measured(datadir.read(data, datadir.SPOKEN))
+    utterances = durations.measured(datadir.read(data, datadir.SPOKEN))
     for n, utterance in enumerate(track(utterances, "recordings", "utterances")):
         wav = home / "wav" / f"{n:05d}.flac"
         audio.write(folder / wav, audio.read(utterance.wav))

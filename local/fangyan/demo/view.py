@@ -18,6 +18,7 @@ from fangyan.demo.library import Library, SpokenQuery
 from fangyan.demo.trial import Trial
 from fangyan.measure.explain.comparison import FrameComparison
 from fangyan.measure.explain.figure import similarity
+from fangyan.rounding import decimals, percent
 from fangyan.search import Hit
 from fangyan.style import PAPER, STYLE
 
@@ -133,4 +134,5 @@ def _template(file: str) -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters |= {"decimals": decimals, "percent": percent}
     return environment.get_template(file)

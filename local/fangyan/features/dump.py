@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from fangyan import files, shards
-from fangyan.data import datadir
+from fangyan.data import datadir, durations
 from fangyan.data.datadir import Utterance
 from fangyan.encoders import Encoder, SomeLayers, identity, load_encoder
 from fangyan.errors import DataError, UserError
@@ -169,7 +169,7 @@ class _Wanted:
         inputs = inputs | {"data": datadir.identity(data)}
 
         def read() -> list[list[Utterance]]:
-            return batches(datadir.measured(datadir.read(data, ["wav.scp"])), BATCH_SECONDS)
+            return batches(durations.measured(datadir.read(data, ["wav.scp"])), BATCH_SECONDS)
 
         return _Job(data, home, inputs, read, extract)
 

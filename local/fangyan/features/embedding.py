@@ -5,7 +5,6 @@ import sys
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from fangyan.corpora import kaldi
 from fangyan.data import audio
 from fangyan.data.columns import FILES
 from fangyan.data.datadir import Dropped, Utterance, count_reasons
+from fangyan.data.durations import measure_durations
 from fangyan.data.names import is_id
 from fangyan.encoders import best_device
 from fangyan.errors import DataError, UserError
@@ -193,18 +193,6 @@ def _below(folder: Path) -> list[str]:
             f"{folder}: expected wav.scp or audio files ({' '.join(audio.SUFFIXES)}) in it, found none"
         )
     return sorted(found)
-
-
-def measure_durations(utterances: Iterable[Utterance]) -> tuple[list[Utterance], list[Encoded]]:
-    """The utterances with their durations, and those that have none with the reason."""
-    timed, failed = [], []
-    for utterance in utterances:
-        try:
-            end = utterance.end or audio.probe(utterance.wav).duration
-            timed.append(replace(utterance, duration=end - utterance.start))
-        except DataError as error:
-            failed.append((utterance, error))
-    return timed, failed
 
 
 def _read(batch: Iterable[Utterance]) -> list[Encoded]:

@@ -89,7 +89,7 @@ def report_wordings(file: Path, sentences: Sequence[Sentence]) -> None:
     """Prints to stderr how many sentences are worded in more than one way, if any are."""
     if several := sum(s.wordings > 1 for s in sentences):
         print(
-            f"{file}: {several} of {len(sentences)} sentences are worded in several ways: the first is taken",
+            f"{file}: {several:,} of {len(sentences):,} sentences are worded in several ways: the first is taken",
             file=sys.stderr,
         )
 

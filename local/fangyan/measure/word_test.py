@@ -9,7 +9,8 @@ Conventions
   once for each two different voices: the word in one, synonym and homophone both in the other, so that the voice
   favours neither.
 - Preference: how often the word is more like the synonym than like the homophone, ties counting half; 0.5 by chance, 0
-  for sound alone. The mean is over the ordered pairs of varieties, each weighing the same, of the mean over triples.
+  for phonetic distance. The mean is over the ordered pairs of varieties, each weighing the same, of the mean over
+  triples.
 - Intervals: 95 %, by a bootstrap over triples (`fangyan.measure.bootstrap`). They speak of other words in these voices.
 """
 

@@ -19,7 +19,7 @@ from fangyan.report.read.results import Results
 from fangyan.report.render import tables
 from fangyan.report.render.tables import Table, label
 from fangyan.report.sections import cer
-from fangyan.rounding import percent
+from fangyan.rounding import decimals, percent
 from fangyan.training import summary
 
 NAME = "README.md"
@@ -100,10 +100,16 @@ def _tables(experiment: Results) -> list[Table]:
 def _origins(origins: Sequence[Origin]) -> Table:
     """Hours of training data by corpus and variety."""
     rows = [
-        (o.corpus or "unknown", label(o.variety), f"{o.hours:.2f}", f"{o.utterances:,}", f"{o.speakers:,}")
+        (
+            o.corpus or "unknown",
+            label(o.variety),
+            decimals(o.hours, 2),
+            f"{o.utterances:,}",
+            f"{o.speakers:,}",
+        )
         for o in origins
     ]
-    total = f"{sum(o.hours for o in origins):.2f}", f"{sum(o.utterances for o in origins):,}", ""
+    total = decimals(sum(o.hours for o in origins), 2), f"{sum(o.utterances for o in origins):,}", ""
     header = ("corpus", "variety", "hours", "utterances", "speakers")
     return Table("Training data", "", header, (*rows, ("all", "", *total)), text_columns=2)
 

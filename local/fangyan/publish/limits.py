@@ -55,12 +55,12 @@ def _spread(experiment: Results) -> Iterator[str]:
 
 
 def _sound(experiment: Results) -> Iterator[str]:
-    """How much of R@1 likeness of sound alone would explain."""
+    """How much of R@1 phonetic distance would explain."""
     for name, control in experiment.control.items():
         row = control.pooled.get(experiment.encoder.layer or "")
         if row and row.recall_at_1_controlled is not None:
             yield (
-                f"Part of R@1 is sound: on {name} phonetic distance alone has {percent(row.phonetics_recall_at_1)} %; "
+                f"Part of R@1 is sound: on {name} phonetic distance has {percent(row.phonetics_recall_at_1)} %; "
                 f"on the {row.n_controlled:,} of {row.n:,} queries that it gets wrong the model has "
                 f"{percent(row.recall_at_1_controlled)} %."
             )

@@ -14,6 +14,7 @@ from fangyan.data import datadir
 from fangyan.data.checks import needed
 from fangyan.data.entries import check_ids, locate_id
 from fangyan.data.text import DEFAULT, NormalForm, normalise, removals
+from fangyan.environment import record_day
 from fangyan.errors import DataError
 from fangyan.files import is_done, made_from, write_table
 from fangyan.tables import Amount, Count, Total, write_rows
@@ -85,6 +86,7 @@ def score(decoded: Path, data: Path, target: str, form: NormalForm = DEFAULT) ->
     references = References.read(data, target, form)
     rows = error_rates(decoded, references, form)
     write_rows(decoded / "cer.tsv", rows, Errors)
+    record_day(decoded / "cer.tsv")
     unscored = [
         {"id": key, "place": locate_id(references.file, key), "reference": references.texts[key]}
         for key in sorted(references.unscored)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from fangyan import config as configs
 from fangyan import shards
-from fangyan.data import datadir
+from fangyan.data import datadir, durations
 from fangyan.data.datadir import Utterance
 from fangyan.encoders.espnet_model import locate, open_model, recognition_files
 from fangyan.errors import UserError, known_names
@@ -89,7 +89,7 @@ class _Job:
 
     def run(self, recogniser: "Callable[[], Recogniser]", part: Shard) -> bool:
         """Whether there was anything to recognise of a shard, or the whole to finish."""
-        utterances = datadir.measured(datadir.read(self.data, ["wav.scp"]))
+        utterances = durations.measured(datadir.read(self.data, ["wav.scp"]))
         return Resumable(
             self.home,
             "utterances",

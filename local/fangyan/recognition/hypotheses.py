@@ -79,7 +79,7 @@ def finish(
     rows = [_row(u, h) for u, h in zip(utterances, found, strict=True) if h.unheard]
     if rows and len(rows) == len(found):
         first = describe(utterances[0], found[0])
-        raise DataError(f"{home}: none of {len(rows)} utterances could be heard, the first: {first}")
+        raise DataError(f"{home}: none of {len(rows):,} utterances could be heard, the first: {first}")
 
     logs = [part.folder / LOG for part in parts if len(part)]
 
@@ -93,7 +93,7 @@ def finish(
     shards.discard_shards(home)
     if rows:
         print(
-            f"{home}: {len(rows)} of {len(found)} utterances could not be heard, their hypotheses are empty: "
+            f"{home}: {len(rows):,} of {len(found):,} utterances could not be heard, their hypotheses are empty: "
             f"see {home / UNHEARD}",
             file=sys.stderr,
         )

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fangyan.data.datadir import Dropped, Utterance
+from fangyan.data.durations import measure_durations
 from fangyan.encoders.espnet_model import open_model
 from fangyan.errors import UserError
-from fangyan.features.embedding import measure_durations, report_left_out, unique_recordings
+from fangyan.features.embedding import report_left_out, unique_recordings
 from fangyan.progress import track
 from fangyan.recognition import decode_conf
 from fangyan.recognition.hypotheses import Hypothesis

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from fangyan.rounding import decimals
 from fangyan.terminal import COLUMNS, shorten, table, width
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ def tab_separated(found: "Mapping[str, Sequence[Hit]]") -> Iterator[str]:
     yield "\t".join(HEADER)
     for query, hits in found.items():
         for rank, hit in enumerate(hits, 1):
-            scores = (f"{score:.4f}" for score in (hit.f1, hit.precision, hit.recall, hit.cosine))
+            scores = (decimals(score, 4) for score in (hit.f1, hit.precision, hit.recall, hit.cosine))
             entry = hit.entry
             described = (entry.variety, entry.id, entry.text, entry.text_cmn, entry.wav)
             yield "\t".join([query, str(rank), *scores, *described])
@@ -31,7 +32,7 @@ def for_readers(found: "Mapping[str, Sequence[Hit]]", columns: int = COLUMNS) ->
         if not hits:
             yield "  nothing else is in the index"
             continue
-        rows = [(f"{rank}", f"{hit.f1:.3f}", hit.entry.variety) for rank, hit in enumerate(hits, 1)]
+        rows = [(f"{rank}", decimals(hit.f1, 3), hit.entry.variety) for rank, hit in enumerate(hits, 1)]
         taken = sum(max(width(row[n]) for row in (SHOWN, *rows)) + 2 for n in range(3))
         what = [_what(hit, columns - taken - 2) for hit in hits]
         lines = table(SHOWN, [(*row, said) for row, said in zip(rows, what, strict=True)], numbers=(0, 1))

@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from fangyan.data import datadir
 from fangyan.errors import UserError
+from fangyan.rounding import percent
 from fangyan.training.sampling import batches, draw_epoch, read_pool
 
 
@@ -35,7 +36,7 @@ class BalancedIterFactory(AbsIterFactory):
         self.args, self.options, self.dataset = args, options, dataset
         shares = self.pool.shares(args.upsampling_factor).items()
         logging.info(
-            f"share of each variety in an epoch: {', '.join(f'{name} {share:.1%}' for name, share in shares)}"
+            f"share of each variety in an epoch: {', '.join(f'{name} {percent(share)} %' for name, share in shares)}"
         )
 
     def build_iter(self, epoch: int, shuffle: bool | None = None) -> DataLoader:

@@ -11,6 +11,7 @@ from typing import Any
 from fangyan.encoders.espnet_patches import saving
 from fangyan.errors import DataError
 from fangyan.files import atomic
+from fangyan.rounding import decimals
 from fangyan.training import history
 
 NEWEST, PREVIOUS = "checkpoint.pth", "checkpoint.previous.pth"
@@ -96,8 +97,8 @@ def _tell(exp: Path, stats: Mapping[int, Mapping], max_epoch: int, told: Sequenc
     rows = history.write(exp, stats, told)
     row = rows[-1]
     left = (max_epoch - row["epoch"]) * sum(r["seconds"] for r in rows) / len(rows) / 60
-    numbers = "  ".join(f"{name} {row[name]:.3f}" for name in told[1:-1] if row[name] != "")
+    numbers = "  ".join(f"{name} {decimals(row[name], 3)}" for name in told[1:-1] if row[name] != "")
     print(
-        f"epoch {row['epoch']}/{max_epoch}  {numbers}  {row['seconds']:.0f} s  {left:.1f} min left",
+        f"epoch {row['epoch']}/{max_epoch}  {numbers}  {decimals(row['seconds'], 0)} s  {decimals(left, 1)} min left",
         flush=True,
     )

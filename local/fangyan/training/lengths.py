@@ -31,7 +31,7 @@ def check_short(job: Run) -> None:
     write_table(job.stats / ".short.tsv", short, COLUMNS)
     if short:
         print(
-            f"{len(short)} utterances are shorter than their CTC target, which teaches them nothing: "
+            f"{len(short):,} utterances are shorter than their CTC target, which teaches them nothing: "
             f"see {job.stats / '.short.tsv'}",
             file=sys.stderr,
         )
@@ -65,6 +65,6 @@ def _refuse_unheard(job: Run, role: str, model) -> None:
     if unheard:
         n, key, samples = unheard[0]
         raise DataError(
-            f"{job.sets()[role] / 'wav.scp'}:{n}: {describe_excess(heard, samples)} for {key} and {len(unheard) - 1} "
+            f"{job.sets()[role] / 'wav.scp'}:{n}: {describe_excess(heard, samples)} for {key} and {len(unheard) - 1:,} "
             "others: cut or leave them out"
         )

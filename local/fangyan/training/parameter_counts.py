@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from fangyan.encoders.espnet import frame_rate
+from fangyan.rounding import decimals
 from fangyan.training.espnet_task import sketch
 
 COLUMNS = ("configuration", "encoder", "decoder", "CTC", "total", "frames/s")
@@ -28,7 +29,7 @@ def parameter_table(rows: Sequence[dict[str, Any]]) -> str:
     def cells(row: dict[str, Any]) -> list[str]:
         return [
             row["configuration"],
-            *(f"{row[name] / 1e6:.2f} M" for name in COLUMNS[1:5]),
+            *(f"{decimals(row[name] / 1e6, 2)} M" for name in COLUMNS[1:5]),
             f"{row['frames/s']:g}",
         ]
 

@@ -115,7 +115,7 @@ def describe_transcripts(file: Path, form: NormalForm = DEFAULT) -> list[str]:
     if empty:
         lines.insert(
             0,
-            f"{locate_id(file, empty[0])}: of {len(empty)} of {len(texts)} transcripts the normal form leaves "
+            f"{locate_id(file, empty[0])}: of {len(empty):,} of {len(texts):,} transcripts the normal form leaves "
             f"nothing, the first is {empty[0]} ({texts[empty[0]]}): they are neither learnt nor scored",
         )
     return lines

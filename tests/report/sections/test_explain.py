@@ -28,7 +28,7 @@ def test_hits_and_misses_say_what_was_found_and_which_characters_did_it(exp):
     assert section[3::3] == [
         f"Hit: cmn-a finds its translation yue-a. SeqSim 0.900, 0.250 ahead of the best wrong one. {most}",
         f"Hit: yue-b finds its translation cmn-b. SeqSim 0.800, 0.125 ahead of the best wrong one. {most}",
-        f"Miss: cmn-d finds yue-e. SeqSim 0.750, 0.062 ahead of its translation. {most}",
+        f"Miss: cmn-d finds yue-e. SeqSim 0.750, 0.063 ahead of its translation. {most}",
         f"The same query cmn-d with its translation yue-d. SeqSim 0.688. {most}",
     ]
     assert [line.rpartition("/")[2] for line in section[2:-1:3]] == [

@@ -15,7 +15,7 @@ def test_sound_of_the_chosen_layer_by_pair_and_pooled_and_of_every_layer(exp, un
     text = report(exp, "dev", ["test"]).read_text()
     body = rows(text, "Meaning or sound")
     assert body[0][2:] == [
-        *("R@1", "sound alone R@1", "n controlled"),
+        *("R@1", "phonetic distance R@1", "n controlled"),
         *("R@1 controlled", "chance controlled", "partial correlation"),
     ]
     assert body[1:4] == [
@@ -42,17 +42,17 @@ def test_sound_says_what_was_compared_with_what(exp, unrendered):
     assert (
         text.index("## Variety by variety") < text.index("## Meaning or sound") < text.index("## Character")
     )
-    assert "contains only queries that sound alone gets wrong" in text
+    assert "contains only queries that phonetic distance gets wrong" in text
     assert "no nearer than the quantile 0.05 of" in text
     assert "After Shim et al. (2025, arXiv 2505.19606)" in text and "the definitions are ours" in text
     assert (
-        "On test, sound alone has R@1 25.0 %, layer01 60.0 % (40 queries of all pairs together, chance 10.0 %). "
-        "On the 20 controlled queries the layer has 35.0 %, chance 10.0 %, and sound alone none by construction."
+        "On test, phonetic distance has R@1 25.0 %, layer01 60.0 % (40 queries of all pairs together, chance 10.0 %). "
+        "On the 20 controlled queries the layer has 35.0 %, chance 10.0 %, and phonetic distance none by construction."
     ) in text
     assert "in percent: layer01 60.0 and 35.0, layer02 70.0 and 60.0.](<images/control.png>)" in text
     assert "in percent: 0.05 to 0.20 75.0, 0.21 to 0.50 45.0.](<images/bins.png>)" in text
     assert "in 2 bins of 20 queries." in text
-    assert "sound alone" not in str(rows(text, "Systems compared"))
+    assert "phonetic distance" not in str(rows(text, "Systems compared"))
 
 
 def test_sound_on_the_page_and_in_the_images(exp):
@@ -106,7 +106,7 @@ def test_sound_without_a_layer_to_show_shows_all_of_them(exp):
     scores(exp / "retrieval" / "far", {"layer03": (0.1, 0.3), "layer04": (0.5, 0.5)})
     text = report(exp, "", ["test", "far"]).read_text()
     assert [row[0] for row in rows(text, "Meaning or sound")] == ["layer", "layer01", "layer02"]
-    assert "On test, sound alone has R@1 25.0 % (40 queries" in text
+    assert "On test, phonetic distance has R@1 25.0 % (40 queries" in text
     assert not (exp / "images" / "bins.png").exists()
 
 

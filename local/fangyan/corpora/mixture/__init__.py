@@ -25,6 +25,7 @@ from fangyan.data.datadir import Dropped
 from fangyan.data.entries import check_ids
 from fangyan.errors import UserError
 from fangyan.files import DONE, produce
+from fangyan.rounding import decimals
 
 __all__ = ["mix"]
 
@@ -100,7 +101,7 @@ def _summary(home: Path) -> str:
     hours: dict[str, float] = {}
     for key, variety in varieties.items():
         hours[variety] = hours.get(variety, 0.0) + float(durations[key]) / 3600
-    by_variety = ", ".join(f"{variety} {hours[variety]:.2f} h" for variety in sorted(hours))
+    by_variety = ", ".join(f"{variety} {decimals(hours[variety], 2)} h" for variety in sorted(hours))
     return f"{home}: {len(durations):,} utterances, {by_variety}{datadir.describe_changes(home)}"
 
 

@@ -105,7 +105,7 @@ def removals(texts: Mapping[str, str], form: NormalForm = DEFAULT) -> list[str]:
             counts[kind] += 1
             examples.setdefault(kind, f"{key} ({text})")
     return [
-        f"{counts[kind]} of {len(texts)} transcripts hold {kind}, which the form leaves out, "
+        f"{counts[kind]:,} of {len(texts):,} transcripts hold {kind}, which the form leaves out, "
         f"such as {examples[kind]}: {remedy}"
         for kind, remedy in REMEDIES.items()
         if kind in counts

@@ -30,6 +30,7 @@ from fangyan.measure.explain.most_confident import most_confident
 from fangyan.measure.explain.transcripts import Transcript, align_utterance, transcript
 from fangyan.measure.retrieval import write_each_set
 from fangyan.progress import track
+from fangyan.rounding import decimals
 from fangyan.tables import Count, write_rows
 
 FRAMES = ("side", "frame", "seconds", "match", "cosine")
@@ -117,7 +118,9 @@ def _explain_pair(
     from fangyan.style import save
 
     found = compare_frames(*(align_utterance(encoder, utterance, of) for utterance in (query, target)))
-    title = f"{query.variety} to {target.variety}, {layer_name(encoder.layer)}: SeqSim {found.f1:.3f}"
+    title = (
+        f"{query.variety} to {target.variety}, {layer_name(encoder.layer)}: SeqSim {decimals(found.f1, 3)}"
+    )
     _write_tables(found, encoder.frame_rate, folder)
     save(similarity(found, encoder.frame_rate, title), folder / "similarity.png")
 

@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 
 from fangyan.measure.explain.comparison import FrameComparison, Side
 from fangyan.recognition.ctc_alignment import Span, is_plausible_pace
+from fangyan.rounding import decimals
 from fangyan.style import ACCENT, DEEP, MUTED, PAPER, STYLE
 
 FORTH, BACK = "#d9480f", "#f2b705"
@@ -56,8 +57,8 @@ def similarity(found: FrameComparison, frame_rate: float, title: str) -> Figure:
             _label(axis, side, frame_rate, name, bool(fonts))
         _bars(above, above.bar, found.target, frame_rate)
         _bars(beside, beside.barh, found.query, frame_rate)
-        above.set_title(f"recall {found.target.score:.3f}")
-        beside.set_title(f"precision\n{found.query.score:.3f}", loc="right")
+        above.set_title(f"recall {decimals(found.target.score, 3)}")
+        beside.set_title(f"precision\n{decimals(found.query.score, 3)}", loc="right")
         timely = all(is_plausible_pace(side.utterance.peaks, frame_rate) for side in sides)
         unreadable = _missing_font() if characters and not fonts else ""
         remarks = f"{'' if timely else UNTIMELY}{unreadable}"

@@ -4,12 +4,12 @@ After Shim et al. (2025, arXiv 2505.19606): pairs whose retrieval success phonet
 Their distance and threshold are not published; the distance (`ipa.phonetic_distance`) and all that follows is ours.
 
 Conventions, for one ordered pair of varieties, with the queries, candidates and ranks of `fangyan.measure.retrieval`
-- Phonetics only: candidates ranked by how near their sound is. That is how far an encoder gets by sound alone.
+- Phonetics only: candidates ranked by how near their sound is. That is how far an encoder gets by phonetic distance.
 - The controlled set: the queries whose nearest right candidate is not nearer in sound than the q-quantile of its wrong
   candidates (q = 0.5: than the median). Candidates stay as they are. On it phonetics only has R@1 = 0 by construction,
   as some wrong candidate is at least as near: sound misleads there, so that an encoder of nothing but sound falls
   to chance or below, and one that stays above chance hears something else. The smaller q, the larger the set and the
-  weaker the control; q = 0 takes out no more than the queries that sound alone gets right.
+  weaker the control; q = 0 takes out no more than the queries that phonetic distance gets right.
 - Bins: the queries of all ordered pairs, in the order of the distance to their nearest right candidate, cut into bins
   of equal count (equal distances may fall into two bins).
 - Partial correlation: of similarity and being a right candidate (0, 1), given phonetic distance, over all pairs of
@@ -193,7 +193,7 @@ def _no_control(utterances: Sequence[Utterance], sides: Sides) -> str:
     known, codes = sum(len(side.ids) for side in sides.values()), ", ".join(sides) or "none"
     return (
         "not controlled for sound, which takes two varieties that share 2 sentences with IPA (utt2ipa, or text that a "
-        f"dictionary reads), got IPA of {known} of {len(utterances)} utterances (varieties: {codes})"
+        f"dictionary reads), got IPA of {known:,} of {len(utterances):,} utterances (varieties: {codes})"
     )
 
 

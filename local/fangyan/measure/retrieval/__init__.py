@@ -211,7 +211,7 @@ def _merge(
     shards.check_exactly_once(folders[0].parent, "pair", map(attrgetter(*tables.PLACE), rows), wanted)
     if skipped:
         print(
-            f"{data}: {len(skipped)} pairs share fewer than 2 sentences: not scored",
+            f"{data}: {len(skipped):,} pairs share fewer than 2 sentences: not scored",
             file=sys.stderr,
         )
     if lost := _ties(rows):
@@ -231,6 +231,6 @@ def _ties(rows: Sequence[tables.Pair]) -> str:
     if not most:
         return ""
     return (
-        f"{most} of {queries[layer]} queries at {layer} are not first only because scores less than {TIE:g} apart are "
-        "equal and ties count against the encoder; where frames are nearly parallel, --normalise centre parts them"
+        f"{most:,} of {queries[layer]:,} queries at {layer} are not first only because scores less than {TIE:g} apart "
+        "are equal and ties count against the encoder; where frames are nearly parallel, --normalise centre parts them"
     )

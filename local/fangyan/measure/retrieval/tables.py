@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from fangyan.data import datadir
 from fangyan.data.varieties import group_of
+from fangyan.environment import record_day
 from fangyan.errors import DataError, known_names
 from fangyan.files import write_lines
 from fangyan.measure.retrieval.sides import Side
@@ -161,6 +162,7 @@ def write(rows: Sequence[Pair], shards: Sequence[Path], groups: Mapping[str, str
         write_lines(folder / "ranks.tsv", chain(["\t".join(RANKS) + "\n"], in_order))
     write_rows(folder / "groups.tsv", _groups(rows, groups), Group)
     write_rows(folder / "pairs.tsv", rows, Pair)
+    record_day(folder / "pairs.tsv")
 
 
 def _order(cells: Sequence[str], layers: Sequence[str]) -> tuple[int, str, str]:

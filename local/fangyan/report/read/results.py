@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -189,11 +188,10 @@ def _means(system: System) -> dict[str, dict[str, float]]:
 def _run(exp: Path, home: Path) -> dict[str, Any]:
     """How the results came to be: the training, or else this machine, for an encoder is scored where it is reported."""
     tables = [*home.glob("retrieval/*/pairs.tsv"), *home.glob("decode/*/cer.tsv")]
-    newest = max((path.stat().st_mtime for path in tables), default=None)
     return {
         "history": history.read(exp),
         "train": summary.read(exp) or environment.here(),
-        "measured": f"{date.fromtimestamp(newest)}" if newest else "",
+        "measured": max(map(environment.day_of, tables), default=""),
         "seconds": _read_seconds(exp / "times.tsv"),
     }
 

@@ -13,7 +13,7 @@ from matplotlib.patches import Rectangle
 
 from fangyan.measure.pronunciation_control import Bin, Controlled
 from fangyan.report.render.tables import CONTRAST, Table
-from fangyan.rounding import percent
+from fangyan.rounding import decimals, percent
 from fangyan.style import ACCENT, DEEP, INK, MUTED, PAPER, STYLE
 from fangyan.training.history import ROLES, Epoch, measures
 
@@ -70,7 +70,7 @@ def heatmap(table: Table) -> Figure:
 
 
 def control(rows: Mapping[str, Controlled], name: str) -> Figure:
-    """R@1 by layer on set ``name``, all queries beside the controlled ones; sound alone and chance as lines."""
+    """R@1 by layer on set ``name``, all queries beside the controlled ones; phonetic distance and chance as lines."""
     any_layer = next(iter(rows.values()))
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(3.4, 3.0), layout="constrained")
@@ -84,7 +84,11 @@ def control(rows: Mapping[str, Controlled], name: str) -> Figure:
             axes.bar([n + side for n in range(len(rows))], heights, 0.38, color=colour, label=text)
         by_sound = any_layer.phonetics_recall_at_1
         axes.axhline(
-            100 * by_sound, color=INK, linewidth=1, linestyle="--", label=f"sound alone {percent(by_sound)}"
+            100 * by_sound,
+            color=INK,
+            linewidth=1,
+            linestyle="--",
+            label=f"phonetic distance {percent(by_sound)}",
         )
         chance_line(axes, any_layer.chance)
         layer_ticks(axes, list(rows))
@@ -102,7 +106,9 @@ def bins(rows: Sequence[Bin], name: str) -> Figure:
         bars = axes.bar(places, [100 * row.recall_at_1 for row in rows], 0.7, color=ACCENT)
         axes.bar_label(bars, [percent(row.recall_at_1) for row in rows], padding=1, fontsize=7)
         chance_line(axes, sum(row.n * row.chance for row in rows) / sum(row.n for row in rows))
-        axes.set_xticks(places, [f"{row.low:.2f}–{row.high:.2f}" for row in rows], fontsize=7)
+        axes.set_xticks(
+            places, [f"{decimals(row.low, 2)}–{decimals(row.high, 2)}" for row in rows], fontsize=7
+        )
         axes.set(ylim=(0, 110), xlabel="phonetic distance to the translation")
         axes.set_title(f"R@1 on {latin(name, 'the test set')} (%)")
         legend(figure, axes)

@@ -10,7 +10,7 @@ from fangyan.recognition.cer import ALL_VARIETIES
 from fangyan.registry import ASR
 from fangyan.report.read.results import Results
 from fangyan.report.read.systems import System
-from fangyan.rounding import NONE, percent
+from fangyan.rounding import NONE, decimals, group_digits, percent
 from fangyan.terminal import pad
 from fangyan.terminal import width as columns_of
 
@@ -57,7 +57,9 @@ def bracket(experiment: Results, name: str, layer: str | None) -> str:
 def brackets(experiment: Results, sets: Iterable[str]) -> str:
     """What the brackets of ``sets`` hold, as a sentence; nothing where there are none."""
     drawn = {row.clusters: None for name in sets for row in experiment.intervals.get(name, {}).values()}
-    return f" In brackets: 95 % intervals, bootstrap over {' and '.join(drawn)}." if drawn else ""
+    return (
+        f" In brackets: 95 % intervals, bootstrap over {group_digits(' and '.join(drawn))}." if drawn else ""
+    )
 
 
 def queries(mean: Mean) -> str:
@@ -215,8 +217,8 @@ def _commit(code: Mapping[str, Any]) -> str:
 def duration(seconds: float) -> str:
     """``3.2 s``, ``12 min 05 s`` or ``1 h 02 min``."""
     if seconds < 59.95:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
+        return f"{decimals(seconds, 1)} s"
+    minutes, rest = divmod(int(seconds + 0.5), 60)
     return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 

@@ -13,7 +13,7 @@ from fangyan.report.render import curves, figures, tables
 from fangyan.report.render.blocks import Block, Code, Hero, Picture, Section, picture_name, scored_sets
 from fangyan.report.render.tables import chosen_mean, describe_basis
 from fangyan.report.sections import breakdown, cer, explain, pronunciation_control, word_test
-from fangyan.rounding import percent
+from fangyan.rounding import decimals, group_digits, percent
 from fangyan.training.history import measures
 
 
@@ -74,9 +74,9 @@ def _by_folds(folds: Folds) -> Iterator[str]:
     """What each half of the sentences chose, and what that is worth on the other."""
     first, second = folds.halves
     yield (
-        f"The layer was chosen by folds, on one half of the sentences for the other: {first.sentences} sentences chose "
-        f"{first.layer}, which has R@1 {percent(first.recall_at_1)} % on the other {second.sentences}; these chose "
-        f"{second.layer}, which has {percent(second.recall_at_1)} % on the first."
+        f"The layer was chosen by folds, on one half of the sentences for the other: {first.sentences:,} sentences "
+        f"chose {first.layer}, which has R@1 {percent(first.recall_at_1)} % on the other {second.sentences:,}; these "
+        f"chose {second.layer}, which has {percent(second.recall_at_1)} % on the first."
     )
     if first.layer != second.layer:
         yield f"What is shown of one layer below is of {first.layer}, so its means differ a little from the result."
@@ -142,7 +142,7 @@ def _layer_curve(experiment: Results, name: str) -> Picture:
         caption += " Grey: baselines."
     clusters = {row.clusters: None for row in experiment.intervals.get(name, {}).values()}
     if clusters:
-        caption += f" Vertical bars: 95 % intervals, bootstrap over {' and '.join(clusters)}."
+        caption += f" Vertical bars: 95 % intervals, bootstrap over {group_digits(' and '.join(clusters))}."
     alt = f"Line chart of mean R@1 by layer on {name}, SeqSim, in percent: {values}."
     return Picture(picture_name("layers", experiment, name), curves.layers(experiment, name), alt, caption)
 
@@ -198,8 +198,8 @@ _RATES = {"acc": "accuracy (%)", "cer_ctc": "CER by CTC (%)"}
 def _measured(name: str, value: float) -> str:
     """A measure of an epoch with its name; what is in no unit of its own with as many digits as it needs."""
     if name in _RATES:
-        return f"{_RATES[name]} {100 * value:.1f}"
-    return f"{name} {value:.1f}" if name == "loss" else f"{name} {value:.3g}"
+        return f"{_RATES[name]} {percent(value)}"
+    return f"{name} {decimals(value, 1)}" if name == "loss" else f"{name} {value:.3g}"
 
 
 def _run(experiment: Results) -> Iterator[Block]:

@@ -62,8 +62,8 @@ def groups(experiment: Results, name: str) -> Table:
     across = [value for pair, value in cells.items() if pair not in within]
     if across and within:
         caption += (
-            f" The {len(across)} cells across groups, those of the published protocol (Chang et al. 2026), have a mean "
-            f"of {percent(fmean(across))} %. Dashed, {DAGGER}: pairs of varieties within a group, which it lacks."
+            f" The {len(across):,} cells across groups, those of the published protocol (Chang et al. 2026), have a "
+            f"mean of {percent(fmean(across))} %. Dashed, {DAGGER}: pairs of varieties within a group, which it lacks."
         )
     return _heat(f"Groups on {name}", caption, names, names, cells, mean.chance, within)
 
@@ -166,8 +166,8 @@ def _map(found: Sequence[MapSite], experiment: Results, name: str) -> Picture:
     if len(set(sitemap.shapes_of(found).values())) > 1:
         caption += " Shape: group."
     if total > len(found):
-        caption += f" {total - len(found)} of {total} varieties have no known place and are left out."
-    alt = f"Map of {len(found)} varieties of {name}, coloured by mean R@1: {spread}."
+        caption += f" {total - len(found):,} of {total:,} varieties have no known place and are left out."
+    alt = f"Map of {len(found):,} varieties of {name}, coloured by mean R@1: {spread}."
     return Picture(picture_name("map", experiment, name), sitemap.draw(found, name), alt, caption)
 
 

@@ -7,6 +7,7 @@ from fangyan.report.read.explain import Explanation
 from fangyan.report.read.results import Results
 from fangyan.report.render.blocks import Block, Image, Recording, picture_name
 from fangyan.report.render.tables import label
+from fangyan.rounding import decimals
 
 SHOWN = 2
 """So many pictures of hits are shown, and so many of misses, which have two each: what won and what should have."""
@@ -48,8 +49,8 @@ def _image(experiment: Results, name: str, found: Explanation) -> Image:
     said = _OUTCOMES[answer.kind, answer.answer].format(
         query=answer.query,
         candidate=answer.candidate,
-        score=f"{answer.score:.3f}",
-        lead=f"{abs(answer.margin):.3f}",
+        score=decimals(answer.score, 3),
+        lead=decimals(abs(answer.margin), 3),
     )
     most = [
         f"{score}: {contributors}" for side, score in SIDES.items() if (contributors := _most(found, side))
@@ -89,4 +90,4 @@ def _most(found: Explanation, side: str) -> str:
     """The characters that contribute most."""
     of_side = [char for char in found.characters if char.side == side]
     of_side.sort(key=lambda char: -char.contribution)
-    return ", ".join(f"{char.character} {char.contribution:.2f}" for char in of_side[:MOST])
+    return ", ".join(f"{char.character} {decimals(char.contribution, 2)}" for char in of_side[:MOST])

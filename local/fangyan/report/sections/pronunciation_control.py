@@ -1,4 +1,4 @@
-"""The section "Meaning or sound" in words and tables: what is left of the alignment where sound alone misleads."""
+"""The section "Meaning or sound" in words and tables: what is left of alignment where phonetic distance misleads."""
 
 from collections.abc import Iterable, Iterator
 
@@ -11,14 +11,14 @@ from fangyan.report.read.results import Results
 from fangyan.report.render import figures
 from fangyan.report.render.blocks import Block, Picture, picture_name
 from fangyan.report.render.tables import Table, sort_varieties
-from fangyan.rounding import NONE, percent
+from fangyan.rounding import NONE, decimals, percent
 
 MANY = 90
 """Up to so many ordered pairs are listed (10 varieties)."""
 
 
 def blocks(experiment: Results) -> Iterator[Block]:
-    """What sound alone explains, on every test set."""
+    """What phonetic distance explains, on every test set."""
     if experiment.control:
         yield definition(experiment.control.values())
     for name in experiment.control:
@@ -56,12 +56,12 @@ def origin(sources: Iterable[IpaSource]) -> str:
 
 
 def definition(controls: Iterable[Control]) -> str:
-    """What sound alone and the controlled set are, with the quantile."""
+    """What phonetic distance and the controlled set are, with the quantile."""
     quantiles = {f"{row.quantile:g}" for control in controls for row in control.pooled.values()}
     return (
-        "Do translations meet because they mean the same, or because cognates sound alike? Sound alone ranks the "
-        "candidates by the phonetic distance of their IPA. The controlled set contains only queries that sound "
-        "alone gets wrong: those whose translation sounds no nearer than the quantile "
+        "Do translations meet because they mean the same, or because cognates sound alike? Phonetic distance ranks the "
+        "candidates by how near their IPA is. The controlled set contains only queries that phonetic "
+        "distance gets wrong: those whose translation sounds no nearer than the quantile "
         f"{' and '.join(sorted(quantiles))} of the distances to the wrong candidates. After Shim et al. (2025, "
         "arXiv 2505.19606), whose distance and threshold are not published: the definitions are ours "
         "(local/fangyan/measure/pronunciation_control/__init__.py)."
@@ -69,10 +69,10 @@ def definition(controls: Iterable[Control]) -> str:
 
 
 def verdict(experiment: Results, name: str) -> str:
-    """Sound alone against the chosen layer on set ``name``, all pairs together, each score with its chance."""
+    """Phonetic distance against the chosen layer on set ``name``, all pairs together, each score with its chance."""
     pooled = experiment.control[name].pooled
     row = pooled.get(experiment.encoder.layer or "") or next(iter(pooled.values()))
-    said = f"On {name}, sound alone has R@1 {percent(row.phonetics_recall_at_1)} %"
+    said = f"On {name}, phonetic distance has R@1 {percent(row.phonetics_recall_at_1)} %"
     if experiment.encoder.layer:
         said += f", {row.layer} {percent(row.recall_at_1)} %"
     said += f" ({row.n:,} queries of all pairs together, chance {percent(row.chance)} %)."
@@ -81,7 +81,7 @@ def verdict(experiment: Results, name: str) -> str:
     if experiment.encoder.layer:
         said += (
             f" On the {row.n_controlled:,} controlled queries the layer has {percent(row.recall_at_1_controlled)} %, "
-            f"chance {percent(row.chance_controlled)} %, and sound alone none by construction."
+            f"chance {percent(row.chance_controlled)} %, and phonetic distance none by construction."
         )
     return said
 
@@ -98,7 +98,7 @@ def pairs(experiment: Results, name: str) -> Table:
     caption = (
         f"{name}, {layer_name(layer)}, in percent. Bold: the queries of all pairs together. Partial correlation: of "
         "similarity and being the translation, given the phonetic distance, each as a rank among the candidates; a "
-        f"perfect ranking comes to about {best:.2f}."
+        f"perfect ranking comes to about {decimals(best, 2)}."
     )
     if len(rows) > MANY:
         caption += f" The {len(rows):,} pairs are in control/{name}/controlled.tsv."
@@ -144,7 +144,9 @@ def _layer_bars(experiment: Results, name: str) -> Picture:
 
 def _distance_bars(experiment: Results, name: str) -> Picture:
     rows = experiment.control[name].bins
-    values = ", ".join(f"{row.low:.2f} to {row.high:.2f} {percent(row.recall_at_1)}" for row in rows)
+    values = ", ".join(
+        f"{decimals(row.low, 2)} to {decimals(row.high, 2)} {percent(row.recall_at_1)}" for row in rows
+    )
     fewest, most = min(row.n for row in rows), max(row.n for row in rows)
     caption = (
         f"R@1 on {name}, {layer_name(experiment.encoder.layer)}: the queries of all pairs, nearest in sound to their "
@@ -165,10 +167,10 @@ def _cells(row: Controlled) -> tuple[str, ...]:
 
 
 def _r(row: Controlled) -> str:
-    return NONE if row.partial_correlation is None else f"{row.partial_correlation:.3f}"
+    return NONE if row.partial_correlation is None else decimals(row.partial_correlation, 3)
 
 
 _HEADER = (
-    *("source", "target", "R@1", "sound alone R@1"),
+    *("source", "target", "R@1", "phonetic distance R@1"),
     *("n controlled", "R@1 controlled", "chance controlled", "partial correlation"),
 )

@@ -8,7 +8,7 @@ from fangyan.report.read.results import Results
 from fangyan.report.render import curves
 from fangyan.report.render.blocks import Block, Picture
 from fangyan.report.render.tables import Table, ends
-from fangyan.rounding import percent
+from fangyan.rounding import decimals, percent
 
 SHOWN = 3
 """So many triples are shown that are most for sound, and so many that are most for meaning."""
@@ -66,7 +66,7 @@ def triples(experiment: Results) -> Table:
 
 
 def _preference(triple: WordPreference) -> tuple[str, str]:
-    return percent(triple.preference), f"{triple.margin:+.3f}"
+    return percent(triple.preference), decimals(triple.margin, 3, "+")
 
 
 def _rate(row: Preference) -> str:
