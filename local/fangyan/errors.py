@@ -62,6 +62,11 @@ def _numbers(name: str) -> list[int]:
     return [int(digits) for digits in re.findall("[0-9]+", name)]
 
 
+def seen_from(path: str | Path) -> str:
+    """``, seen from FOLDER`` after a relative path, which another folder may have; empty after an absolute one."""
+    return "" if Path(path).is_absolute() else f", seen from {Path.cwd()}"
+
+
 def trouble(error: OSError) -> UserError | None:
     """What to tell the user of an error of the operating system; nothing where it could be a defect of ours."""
     if error.errno not in ADVICE:

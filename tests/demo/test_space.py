@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -12,12 +13,14 @@ import pytest
 from huggingface_hub import SpaceCard
 from packaging.requirements import Requirement
 
+from fangyan.corpora.common.licences import describe
 from fangyan.data import audio, datadir
 from fangyan.demo.space import UNUSED, requirements, space
 from fangyan.encoders import load_encoder
 from fangyan.encoders.choice import Choice
 from fangyan.errors import UserError
 from fangyan.files import ROOT
+from fangyan.publish import rights
 
 OWN = "it is ours"
 
@@ -143,11 +146,26 @@ def test_a_model_of_the_hub_stays_there(sung, tmp_path, monkeypatch):
 
 
 def test_recordings_that_nothing_allows_to_hand_on_stay_here(sung, tmp_path):
-    with pytest.raises(
-        UserError, match="not published: nothing allows to hand on recordings or a model of unknown"
-    ):
+    with pytest.raises(UserError, match="not published: nothing allows to hand on recordings of unknown"):
         space("fbank", sung["test"], tmp_path / "page")
     assert not (tmp_path / "page").exists()
+
+
+def test_a_licence_of_the_tables_alone_hands_on_no_recordings(sung, tmp_path):
+    """A model of them may be published: for that the licence does."""
+    rights.check_permission("user/name", [describe("wenetspeech")], "")
+    data = tmp_path / "test"
+    shutil.copytree(sung["test"], data)
+    for corpus, allowed in (("wenetspeech", False), ("mini_sinitic", True)):
+        (data / ".done").write_text(json.dumps({"corpus": corpus}))
+        if allowed:
+            assert space("fbank", data, tmp_path / corpus)
+        else:
+            with pytest.raises(
+                UserError, match=rf"nothing allows to hand on recordings of {corpus} \(.*annotations"
+            ):
+                space("fbank", data, tmp_path / corpus)
+        assert (tmp_path / corpus).exists() == allowed
 
 
 def test_a_folder_with_something_else_in_it_is_left_alone(sung, tmp_path):

@@ -105,6 +105,23 @@ def test_features_that_are_no_numbers_leave_no_encoder(noise):
                 call(noise(16_000, 9_001))
 
 
+@pytest.mark.parametrize("name", ["a+b", "a|b", "a/b", "..", ".a", "a b", "a\tb", "", "a\u200bb"])
+def test_a_layer_that_could_not_be_asked_for_is_refused(install, name):
+    install("loud = loud_speech", FAMILY.replace('("loudness",)', repr(("low", name))))
+    with pytest.raises(DataError, match=r"^encoder loud: layers are words .* got ") as told:
+        load_encoder("loud")
+    assert str(told.value).endswith(repr(name))
+
+
+def test_layers_are_some_and_each_is_one(install):
+    for names, odd in ((("a", "b", "a"), "'a' twice"), ((), "'none'"), ((3,), "3")):
+        install("loud = loud_speech", FAMILY.replace('("loudness",)', repr(names)))
+        with pytest.raises(DataError, match=rf"got {odd}$"):
+            load_encoder("loud")
+    install("loud = loud_speech", FAMILY.replace('"loudness"', '"blocks.9", "层:x-1"'))
+    assert load_encoder("loud").layers == ("blocks.9", "层:x-1")
+
+
 def test_an_encoder_is_given_only_what_it_takes(install):
     install(
         "loud = loud_speech", FAMILY.replace("    layers, frame", '    modality = "text"\n    layers, frame')

@@ -375,3 +375,13 @@ def test_samples_that_are_no_numbers_are_not_encoded_and_the_recording_is_named(
     with pytest.raises(DataError, match=message):
         dump.dump("fbank", [data], tmp_path / "feats")
     assert not (tmp_path / "feats/odd/fbank").exists()
+
+
+def test_a_set_that_was_not_dumped_is_told_with_those_that_were(tmp_path):
+    with pytest.raises(DataError, match=r"feats/tset: no <layer>/feats.scp there; run the stage dump first$"):
+        dump.layers(tmp_path / "feats" / "tset")
+    for name in ("dev", "test"):
+        (tmp_path / "feats" / name / "norm").mkdir(parents=True)
+        (tmp_path / "feats" / name / "norm" / "feats.scp").touch()
+    with pytest.raises(DataError, match=r"there .did you mean 'test'. known are dev, test.; run the stage"):
+        dump.layers(tmp_path / "feats" / "tset")

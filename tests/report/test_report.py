@@ -150,6 +150,10 @@ def test_the_report_of_some_layers_stands_beside_that_of_all(exp):
 
 
 def test_layers_that_were_not_measured_are_refused(exp):
-    with pytest.raises(UserError, match="--test test: .*layers/layer09: no set was scored there"):
-        report(exp, "dev", ["test"], layers=["layer09"])
+    told = "layers/layer2: these layers were not scored by themselves: {}: run the stage measure"
+    with pytest.raises(UserError, match=told.format("known are none")):
+        report(exp, "dev", ["test"], layers=["layer2"])
     assert not (exp / "layers").exists()
+    scores(exp / "layers" / "layer02" / "retrieval" / "dev", {"layer02": (0.5, 0.5)})
+    with pytest.raises(UserError, match=told.format("did you mean 'layer02'. known are layer02")):
+        report(exp, "dev", ["test"], layers=["layer2"])

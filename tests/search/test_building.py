@@ -111,7 +111,7 @@ def test_what_cannot_be_heard_is_listed_and_the_rest_is_added(tmp_path):
     assert "(empty file)" in rows["empty.wav"]["detail"]
     assert "hears 400 samples (0.025 s) or more at once" in rows["short.wav"]["detail"]
     assert "samples are finite numbers" in rows["nan.wav"]["detail"]
-    assert "No such file" in rows["gone.wav"]["detail"]
+    assert rows["gone.wav"]["detail"] == f"{sounds / 'gone.wav'}: no such file"
     audio.write(sounds / "empty.wav", np.sin(np.arange(9000) / 9).astype(np.float32))
     assert (added := add(tmp_path / "index", [sounds])).new == 1 and len(added.left_out) == 4
 
@@ -158,6 +158,20 @@ def test_a_spec_is_remembered_with_its_whole_path(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert absolute_spec("espnet:model.zip") == f"espnet:{tmp_path}/model.zip"
     assert [absolute_spec(spec) for spec in ("fbank", "espnet:user/name")] == ["fbank", "espnet:user/name"]
+
+
+def test_where_nothing_could_be_heard_it_is_told_with_the_folder_of_relative_paths(
+    tmp_path, monkeypatch, sung
+):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(sung["test"], tmp_path / "data")
+    lines = (tmp_path / "data" / "wav.scp").read_text().splitlines()
+    gone = "".join(f"{line.split()[0]} downloads/{n}.wav\n" for n, line in enumerate(lines))
+    (tmp_path / "data" / "wav.scp").write_text(gone)
+    told = rf"left_out\.tsv: none of 24 .*, the first: downloads/0\.wav: no such file, seen from {tmp_path}$"
+    with pytest.raises(DataError, match=told):
+        add(tmp_path / "index", [tmp_path / "data"], "fbank")
+    assert len(read_table(tmp_path / "index" / "left_out.tsv")) == 24
 
 
 def test_what_the_tables_of_a_data_directory_disagree_about_is_listed(sung, tmp_path):

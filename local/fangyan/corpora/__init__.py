@@ -34,7 +34,7 @@ from fangyan.data import audio, datadir
 from fangyan.data.columns import Columns, write_all
 from fangyan.data.datadir import Dropped, Utterance
 from fangyan.data.names import fits_a_line
-from fangyan.errors import DataError, UserError, known_names
+from fangyan.errors import DataError, UserError, known_names, seen_from
 from fangyan.files import DONE, fingerprint, produce, version, versions, write_json
 from fangyan.progress import track_iterable
 from fangyan.rounding import decimals
@@ -81,8 +81,7 @@ def check_root(name: str, root: Path | None) -> None:
     if root is None:
         corpus.splits(None)  # which says what the folder holds
     elif not root.exists():
-        seen = "" if root.is_absolute() else f", seen from {Path.cwd()}"
-        raise UserError(f"corpus {name}: --corpus_dir {root}: no such file or folder{seen}")
+        raise UserError(f"corpus {name}: --corpus_dir {root}: no such file or folder{seen_from(root)}")
 
 
 def prepare(

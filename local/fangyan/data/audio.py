@@ -11,7 +11,7 @@ from typing import BinaryIO
 import numpy as np
 
 from fangyan.data import ffmpeg
-from fangyan.errors import DataError
+from fangyan.errors import DataError, seen_from
 from fangyan.files import atomic
 
 SAMPLE_RATE = 16_000
@@ -263,6 +263,6 @@ def _problem(path: str | Path) -> str:
     try:
         return "" if os.stat(path).st_size else "empty file"
     except FileNotFoundError:
-        return "no such file" if os.path.isabs(path) else f"no such file, seen from {os.getcwd()}"
+        return f"no such file{seen_from(path)}"
     except (OSError, ValueError) as problem:  # a name too long, a folder closed to us, a NUL in the name
         return getattr(problem, "strerror", None) or str(problem)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from fangyan.data.entries import check_ids, import_advice, line, locate_id, read_map
 from fangyan.data.names import NOT_A_VALUE
-from fangyan.errors import DataError, known_names, shown
+from fangyan.errors import DataError, known_names, seen_from, shown
 from fangyan.files import versions, write_lines
 
 FILES = {
@@ -93,9 +93,7 @@ def sources(scp: Path) -> list[tuple[int, int]]:
     found = versions(files)
     for (file, key), version in zip(files.items(), found, strict=True):
         if version is None:
-            raise DataError(
-                f"{locate_id(scp, key)}: no such file: {shown(file)!r} (from the working directory)"
-            )
+            raise DataError(f"{locate_id(scp, key)}: no such file: {shown(file)!r}{seen_from(file)}")
     return [version for version in found if version]
 
 

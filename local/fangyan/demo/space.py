@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
+from operator import attrgetter
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -50,8 +51,12 @@ def space(spec: str, data: Path, out: Path, layer: str = "", permission: str = "
     `UserError` for a folder that has something else in it.
     """
     layer = _layer(spec, layer)
-    corpora = [describe(name) for name in sorted(_corpora(spec, data))]
-    rights.check_permission(str(out), corpora, permission, "recordings or a model of")
+    recorded = [describe(name) for name in sorted({origin.corpus for origin in origins(data)})]
+    learned = [
+        describe(name) for name in sorted({origin.corpus for origin in summary.origins(trained(spec))})
+    ]
+    rights.check_permission(str(out), learned, permission, recorded)
+    corpora = sorted({*recorded, *learned}, key=attrgetter("name"))
     code = [str(path.relative_to(ROOT)) for path in _code()]
     inputs = {
         "encoder": encoders.identity(spec),
@@ -81,12 +86,6 @@ def requirements() -> list[str]:
     needed = [r for r in map(Requirement, project["dependencies"]) if r.name not in UNUSED]
     extras = {r.name: f"[{','.join(sorted(r.extras))}]" if r.extras else "" for r in needed}
     return [f"{name}{extra}=={version(name)}" for name, extra in extras.items()]
-
-
-def _corpora(spec: str, data: Path) -> set[str]:
-    """Whose recordings these are, and whose the model learned from, as far as it lies here and tells."""
-    learned = summary.origins(trained(spec))
-    return {origin.corpus for origin in (*origins(data), *learned)}
 
 
 def _code() -> list[Path]:

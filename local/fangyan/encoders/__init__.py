@@ -24,6 +24,7 @@ One of text says ``modality = "text"`` in its class, and `encode` gets strings.
 package counts too: features are made again when either changes.
 """
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from importlib import import_module
@@ -97,6 +98,8 @@ class SomeLayers(Encoder):
         return [found[layer] for layer in self.layers]
 
 
+LAYER = re.compile(r"[^\s.+|/][^\s+|/]*")
+"""The name of a layer: that of a folder, a word of an option, a cell of tables."""
 FAMILIES = {
     "espnet": ("fangyan.encoders.espnet", {"trained": True}),
     "random": ("fangyan.encoders.espnet", {"trained": False}),
@@ -124,12 +127,26 @@ def load_encoder(spec: str, device: str | None = None, modality: Modality = "spe
     name, _, argument = spec.partition(":")
     family, options = _family(name)
     encoder = family.load(argument, device or best_device(), **options)
+    _check_layers(spec, encoder.layers)
     if encoder.modality != modality:
         raise UserError(
             f"encoder {spec} takes {encoder.modality}, got {modality} for it: texts are for encoders of text "
             "(dump --column), recordings for those of speech"
         )
     return encoder
+
+
+def _check_layers(spec: str, names: Sequence[str]) -> None:
+    """`DataError` for names of layers that no folder, no option and no table can have, as of another package."""
+    odd = [
+        name for name in names if not (isinstance(name, str) and name.isprintable() and LAYER.fullmatch(name))
+    ]
+    twice = [name for n, name in enumerate(names) if name in names[:n]]
+    if odd or twice or not names:
+        raise DataError(
+            f"encoder {spec}: layers are words of names of their own, without + (which joins two), | and / and not "
+            f"beginning with a dot, got {(odd or twice or ['none'])[0]!r}{' twice' if twice and not odd else ''}"
+        )
 
 
 def recommended(spec: str) -> Choice:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fangyan import experiments
 from fangyan.environment import typed
-from fangyan.errors import UserError
+from fangyan.errors import UserError, seen_from
 
 ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?(@\S+)?", re.ASCII)
 """What may be the id of a model on the Hub; few of one word are left from its first years."""
@@ -50,11 +50,10 @@ def check_id(argument: str) -> None:
     if not argument:
         raise UserError("a Hugging Face id (USER/NAME), or the path of a model, is needed, got nothing")
     path = Path(argument)
-    seen = "" if path.is_absolute() else f", seen from {Path.cwd()}"
     homes = [home for home in (path.parent, Path("exp")) if experiments.names(home)]
     beside = f"; in {homes[0]}: {experiments.describe(homes[0], path.name)}" if homes else ""
     raise UserError(
-        f"{argument}: no such path here{seen}, and no Hugging Face id, which is USER/NAME{beside}"
+        f"{argument}: no such path here{seen_from(path)}, and no Hugging Face id, which is USER/NAME{beside}"
     )
 
 

@@ -21,7 +21,7 @@ from fangyan import files, shards
 from fangyan.data import datadir, durations
 from fangyan.data.datadir import Utterance
 from fangyan.encoders import Encoder, SomeLayers, identity, load_encoder
-from fangyan.errors import DataError, UserError
+from fangyan.errors import DataError, UserError, known_names
 from fangyan.features import finished, sentences
 from fangyan.features.archive import SCP, Archive
 from fangyan.features.layers import by_depth
@@ -70,7 +70,9 @@ def layers(feats: Path) -> list[str]:
     """The names of the dumped layers, shallow first, as the encoder had them when it dumped these features."""
     names = by_depth((scp.parent.name for scp in feats.glob(f"*/{SCP}")), finished.layers(feats))
     if not names:
-        raise DataError(f"{feats}: no <layer>/feats.scp there; run the stage dump first")
+        sets = sorted({scp.parts[-3] for scp in feats.parent.glob(f"[!.]*/*/{SCP}")})
+        beside = f" ({known_names(feats.name, sets)})" if sets else ""
+        raise DataError(f"{feats}: no <layer>/feats.scp there{beside}; run the stage dump first")
     return names
 
 

@@ -17,7 +17,7 @@ from fangyan.data.datadir import Dropped, Utterance, count_reasons
 from fangyan.data.durations import measure_durations
 from fangyan.data.names import is_id
 from fangyan.encoders import best_device
-from fangyan.errors import DataError, UserError
+from fangyan.errors import DataError, UserError, seen_from
 from fangyan.features.archive import entry
 from fangyan.features.at_layer import AtLayer, load_at_layer
 from fangyan.features.pipeline import BATCH_SECONDS, ENCODED_SECONDS, READERS, SPEECH, Fitting, ahead, batches
@@ -34,7 +34,7 @@ def find_recordings(path: Path) -> list[Utterance | Dropped]:
     is its path. `DataError` for a folder without audio and for what does not exist.
     """
     if not path.exists():
-        raise DataError(f"{path}: no such file or folder")
+        raise DataError(f"{path}: no such file or folder{seen_from(path)}")
     if (path / "wav.scp").exists():
         return kaldi.utterances(path, complete=False)
     files = _below(path) if path.is_dir() else [str(path)]

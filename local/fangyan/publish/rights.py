@@ -22,16 +22,27 @@ def licence_text(corpora: Sequence[Corpus]) -> str:
 
 
 def check_permission(
-    place: str, corpora: Sequence[Corpus], permission: str, thing: str = "a model trained on"
+    place: str, learned: Sequence[Corpus], permission: str, recorded: Sequence[Corpus] = ()
 ) -> None:
-    """Raises `UserError` where a licence forbids to publish ``thing`` and there is no permission."""
-    forbidding = [corpus for corpus in corpora if corpus.licence.forbids_publishing]
-    if forbidding and not permission:
-        which = "; ".join(f"{corpus.name} ({corpus.terms.rstrip('.')})" for corpus in forbidding)
+    """Raises `UserError` where a licence forbids to publish, and there is no permission.
+
+    ``learned``: corpora that the model was trained on; ``recorded``: those whose recordings go with it themselves,
+    which a licence of the tables alone does not allow.
+    """
+    forbidding = {
+        "recordings of": [corpus for corpus in recorded if not corpus.licence.allows_recordings],
+        "a model trained on": [corpus for corpus in learned if corpus.licence.forbids_publishing],
+    }
+    if any(forbidding.values()) and not permission:
+        which = " and ".join(f"{thing} {_terms(corpora)}" for thing, corpora in forbidding.items() if corpora)
         raise UserError(
-            f"{place}: not published: nothing allows to hand on {thing} {which}. If its owners allow "
+            f"{place}: not published: nothing allows to hand on {which}. If its owners allow "
             "it, or it is yours: --i_have_permission 'WHO ALLOWED IT, AND WHEN'; the model card quotes that"
         )
+
+
+def _terms(corpora: Sequence[Corpus]) -> str:
+    return "; ".join(f"{corpus.name} ({corpus.terms.rstrip('.')})" for corpus in corpora)
 
 
 def front_matter(corpora: Sequence[Corpus]) -> dict[str, str]:

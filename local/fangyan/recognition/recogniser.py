@@ -12,7 +12,7 @@ from fangyan.data.datadir import Utterance
 from fangyan.encoders import best_device, bounds
 from fangyan.encoders.espnet import accepted_samples
 from fangyan.encoders.espnet_model import SPECIAL, for_recognition, inference
-from fangyan.errors import DataError, UserError, out_of_memory
+from fangyan.errors import DataError, UserError, out_of_memory, seen_from
 from fangyan.recognition import decode_conf
 from fangyan.recognition.hypotheses import Hypothesis
 
@@ -43,7 +43,9 @@ class Recogniser:
         from espnet2.legacy.nets.pytorch_backend.transformer.subsampling import TooShortUttError
 
         if not Path(utterance.wav).exists():
-            raise DataError(f"{utterance.wav}: no such file, the recording of utterance {utterance.id}")
+            raise DataError(
+                f"{utterance.wav}: no such file{seen_from(utterance.wav)}, the recording of utterance {utterance.id}"
+            )
         try:
             wave = audio.read(utterance.wav, utterance.start, utterance.end)
         except DataError as error:

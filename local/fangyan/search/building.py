@@ -10,7 +10,7 @@ import numpy as np
 from fangyan.data.audio import SAMPLE_RATE
 from fangyan.data.datadir import Dropped, Utterance
 from fangyan.encoders import identity
-from fangyan.errors import DataError, UserError
+from fangyan.errors import DataError, UserError, seen_from
 from fangyan.features.at_layer import AtLayer, load_at_layer
 from fangyan.features.embedding import encode_batches, find_recordings, place_of
 from fangyan.features.frames import checked, unit
@@ -36,7 +36,7 @@ def add(folder: Path, paths: Sequence[Path], spec: str = "", layer: str = "") ->
 
     A recording is known by where it lies. One whose file has changed since, or of which more is said now (a data
     directory with transcripts after a mere folder), is encoded anew and replaces the old one. ``spec`` and ``layer``
-    make a new index; `UserError` where the one that is there is of others.
+    make a new index; `UserError` where the one that is there is of others, `DataError` where none could be heard.
     """
     with sole_writer(folder):
         index, encoder = _opened(folder, spec, layer)
@@ -49,6 +49,11 @@ def add(folder: Path, paths: Sequence[Path], spec: str = "", layer: str = "") ->
             if missing:
                 _encode(index, encoder(), missing, known, added)
         write_rows(folder / LEFT_OUT, added.left_out, Dropped)
+    if added.left_out and not added.new + added.known:
+        raise DataError(
+            f"{folder / LEFT_OUT}: none of {len(added.left_out)} recordings could be added, the first: "
+            f"{added.left_out[0].detail or added.left_out[0].reason}"
+        )
     return added
 
 
@@ -100,6 +105,8 @@ def _missing(
             entry = _entry(utterance)
         except (OSError, ValueError) as error:  # ValueError: a NUL in the name
             why = getattr(error, "strerror", error)
+            if isinstance(error, FileNotFoundError):
+                why = f"no such file{seen_from(utterance.wav)}"
             added.left_out.append(Dropped(utterance.id, "unreadable audio", f"{utterance.wav}: {why}"))
             continue
         _, old = known.get(entry.place, (NOTHING, None))

@@ -90,5 +90,5 @@ def test_an_experiment_counts_once_by_whatever_path(tmp_path, monkeypatch):
 )
 def test_a_set_without_results_is_refused(tmp_path, dev, test, option):
     exp = experiment(tmp_path / "a_seed1", {"l1": 0.5}, {"l1": 0.5})
-    with pytest.raises(UserError, match=f"{option}: no results of this set in .*: known are dev, test"):
+    with pytest.raises(UserError, match=f"{option}: no results of this set in .*known are dev, test"):
         average([exp], dev, test)

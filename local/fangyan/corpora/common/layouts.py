@@ -16,7 +16,7 @@ from unicodedata import combining
 from fangyan.corpora.common.streams import Row, delimited
 from fangyan.data.datadir import Dropped, Utterance
 from fangyan.data.text import has_words, is_han, simplify, strip_annotations
-from fangyan.errors import DataError, UserError
+from fangyan.errors import DataError, UserError, seen_from
 from fangyan.files import number, read_text
 
 RENAMED = "renamed"
@@ -43,7 +43,7 @@ def find_home(corpus: str, root: Path | None, inner: str, landmark: str) -> Path
 def list_names(folder: Path) -> str:
     """What a folder holds, for a message: its first names in code point order."""
     if not folder.is_dir():
-        return "no such folder" if folder.is_absolute() else f"no such folder, seen from {Path.cwd()}"
+        return f"no such folder{seen_from(folder)}"
     names = sorted(path.name for path in folder.iterdir())
     more = f" and {len(names) - 6} more" if len(names) > 6 else ""
     return " ".join(names[:6]) + more if names else "an empty folder"

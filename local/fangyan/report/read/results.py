@@ -141,6 +141,11 @@ def _check(exp: Path, home: Path, dev: str, tests: Sequence[str], folds: bool) -
         raise UserError(
             f"--dev {dev}: chooses the layer, and so do folds: name no development set, or leave out folds"
         )
+    if home != exp and not home.is_dir():
+        beside = known_names(home.name, sorted(path.name for path in home.parent.glob("[!.]*/")))
+        raise UserError(
+            f"{home}: these layers were not scored by themselves: {beside}: run the stage measure"
+        )
     known = scored_sets(home, *OF_SETS)
     able = scored_sets(home, "retrieval") or known
     for option, name, has in [("test", name, known) for name in tests] + [("dev", dev, able)] * bool(dev):
