@@ -6,7 +6,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from fangyan import environment
+from fangyan import environment, experiments
 from fangyan.data import datadir
 from fangyan.environment import StageTime
 from fangyan.errors import UserError
@@ -123,8 +123,7 @@ def _check(exp: Path, home: Path, dev: str, tests: Sequence[str], folds: bool) -
 
     A development set needs scores of retrieval, wherever any set has them: a layer is chosen by nothing else.
     """
-    if not exp.is_dir():
-        raise UserError(f"{exp}: no such experiment folder: train, or score an encoder, first")
+    experiments.check_there(exp)
     if dev in tests:
         raise UserError(
             f"--test {dev}: the layer is chosen on this set, so scores on it are no test: name another"
