@@ -3,6 +3,9 @@ from pathlib import Path
 import pytest
 
 from fangyan import experiments
+from fangyan.encoders import espnet_model
+from fangyan.errors import UserError
+from fangyan.features import dump
 
 
 def test_a_folder_is_an_experiment_by_what_a_stage_left_in_it(tmp_path):
@@ -45,3 +48,17 @@ def test_a_process_that_no_stage_started_notes_nothing(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     experiments.note_failure("x")
     assert not list(tmp_path.iterdir())
+
+
+def test_an_experiment_that_is_not_there_is_told_with_those_that_are(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/times.tsv").touch()
+    experiments.check_there(tmp_path / "a")
+    message = f"{tmp_path / 'b'}: no such experiment; there are: a"
+    for refuse in (
+        experiments.check_there,
+        espnet_model.locate,  # decode, pack, publish
+        lambda exp: dump.layers(exp / "feats" / "test"),  # measure, explain
+    ):
+        with pytest.raises(UserError, match=f"^{message}$"):
+            refuse(tmp_path / "b")

@@ -409,7 +409,7 @@ def test_exit_layers_are_decoded_and_scored_beside_the_whole_model(desk: Desk) -
     desk.run(*arguments)
     assert not [word for call in desk.calls() for word in call if "exit" in word]
     desk.run(*arguments, "--exit_layers", " layer02\nnorm ")
-    whole, early, *scores = desk.calls()
+    early, whole, *scores = desk.calls()
     assert whole[:-2] == early[:-4] and value(whole, "--out") == "exp/x/decode"
     assert early[-4:] == ["--exit_layer=layer02", "--exit_layer=norm", "--out", "exp/x/early_exit"]
     folders = [(value(call, "--decode"), value(call, "--exits")) for call in scores]

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from fangyan.errors import known_names
+from fangyan.errors import UserError, known_names
 
 STAGE = ".stage"
 """The stage that runs in an experiment, or failed: a line with its name, then the reason (``utils/stages.sh``)."""
@@ -21,6 +21,12 @@ def names(folder: Path) -> list[str]:
 def begun(exp: Path) -> bool:
     """Whether some stage of run.sh has left something in a folder."""
     return any(any(exp.glob(mark)) for mark in MARKS)
+
+
+def check_there(exp: Path) -> None:
+    """`UserError` with the names of those that are there, for an experiment whose folder is not."""
+    if not exp.is_dir():
+        raise UserError(f"{exp}: no such experiment: {describe(exp.parent, exp.name)}")
 
 
 def describe(folder: Path, name: str = "") -> str:

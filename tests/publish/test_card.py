@@ -63,6 +63,7 @@ def test_it_says_what_the_model_can_do_and_where(written):
     assert "| test     | layer02 | 50.0 | 100.0 | 50.0 | 8.3 |   8 |   12.5 |" in results
     assert "Use `layer02`: chosen on the development set" in results
     assert "### Layers on test" in results and "### CER on test" in results
+    assert "They are not the form of transformers: its `AutoModel` does not read them." in written
     assert 'load_encoder("espnet:user/name")' in written and '["layer02"]' in written
 
 

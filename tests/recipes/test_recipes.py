@@ -1,3 +1,4 @@
+import json
 import shlex
 from pathlib import Path
 
@@ -265,6 +266,62 @@ def test_layers_nobody_can_know_yet_are_let_pass(desk):
     assert mistakes("download=user/name", "exit_layers=layer99") == []
     (desk / "w.zip").write_bytes(b"no zip")
     assert len(mistakes("encoder=espnet:w.zip", "layers=layer99")) == 1
+
+
+def test_layers_of_a_model_of_the_hub_are_known_where_it_was_downloaded_before(desk, monkeypatch):
+    whisper = in_cache(monkeypatch, desk, "user/whisper")
+    (whisper / "config.json").write_text('{"encoder_layers": 3}')
+    ours = in_cache(monkeypatch, desk, "user/ours")
+    (ours / "config.json").write_text('{"espnet": {"encoder_conf": {"num_blocks": 2}}}')
+    (ours / "encoder.safetensors").touch()
+    for right in (
+        ["encoder=hf:user/whisper", "layers=layer03"],
+        ["download=user/ours", "exit_layers=layer02"],
+    ):
+        assert mistakes(*right) == []
+        (found,) = mistakes(right[0], right[1][:-1] + "9")
+        assert "no layer 'layer09': known are" in found
+
+
+def in_cache(monkeypatch, desk: Path, name: str) -> Path:
+    """The folder of a model, as the cache of the Hub has it."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(desk / "cache"))
+    home = desk / "cache" / f"models--{name.replace('/', '--')}"
+    (home / "refs").mkdir(parents=True)
+    (home / "refs/main").write_text("c" * 40)
+    (home / "snapshots" / ("c" * 40)).mkdir(parents=True)
+    return home / "snapshots" / ("c" * 40)
+
+
+# --- initial weights ---
+
+
+@pytest.mark.parametrize("source", ["whisper", "user/whisper"])
+def test_initial_weights_that_do_not_fit_are_told_by_their_shapes(desk, monkeypatch, source):
+    folder = in_cache(monkeypatch, desk, source) if "/" in source else desk / source
+    sizes = {"d_model": 8, "encoder_layers": 1, "encoder_attention_heads": 2, "encoder_ffn_dim": 16}
+    config = {"model_type": "whisper", "decoder_layers": 1, "decoder_attention_heads": 2} | sizes
+    folder.mkdir(exist_ok=True)
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "model.safetensors").touch()
+    (desk / "mine.yaml").write_text(
+        f"include: {ROOT}/conf/train/whisper.yaml\n"
+        "encoder_conf: {num_blocks: 1, output_size: 8, attention_heads: 2, linear_units: 16}\n"
+        "decoder_conf: {attention_heads: 2}\n"
+    )
+    assert mistakes(f"init={source}", "train_config=mine.yaml") == []
+    (found,) = mistakes(f"init={source}", "train_config=conf/train/whisper_tiny.yaml")
+    assert found.startswith(f"--init {source}: 67 weights do not fit the encoder of")
+    assert "  after_norm.bias: [8] instead of [384]" in found and found.endswith("  and 47 more")
+    (desk / "exp/x/init").mkdir(parents=True)  # begun: the training itself says what has changed
+    assert mistakes(f"init={source}", "train_config=conf/train/whisper_tiny.yaml") == []
+
+
+def test_initial_weights_that_are_no_whisper_are_told(desk):
+    (desk / "w").mkdir()
+    (desk / "w/config.json").write_text('{"model_type": "bert"}')
+    (desk / "w/model.safetensors").touch()
+    assert mistakes("init=w") == ["w: no speech encoder, but a model of type bert"]
 
 
 # --- the Hub and the cluster ---

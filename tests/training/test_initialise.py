@@ -42,7 +42,7 @@ def test_another_size_is_refused_with_the_list_of_keys(config, tmp_path):
     with pytest.raises(DataError) as error:
         write_weights(source, config, tmp_path)
     lines = str(error.value).splitlines()
-    assert lines[0].endswith("16 weights do not fit the encoder of the configuration:")
+    assert f"16 weights do not fit the encoder of {config}; --train_config is to name one" in lines[0]
     assert "  embed.conv1.weight: [32, 128, 3] instead of [32, 80, 3]" in lines
     assert "  encoders.2.fc1.weight: [64, 32] instead of nothing" in lines
     assert len(lines) == 17

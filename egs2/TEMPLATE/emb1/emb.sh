@@ -134,10 +134,10 @@ fi
 
 if stage 5 decode "Decode the test sets"; then
   whole=(--exp "${download:-$exp}" "${tests[@]/#/--data=data/}" --config "$decode_config")
-  share gpu python -m fangyan decode "${whole[@]}" --out "$exp/decode"
-  if [ ${#exits[@]} -gt 0 ]; then
+  if [ ${#exits[@]} -gt 0 ]; then # first, as it is here that a wrong layer of a model of the Hub is found
     share gpu python -m fangyan decode "${whole[@]}" "${exits[@]/#/--exit_layer=}" --out "$exp/early_exit"
   fi
+  share gpu python -m fangyan decode "${whole[@]}" --out "$exp/decode"
 fi
 
 if stage 6 score "Score the character error rate of each variety"; then

@@ -100,8 +100,8 @@ def jobs(
         asked = replace(asked, gpus=ngpu)
     if shards == 1:
         return [Job(asked, name, folder, command, nodes=nodes, tasks=max(1, ngpu or 1))]
-    merged = Job(job_class("cpu"), name, folder, (*command, "--merge", str(shards)))
-    return [Job(asked, name, folder, command, shards), merged]
+    merge = Job(job_class("cpu"), name, folder, (*command, "--merge", str(shards)))
+    return [Job(asked, name, folder, command, shards), merge]
 
 
 def _quoted(value: str) -> str:

@@ -13,7 +13,6 @@ from fangyan.cluster.ending import classify_end
 from fangyan.cluster.job_files import JobRecord
 from fangyan.cluster.scheduler import JobState
 from fangyan.environment import StageTime
-from fangyan.errors import UserError
 from fangyan.rounding import decimals
 from fangyan.tables import read_rows
 
@@ -56,8 +55,7 @@ def owner(exp: Path) -> str:
 
 def status(exp: Path, names: Sequence[str]) -> list[Stage]:
     """The stages of an experiment; `UserError` where there is none."""
-    if not exp.is_dir():
-        raise UserError(f"{exp}: no such experiment: {experiments.describe(exp.parent, exp.name)}")
+    experiments.check_there(exp)
     seconds = {run.stage: run.seconds for run in read_rows(exp / "times.tsv", StageTime)}
     standings = (
         scheduler.own_jobs() if job_files.read(exp / "log") else {}

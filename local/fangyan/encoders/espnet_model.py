@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from zipfile import is_zipfile
 
+from fangyan import experiments
 from fangyan.encoders import bare, espnet_patches, hub
 from fangyan.encoders.choice import Choice, choice_of_experiment
 from fangyan.encoders.espnet_build import build, task_of, without_known_warning
@@ -58,6 +59,7 @@ def open_model(argument: str, whole: bool = False) -> Iterator[Path]:
 
 def locate(folder: Path) -> tuple[Path, Path, Path | None]:
     """The configuration, averaged checkpoint and feature statistics (if any) of an experiment or an unpacked model."""
+    experiments.check_there(folder)
     if (folder / "meta.yaml").exists():
         meta = _yaml(folder / "meta.yaml")
         try:

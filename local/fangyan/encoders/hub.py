@@ -43,6 +43,22 @@ def locate(argument: str, patterns: Sequence[str]) -> Path:
         ) from None
 
 
+def at_hand(argument: str, name: str) -> Path | None:
+    """The local path ``argument``, or the folder of the Hub's cache with its file ``name``; None where neither is here.
+
+    The Hub is not asked.
+    """
+    if Path(argument).exists():
+        return Path(argument)
+    if not ID.fullmatch(argument):
+        return None
+    from huggingface_hub import try_to_load_from_cache
+
+    repository, _, revision = argument.partition("@")
+    found = try_to_load_from_cache(repository, name, revision=revision or None)
+    return Path(found).parent if isinstance(found, str) else None
+
+
 def check_id(argument: str) -> None:
     """`UserError` for what is no path that is there, and no id of the Hub either: user/name, or with @revision."""
     if ID.fullmatch(argument) and not _means_path(argument):

@@ -32,9 +32,15 @@ def read(argument: str) -> tuple:
     """
     folder = _folder(argument)
     with quiet():
-        config, kind = _architecture(folder)
-        model = _load(kind, config, folder)
+        config, shapes = _architecture(folder)
+        model = _load(type(shapes), config, folder)
         return model, None if config.model_type == "whisper" else _extractor(folder)
+
+
+def sketch(argument: str):
+    """The encoder on torch's meta device, where weights have shapes alone; `UserError` as `read`."""
+    with quiet():
+        return _architecture(_folder(argument))[1]
 
 
 def files(argument: str) -> list[Path | str]:
@@ -49,8 +55,10 @@ def _folder(argument: str) -> Path:
         folder = hub.locate(argument, (*SETTINGS, *form))
         if _weights(folder):
             return folder
+    ours = (folder / "config.yaml").exists() or (folder / "meta.yaml").exists()
+    guess = f"; did you mean espnet:{argument}?" if ours else ""
     raise UserError(
-        f"hf:{argument}: no weights there, neither {WEIGHTS[0][0]} nor {WEIGHTS[1][0]} (whole or in parts)"
+        f"hf:{argument}: no weights there, neither {WEIGHTS[0][0]} nor {WEIGHTS[1][0]} (whole or in parts){guess}"
     )
 
 
@@ -60,7 +68,7 @@ def _weights(folder: Path) -> list[Path]:
 
 
 def _architecture(folder: Path) -> tuple:
-    """The configuration and the class of the encoder."""
+    """The configuration, and the encoder on torch's meta device: shapes without numbers, nothing is allocated."""
     import torch
     from transformers import MODEL_MAPPING, AutoConfig, AutoModel
 
@@ -72,7 +80,7 @@ def _architecture(folder: Path) -> tuple:
         for extra in ("add_adapter", "use_intermediate_ffn_before_adapter"):
             if getattr(config, extra, False):
                 setattr(config, extra, False)
-        with torch.device("meta"):  # shapes without numbers: nothing is allocated
+        with torch.device("meta"):
             model = AutoModel.from_config(config, trust_remote_code=False)
     except Exception as error:  # of whatever kind: any values may stand in the configuration
         raise UserError(f"{folder}: no model of the installed transformers ({first_line(error)})") from None
@@ -80,7 +88,7 @@ def _architecture(folder: Path) -> tuple:
         model = model.get_encoder()
     if getattr(model, "main_input_name", None) not in INPUTS:
         raise UserError(f"{folder}: no speech encoder, but a model of type {config.model_type}")
-    return config, type(model)
+    return config, model
 
 
 def _load(kind: type, config, folder: Path):

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fangyan import files, shards
+from fangyan import experiments, files, shards
 from fangyan.data import datadir, durations
 from fangyan.data.datadir import Utterance
 from fangyan.encoders import Encoder, SomeLayers, identity, load_encoder
@@ -70,6 +70,7 @@ def layers(feats: Path) -> list[str]:
     """The names of the dumped layers, shallow first, as the encoder had them when it dumped these features."""
     names = by_depth((scp.parent.name for scp in feats.glob(f"*/{SCP}")), finished.layers(feats))
     if not names:
+        experiments.check_there(feats.parents[1])  # of EXP/feats/SET
         sets = sorted({scp.parts[-3] for scp in feats.parent.glob(f"[!.]*/*/{SCP}")})
         beside = f" ({known_names(feats.name, sets)})" if sets else ""
         raise DataError(f"{feats}: no <layer>/feats.scp there{beside}; run the stage dump first")
@@ -124,12 +125,12 @@ class _Job:
         ids = [[item.id for item in batch] for batch in shard.of(self.batches)]
         return Archive(shard.folder(self.home), self.inputs | {"batches": fingerprint(ids)})
 
-    def finish(self, shards: Sequence[Archive]) -> None:
+    def finish(self, parts: Sequence[Archive]) -> None:
         """Writes the archives to ``home`` with their indices, as one process would; removes the shards."""
-        whole = shards[0]
-        if len(shards) > 1:
+        whole = parts[0]
+        if len(parts) > 1:
             whole = self.archive(WHOLE)
-            _merge(shards, whole, len(self.batches), f"merge {self.data.name}")
+            _merge(parts, whole, len(self.batches), f"merge {self.data.name}")
         wanted = (item.id for batch in self.batches for item in batch)
         shards.check_exactly_once(whole.folder, "utterance", whole.ids(), wanted)
         whole.finish(self.home, self.inputs)

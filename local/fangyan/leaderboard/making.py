@@ -6,6 +6,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from fangyan import experiments
 from fangyan.data import datadir
 from fangyan.data.columns import read_column
 from fangyan.errors import DataError, UserError
@@ -81,7 +82,7 @@ def make(
 
 def _sets(exp: Path, home: Path, dev: str, test: str, folds: bool) -> tuple[str, str]:
     """The development set, may be empty, and the set to submit."""
-    results.check_folder(exp)
+    experiments.check_there(exp)
     scored = scored_sets(home.parent, home.name)
     trained = summary.read(exp).get("dev_set", "")
     dev = dev or (trained if trained in scored and trained != test and not folds else "")

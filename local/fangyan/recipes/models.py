@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fangyan import config, experiments
-from fangyan.encoders import check_spec
+from fangyan.encoders import bare, check_spec, hub
 from fangyan.errors import UserError, known_names
 from fangyan.files import read_json
 from fangyan.recipes.options import Options
@@ -71,9 +71,8 @@ def _known_layers(options: Options) -> Sequence[str]:
     family, _, argument = (options["encoder"] or f"espnet:{model}").partition(":")
     if family in ("fbank", "mfcc"):
         return (family,)
-    if family not in BLOCKS or not argument or not Path(argument).exists():
-        return ()
-    return _named(_settings(Path(argument), family), family)
+    place = hub.at_hand(argument, "config.json") if family in BLOCKS and argument else None
+    return _named(_settings(place, family), family) if place else ()
 
 
 def _settings(model: Path, family: str) -> Any:
@@ -85,6 +84,8 @@ def _settings(model: Path, family: str) -> Any:
             names = [name for name in archive.namelist() if name.endswith("/config.yaml")]
             text = archive.read(names[0]).decode() if names else ""
         return (config.parse(text, str(model)) or {}).get("encoder_conf")
+    if bare.is_bare(model):
+        return bare.read_settings(model).get("encoder_conf")
     path = model / "config.yaml"
     return config.load(path).get("encoder_conf") if path.is_file() else None
 
@@ -98,9 +99,18 @@ def _named(settings: Any, family: str) -> tuple[str, ...]:
 
 def check_weights(options: Options) -> None:
     """What an encoder starts from: of the families of encoders only ESPnet's is named by a SPEC."""
-    family, colon, _ = options["init"].partition(":")
+    source = options["init"]
+    family, colon, _ = source.partition(":")
     if colon and family != "espnet":
-        raise UserError(f"--init {options['init']}: {INIT_FORMS}")
+        raise UserError(f"--init {source}: {INIT_FORMS}")
+    begun = (options.exp / "init").exists() or not options.runs("stats", "train")
+    absent = any(line.startswith("--init") for line in check_specs(options))
+    if not source or not options.trains or begun or absent:
+        return
+    if place := hub.at_hand(source.removeprefix("espnet:"), "config.json"):
+        from fangyan.training import initialise
+
+        initialise.check(source, options.file("train_config"), place)
 
 
 RULES = (check_experiment, check_specs, check_weights, check_layers)

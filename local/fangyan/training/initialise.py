@@ -10,6 +10,8 @@ from fangyan.files import fingerprint, versions
 from fangyan.training.espnet_task import sketch
 
 INIT_WEIGHTS = "encoder.pth"
+TOLD = 20
+"""So many misfits are listed."""
 
 NAMES = {"conv1": "embed.conv1", "conv2": "embed.conv2", "embed_positions": "embed.positions"}
 NAMES |= {"layers": "encoders", "layer_norm": "after_norm"}
@@ -30,11 +32,17 @@ def write_weights(source: str, config: Path, out: Path) -> None:
             f"--init {source}: known are a Hugging Face id, a folder, espnet:<experiment, model.zip or Hub id>"
         )
     weights = _of_experiment(argument) if family else _of_whisper(source)
-    expected = sketch(config, ["<blank>", "<unk>", "<sos/eos>"]).encoder.state_dict()
-    # With LoRA the original layer stands a level deeper, beside adapters that start from nothing.
-    names = {key.replace(".base_layer", ""): key for key in expected if ".lora_" not in key}
-    _refuse_misfits(source, {name: expected[key] for name, key in names.items()}, weights)
+    names = _fitting(source, config, weights)
     torch.save({f"encoder.{names[name]}": value for name, value in weights.items()}, out / INIT_WEIGHTS)
+
+
+def check(source: str, config: Path, place: Path) -> None:
+    """`UserError` or `DataError` where the weights of ``source`` do not fit the encoder of ``config``, by their shapes.
+
+    ``place``: where the files of ``source`` lie here; nothing is downloaded.
+    """
+    family = source.startswith("espnet:")
+    _fitting(source, config, _of_experiment(str(place)) if family else _shapes_of_whisper(source, str(place)))
 
 
 def content_of(source: str) -> str:
@@ -53,7 +61,17 @@ def _of_experiment(argument: str) -> dict[str, Any]:
 def _of_whisper(source: str) -> dict[str, Any]:
     from fangyan.encoders import pretrained
 
-    encoder, _ = pretrained.read(source)
+    return _renamed(source, pretrained.read(source)[0])
+
+
+def _shapes_of_whisper(source: str, place: str) -> dict[str, Any]:
+    from fangyan.encoders import pretrained
+
+    return _renamed(source, pretrained.sketch(place))
+
+
+def _renamed(source: str, encoder) -> dict[str, Any]:
+    """The weights of an encoder of transformers under our names; `UserError` for another than Whisper's."""
     if encoder.config.model_type != "whisper":
         raise UserError(f"--init {source}: a Whisper model is needed, got {encoder.config.model_type}")
     return {_ours(key): value for key, value in encoder.state_dict().items()}
@@ -64,7 +82,18 @@ def _ours(key: str) -> str:
     return f"{NAMES[head]}.{rest}"
 
 
-def _refuse_misfits(source: str, expected: Mapping[str, Any], found: Mapping[str, Any]) -> None:
+def _fitting(source: str, config: Path, found: Mapping[str, Any]) -> dict[str, str]:
+    """The names of the weights in the encoder of ``config`` by those they are found under; `DataError` for misfits.
+
+    With LoRA the original layer stands a level deeper, beside adapters that start from nothing.
+    """
+    weights = sketch(config, ["<blank>", "<unk>", "<sos/eos>"]).encoder.state_dict()
+    names = {key.replace(".base_layer", ""): key for key in weights if ".lora_" not in key}
+    _refuse_misfits(source, config, {name: weights[key] for name, key in names.items()}, found)
+    return names
+
+
+def _refuse_misfits(source: str, config: Path, expected: Mapping[str, Any], found: Mapping[str, Any]) -> None:
     def shape(weights: Mapping[str, Any], key: str) -> Sequence[int] | str:
         return list(weights[key].shape) if key in weights else "nothing"
 
@@ -74,7 +103,9 @@ def _refuse_misfits(source: str, expected: Mapping[str, Any], found: Mapping[str
         if shape(found, key) != shape(expected, key)
     ]
     if misfits:
-        lines = "\n  ".join(misfits)
+        rest = [f"and {len(misfits) - TOLD} more"] if len(misfits) > TOLD else []
+        lines = "\n  ".join(misfits[:TOLD] + rest)
         raise DataError(
-            f"--init {source}: {len(misfits)} weights do not fit the encoder of the configuration:\n  {lines}"
+            f"--init {source}: {len(misfits)} weights do not fit the encoder of {config}; --train_config is to name "
+            f"one of its kind and size (of a Whisper conf/train/whisper_tiny.yaml and so on):\n  {lines}"
         )

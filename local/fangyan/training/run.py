@@ -95,7 +95,10 @@ def transcripts(data: Path, target: str) -> Path:
         raise UserError(f"unknown target {target!r}: {known_names(target, TARGETS)}")
     check_data_directory(data)
     if not (data / target).is_file():
-        raise DataError(f"{data / target}: no such file: this data directory has no such wording")
+        raise DataError(
+            f"{data / target}: no such file: this data directory has no such wording; where it had one before, Kaldi's "
+            "and lhotse's tools do not copy it: copy it from the directory before"
+        )
     return data / target
 
 

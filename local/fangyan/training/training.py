@@ -133,6 +133,7 @@ def _materials(job: Run, only_measured: bool = False) -> dict[str, Any]:
 def _collect_stats(job: Run, folder: Path) -> None:
     settings, here = job.settings, this_rank(ngpu=None, num_nodes=1, environment={})
     alike = {"batch_type": "unsorted", "batch_size": 32, "valid_batch_size": 32}
+    _start(job, settings)  # what does not fit is told before the data is read
     _rehearse(job, settings, here, RAW)
     for role, data in job.sets().items():  # ESPnet reads tables of equal ids side by side here
         inputs.write_measured(job, data, folder / role)
