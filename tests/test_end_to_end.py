@@ -110,13 +110,35 @@ def test_the_report_quotes_a_command_that_repeats_it(finished, options):
     assert re.search(r"\./run\.sh .*--corpus_dir \S+ .*--train_config \S+ .*--tag micro", text)
 
 
-def test_a_second_run_repeats_nothing_and_changes_nothing(recipe, options, finished):
-    before = results(finished)
-    result = run(recipe, *options)
+UP_TO_DATE = (
+    "data",
+    "data/token_list/train_text_cmn",
+    "exp/micro/stats",
+    "exp/micro",
+    "exp/micro/decode",
+    "exp/micro/decode/test/cer.tsv",
+    "exp/micro/feats",
+    "exp/micro/baselines/mfcc/feats",
+    "exp/micro/retrieval",
+    "exp/micro/control",
+    "exp/micro/explain",
+    "exp/micro/RESULTS.md",
+    "exp/micro/model.zip",
+)
+"""What each stage says it has found finished."""
+HEAVY = {"torch", "espnet2", "transformers", "matplotlib", "scipy"}
+
+
+def test_a_second_run_repeats_nothing_and_loads_nothing_heavy_to_know_it(recipe, options, finished):
+    before, report = results(finished), (finished / "RESULTS.md").stat().st_mtime_ns
+    result = run(recipe, *options, PYTHONPROFILEIMPORTTIME="1")
     assert result.returncode == 0, result.stderr[-3000:]
     assert results(finished) == before != {}
+    assert (finished / "RESULTS.md").stat().st_mtime_ns == report
     assert "written" not in result.stdout
-    assert result.stdout.count("up to date") >= 12
+    assert [name for name in UP_TO_DATE if f"{name}: up to date" not in result.stdout.splitlines()] == []
+    loaded = re.findall(r"^import time:.*\| +(\w+)$", result.stderr, re.MULTILINE)
+    assert "numpy" in loaded and HEAVY.isdisjoint(loaded)
 
 
 def test_a_users_own_recordings_are_scored_with_a_packed_model(recipe, options, sung, finished):

@@ -1,5 +1,6 @@
 """Whole files or none: write under a temporary name, rename last, recognise finished work."""
 
+import filecmp
 import hashlib
 import json
 import os
@@ -40,14 +41,16 @@ NOT_A_ZIP += (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirecto
 def atomic(path: Path) -> Iterator[Path]:
     """A temporary path beside ``path`` (same suffix) that is renamed onto it when the block succeeds.
 
-    It is always the same one: what a kill leaves there, the next attempt writes over.
+    A file that would not change keeps its time: what was made from it is up to date. The temporary path is always the
+    same one: what a kill leaves there, the next attempt writes over.
     """
     temporary = path.with_name(f".{path.stem}.partial{path.suffix}")
     make_file(temporary, path)
     try:
         with naming(path, temporary):
             yield temporary
-            temporary.replace(path)
+            if not (path.is_file() and filecmp.cmp(temporary, path, shallow=False)):
+                temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -242,8 +245,9 @@ def made_from(out: Path) -> dict[str, Any] | None:
 
 
 def stamp(out: Path, inputs: Mapping[str, object], made: Iterable[Path]) -> None:
-    """Marks ``out`` as finished from ``inputs``, as long as the files ``made`` in it are there."""
-    write_json(out / DONE, {**inputs, OUTPUTS: sorted(path.relative_to(out).as_posix() for path in made)})
+    """Marks ``out`` as finished from ``inputs``, as long as the files ``made`` in it or beside it are there."""
+    names = (path.relative_to(out, walk_up=True).as_posix() for path in made)
+    write_json(out / DONE, {**inputs, OUTPUTS: sorted(names)})
 
 
 def produce(out: Path, inputs: Mapping[str, object], build: Callable[[Path], None]) -> bool:

@@ -1,6 +1,8 @@
 """Folders that results are written to: made where they can be, and replaced only by work that made them."""
 
+import errno
 import json
+import os
 import shutil
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -17,7 +19,9 @@ def check_replaceable(out: Path, inputs: Mapping[str, object]) -> None:
     """Raises `UserError` where ``out`` has files that work with inputs of these names has not finished there.
 
     Such are the recordings of a user, a data directory, what another stage wrote: nothing of them may be lost.
+    `OSError` where no folder can be made there: better known before hours of work.
     """
+    _check_place(out)
     if not _finished_by(out / DONE, inputs):
         check_own(out)
     elif (out / ".git").exists():
@@ -56,6 +60,14 @@ def replace_folder(temporary: Path, out: Path) -> None:
         out.replace(old)
     temporary.replace(out)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _check_place(out: Path) -> None:
+    home = next(folder for folder in out.absolute().parents if folder.exists())
+    if not home.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), f"{home}")
+    if not os.access(home, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), f"{home}")
 
 
 def _finished_by(stamp: Path, inputs: Mapping[str, object]) -> bool:

@@ -1,10 +1,26 @@
 """Verbs on corpora and data directories."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
 from fangyan.cli import cli, option, report_built
+from fangyan.files import DONE, versions
+
+
+@contextmanager
+def _report_sets(out: Path) -> Iterator[None]:
+    """Tells in the end whether a set in ``out`` was written meanwhile, or all were found finished."""
+
+    def stamps() -> dict:
+        found = sorted(out.glob(f"*/{DONE}"))
+        return dict(zip(found, versions(found), strict=True))
+
+    before = stamps()
+    yield
+    report_built(stamps() != before, out)
 
 
 @cli.command()
@@ -30,7 +46,8 @@ def data(
     """
     from fangyan.corpora import options, prepare
 
-    prepare(corpus, corpus_dir, out, nj, limit, **options(corpus, corpus_option))
+    with _report_sets(out):
+        prepare(corpus, corpus_dir, out, nj, limit, **options(corpus, corpus_option))
 
 
 @cli.command()
@@ -46,7 +63,8 @@ def mix(mixture: Path, roots: Path, out: Path, nj: int) -> None:
     """
     from fangyan.corpora.mixture import mix
 
-    mix(mixture, roots, out, nj)
+    with _report_sets(out):
+        mix(mixture, roots, out, nj)
 
 
 @cli.command()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from fangyan.cli import choose_layer, cli, option, print_warnings
+from fangyan.cli import choose_layer, cli, option, print_warnings, report_built
 
 
 @cli.command()
@@ -38,10 +38,14 @@ def report(
     Example: fangyan report --exp exp/a --dev dev --test test --data data
     """
     from fangyan.encoders import recommended
-    from fangyan.report import headline, report
+    from fangyan.measure import results_folder
+    from fangyan.report import headline, renew
 
     known = recommended(encoder).layer if encoder and not (dev or folds) else ""
-    click.echo(headline(report(exp, dev, test, command, data, layer, known, folds)))
+    built = renew(exp, dev, test, command, data, layer, known, folds)
+    written = results_folder(exp, layer) / "RESULTS.md"
+    report_built(built, written)
+    click.echo(headline(written))
 
 
 @cli.command()
@@ -137,7 +141,7 @@ def pack(exp: Path) -> None:
     """
     from fangyan import publish
 
-    click.echo(publish.pack(exp))
+    report_built(publish.renew(exp), exp / publish.ARCHIVE)
 
 
 @cli.command()

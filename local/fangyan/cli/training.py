@@ -1,5 +1,6 @@
 """Verbs on speech recognition: train an encoder with hybrid CTC/attention, and see what it recognises."""
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import click
 
 from fangyan.cli import cli, option, print_warnings, report_built, sets, shardable
+from fangyan.files import versions
 from fangyan.rounding import percent
 from fangyan.shards import Shard
 
@@ -119,8 +121,11 @@ def train(job, ngpu: int | None, num_nodes: int) -> None:
     """
     from fangyan import training
     from fangyan.training.local_ranks import launch_ranks, missing_ranks
-    from fangyan.training.ranks import this_rank
+    from fangyan.training.ranks import launched_rank, this_rank
 
+    if launched_rank(os.environ).world == 1 and training.is_trained(job):
+        report_built(False, job.exp)
+        return
     if count := missing_ranks(ngpu, num_nodes):
         sys.exit(launch_ranks([sys.executable, *sys.orig_argv[1:]], count))
     here = this_rank(ngpu, num_nodes)
@@ -187,9 +192,12 @@ def score(decode: Path, data: Path, target: str, exits: Path | None, text_form: 
     from fangyan.recognition import cer
 
     form = NormalForm.parse(text_form)
+    tables = [folder / "cer.tsv" for folder in (decode, exits) if folder]
+    before = versions(tables)
     rows = cer.score(decode, data, target, form)
     for row in cer.score_exits(exits, decode, data, target, form) if exits else rows:
         place = f"{getattr(row, 'layer', '')} {row.variety:8}".lstrip()
         left_out = f"  ({row.left_out} left out)" if row.left_out else ""
         click.echo(f"{place} {row.sentences:5,} sentences  CER {percent(row.cer):>5} %{left_out}")
+    report_built(versions(tables) != before, tables[0])
     print_warnings(cer.describe_removals(decode, data, target, form))

@@ -113,8 +113,8 @@ def prepare(
         store = out / CONVERTED / name_of_set
         if _lacks(home, store):
             write_json(home / DONE, {})
-        made = produce(home, inputs, partial(_write_set, records, groups, found, home, store, jobs))
-        print(f"{_summary(home)}{'' if made else ' (up to date)'}", flush=True)
+        produce(home, inputs, partial(_write_set, records, groups, found, home, store, jobs))
+        print(_summary(home), flush=True)
     return sets
 
 

@@ -9,8 +9,10 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from fangyan.data import datadir
 from fangyan.environment import install_extra
 from fangyan.errors import UserError
+from fangyan.features.at_layer import check_asked
 
 TITLE = "Say it in one variety, hear it in the others"
 
@@ -22,6 +24,8 @@ def demo(spec: str, data: Path, layer: str = "", port: int = 0) -> None:
     ``port``: 0 takes the first free one from 7860. `UserError` where gradio is missing or the port is taken.
     """
     gradio_version()
+    check_asked(spec, layer)
+    datadir.read(data, datadir.SPOKEN)
     print(f"loads {spec} and listens to {data} ...", file=sys.stderr)  # on stdout the address comes first
     from fangyan.demo.library import Library
 

@@ -27,7 +27,7 @@ def read(argument: str, trained: bool) -> tuple[Any, Choice]:
     Untrained weights are those of seed 0. Where a packed model also holds its encoder alone, free of pickle, that is
     what is read, and the model has no decoder.
     """
-    with open_model(argument) as folder:
+    with open_model(argument) as folder, espnet_patches.types_unchecked():
         model = (_from_bare if bare.is_bare(folder) else _from_whole)(folder, trained)
         return model, _choice(folder)
 

@@ -24,6 +24,22 @@ def replaced(owner: Any, name: str, value: Any) -> Iterator[Any]:
 
 
 @contextmanager
+def types_unchecked() -> Iterator[None]:
+    """While it is open, what is imported of ESPnet does not check the types of each call: a third of its import.
+
+    espnet2/train/preprocessor.py and 200 more: ``@typechecked`` of typeguard, which parses the module again for each
+    function. For a model that is only to be heard by: in training these checks stand.
+    """
+    import typeguard
+
+    def unchecked(target: Any = None, **_) -> Any:
+        return unchecked if target is None else target
+
+    with replaced(typeguard, "typechecked", unchecked):
+        yield
+
+
+@contextmanager
 def for_training() -> Iterator[None]:
     """While it is open, ESPnet trains as it does here: `joined_once`, `numbers_first`."""
     with joined_once(), numbers_first():

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fangyan.encoders import Encoder, load_encoder
+from fangyan.encoders import Encoder, check_spec, load_encoder
 from fangyan.encoders.choice import Choice
 from fangyan.features.layers import Layer, layer_name
 
@@ -32,8 +32,16 @@ class AtLayer(Encoder):
         return [list(self.layer.of(by_layer).values())]
 
 
+def check_asked(spec: str, layer: str) -> None:
+    """`UserError` for a SPEC that names nothing, or a layer in no form of one: known before anything is loaded."""
+    check_spec(spec)
+    if layer:
+        Layer.parse(layer)
+
+
 def load_at_layer(spec: str, layer: str = "") -> AtLayer:
     """The encoder that ``spec`` names at a layer; on stderr which one and why, where none was asked for."""
+    check_asked(spec, layer)
     encoder = AtLayer(load_encoder(spec), layer)
     if not layer:
         report_choice(spec, Choice(str(encoder.layer), encoder.reason))

@@ -114,8 +114,8 @@ def embed(spec: str, paths: Sequence[Path], out: Path, layer: str = "", pool: st
     if pool and pool not in POOLS:
         raise UserError(f"--pool {pool}: how frames become one vector: {', '.join(POOLS)}")
     utterances = unique_recordings(paths)
-    encoder = load_at_layer(spec, layer)
-    with WRITERS[out.suffix](out) as write:
+    with WRITERS[out.suffix](out) as write:  # before the encoder, which takes long to load
+        encoder = load_at_layer(spec, layer)
         for key, frames in frames_of(encoder, utterances, "embed"):
             write(key, POOLS[pool](frames) if pool else frames)
 

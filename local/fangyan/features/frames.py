@@ -1,18 +1,20 @@
 """Frames of utterances, whatever makes them and whatever compares them: taken in strictly, L2-normalised."""
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from fangyan.errors import DataError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 type Frames = np.ndarray | Tensor
 type FrameSet = Mapping[str, Frames] | Sequence[Frames]
 
 
-def checked(features: FrameSet) -> dict[object, Tensor]:
+def checked(features: FrameSet) -> "dict[object, Tensor]":
     """The (T, d) frames of a set by utterance id (of a list: by place), float32, of wider numbers float64.
 
     T >= 1, one d. `DataError` names the utterance (id or place) that is not two-dimensional, has no frames, another d,
@@ -29,9 +31,11 @@ def checked(features: FrameSet) -> dict[object, Tensor]:
     return found
 
 
-def _frames(name: object, features: Frames) -> Tensor:
+def _frames(name: object, features: Frames) -> "Tensor":
     """The one place where features are taken in: all that follows gets finite real numbers, in rows."""
-    frames = features if isinstance(features, Tensor) else _tensor(name, features)
+    import torch
+
+    frames = features if isinstance(features, torch.Tensor) else _tensor(name, features)
     if frames.is_complex():
         raise DataError(f"utterance {name}: features are real numbers, got {frames.dtype}")
     if frames.ndim != 2 or 0 in frames.shape:
@@ -44,7 +48,7 @@ def _frames(name: object, features: Frames) -> Tensor:
     return frames.to(torch.float32 if single else torch.float64)
 
 
-def _tensor(name: object, features: object) -> Tensor:
+def _tensor(name: object, features: object) -> "Tensor":
     """An array or nested list of real numbers, whatever its strides and byte order."""
     try:
         found = np.asarray(features)
@@ -54,28 +58,32 @@ def _tensor(name: object, features: object) -> Tensor:
         raise DataError(f"utterance {name}: features are real numbers, got {found.dtype}")
     native = found.dtype.newbyteorder("=")
     dtype = np.float64 if native == np.longdouble else native
+    import torch
+
     return torch.from_numpy(np.require(found, dtype, ["C", "W"]))
 
 
-def scaled_sum(frames: Tensor, count: int) -> Tensor:
+def scaled_sum(frames: "Tensor", count: int) -> "Tensor":
     """The (d,) sum of (T, d) frames over ``count``, in double precision, whose range a sum of means does not leave."""
     return (frames.double() / count).sum(0)
 
 
-def mean_frame(frames: Tensor) -> Tensor:
+def mean_frame(frames: "Tensor") -> "Tensor":
     """The (d,) mean of (T, d) frames in double precision: the one vector of an utterance, as pooled scores have it."""
     return scaled_sum(frames, len(frames))
 
 
-def unit(frames: Tensor) -> Tensor:
+def unit(frames: "Tensor") -> "Tensor":
     """The (T, d) frames, float32 or float64, L2-normalised, in float32, however long or short they are."""
+    import torch
+
     if frames.dtype == torch.float64:  # squares of these may leave its range
         frames = _divided(frames, frames.abs().amax(1, keepdim=True))
     frames = frames.double()
     return _divided(frames, torch.linalg.vector_norm(frames, dim=1, keepdim=True)).float()
 
 
-def _divided(frames: Tensor, by: Tensor) -> Tensor:
+def _divided(frames: "Tensor", by: "Tensor") -> "Tensor":
     return frames / by.where(by > 0, 1.0)
 
 

@@ -31,8 +31,11 @@ class Layer:
 
     @classmethod
     def parse(cls, text: str) -> "Layer":
-        """The layer that is written ``layer03``, or ``layer03+layer04`` for two."""
-        return cls(tuple(text.split(SEPARATOR)))
+        """The layer that is written ``layer03``, or ``layer03+layer04`` for two; `UserError` for what has a gap."""
+        names = tuple(text.split(SEPARATOR))
+        if not all(names):
+            raise UserError(f"--layer {text}: a layer, or several joined by {SEPARATOR} to concatenate them")
+        return cls(names)
 
     def __str__(self) -> str:
         return SEPARATOR.join(self.names)

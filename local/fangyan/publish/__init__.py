@@ -9,11 +9,9 @@ from tempfile import TemporaryDirectory
 
 from fangyan.errors import UserError
 from fangyan.files import unpack, write_text
-from fangyan.publish import card, rights
-from fangyan.publish.archive import pack
-from fangyan.publish.upload import upload
+from fangyan.publish.archive import ARCHIVE, pack, renew
 
-__all__ = ["pack", "publish"]
+__all__ = ["ARCHIVE", "pack", "publish", "renew"]
 
 
 def publish(
@@ -24,6 +22,9 @@ def publish(
     ``revision``: branch, made where it is missing. ``permission``: who allowed to publish what a licence forbids to;
     without it `UserError` says which corpus does.
     """
+    from fangyan.publish import card, rights
+    from fangyan.publish.upload import upload
+
     if repository.count("/") != 1:
         raise UserError(f"--hf_repo {repository}: a repository of the Hugging Face Hub is USER/NAME")
     facts = card.read(exp)

@@ -7,9 +7,11 @@ import zipfile
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from fangyan import environment
+from fangyan.encoders.espnet_model import recognition_files
 from fangyan.errors import UserError
-from fangyan.files import DONE, atomic, fingerprint, is_done, write_json
-from fangyan.publish import contents, proof
+from fangyan.files import atomic, fingerprint, made_from, stamp
+from fangyan.report import inputs
 
 ARCHIVE = "model.zip"
 STAMP = ".packed"
@@ -18,27 +20,50 @@ LONG_AGO = (1980, 1, 1, 0, 0, 0)
 
 
 def pack(exp: Path) -> Path:
-    """``exp/model.zip``, with what `contents.lay_out` says; the one that is there is kept if it is the same.
+    """``exp/model.zip``, as `renew` makes it."""
+    renew(exp)
+    return exp / ARCHIVE
+
+
+def renew(exp: Path) -> bool:
+    """Makes ``exp/model.zip``, with what `contents.lay_out` says; says whether it had to: the same one is kept.
 
     It loads with ``load_encoder("espnet:model.zip")`` and ``Speech2Text.from_pretrained("model.zip")``. Raises
     `UserError` where the experiment is not trained, or where what was packed does not load in a fresh process.
     """
-    archive = exp / ARCHIVE
+    sources = {"sources": _sources(exp), "code": inputs.code(), "versions": environment.versions()}
+    before = (made_from(exp / STAMP) if (exp / ARCHIVE).exists() else None) or {}
+    if {**before, **sources} == before:
+        return False
+    from fangyan.publish import contents
+
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)
         contents.lay_out(exp, folder)
-        content = {"content": fingerprint(folder)}
-        if archive.exists() and is_done(exp / STAMP, content):
-            return archive
-        with atomic(archive) as partial:
-            _zip(folder, partial)
-            prove(partial)
-        write_json(exp / STAMP / DONE, content)
-    return archive
+        content = fingerprint(folder)
+        if new := before.get("content") != content:
+            _write(folder, exp / ARCHIVE)
+    stamp(exp / STAMP, {"content": content, **sources}, [exp / ARCHIVE])
+    return new
+
+
+def _sources(exp: Path) -> str:
+    """The state of all files that a packed model is made of."""
+    report = [exp / "RESULTS.md", *sorted((exp / "images").glob("*"))]
+    model = [*recognition_files(exp), exp / "stats" / "train" / "feats_stats.npz"]
+    return fingerprint(exp.resolve().name, inputs.state([*model, *report, *inputs.results(exp)], exp))
+
+
+def _write(folder: Path, archive: Path) -> None:
+    with atomic(archive) as partial:
+        _zip(folder, partial)
+        prove(partial)
 
 
 def prove(archive: Path) -> None:
     """Raises `UserError` unless the archive loads in a process of its own, elsewhere and without a network."""
+    from fangyan.publish import proof
+
     package = str(Path(__file__).parents[2])
     path = os.pathsep.join(
         filter(None, (package, os.environ.get("PYTHONPATH")))

@@ -91,9 +91,10 @@ def score(decoded: Path, data: Path, target: str, form: NormalForm = DEFAULT) ->
         {"id": key, "place": locate_id(references.file, key), "reference": references.texts[key]}
         for key in sorted(references.unscored)
     ]
-    (decoded / UNSCORED).unlink(missing_ok=True)
     if unscored:
         write_table(decoded / UNSCORED, unscored, tuple(unscored[0]))
+    else:
+        (decoded / UNSCORED).unlink(missing_ok=True)
     return rows
 
 

@@ -6,13 +6,12 @@ from pathlib import Path
 
 from fangyan.data.datadir import Dropped, Utterance
 from fangyan.data.durations import measure_durations
-from fangyan.encoders.espnet_model import open_model
+from fangyan.encoders.espnet_model import locate, open_model
 from fangyan.errors import UserError
 from fangyan.features.embedding import report_left_out, unique_recordings
 from fangyan.progress import track
 from fangyan.recognition import decode_conf
 from fangyan.recognition.hypotheses import Hypothesis
-from fangyan.recognition.recogniser import Recogniser
 from fangyan.training.espnet_task import logging_to
 
 FAMILY = "espnet:"
@@ -53,5 +52,8 @@ def _recognise(argument: str, utterances: Sequence[Utterance], config: Path) -> 
     settings = decode_conf.read(config)
     ordered = sorted(utterances, key=lambda u: (-u.duration, u.id))
     with open_model(argument, whole=True) as folder, logging_to(Path(os.devnull)):
+        locate(folder)  # before ESPnet, which takes long to import
+        from fangyan.recognition.recogniser import Recogniser
+
         recognise = Recogniser(folder, settings, str(config))
         return [recognise(u) for u in track(ordered, "transcribe", "recordings")]

@@ -4,15 +4,43 @@ from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
-from fangyan.files import read_text
+from fangyan.data import datadir
+from fangyan.files import DONE, is_done, read_text, stamp
 from fangyan.measure import results_folder
-from fangyan.report.losses import check_fuller
-from fangyan.report.read import results
-from fangyan.report.render import matrices, page, tables, unchosen
-from fangyan.report.render.page import Page
-from fangyan.report.sections import heroes, remarks, sections
+from fangyan.report import inputs
 
-__all__ = ["headline", "report"]
+__all__ = ["headline", "renew", "report"]
+
+STAMP = ".reported"
+"""The folder that says what a report was made from."""
+
+
+def renew(
+    exp: Path,
+    dev: str,
+    test: Sequence[str],
+    command: str = "",
+    data: Path | None = None,
+    layers: Sequence[str] = (),
+    recommended: str = "",
+    folds: bool = False,
+) -> bool:
+    """Writes what `report` does and says whether it had to: nothing where all that it is made of is as it was."""
+    home = results_folder(exp, layers)
+    sets = [data / name for name in (dev, *test) if name and (data / name).is_dir()] if data else []
+    made_from = {
+        "asked": [exp.resolve().name, dev, list(test), command, list(layers), recommended, folds],
+        "results": inputs.state(inputs.results(exp, home), exp),
+        "data": {folder.name: datadir.identity(folder) for folder in sets},
+        "code": inputs.code(),
+    }
+    if is_done(home / STAMP, made_from):
+        return False
+    (home / STAMP / DONE).unlink(missing_ok=True)  # killed, it is half one report and half another
+    written = report(exp, dev, test, command, data, layers, recommended, folds)
+    pictures = (home / "images").glob("*.png")
+    stamp(home / STAMP, made_from, [written, home / "report.html", *pictures])
+    return True
 
 
 def report(
@@ -36,6 +64,12 @@ def report(
     Raises `UserError` and `DataError` as `results.read` does, and where a fuller report is there (`report.losses`);
     parts that were never made are named in the report.
     """
+    from fangyan.report.losses import check_fuller
+    from fangyan.report.read import results
+    from fangyan.report.render import matrices, page, tables, unchosen
+    from fangyan.report.render.page import Page
+    from fangyan.report.sections import heroes, remarks, sections
+
     experiment = results.read(exp, dev, test, command, data, layers, recommended, folds)
     home = results_folder(exp, layers)
     content = Page(

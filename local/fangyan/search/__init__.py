@@ -14,18 +14,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import batched
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from fangyan.data.datadir import Utterance
 from fangyan.errors import UserError, known_names
 from fangyan.features.embedding import frames_of, unique_recordings
 from fangyan.features.frames import checked, same_dimension, unit
-from fangyan.measure.seqsim import SeqSim, seqsim_with
 from fangyan.search.building import Added, add
 from fangyan.search.index import Entry, Index, mean
-from fangyan.search.memory import MemoryIndex
+
+if TYPE_CHECKING:
+    from fangyan.measure.seqsim import SeqSim
+    from fangyan.search.memory import MemoryIndex
 
 __all__ = ["Added", "Entry", "Hit", "Index", "add", "nearest", "search"]
 
@@ -112,15 +114,19 @@ def first_cut(
     return rows[places], cosines
 
 
-def rerank(index: Searchable, frames: np.ndarray, rows: np.ndarray) -> SeqSim[np.ndarray]:
+def rerank(index: Searchable, frames: np.ndarray, rows: np.ndarray) -> "SeqSim[np.ndarray]":
     """SeqSim of a query's (T, d) L2-normalised frames with those of each of ``rows``, (n,) each."""
+    import torch
+
+    from fangyan.measure.seqsim import SeqSim, seqsim_with
+
     query = torch.from_numpy(frames)
     parts = [seqsim_with(query, *index.units(part)) for part in batched(rows.tolist(), AT_ONCE)]
     return SeqSim(*(torch.cat(scores).numpy() for scores in zip(*parts, strict=True)))
 
 
 def _hits(
-    index: Searchable, rows: np.ndarray, cosines: np.ndarray, scores: SeqSim[np.ndarray], top: int
+    index: Searchable, rows: np.ndarray, cosines: np.ndarray, scores: "SeqSim[np.ndarray]", top: int
 ) -> list[Hit]:
     """The ``top`` of a first cut, best first; of equal ones the first in the index."""
     return [

@@ -38,11 +38,11 @@ def add(folder: Path, paths: Sequence[Path], spec: str = "", layer: str = "") ->
     directory with transcripts after a mere folder), is encoded anew and replaces the old one. ``spec`` and ``layer``
     make a new index; `UserError` where the one that is there is of others, `DataError` where none could be heard.
     """
+    found = [find_recordings(path) for path in paths]  # before the encoder, which takes long to load
     with sole_writer(folder):
         index, encoder = _opened(folder, spec, layer)
         known: Known = {entry.place: (row, entry) for row, entry in enumerate(index.entries())}
         added = Added()
-        found = [find_recordings(path) for path in paths]
         best = _best_described(record for records in found for record in records)
         for records in found:
             missing = dict(_missing(records, best, known, added))

@@ -21,11 +21,9 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from fangyan.encoders import identity, load_encoder
 from fangyan.errors import DataError, UserError
@@ -34,6 +32,9 @@ from fangyan.features.frames import unit
 from fangyan.features.layers import layer_name
 from fangyan.files import read_text, write_json
 from fangyan.folders import check_own, make_folder
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 SETTINGS = "index.json"
 FRAMES, MEANS, ENTRIES, ROWS = "frames.f16", "means.f32", "entries.jsonl", "rows"
@@ -144,8 +145,10 @@ class Index:
         """The (T, d) float16 frames of a recording, L2-normalised, mapped from disk."""
         return self._frames[slice(*self._span("frames", row))]
 
-    def units(self, rows: Sequence[int]) -> tuple[Tensor, Tensor]:
+    def units(self, rows: Sequence[int]) -> "tuple[Tensor, Tensor]":
         """The L2-normalised frames of the recordings at ``rows`` end to end, (sum of T, d) float32, and T of each."""
+        import torch
+
         found = [self.frames(int(row)) for row in rows]
         frames = unit(torch.from_numpy(np.concatenate(found)))  # after half precision
         return frames, torch.tensor(list(map(len, found)))

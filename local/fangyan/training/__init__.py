@@ -4,6 +4,6 @@ ESPnet takes a quarter of a minute to import, so it is imported inside the funct
 """
 
 from fangyan.training.run import TARGETS, Run, write_tokens
-from fangyan.training.training import collect_stats, train
+from fangyan.training.training import collect_stats, is_trained, train
 
-__all__ = ["TARGETS", "Run", "collect_stats", "train", "write_tokens"]
+__all__ = ["TARGETS", "Run", "collect_stats", "is_trained", "train", "write_tokens"]

@@ -45,6 +45,14 @@ def collect_stats(job: Run) -> bool:
     return produce(job.stats, _stats_inputs(job), partial(_collect_stats, job))
 
 
+def is_trained(job: Run) -> bool:
+    """Whether ``exp`` is finished from what is there now; known without torch, and by one process alone."""
+    if not (job.exp / DONE).exists():
+        return False
+    _check_stats(job)
+    return is_done(job.exp, _inputs(job, job.settings))
+
+
 def train(job: Run, here: Rank | None = None) -> bool:
     """Trains, and says whether it had to: ``exp`` holds the averaged model, history and provenance.
 
@@ -70,14 +78,8 @@ def train(job: Run, here: Rank | None = None) -> bool:
 
 def _begin(job: Run, settings: Mapping[str, Any], here: Rank) -> dict[str, Any] | None:
     """What the finished experiment is recognised by, all being ready for training; None where it is finished."""
-    if not (job.stats / DONE).exists():
-        raise UserError(f"{job.stats}: no statistics there; run the stage stats first")
-    if not is_done(job.stats, _stats_inputs(job)):
-        raise UserError(
-            f"{job.stats}: statistics not whole, or of other data, tokens or front end than now: run stage stats again"
-        )
-    finished = {"settings": deciding_settings(settings), "seed": job.seed} | _materials(job)
-    finished |= _start(job, settings) | _weighted(job, settings)
+    _check_stats(job)
+    finished = _inputs(job, settings)
     if is_done(job.exp, finished):
         return None
     _rehearse(job, settings, here)
@@ -86,6 +88,22 @@ def _begin(job: Run, settings: Mapping[str, Any], here: Rank) -> dict[str, Any] 
     task_of(settings, job.config).check(job)
     write_json(job.exp / STARTED / DONE, finished)
     return finished
+
+
+def _check_stats(job: Run) -> None:
+    """Raises `UserError` where the statistics are not of what is there now."""
+    if not (job.stats / DONE).exists():
+        raise UserError(f"{job.stats}: no statistics there; run the stage stats first")
+    if not is_done(job.stats, _stats_inputs(job)):
+        raise UserError(
+            f"{job.stats}: statistics not whole, or of other data, tokens or front end than now: run stage stats again"
+        )
+
+
+def _inputs(job: Run, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What the finished experiment is recognised by."""
+    found = {"settings": deciding_settings(settings), "seed": job.seed} | _materials(job)
+    return found | _start(job, settings) | _weighted(job, settings)
 
 
 def _made(exp: Path) -> list[Path]:

@@ -22,7 +22,7 @@ from fangyan.data import datadir
 from fangyan.data.datadir import Utterance
 from fangyan.encoders import identity, load_encoder, recommended
 from fangyan.errors import UserError, nearest
-from fangyan.features.at_layer import AtLayer
+from fangyan.features.at_layer import AtLayer, check_asked
 from fangyan.features.layers import layer_name
 from fangyan.files import fingerprint, produce, versions, write_table
 from fangyan.measure.explain.comparison import FrameComparison, characters, compare_frames
@@ -74,6 +74,7 @@ def explain(
     ``wording``: see `transcript`. `UserError` for what there is not.
     """
     layer = layer or recommended(spec).layer
+    check_asked(spec, layer)
     utterances = {u.id: u for data in sets for u in datadir.read(data)}
     for option, key in (("query", query), ("target", target)):
         if key not in utterances:
