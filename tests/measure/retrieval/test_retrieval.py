@@ -246,7 +246,7 @@ def test_an_unknown_layer_says_which_are_known(home, layer):
     missing = layer.rpartition("+")[2]
     with pytest.raises(
         UserError,
-        match=rf"^--layer {re.escape(layer)}: no layer '{missing}' in .*: known are layer00, layer01,",
+        match=rf"^--layer {re.escape(layer)}: no layer '{missing}' in .*known are layer00, layer01,",
     ):
         retrieve(home / "feats", [home / "data"], home / "out", layers=["layer00", layer])
     assert not (home / "out").exists()
