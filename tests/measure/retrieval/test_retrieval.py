@@ -362,6 +362,7 @@ def test_shares_of_the_pairs_joined_are_the_tables_of_one_process(five, count, c
     assert content(five / "out/five") == content(five / "whole/five")
     assert set(content(five / "out/five")) == {
         ".done",
+        ".day.json",
         ".skipped.tsv",
         "pairs.tsv",
         "groups.tsv",
