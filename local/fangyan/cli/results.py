@@ -115,7 +115,7 @@ def submission(
 )
 @option("out", "folder for leaderboard.html and LEADERBOARD.md (default: only print)", default=None)
 def leaderboard(files: tuple[Path, ...], out: Path | None) -> None:
-    """Submissions of any number of encoders as one table, best first.
+    """Submissions of any encoders as one table, the best first.
 
     Those that were not asked the same of the same recordings are refused, and what differs is named.
 
