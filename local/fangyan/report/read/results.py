@@ -118,18 +118,13 @@ def scored_sets(exp: Path, *parts: str) -> list[str]:
     return sorted({path.name for part in parts for path in (exp / part).glob("[!.]*/")})
 
 
-def check_folder(exp: Path) -> None:
-    """Raises `UserError` where there is no such experiment folder."""
-    if not exp.is_dir():
-        raise UserError(f"{exp}: no such experiment folder: train, or score an encoder, first")
-
-
 def _check(exp: Path, home: Path, dev: str, tests: Sequence[str], folds: bool) -> None:
     """Raises `UserError` for what `read` names, so that no report of nothing takes the place of one of something.
 
     A development set needs scores of retrieval, wherever any set has them: a layer is chosen by nothing else.
     """
-    check_folder(exp)
+    if not exp.is_dir():
+        raise UserError(f"{exp}: no such experiment folder: train, or score an encoder, first")
     if dev in tests:
         raise UserError(
             f"--test {dev}: the layer is chosen on this set, so scores on it are no test: name another"

@@ -27,6 +27,7 @@ class Page:
     sections: Sequence[Section]
     date: str = ""  # a sentence
     command: str = ""  # that gives the numbers again
+    html: str = "report.html"  # what it is called where it is more than Markdown can show
 
 
 def write(page: Page, html: Path, markdown: Path) -> None:
@@ -36,7 +37,7 @@ def write(page: Page, html: Path, markdown: Path) -> None:
             if isinstance(block, Picture | Image):
                 block.save(markdown.parent / "images" / f"{block.name}.png")
     templates = _templates(html.parent)
-    content = vars(page) | {"contrast": tables.CONTRAST, "html": html.name}
+    content = vars(page) | {"contrast": tables.CONTRAST}
     write_text(html, templates.get_template("report.html").render(content))
     write_text(markdown, templates.get_template("RESULTS.md").render(content))
 
