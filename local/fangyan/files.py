@@ -106,9 +106,7 @@ def read_json(path: Path, why: str = "", **hooks: Callable[[Any], Any]) -> dict[
     except json.JSONDecodeError as error:
         raise DataError(f"{path}:{error.lineno}: must be JSON, got {error.msg}") from None
     except (RecursionError, ValueError):  # of json: too deep, too many digits
-        raise DataError(
-            f"{path}: must be JSON, got brackets within brackets, or digits, without end"
-        ) from None
+        raise DataError(f"{path}: must be JSON, got brackets, or digits, without end") from None
     if not isinstance(value, dict):
         raise DataError(f"{path}:1: must be a JSON object, got a {type(value).__name__}")
     return value
