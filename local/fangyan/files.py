@@ -108,10 +108,8 @@ def read_json(path: Path, why: str = "", **hooks: Callable[[Any], Any]) -> dict[
         value = json.loads(read_text(path, why), **hooks)
     except json.JSONDecodeError as error:
         raise DataError(f"{path}:{error.lineno}: must be JSON, got {error.msg}") from None
-    except ValueError:
-        raise DataError(f"{path}: must be JSON, got a whole number of thousands of digits") from None
-    except RecursionError:
-        raise DataError(f"{path}: must be JSON, got brackets within brackets without end") from None
+    except (RecursionError, ValueError):  # of json: too deep, too many digits
+        raise DataError(f"{path}: must be JSON, got brackets, or digits, without end") from None
     if not isinstance(value, dict):
         raise DataError(f"{path}:1: must be a JSON object, got a {type(value).__name__}")
     return value

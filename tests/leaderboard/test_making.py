@@ -113,7 +113,7 @@ def test_what_is_not_finished_or_of_another_making_is_refused(exp, sung, tmp_pat
     with pytest.raises(UserError, match="gone: no such experiment folder: train, or score an encoder, first"):
         make(tmp_path / "gone", data=data)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UserError, match="one set is submitted, none was scored: run the stage measure$"):
+    with pytest.raises(UserError, match="empty/retrieval: no set was scored there: run the stage measure$"):
         make(tmp_path / "empty", data=data)
     with pytest.raises(UserError, match="no results of this set"):
         make(exp, "dev", "far", data)

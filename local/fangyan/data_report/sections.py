@@ -29,6 +29,7 @@ def page(found: Mapping[str, Rows], sounds: Mapping[str, Rows]) -> Page:
     parts += [suspicious(found["suspicious"])]
     parts += [sound(sounds)] * bool(sounds)
     return Page(
+        html="survey.html",
         title=f"Survey of {', '.join(row['set'] for row in sets)}",
         headline=headline(sets),
         heroes=[_hero(found)],

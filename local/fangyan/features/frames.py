@@ -63,16 +63,6 @@ def _tensor(name: object, features: object) -> "Tensor":
     return torch.from_numpy(np.require(found, dtype, ["C", "W"]))
 
 
-def scaled_sum(frames: "Tensor", count: int) -> "Tensor":
-    """The (d,) sum of (T, d) frames over ``count``, in double precision, whose range a sum of means does not leave."""
-    return (frames.double() / count).sum(0)
-
-
-def mean_frame(frames: "Tensor") -> "Tensor":
-    """The (d,) mean of (T, d) frames in double precision: the one vector of an utterance, as pooled scores have it."""
-    return scaled_sum(frames, len(frames))
-
-
 def unit(frames: "Tensor") -> "Tensor":
     """The (T, d) frames, float32 or float64, L2-normalised, in float32, however long or short they are."""
     import torch
@@ -93,3 +83,13 @@ def same_dimension(queries: int, candidates: int) -> None:
         raise DataError(
             f"frames must have one dimension, got {queries} (queries) and {candidates} (candidates)"
         )
+
+
+def scaled_sum(frames: "Tensor", count: int) -> "Tensor":
+    """The (d,) sum of (T, d) frames over ``count``, in double precision, whose range a sum of means does not leave."""
+    return (frames.double() / count).sum(0)
+
+
+def mean_frame(frames: "Tensor") -> "Tensor":
+    """The (d,) mean of (T, d) frames in double precision: the one vector of an utterance, as pooled scores have it."""
+    return scaled_sum(frames, len(frames))

@@ -25,5 +25,5 @@ def leaderboard(files: Sequence[Path], out: Path | None = None) -> board.Board:
     once = {path.resolve(): path for path in reversed(files)}
     found = board.Board.of([(path, read(path)) for path in reversed(once.values())])
     if out:
-        page.write(board.page(found), out / "leaderboard.html", out / "LEADERBOARD.md")
+        page.write(board.page(found), out / board.HTML, out / "LEADERBOARD.md")
     return found

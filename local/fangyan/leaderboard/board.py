@@ -17,6 +17,8 @@ from fangyan.terminal import shorten
 
 DIGITS = 12
 """So many digits of a hash tell it from others."""
+HTML = "leaderboard.html"
+"""What the page is called."""
 SHOWN = 60
 """Pairs of varieties on the page; of more the first and the last half of these."""
 
@@ -154,6 +156,7 @@ def page(board: Board) -> Page:
     """The page of a leaderboard."""
     return Page(
         title="Leaderboard",
+        html=HTML,
         headline=table(board),
         heroes=(),
         remarks=board.remarks,

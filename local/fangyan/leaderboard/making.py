@@ -84,13 +84,16 @@ def _sets(exp: Path, home: Path, dev: str, test: str, folds: bool) -> tuple[str,
     """The development set, may be empty, and the set to submit."""
     experiments.check_there(exp)
     scored = scored_sets(home.parent, home.name)
+    if not scored:
+        raise UserError(f"{home}: no set was scored there: run the stage measure")
     trained = summary.read(exp).get("dev_set", "")
     dev = dev or (trained if trained in scored and trained != test and not folds else "")
     others = [name for name in scored if name != dev]
     if not test and len(others) != 1:
-        known = f"scored are {', '.join(others)}" if others else "none was scored: run the stage measure"
-        advice = ": name it with --test, and with --dev the one that chose the layer" if others else ""
-        raise UserError(f"{home}: one set is submitted, {known}{advice}")
+        raise UserError(
+            f"{home}: one set is submitted, scored are {', '.join(scored)}: name it with --test, and with --dev the "
+            "one that chose the layer"
+        )
     return dev, test or others[0]
 
 

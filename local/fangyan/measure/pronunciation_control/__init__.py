@@ -106,7 +106,7 @@ def control(
     sets: Sequence[Path],
     out: Path,
     score: str = "seqsim",
-    quantile: float = 0.5,
+    quantile: float = 0.05,
     layers: Sequence[str] = (),
 ) -> list[Path]:
     """Writes ``out/<set>`` and returns those it had to: ``controlled.tsv`` and ``bins.tsv`` for each of ``layers``.

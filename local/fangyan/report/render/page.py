@@ -27,6 +27,7 @@ class Page:
     sections: Sequence[Section]
     date: str = ""  # a sentence
     command: str = ""  # that gives the numbers again
+    html: str = "report.html"  # what it is called where it is more than Markdown can show
 
 
 def markdown(page: Page, html: Path) -> str:
