@@ -110,7 +110,7 @@ def test_what_is_not_finished_or_of_another_making_is_refused(exp, sung, tmp_pat
         UserError, match="one set is submitted, scored are dev, test: name it with --test, and"
     ):
         make(exp, data=data)
-    with pytest.raises(UserError, match="gone: no such experiment folder: train, or score an encoder, first"):
+    with pytest.raises(UserError, match="gone: no such experiment: known are mfcc"):
         make(tmp_path / "gone", data=data)
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match="empty/retrieval: no set was scored there: run the stage measure$"):

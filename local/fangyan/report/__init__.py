@@ -3,11 +3,16 @@
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fangyan.data import datadir
 from fangyan.files import DONE, is_done, read_text, stamp
 from fangyan.measure import results_folder
 from fangyan.report import inputs
+
+if TYPE_CHECKING:
+    from fangyan.report.read.results import Results
+    from fangyan.report.render.page import Page
 
 __all__ = ["headline", "renew", "report"]
 
@@ -66,13 +71,24 @@ def report(
     """
     from fangyan.report.losses import check_fuller
     from fangyan.report.read import results
-    from fangyan.report.render import matrices, page, tables, unchosen
-    from fangyan.report.render.page import Page
-    from fangyan.report.sections import heroes, remarks, sections
+    from fangyan.report.render import matrices, page
 
     experiment = results.read(exp, dev, test, command, data, layers, recommended, folds)
     home = results_folder(exp, layers)
-    content = Page(
+    content = _page(experiment, command, layers)
+    check_fuller(home / "RESULTS.md", page.markdown(content, home / "report.html"))
+    matrices.write(experiment, home / "tables")
+    page.write(content, home / "report.html", home / "RESULTS.md")
+    return home / "RESULTS.md"
+
+
+def _page(experiment: "Results", command: str, layers: Sequence[str]) -> "Page":
+    """All that the report says."""
+    from fangyan.report.render import tables, unchosen
+    from fangyan.report.render.page import Page
+    from fangyan.report.sections import heroes, remarks, sections
+
+    return Page(
         title=f"Results of {' at '.join(filter(None, (experiment.tag, ', '.join(layers))))}",
         headline=tables.headline(experiment) if experiment.chosen else unchosen.headline(experiment),
         heroes=heroes(experiment),
@@ -81,10 +97,6 @@ def report(
         date=f"Reported on {date.today().isoformat()}.",
         command=command,
     )
-    check_fuller(home / "RESULTS.md", page.markdown(content, home / "report.html"))
-    matrices.write(experiment, home / "tables")
-    page.write(content, home / "report.html", home / "RESULTS.md")
-    return home / "RESULTS.md"
 
 
 def headline(path: Path) -> str:

@@ -78,7 +78,7 @@ def home(tmp_path_factory) -> Path:
     utterances = planted()
     datadir.write(home / "data", utterances)
     write_features(home / "feats" / "data", encoders(utterances))
-    assert control(home / "feats", [home / "data"], home / "out") == [home / "out" / "data"]
+    assert control(home / "feats", [home / "data"], home / "out", quantile=0.5) == [home / "out" / "data"]
     return home
 
 
@@ -218,7 +218,9 @@ def test_finished_work_is_kept_and_another_question_is_not(tmp_path):
 
 def test_only_the_layers_asked_for_are_controlled(home):
     whole = table(home, "controlled.tsv")
-    assert control(home / "feats", [home / "data"], home / "one", layers=["sound+sound", "meaning"])
+    assert control(
+        home / "feats", [home / "data"], home / "one", quantile=0.5, layers=["sound+sound", "meaning"]
+    )
     rows = read_table(home / "one" / "data" / "controlled.tsv")
     assert list(dict.fromkeys(row["layer"] for row in rows)) == ["meaning", "sound+sound"]
     for column in ("recall_at_1", "n_controlled", "recall_at_1_controlled", "mrr_controlled"):
