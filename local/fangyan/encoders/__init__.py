@@ -24,6 +24,7 @@ One of text says ``modality = "text"`` in its class, and `encode` gets strings.
 package counts too: features are made again when either changes.
 """
 
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -50,7 +51,8 @@ class Encoder(ABC):
     ``modality``: what it takes. ``layers``: their names, shallow first, which is their order everywhere.
     ``frame_rate``: feature frames per second, 0 for text. ``recommended``: the layer to compare utterances at, if its
     development set or those who published the encoder say one, and ``reason``, which of them. ``prefix``: what an
-    encoder of text puts before each string; it may be set.
+    encoder of text puts before each string; it may be set. ``note``: what else its features depend on, if anything,
+    which `load_encoder` tells on stderr.
     """
 
     modality: Modality = "speech"
@@ -59,6 +61,7 @@ class Encoder(ABC):
     recommended: str = ""
     reason: str = "recommended by its makers"
     prefix: str = ""
+    note: str = ""
 
     @abstractmethod
     def encode(self, items: Sequence[Item]) -> list[list[np.ndarray]]:
@@ -130,6 +133,8 @@ def load_encoder(spec: str, device: str | None = None, modality: Modality = "spe
             f"encoder {spec} takes {encoder.modality}, got {modality} for it: texts are for encoders of text "
             "(dump --column), recordings for those of speech"
         )
+    if encoder.note:
+        print(f"{spec}: {encoder.note}", file=sys.stderr)
     return encoder
 
 
