@@ -108,13 +108,15 @@ FAMILIES = {
     "fbank": ("fangyan.encoders.spectral", {"kind": "fbank"}),
     "mfcc": ("fangyan.encoders.spectral", {"kind": "mfcc"}),
     "text": ("fangyan.encoders.sentence", {}),
+    "firered": ("fangyan.encoders.firered", {}),
 }
 FORMS = (
     "espnet:<experiment folder, model.zip or Hub id>, random:<the same>, hf:<Hub id or folder of transformers>, "
-    "text:<Hub id or folder of sentence-transformers>, fbank, mfcc"
+    "text:<Hub id or folder of sentence-transformers>, firered:<Hub id or folder of FireRedASR>, fbank, mfcc"
 )
 MODELS = {"espnet": "fangyan.encoders.espnet_model", "hf": "fangyan.encoders.pretrained"}
 MODELS |= {"random": MODELS["espnet"], "text": "fangyan.encoders.sentence"}
+MODELS |= {"firered": "fangyan.encoders.firered"}
 """Families that read a model, and the module that finds its files without loading them."""
 REGISTRY = Registry("encoder", "fangyan.encoders", {name: module for name, (module, _) in FAMILIES.items()})
 
