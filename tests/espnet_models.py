@@ -1,6 +1,7 @@
-"""Tiny ESPnet ASR models with random weights, of every encoder class and option that ESPnet knows."""
+"""Tiny ESPnet models with random weights: of every encoder class and option of ASR, and of every kind that is read."""
 
 import re
+from contextlib import chdir
 from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
@@ -123,12 +124,16 @@ def options(encoder: str, name: str) -> list[str]:
 
 
 def random_model(described: dict):
-    """The model, with weights far from what ESPnet starts from: there, biases of 0 hide mistakes."""
-    import torch
-
+    """The model, with weights far from what ESPnet starts from."""
     from fangyan.encoders.espnet_build import build
 
-    model = build(described, Path("config.yaml"))
+    return spoil(build(described, Path("config.yaml")))
+
+
+def spoil(model):
+    """The model, its weights moved: where ESPnet starts, biases of 0 hide mistakes."""
+    import torch
+
     with torch.random.fork_rng(), torch.no_grad():
         torch.manual_seed(1)
         for weight in model.parameters():
@@ -148,3 +153,96 @@ def experiment(described: dict, folder: Path) -> Path:
     (folder / "config.yaml").write_text(yaml.safe_dump(described))
     torch.save(random_model(described).state_dict(), folder / "valid.acc.ave.pth")
     return folder
+
+
+TOKENS = ["<blank>", "<unk>", "a", "<na>", "<nolang>", "<zho>", "<asr>", "<sop>", "<sos>", "<eos>"]
+S2T = {"frontend_conf": FRONT_END, "token_list": TOKENS, "encoder_conf": BRANCHES | {"linear_units": 16}}
+S2T["encoder_conf"] |= {"interctc_layer_idx": [1], "interctc_use_conditioning": True}
+S2T |= {"encoder": "e_branchformer", "normalize": "global_mvn"}
+DECODER = {"attention_heads": 2, "linear_units": 16, "num_blocks": 1}
+WAVES = {"norm_mode": "layer_norm", "conv_mode": "standard", "bias": True, "normalize_audio": True}
+WAVES |= {"shapes": [[8, 10, 5], *[[8, 3, 2]] * 4, *[[8, 2, 2]] * 2]}
+NO_POSITIONS = {"input_layer": None, "pos_enc_layer_type": "conv", "attention_layer_type": "selfattn"}
+
+KINDS = {
+    "s2t": (
+        "espnet2.tasks.s2t:S2TTask",
+        S2T
+        | {
+            "decoder": "transformer",
+            "decoder_conf": DECODER,
+            "model_conf": {"ctc_weight": 0.3, "sym_na": "<na>"},
+        },
+    ),
+    "s2t_ctc": (
+        "espnet2.tasks.s2t_ctc:S2TTask",
+        S2T
+        | {
+            "encoder": "e_branchformer_ctc",
+            "encoder_conf": S2T["encoder_conf"]
+            | {"input_layer": "conv2d8", "use_cross_attention": [False, True]},
+            "promptencoder": "transformer",
+            "promptencoder_conf": LINEAR | {"output_size": 8, "num_blocks": 1},
+        },
+    ),
+    "ssl": (
+        "espnet2.tasks.ssl:SSLTask",
+        {
+            "token_list": TOKENS,
+            "frontend": "wav2vec_cnn",
+            "frontend_conf": WAVES,
+            "normalize": None,
+            "preencoder": "linear",
+            "preencoder_conf": {"output_size": 16},
+            "encoder": "e_branchformer",
+            "encoder_conf": BRANCHES
+            | NO_POSITIONS
+            | {"linear_units": 16, "use_ffn": True, "macaron_ffn": True},
+            "loss": [{"name": "hubert", "conf": {"num_classes": 4, "final_dim": 8}}],
+            "util": [{"name": "mask", "conf": {}}],
+        },
+    ),
+}
+"""Kind of model that is read beside ASR -> ESPnet's task, and what a configuration says beyond the task's defaults."""
+RATES = {"s2t": 25, "s2t_ctc": 12.5, "ssl": 50}
+
+
+def build_kind(kind: str, folder: Path):
+    """ESPnet's own model of that kind; in ``folder`` its exp/config.yaml, checkpoint and statistics, as ESPnet has."""
+    from argparse import Namespace
+    from importlib.metadata import EntryPoint
+
+    import numpy as np
+    import torch
+    import yaml
+
+    task, values = KINDS[kind]
+    task = EntryPoint(kind, task, "espnet2").load()
+    exp, stats = folder / "exp" / kind, folder / "exp" / "stats" / "train" / "feats_stats.npz"
+    for home in (exp, stats.parent):
+        home.mkdir(parents=True)
+    described = task.get_default_config() | values
+    if described["normalize"] == "global_mvn":
+        moments = np.random.default_rng(0).uniform(1, 2, (2, 80))
+        np.savez(stats, count=4, sum=-9 * moments[0], sum_square=100 * moments[1])
+        described["normalize_conf"] = {"stats_file": str(stats.relative_to(folder))}
+    (exp / "config.yaml").write_text(yaml.safe_dump(described))
+    with chdir(folder):
+        model = spoil(task.build_model(Namespace(**described))).eval()
+    torch.save(model.state_dict(), exp / "valid.acc.ave.pth")
+    return model
+
+
+def pack_kind(kind: str, folder: Path) -> Path:
+    """The zip that ESPnet's own pack makes of the model in ``folder``."""
+    from espnet2.main_funcs.pack_funcs import pack
+
+    name, stats = kind.removesuffix("_ctc"), Path("exp/stats/train/feats_stats.npz")
+    with chdir(folder):
+        pack(
+            files={f"{name}_model_file": f"exp/{kind}/valid.acc.ave.pth"},
+            yaml_files={f"{name}_train_config": f"exp/{kind}/config.yaml"},
+            option=[stats] if stats.exists() else [],
+            outpath="model.zip",
+        )
+    return folder / "model.zip"

@@ -1,6 +1,7 @@
 """What every encoder promises, whichever family it is of: the protocol of `fangyan.encoders`."""
 
 import espnet_models
+import firered_models
 import numpy as np
 import pytest
 
@@ -39,14 +40,15 @@ TRANSFORMERS = {
 """Tiny model -> its blocks, frames a second, and the norm where there is one."""
 
 
-SPOKEN = [*(name for name in FAMILIES if name not in ("hf", "text")), *TRANSFORMERS, *espnet_models.TINY]
+SPOKEN = [*(name for name in FAMILIES if name not in ("hf", "text")), *TRANSFORMERS]
+SPOKEN += [*espnet_models.TINY, *espnet_models.KINDS]
 of_speech = pytest.mark.parametrize("spec", SPOKEN, indirect=True)
 of_text = pytest.mark.parametrize("spec", ["text"], indirect=True)
 
 
 @pytest.fixture(scope="module", params=[*SPOKEN, "text"])
 def spec(request):
-    """One SPEC of each family, each architecture of transformers, and each class of ESPnet by its defaults."""
+    """One SPEC of each family, each architecture of transformers, each class and each kind of model of ESPnet."""
     if request.param == "text":
         return f"text:{request.getfixturevalue('tiny_sentence')}"
     if request.param in TRANSFORMERS:
@@ -55,6 +57,14 @@ def spec(request):
         folder = request.getfixturevalue("tmp_path_factory").mktemp("espnet") / "exp"
         described = espnet_models.settings(request.param, espnet_models.TINY[request.param][0])
         return f"espnet:{espnet_models.experiment(described, folder)}"
+    if request.param in espnet_models.KINDS:
+        folder = request.getfixturevalue("tmp_path_factory").mktemp("kind")
+        espnet_models.build_kind(request.param, folder)
+        return f"espnet:{espnet_models.pack_kind(request.param, folder)}"
+    if request.param == "firered":
+        return (
+            f"firered:{firered_models.build(request.getfixturevalue('tmp_path_factory').mktemp('firered'))}"
+        )
     trained = request.param in ("espnet", "random")
     return f"{request.param}:{request.getfixturevalue('job').exp}" if trained else request.param
 

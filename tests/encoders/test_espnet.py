@@ -131,15 +131,17 @@ def test_a_packed_model_that_points_elsewhere_is_refused(tmp_path, place):
     ("meta", "message"),
     [
         (
-            "yaml_files: {train_config: c.yaml}\nfiles: {model_file: m.pth}\n",
-            "an ASR model has yaml_files: asr_train",
+            "yaml_files: {asr_train_config: c.yaml}\nfiles: {model_file: m.pth}\n",
+            "a model of asr has yaml_files: asr_train_config and files: asr_model_file, got",
         ),
+        ("yaml_files: [c.yaml]\n", r"yaml_files is a mapping of names to files, got \['c.yaml'\]"),
+        ("{}\n", "this is a model of a kind that it does not name"),
         ("[1]\n", r"meta\.yaml: must be a mapping of names to values, got"),
         ("x: [\n", r"meta\.yaml: must be YAML of plain values, .*line 2"),
         ("x: !!python/object/apply:os.system ['touch pwned']\n", "must be YAML of plain values"),
     ],
 )
-def test_the_description_of_no_asr_model_is_refused(tmp_path, monkeypatch, meta, message):
+def test_the_description_of_no_model_is_refused(tmp_path, monkeypatch, meta, message):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "meta.yaml").write_text(meta)
     with pytest.raises(DataError, match=message):

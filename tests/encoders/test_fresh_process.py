@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import espnet_models
+import firered_models
 import pytest
 
 from fangyan.data import audio
@@ -67,7 +68,10 @@ def test_every_encoder_works_as_the_first_of_its_process(tiny, all_tiny, tiny_se
     espnet = espnet_models.experiment(described, tmp_path / "exp")
     models = [f"hf:{tiny(name)}" for name in all_tiny if name != "text"]
     groups = [*models, f"espnet:{espnet},random:{espnet}", "fbank", "mfcc"]
-    groups.append(f"text:{tiny_sentence}")
+    groups += [f"text:{tiny_sentence}", f"firered:{firered_models.build(tmp_path / 'firered')}"]
+    for kind in espnet_models.KINDS:
+        espnet_models.build_kind(kind, tmp_path / kind)
+        groups.append(f"espnet:{espnet_models.pack_kind(kind, tmp_path / kind)}")
     command = [sys.executable, "-W", "ignore", "-c", FORKED, *groups, *map(str, recordings)]
     run = subprocess.run(command, env=SETTINGS, capture_output=True, text=True, check=True)
     specs = ",".join(groups).split(",")

@@ -103,15 +103,26 @@ def test_an_encoder_without_layers_is_refused_in_a_sentence(name, tmp_path):
     assert str(folder) in str(refused.value)
 
 
-@pytest.mark.parametrize(("name", "values"), [("wav2vec_cnn", {"norm_mode": "layer_norm"}), (None, {})])
-def test_a_front_end_without_a_hop_is_refused_in_a_sentence(name, values, tmp_path):
-    front = {"frontend": name, "frontend_conf": values} | ({} if name else {"input_size": 80})
-    shapes = {"conv_mode": "standard", "bias": True, "shapes": [[16, 10, 5], [16, 8, 64]]} if name else {}
-    front["frontend_conf"] = values | shapes
+def test_no_front_end_is_refused_in_a_sentence(tmp_path):
+    front = {"frontend": None, "frontend_conf": {}, "input_size": 80}
     described = settings("e_branchformer", TINY["e_branchformer"][0], **front)
     folder = espnet_models.experiment(described, tmp_path / "exp")
     with pytest.raises(UserError, match="must say its hop_length"):
         load_encoder(f"espnet:{folder}", "cpu")
+
+
+@pytest.mark.parametrize("mode", ["standard", "depth_only"])
+@pytest.mark.parametrize("norm", ["group_norm", "layer_norm"])
+def test_convolutions_on_the_waveform_hear_each_utterance_alone(mode, norm, noise):
+    shapes = [[16, 10, 5], [16, 8, 8], [16, 4, 4]]
+    front = {"frontend": "wav2vec_cnn", "normalize": None, "normalize_conf": {}}
+    front["frontend_conf"] = {"norm_mode": norm, "conv_mode": mode, "bias": True, "shapes": shapes}
+    values = TINY["e_branchformer"][0] | {"input_layer": "linear"}
+    model = random_model(settings("e_branchformer", values, **front))
+    encoder, least = ESPnetEncoder(model, "cpu"), shortest(model)
+    assert encoder.frame_rate == 16_000 / (5 * 8 * 4)
+    assert leak(encoder, noise(16_000, 9_001, least, 20_479)) < 1e-5
+    assert {len(x) for (x,) in encoder.encode(noise(least))} == {1}
 
 
 def test_every_encoder_that_espnet_knows_is_here():

@@ -24,7 +24,8 @@ layers_to_score = option(
 @option(
     "encoder",
     "SPEC: espnet:<exp folder, model.zip or Hub id>, random:<the same>, hf:<Hub id or folder of transformers>, "
-    "text:<Hub id or folder of sentence-transformers>, fbank, mfcc, or what a package adds",
+    "text:<Hub id or folder of sentence-transformers>, firered:<Hub id or folder of FireRedASR>, fbank, mfcc, or what "
+    "a package adds",
     str,
 )
 @sets()

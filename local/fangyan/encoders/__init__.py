@@ -25,6 +25,7 @@ package counts too: features are made again when either changes.
 """
 
 import re
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from importlib import import_module
@@ -50,7 +51,8 @@ class Encoder(ABC):
     ``modality``: what it takes. ``layers``: their names, shallow first, which is their order everywhere.
     ``frame_rate``: feature frames per second, 0 for text. ``recommended``: the layer to compare utterances at, if its
     development set or those who published the encoder say one, and ``reason``, which of them. ``prefix``: what an
-    encoder of text puts before each string; it may be set.
+    encoder of text puts before each string; it may be set. ``note``: what else its features depend on, if anything,
+    which `load_encoder` tells on stderr.
     """
 
     modality: Modality = "speech"
@@ -59,6 +61,7 @@ class Encoder(ABC):
     recommended: str = ""
     reason: str = "recommended by its makers"
     prefix: str = ""
+    note: str = ""
 
     @abstractmethod
     def encode(self, items: Sequence[Item]) -> list[list[np.ndarray]]:
@@ -107,13 +110,15 @@ FAMILIES = {
     "fbank": ("fangyan.encoders.spectral", {"kind": "fbank"}),
     "mfcc": ("fangyan.encoders.spectral", {"kind": "mfcc"}),
     "text": ("fangyan.encoders.sentence", {}),
+    "firered": ("fangyan.encoders.firered", {}),
 }
 FORMS = (
     "espnet:<experiment folder, model.zip or Hub id>, random:<the same>, hf:<Hub id or folder of transformers>, "
-    "text:<Hub id or folder of sentence-transformers>, fbank, mfcc"
+    "text:<Hub id or folder of sentence-transformers>, firered:<Hub id or folder of FireRedASR>, fbank, mfcc"
 )
 MODELS = {"espnet": "fangyan.encoders.espnet_model", "hf": "fangyan.encoders.pretrained"}
 MODELS |= {"random": MODELS["espnet"], "text": "fangyan.encoders.sentence"}
+MODELS |= {"firered": "fangyan.encoders.firered"}
 """Families that read a model, and the module that finds its files without loading them."""
 REGISTRY = Registry("encoder", "fangyan.encoders", {name: module for name, (module, _) in FAMILIES.items()})
 
@@ -133,6 +138,8 @@ def load_encoder(spec: str, device: str | None = None, modality: Modality = "spe
             f"encoder {spec} takes {encoder.modality}, got {modality} for it: texts are for encoders of text "
             "(dump --column), recordings for those of speech"
         )
+    if encoder.note:
+        print(f"{spec}: {encoder.note}", file=sys.stderr)
     return encoder
 
 

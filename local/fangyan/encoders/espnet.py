@@ -1,4 +1,4 @@
-"""Encoders of ESPnet ASR models: the subsampling output, each block and the final norm, free of batch padding."""
+"""Encoders of ESPnet models: the subsampling output, each block and the final norm, free of batch padding."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
@@ -15,11 +15,13 @@ from fangyan.encoders import Encoder, bounds
 from fangyan.encoders.blocks import in_batches, watch_blocks
 from fangyan.encoders.bounds import ENDLESS
 from fangyan.encoders.espnet_model import read
+from fangyan.encoders.espnet_prompt import NOTE, Prompt
 from fangyan.errors import UserError
 
 MASKED = {
     "BranchformerEncoder",
     "ConformerEncoder",
+    "EBranchformerCTCEncoder",
     "EBranchformerEncoder",
     "MultiConvConformerEncoder",
     "PaddingFreeEncoder",
@@ -31,13 +33,18 @@ UNMASKED = {"LegacyRelPositionMultiHeadedAttention", "ConvolutionalPositionalEmb
 """Parts they may have that do not: relative positions once counted from the end of the longest utterance."""
 
 
+HOP, STRIDES = "hop_length", "downsampling_factor"
+"""Where a front end says its hop: one of spectra, or one of convolutions on the waveform (`CNNFrontend`)."""
+
+
 class ESPnetEncoder(Encoder):
-    """Any ESPnet ASR encoder made of ``embed``, ``encoders``, ``after_norm`` (E-Branchformer, Whisper, Conformer ...).
+    """Any ESPnet encoder made of ``embed``, ``encoders``, ``after_norm`` (E-Branchformer, Whisper, Conformer ...).
 
     ESPnet itself lets batch padding leak into the last frames of an utterance: convolutions along time see neighbouring
     padding, and the spectrum of the last window sees zeros instead of a reflection. Here the front end runs per
     utterance, and padding is zeroed before every convolution along time, which is what a lone utterance would see.
-    Encoders in which that is not all (`MASKED`, `UNMASKED`) encode together only what is of equal length.
+    Encoders in which that is not all (`MASKED`, `UNMASKED`) encode together only what is of equal length. OWSM-CTC's
+    is given a `Prompt`, whose frames are cut off again.
     """
 
     def __init__(self, model, device: str) -> None:
@@ -51,6 +58,8 @@ class ESPnetEncoder(Encoder):
         self.layers = (*names, *(["norm"] if normed else []))
         self.blocks = [*encoder.encoders, *([encoder.after_norm] if normed else [])]
         self.frame_rate, self.heard = frame_rate(model), accepted_samples(model)
+        self.prompt = Prompt(model) if hasattr(model, "prompt_encoder") else None
+        self.note = NOTE if self.prompt else ""
         # Legacy relative positions are others once a longer utterance has made their table grow.
         self.tables = [
             (module, module.pe) for module in encoder.modules() if getattr(module, "reverse", False)
@@ -66,7 +75,7 @@ class ESPnetEncoder(Encoder):
         """(t, d) features of what the encoder is given for one utterance."""
         speech = torch.from_numpy(wave).to(self.device)[None]
         features, lengths = self.model._extract_feats(speech, torch.tensor([len(wave)], device=self.device))
-        for stage in (self.model.normalize, self.model.preencoder):
+        for stage in (self.model.normalize, getattr(self.model, "preencoder", None)):
             if stage is not None:
                 features, lengths = stage(features, lengths)
         return features[0, : lengths[0]]
@@ -75,19 +84,23 @@ class ESPnetEncoder(Encoder):
         """Every layer of a batch, (B, T, d) each, and the frames of each utterance."""
         encoder = self.model.encoder
         lengths = torch.tensor([len(x) for x in inputs], device=self.device)
-        conditioned = {"ctc": self.model.ctc} if getattr(encoder, "interctc_use_conditioning", False) else {}
+        given = {"ctc": self.model.ctc} if getattr(encoder, "interctc_use_conditioning", False) else {}
+        before = 0
+        if self.prompt:
+            given |= self.prompt.of(len(inputs))
+            before = self.prompt.frames
         for module, table in self.tables:
             module.pe = table
         masking = self._masked_convolutions() if self.masked else nullcontext()
         with watch_blocks(self.blocks) as outputs, masking:
-            _, frames, _ = encoder(pad_sequence(inputs, batch_first=True), lengths, **conditioned)
+            _, frames, _ = encoder(pad_sequence(inputs, batch_first=True), lengths, **given)
         shape = (len(inputs), *outputs[-1].shape[1:])
         in_turn = len(outputs) == len(self.layers) and all(x.shape == shape for x in outputs)
         if not in_turn or frames.shape != lengths.shape:
             raise UserError(
                 f"the blocks of {type(encoder).__name__} do not give each frame a vector, one by one"
             )
-        return outputs, frames
+        return [output[:, before:] for output in outputs], frames - before
 
     @contextmanager
     def _masked_convolutions(self) -> Iterator[None]:
@@ -121,41 +134,45 @@ def subsampling(encoder) -> list:
     return [conv for conv in convolutions if conv not in kept]
 
 
-def after_subsampling(encoder, frames: int) -> int:
-    """Frames after the subsampling of an encoder, for feature frames before it."""
-    for conv in subsampling(encoder):
+def after_convolutions(convolutions: Sequence, frames: int) -> int:
+    """Frames after convolutions along time, for so many (or samples) before them."""
+    for conv in convolutions:
         padding = 0 if isinstance(conv.padding, str) else conv.padding[0]
         frames = (frames + 2 * padding - conv.kernel_size[0]) // conv.stride[0] + 1
     return frames
 
 
 def frame_rate(model) -> float:
-    """Frames a second of an ESPnet ASR model's encoder."""
+    """Frames a second of an ESPnet model's encoder."""
     strides = [conv.stride[0] for conv in subsampling(model.encoder)]
-    return SAMPLE_RATE / _hop(model) / float(np.prod(strides))
+    return SAMPLE_RATE / _hop(model.frontend) / float(np.prod(strides))
 
 
 def frame_count(model, samples: int) -> int:
-    """Frames of an ESPnet ASR model's encoder for a waveform of so many samples; below 1 where it is too short."""
-    stft = getattr(
-        model.frontend, "stft", None
-    )  # ESPnet's own front end also has the frame around the very end
-    if stft is not None and samples <= stft.n_fft // 2:  # too few to be mirrored
-        return 0
-    return after_subsampling(model.encoder, samples // _hop(model) + (stft is not None))
+    """Frames of an ESPnet model's encoder for a waveform of so many samples; below 1 where it is too short."""
+    front, hop = model.frontend, _hop(model.frontend)
+    if hasattr(front, STRIDES):
+        found = after_convolutions([m for m in front.modules() if isinstance(m, nn.Conv1d)], samples)
+    else:
+        stft = getattr(front, "stft", None)  # ESPnet's own front end also has the frame around the very end
+        if stft is not None and samples <= stft.n_fft // 2:  # too few to be mirrored
+            return 0
+        found = samples // hop + (stft is not None)
+    return after_convolutions(subsampling(model.encoder), found)
 
 
-def _hop(model) -> int:
+def _hop(front) -> int:
     """Samples from one frame of the front end to the next."""
-    if not hasattr(model.frontend, "hop_length"):
-        name = type(model.frontend).__name__ if model.frontend else "none"
-        raise UserError(f"the front end must say its hop_length, as ESPnet's default one does, got {name}")
-    return model.frontend.hop_length
+    for name in (HOP, STRIDES):
+        if hasattr(front, name):
+            return getattr(front, name)
+    name = type(front).__name__ if front else "none"
+    raise UserError(f"the front end must say its hop_length, as ESPnet's default one does, got {name}")
 
 
 def accepted_samples(model) -> range:
-    """The numbers of samples that the encoder of an ESPnet ASR model hears at once, as far as it tells."""
-    if not hasattr(model.frontend, "hop_length"):
+    """The numbers of samples that the encoder of an ESPnet model hears at once, as far as it tells."""
+    if not any(hasattr(model.frontend, name) for name in (HOP, STRIDES)):
         return range(1, ENDLESS)
     frames, longest = partial(frame_count, model), getattr(model.encoder, "max_positions", ENDLESS)
     return range(

@@ -12,6 +12,7 @@ from traceback import extract_tb
 from typing import Any
 
 from fangyan.config import check_keys
+from fangyan.encoders.espnet_kinds import HEARD, OTHERS, kind_of, load_task, refusal
 from fangyan.errors import DataError, UserError, known_names
 from fangyan.registry import ASR, TASKS, task_name
 
@@ -34,12 +35,22 @@ def task_class(name: str = ASR) -> type:
     return found
 
 
+def name_of(settings: Mapping[str, Any], source: Path) -> str:
+    """The task that a model's configuration names, or else the kind of model that ESPnet says by its other keys."""
+    return task_name(settings, source) if settings.get("task") else kind_of(settings)
+
+
 def task_of(settings: Mapping[str, Any], source: Path) -> type:
     """The class of the task that a model was trained by; `DataError` with ``source``, its configuration, for others.
 
-    A configuration that names none is of speech recognition.
+    It is ESPnet's own for kinds of models whose encoder is read, but nothing trained for.
     """
-    name, package = task_name(settings, source), settings.get("task_package")
+    name, package = name_of(settings, source), settings.get("task_package")
+    if name in OTHERS and name not in TASKS:
+        raise refusal(source, name)
+    if name in HEARD and name not in TASKS:
+        with _muted():
+            return load_task(name)
     try:
         return task_class(name)
     except UserError as error:

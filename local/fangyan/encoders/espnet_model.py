@@ -1,4 +1,4 @@
-"""ESPnet ASR models as files: an experiment, a packed model, its encoder alone."""
+"""ESPnet models as files: an experiment, a packed or plain model, its encoder alone."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -8,15 +8,17 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from zipfile import is_zipfile
 
-from fangyan import experiments
 from fangyan.encoders import bare, espnet_patches, hub
 from fangyan.encoders.choice import Choice, choice_of_experiment
-from fangyan.encoders.espnet_build import build, task_of, without_known_warning
-from fangyan.errors import DataError, UserError, trouble
-from fangyan.files import read_text, unpack, write_json
+from fangyan.encoders.espnet_build import build, name_of, task_of, without_known_warning
+from fangyan.encoders.espnet_files import META, checkpoint_patterns, locate, read_settings, read_yaml
+from fangyan.encoders.espnet_kinds import HEARD, Heard
+from fangyan.encoders.pickled import read_weights
+from fangyan.errors import DataError, UserError
+from fangyan.files import unpack, write_json
 
-PACKED = (bare.FILES, ("*.yaml", "*.pth", "*feats_stats.npz", "*bpe.model"))
-"""What is needed of a packed model on the Hub: its encoder alone, or else the whole of it."""
+BESIDE = ("*.yaml", "*feats_stats.npz", "*bpe.model")
+"""What is needed of a model on the Hub beside its checkpoint, where its encoder is not there alone."""
 SPECIAL = re.compile("<(?!space>|0x)[^<>]+>")
 """Tokens that stand for no text: ``<blank>``, ``<sos/eos>``, and ``<unk>``, since nobody knows what it stands for."""
 
@@ -57,31 +59,6 @@ def open_model(argument: str, whole: bool = False) -> Iterator[Path]:
         yield Path(folder)
 
 
-def locate(folder: Path) -> tuple[Path, Path, Path | None]:
-    """The configuration, averaged checkpoint and feature statistics (if any) of an experiment or an unpacked model."""
-    experiments.check_there(folder)
-    if (folder / "meta.yaml").exists():
-        meta = _yaml(folder / "meta.yaml")
-        try:
-            config = folder / meta["yaml_files"]["asr_train_config"]
-            checkpoint = folder / meta["files"]["asr_model_file"]
-        except (KeyError, TypeError):
-            rule = "an ASR model has yaml_files: asr_train_config and files: asr_model_file"
-            raise DataError(f"{folder / 'meta.yaml'}: {rule}, got {meta}") from None
-    else:
-        config = folder / "config.yaml"
-        checkpoint = folder / f"{_criterion(config)}.ave.pth"
-    for path in (config, checkpoint):
-        # Not resolved: checkpoints are links within the folder. A packed model must not point out of it.
-        if not path.absolute().is_relative_to(folder.absolute()) or ".." in path.relative_to(folder).parts:
-            raise DataError(f"{folder / 'meta.yaml'}: files lie within the archive, got {path}")
-        if not path.exists():
-            raise UserError(
-                f"{path}: no trained ESPnet model there: run ./run.sh --stage train, or name its folder or zip"
-            )
-    return config, checkpoint, next(folder.rglob("train/feats_stats.npz"), None)
-
-
 @contextmanager
 def for_recognition(folder: Path) -> Iterator[tuple[Path, Path]]:
     """The configuration and checkpoint of an experiment or a packed model, as ESPnet's own inference takes them.
@@ -89,10 +66,10 @@ def for_recognition(folder: Path) -> Iterator[tuple[Path, Path]]:
     The paths in the configuration of a packed model are relative to its folder; for the while, they hold from here.
     """
     config, checkpoint, statistics = locate(folder)
-    if not (folder / "meta.yaml").exists():
+    if not (folder / META).exists():
         yield config, checkpoint
         return
-    settings = _with_statistics(_yaml(config), statistics)
+    settings = _with_statistics(read_yaml(config), statistics)
     if pieces := _pieces(settings, folder):
         settings["bpemodel"] = str(pieces)
     with TemporaryDirectory() as temporary:
@@ -103,16 +80,17 @@ def for_recognition(folder: Path) -> Iterator[tuple[Path, Path]]:
 def inference(config: Path, checkpoint: Path, **settings: Any):
     """ESPnet's ``Speech2Text`` of a configuration and its checkpoint; `UserError` for a task that writes no text."""
     if not writes_text(config):
-        raise UserError(f"{config}: a model of the task {_yaml(config)['task']!r} writes no text")
+        task = name_of(read_yaml(config), config)
+        raise UserError(f"{config}: a model of the task {task!r} writes no text here")
     from espnet2.bin.asr_inference import Speech2Text
 
-    with espnet_patches.recognising(task_of(_yaml(config), config)), without_known_warning():
+    with espnet_patches.recognising(task_of(read_yaml(config), config)), without_known_warning():
         return Speech2Text(str(config), str(checkpoint), **settings)
 
 
 def writes_text(config: Path) -> bool:
     """Whether ESPnet can decode with the model of a configuration: whether its task is made from ESPnet's ASR task."""
-    task = task_of(_yaml(config), config)
+    task = task_of(read_yaml(config), config)
     from espnet2.tasks.asr import ASRTask
 
     return issubclass(task, ASRTask)
@@ -121,8 +99,8 @@ def writes_text(config: Path) -> bool:
 def recognition_files(folder: Path) -> list[Path]:
     """The files whose content decides what the model writes: configuration, checkpoint, sentencepieces if any."""
     config, checkpoint, _ = locate(folder)
-    home = folder if (folder / "meta.yaml").exists() else Path()  # as in `for_recognition`
-    pieces = _pieces(_yaml(config), home)
+    home = folder if (folder / META).exists() else Path()  # as in `for_recognition`
+    pieces = _pieces(read_yaml(config), home)
     return [config, checkpoint, *([pieces] if pieces else [])]
 
 
@@ -130,29 +108,6 @@ def _pieces(settings: Mapping[str, Any], home: Path) -> Path | None:
     """The file of sentencepieces that a configuration names; None where it names a tokeniser (whisper_multilingual)."""
     name = settings.get("bpemodel")
     return home / name if name and (home / name).is_file() else None
-
-
-def _criterion(config: Path) -> str:
-    """What the best epochs of an experiment are chosen by, as ESPnet names the file of their average: ``valid.acc``."""
-    settings = _yaml(config) if config.exists() else {}
-    match settings.get("best_model_criterion", [("valid", "acc", "max")]):
-        case [[str(role), str(value), *_], *_]:
-            return f"{role}.{value}"
-        case other:
-            rule = "best_model_criterion is a list of [valid, acc, max] and the like"
-            raise DataError(f"{config}: {rule}, got {other!r}")
-
-
-def _yaml(path: Path) -> dict:
-    import yaml
-
-    try:
-        found = yaml.safe_load(read_text(path)) or {}
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date without such a day
-        raise DataError(f"{path}: must be YAML of plain values, {' '.join(str(error).split())}") from None
-    if not isinstance(found, dict):
-        raise DataError(f"{path}: must be a mapping of names to values, got {str(found)[:80]!r}")
-    return found
 
 
 def files(argument: str) -> list[Path]:
@@ -176,7 +131,7 @@ def weights(argument: str) -> dict:
 def write_bare(folder: Path, about: Mapping[str, Any], out: Path) -> None:
     """Writes into ``out`` the encoder of the experiment ``folder`` as `fangyan.encoders.bare` does."""
     config, checkpoint, _ = locate(folder)
-    bare.write(_yaml(config), read_weights(checkpoint), about, out)
+    bare.write(read_yaml(config), read_weights(checkpoint), about, out)
 
 
 def _path(argument: str, whole: bool = False) -> Path:
@@ -184,18 +139,44 @@ def _path(argument: str, whole: bool = False) -> Path:
     path = Path(argument)
     if path.parent.is_dir():
         return path
-    alone, all_of_it = PACKED
-    if not whole and bare.is_bare(found := hub.locate(argument, alone)):
+    if not whole and bare.is_bare(found := hub.locate(argument, bare.FILES)):
         return found
-    return hub.locate(argument, all_of_it)
+    folder = hub.locate(argument, BESIDE)
+    return hub.locate(argument, checkpoint_patterns(folder))
 
 
-def _from_whole(folder: Path, trained: bool):
-    config, checkpoint, statistics = locate(folder)
-    model = build(_with_statistics(_yaml(config), statistics), config)
+def _from_whole(place: Path, trained: bool):
+    config, checkpoint, statistics = locate(place)
+    settings = _with_statistics(read_settings(place), statistics)
+    if heard := HEARD.get(name_of(settings, config)):
+        return _from_heard(heard, settings, (config, checkpoint, statistics), trained)
+    model = build(settings, config)
     if trained:
         load_weights(model, checkpoint)
     return model
+
+
+def _from_heard(heard: Heard, settings: dict, files: tuple[Path, Path, Path | None], trained: bool):
+    """The model around an encoder of a kind that nothing is trained for here; what is not of its encoder is random."""
+    config, checkpoint, statistics = files
+    alone = {key: _merged(settings.get(key), value) for key, value in heard.alone.items()}
+    model = build(settings | alone, config)
+    if trained:
+        known = (
+            model.state_dict()
+        )  # statistics that were read beside the checkpoint need not be in it as well
+        may_lack = ("normalize.",) if statistics else ()
+        conditioned = getattr(model.encoder, "interctc_use_conditioning", False)  # blocks see what CTC says
+        parts = (*heard.parts, "ctc.") if conditioned else heard.parts
+        rest = {k: v for k, v in known.items() if not k.startswith(parts) or k.startswith(may_lack)}
+        found = {k: v for k, v in read_weights(checkpoint).items() if k.startswith(parts)}
+        _fit(model, rest | found, checkpoint)
+    return model
+
+
+def _merged(ours: Any, value: Any) -> Any:
+    """What stands in a configuration, with ``value`` over it."""
+    return {**ours, **value} if isinstance(value, dict) and isinstance(ours, dict) else value
 
 
 def _from_bare(folder: Path, trained: bool):
@@ -226,22 +207,6 @@ def _with_statistics(settings: dict, statistics: Path | None) -> dict:
 def load_weights(model, checkpoint: Path) -> None:
     """Loads the weights of ``checkpoint`` into ``model``; `DataError` lists keys that do not match."""
     _fit(model, read_weights(checkpoint), checkpoint)
-
-
-def read_weights(checkpoint: Path) -> dict:
-    """The tensors of a checkpoint by name; `DataError` for anything else in it, of which nothing is run."""
-    import torch
-
-    try:
-        found = torch.load(checkpoint, map_location="cpu", weights_only=True)
-        if not all(isinstance(k, str) and isinstance(v, torch.Tensor) for k, v in found.items()):
-            raise ValueError("it holds more than tensors by name")
-        return found
-    except Exception as error:  # of whatever kind: any bytes may stand there
-        if isinstance(error, OSError) and trouble(error):
-            raise
-        why = str(error).strip().partition("\n")[0] or "it ends early"
-        raise DataError(f"{checkpoint}: not a whole checkpoint of plain tensors ({why})") from None
 
 
 def _fit(model, weights: dict, source: Path) -> None:
