@@ -48,9 +48,9 @@ class Encoder(ABC):
     """Features of every layer of waveforms or strings.
 
     ``modality``: what it takes. ``layers``: their names, shallow first, which is their order everywhere.
-    ``frame_rate``: feature frames per second, 0 for text. ``recommended``: the layer to compare utterances at, if its
-    development set or those who published the encoder say one, and ``reason``, which of them. ``prefix``: what an
-    encoder of text puts before each string; it may be set.
+    ``frame_rate``: feature frames per second at the last layer, 0 for text. ``recommended``: the layer to compare
+    utterances at, if its development set or those who published the encoder say one, and ``reason``, which of them.
+    ``prefix``: what an encoder of text puts before each string; it may be set.
     """
 
     modality: Modality = "speech"
@@ -59,6 +59,10 @@ class Encoder(ABC):
     recommended: str = ""
     reason: str = "recommended by its makers"
     prefix: str = ""
+
+    def rate_of(self, layer: str) -> float:
+        """Feature frames a second at a layer; few encoders subsample between layers."""
+        return self.frame_rate
 
     @abstractmethod
     def encode(self, items: Sequence[Item]) -> list[list[np.ndarray]]:
