@@ -61,7 +61,7 @@ def normalises(model: nn.Module, blocks: Sequence[nn.Module], run: Callable[[], 
     with watch_blocks(blocks) as outputs:
 
         def look(norm, args) -> None:
-            if len(outputs) == len(blocks) + 1 and torch.equal(args[0], outputs[-1]):
+            if len(outputs) == len(blocks) + 1 and _same(args[0], outputs[-1]):
                 found.append(norm)
 
         hooks = [norm.register_forward_pre_hook(look) for norm in norms]
@@ -71,6 +71,11 @@ def normalises(model: nn.Module, blocks: Sequence[nn.Module], run: Callable[[], 
             for hook in hooks:
                 hook.remove()
     return next(iter(found), None)
+
+
+def _same(one: Tensor, other: Tensor) -> bool:
+    """Whether two tensors are one, of whatever numbers, or hold the same."""
+    return one is other or one.data_ptr() == other.data_ptr() or torch.equal(one, other)
 
 
 def first_tensor(output) -> Tensor:

@@ -3,7 +3,7 @@
 Of a checkpoint in parts its index says which part holds which tensor: only those of the encoder are fetched.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -36,15 +36,22 @@ def locate(argument: str, tower: Callable[[Path], Tower]) -> list[Path]:
     """
     for form in FORMS:
         folder = hub.locate(argument, (*SETTINGS, *form))
-        if (folder / form.whole).exists():
-            return [folder / form.whole]
-        if (folder / form.index).exists():
-            parts = _parts(folder, folder / form.index, tower)
-            folder = hub.locate(argument, (*SETTINGS, form.index, *parts))
-            return [*_present(folder, parts), folder / form.index]
+        there = [name for name in form if (folder / name).exists()]
+        if wanted := choose(there, folder, tower):
+            return _present(hub.locate(argument, (*SETTINGS, *wanted)), wanted)
     raise UserError(
         f"hf:{argument}: no weights there, neither {FORMS[0].whole} nor {FORMS[1].whole} (whole or in parts)"
     )
+
+
+def choose(there: Container[str], folder: Path, tower: Callable[[Path], Tower]) -> list[str]:
+    """The names of the files that hold the encoder, of those that are ``there``; an index lies in ``folder``."""
+    for form in FORMS:
+        if form.whole in there:
+            return [form.whole]
+        if form.index in there:
+            return [*_parts(folder, folder / form.index, tower), form.index]
+    return []
 
 
 def names(tower: Tower, keys: Iterable[str]) -> dict[str, str]:
@@ -96,10 +103,10 @@ def _parts(folder: Path, index: Path, tower: Callable[[Path], Tower]) -> list[st
     return sorted(wanted)
 
 
-def _present(folder: Path, parts: Sequence[str]) -> list[Path]:
-    if lacking := [part for part in parts if not (folder / part).exists()]:
+def _present(folder: Path, names: Sequence[str]) -> list[Path]:
+    if lacking := [name for name in names if not (folder / name).exists()]:
         raise DataError(f"{folder}: {', '.join(lacking)} of the index is not there: fetch the model again")
-    return [folder / part for part in parts]
+    return [folder / name for name in names]
 
 
 def _open(file: Path) -> Mapping[str, Any]:

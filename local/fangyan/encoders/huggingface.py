@@ -150,7 +150,11 @@ class Whisper(Encoder):
 
 def load(argument: str, device: str) -> Encoder:
     """The encoder of a model on the Hub or in a folder, as ``save_pretrained`` writes it."""
-    model, extractor = read(argument)
+    return assemble(argument, *read(argument), device)
+
+
+def assemble(argument: str, model, extractor, device: str) -> Encoder:
+    """The encoder that hears what the ``extractor`` of ``argument`` makes; `UserError` where they do not fit."""
     if is_like_whisper(model):
         return Whisper(model, device)
     try:

@@ -68,7 +68,7 @@ class Arguments:
     def __init__(self, model: Any, time: int, device: str) -> None:
         kind = model.config.model_type
         self.time, self.device = time, device
-        self.window = 2 * getattr(model.config, WINDOWS[kind]) if kind in WINDOWS else 1
+        self.window = WINDOWS[kind](model.config) if kind in WINDOWS else 1
         self.taken = [] if kind in MASKLESS else [*signature(model.forward).parameters]
 
     def __call__(self, features: Sequence[Tensor]) -> tuple[tuple[Tensor], dict[str, Tensor]]:

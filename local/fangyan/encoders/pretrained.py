@@ -68,6 +68,19 @@ def extractor(folder: Path) -> Any:
     return found
 
 
+def sketch(argument: str) -> tuple[Any, Any, int]:
+    """The encoder without numbers in its weights, its feature extractor, and the bytes that `read` would fetch."""
+    from transformers.initialization import no_init_weights
+
+    folder = hub.locate(argument, (*SETTINGS, *(form.index for form in checkpoint.FORMS)))
+    tower, there = _tower(folder), hub.sizes(argument)
+    wanted = [*SETTINGS, *checkpoint.choose(there, folder, lambda folder: tower)]
+    with quiet(), no_init_weights():  # memory that nothing is written to costs nothing
+        model = type(tower.encoder)(tower.encoder.config).float()
+    found = None if towers.is_like_whisper(model) else extractor(folder)
+    return model, found, sum(there.get(name, 0) for name in wanted)
+
+
 def _tower(folder: Path) -> Tower:
     with quiet():
         return towers.find(folder)

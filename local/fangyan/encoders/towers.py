@@ -5,6 +5,7 @@ hears speech in it is the innermost part whose first argument is speech: the enc
 speech LLM, wav2vec 2.0 itself. The constants are all that is known of single types; the rest is found by looking.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from inspect import signature
@@ -34,8 +35,11 @@ MASKLESS = ("voxtral_realtime_encoder",)
 """Their mask is one of frames behind the convolutions, not of features."""
 POOLED = ("qwen2_audio_encoder", "audioflamingo3_encoder")
 """Of Whisper's shape, but they normalise means of two frames: no layer has that ``norm``."""
-WINDOWS = {"qwen3_asr_encoder": "n_window"}
-"""The setting that is half of the frames of a window; features are padded to whole ones."""
+WINDOWS: dict[str, Callable[[Any], int]] = {
+    "qwen3_asr_encoder": lambda config: 2 * config.n_window,
+    "moonshine_streaming_encoder": lambda config: round(config.sample_rate * config.frame_ms / 1000),
+}
+"""Of how many features an encoder wants whole windows, by its settings; the last one is padded."""
 POSITIONS = {
     "fun_asr_nano_encoder": "max_position_embeddings",
     "nemotron_asr_streaming_encoder": "max_position_embeddings",
