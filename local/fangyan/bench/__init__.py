@@ -11,13 +11,14 @@ the lengths of utterances uniform from `SHORTEST` to `LONGEST` frames. Where the
 - `fangyan.bench.preparation`: preparing a data directory against merely opening its recordings
 - `fangyan.bench.search`: search among recordings by a first cut against exhaustive search
 - `fangyan.bench.dump`: dumping features against the bare encoder, and against one utterance at a time; its memory
+- `fangyan.bench.towers`: the same of an audio tower of a speech LLM; the memory of loading it
 """
 
 from pathlib import Path
 
 import torch
 
-from fangyan.bench import dump, memory, peers, preparation, search, seqsim, yubao
+from fangyan.bench import dump, memory, peers, preparation, search, seqsim, towers, yubao
 from fangyan.bench.benchmark import COLUMNS, LONGEST, SEED, SHORTEST, Benchmark, Size, measure
 from fangyan.environment import machine
 from fangyan.errors import DataError
@@ -32,6 +33,7 @@ BENCHMARKS = (
     *preparation.BENCHMARKS,
     *search.BENCHMARKS,
     *dump.BENCHMARKS,
+    *towers.BENCHMARKS,
 )
 
 

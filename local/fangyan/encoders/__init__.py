@@ -49,10 +49,10 @@ class Encoder(ABC):
     """Features of every layer of waveforms or strings.
 
     ``modality``: what it takes. ``layers``: their names, shallow first, which is their order everywhere.
-    ``frame_rate``: feature frames per second, 0 for text. ``recommended``: the layer to compare utterances at, if its
-    development set or those who published the encoder say one, and ``reason``, which of them. ``prefix``: what an
-    encoder of text puts before each string; it may be set. ``note``: what else its features depend on, if anything,
-    which `load_encoder` tells on stderr.
+    ``frame_rate``: feature frames per second at the last layer, 0 for text. ``recommended``: the layer to compare
+    utterances at, if its development set or those who published the encoder say one, and ``reason``, which of them.
+    ``prefix``: what an encoder of text puts before each string; it may be set. ``note``: what else its features depend
+    on, if anything, which `load_encoder` tells on stderr.
     """
 
     modality: Modality = "speech"
@@ -62,6 +62,10 @@ class Encoder(ABC):
     reason: str = "recommended by its makers"
     prefix: str = ""
     note: str = ""
+
+    def rate_of(self, layer: str) -> float:
+        """Feature frames a second at a layer; few encoders subsample between layers."""
+        return self.frame_rate
 
     @abstractmethod
     def encode(self, items: Sequence[Item]) -> list[list[np.ndarray]]:

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from itertools import groupby
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 type Forward = Callable[[Sequence[Tensor]], tuple[Sequence[Tensor], Tensor]]
@@ -28,19 +29,53 @@ def in_batches(inputs: Sequence[Tensor], masked: bool, forward: Forward) -> list
 
 
 @contextmanager
-def watch_blocks(blocks: Sequence[nn.Module]) -> Iterator[list[Tensor]]:
-    """A list that grows while the model runs: what enters the first block, then what each block gives."""
+def watch_blocks(blocks: Sequence[nn.Module], norm: nn.Module | None = None) -> Iterator[list[Tensor]]:
+    """A list that grows while the model runs: what enters the first block, what each block gives, then the ``norm``."""
     outputs: list[Tensor] = []
-    hooks = [blocks[0].register_forward_pre_hook(lambda block, args: outputs.append(first_tensor(args[0])))]
-    for block in blocks:
-        hooks.append(
-            block.register_forward_hook(lambda block, args, output: outputs.append(first_tensor(output)))
-        )
+
+    def enter(block, args, named) -> None:
+        outputs.append(first_tensor([*args, *named.values()][0]))
+
+    def leave(block, args, output) -> None:
+        outputs.append(first_tensor(output))
+
+    def normalise(block, args, output) -> None:
+        if len(outputs) == len(blocks) + 1:  # it may be used for something else besides
+            outputs.append(output)
+
+    hooks = [blocks[0].register_forward_pre_hook(enter, with_kwargs=True)]
+    hooks += [block.register_forward_hook(leave) for block in blocks]
+    hooks += [norm.register_forward_hook(normalise)] if norm else []
     try:
         yield outputs
     finally:
         for hook in hooks:
             hook.remove()
+
+
+def normalises(model: nn.Module, blocks: Sequence[nn.Module], run: Callable[[], object]) -> nn.Module | None:
+    """The norm of ``model`` that is given what the last of its ``blocks`` gives while it runs, if there is one."""
+    found: list[nn.Module] = []
+    inside = {id(part) for block in blocks for part in block.modules()}
+    norms = [part for part in model.modules() if "Norm" in type(part).__name__ and id(part) not in inside]
+    with watch_blocks(blocks) as outputs:
+
+        def look(norm, args) -> None:
+            if len(outputs) == len(blocks) + 1 and _same(args[0], outputs[-1]):
+                found.append(norm)
+
+        hooks = [norm.register_forward_pre_hook(look) for norm in norms]
+        try:
+            run()
+        finally:
+            for hook in hooks:
+                hook.remove()
+    return next(iter(found), None)
+
+
+def _same(one: Tensor, other: Tensor) -> bool:
+    """Whether two tensors are one, of whatever numbers, or hold the same."""
+    return one is other or one.data_ptr() == other.data_ptr() or torch.equal(one, other)
 
 
 def first_tensor(output) -> Tensor:

@@ -28,12 +28,35 @@ def locate(argument: str, patterns: Sequence[str]) -> Path:
     if Path(argument).exists():
         return Path(argument)
     check_id(argument)
-    from huggingface_hub import constants, snapshot_download
+    from huggingface_hub import snapshot_download
+
+    name, _, revision = argument.partition("@")
+    with _asking(argument):
+        return Path(snapshot_download(name, revision=revision or None, allow_patterns=list(patterns)))
+
+
+def sizes(argument: str) -> dict[str, int]:
+    """Name of a file -> its bytes, of a folder or of a model of the Hub, of which nothing is downloaded."""
+    if (folder := Path(argument)).exists():
+        return {path.name: path.stat().st_size for path in folder.iterdir() if path.is_file()}
+    check_id(argument)
+    from huggingface_hub import HfApi
+
+    name, _, revision = argument.partition("@")
+    with _asking(argument):
+        told = HfApi().model_info(name, revision=revision or None, files_metadata=True)
+    return {file.rfilename: file.size or 0 for file in told.siblings or ()}
+
+
+@contextmanager
+def _asking(argument: str) -> Iterator[None]:
+    """What fails inside because the Hub does not give ``argument`` ends as a `UserError` that says how to get it."""
+    from huggingface_hub import constants
 
     name, _, revision = argument.partition("@")
     at = f" --revision {revision}" if revision else ""
     try:
-        return Path(snapshot_download(name, revision=revision or None, allow_patterns=list(patterns)))
+        yield
     except _errors() as error:  # not found, gated, offline, no such form of id
         raise UserError(
             f"{argument}: no such path here, and the Hugging Face Hub did not give it ({reason(error)}). Where there "

@@ -1,138 +1,119 @@
 """Encoders as transformers saves them: a folder or a model of the Hub -> the encoder with its weights.
 
-Nothing but data is loaded: neither code that comes with a model nor pickled objects.
+Nothing but data is loaded: neither code that comes with a model nor pickled objects. What is around an encoder, the
+language model of a speech LLM say, is neither built nor read.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from fangyan.data.audio import SAMPLE_RATE
-from fangyan.encoders import hub
+from fangyan.encoders import checkpoint, hub, towers
+from fangyan.encoders.checkpoint import SETTINGS
+from fangyan.encoders.choice import Choice
+from fangyan.encoders.towers import Tower, first_line
 from fangyan.errors import DataError, UserError
-
-SETTINGS = ("config.json", "preprocessor_config.json", "processor_config.json")
-WEIGHTS = (
-    ("model.safetensors", "model-*-of-*.safetensors", "model.safetensors.index.json"),
-    ("pytorch_model.bin", "pytorch_model-*-of-*.bin", "pytorch_model.bin.index.json"),
-)
-"""The forms of a checkpoint; the first that is there is loaded."""
-
-INPUTS = ("input_values", "input_features")
-"""What transformers calls speech: samples, or features of them."""
+from fangyan.files import read_json
 
 UNUSED = "masked_spec_embed"
 """What masked frames are replaced by in training; some checkpoints lack it."""
+LISTED = 8
+"""So many keys are told of those that a checkpoint lacks."""
 
 
 def read(argument: str) -> tuple:
     """The encoder (float32, without decoder, adapter and heads) and its feature extractor (None: Whisper's is ours).
 
-    `UserError` for what is no speech encoder, `DataError` for weights that do not fit: it lists the missing keys.
+    `UserError` for what is no speech encoder, `DataError` for weights that do not fit: it lists missing keys.
     """
-    folder = _folder(argument)
+    folder = hub.locate(argument, SETTINGS)
+    tower = cache(_tower)
+    if (folder / SETTINGS[0]).exists():
+        tower(folder)  # what is no speech encoder is not fetched
+    weights = checkpoint.locate(argument, tower)
     with quiet():
-        config, shapes = _architecture(folder)
-        model = _load(type(shapes), config, folder)
-        return model, None if config.model_type == "whisper" else _extractor(folder)
+        model = _load(tower(folder), weights, folder)
+        return model, None if towers.is_like_whisper(model) else extractor(folder)
 
 
-def sketch(argument: str):
+def shapes(argument: str) -> Any:
     """The encoder on torch's meta device, where weights have shapes alone; `UserError` as `read`."""
-    with quiet():
-        return _architecture(_folder(argument))[1]
+    return _tower(hub.locate(argument, SETTINGS)).encoder
 
 
 def files(argument: str) -> list[Path | str]:
     """What decides the features: settings and weights of a folder, or the names of their content in the Hub's cache."""
-    folder = _folder(argument)
-    settings = [folder / name for name in SETTINGS if (folder / name).exists()]
-    return hub.content([*settings, *_weights(folder)], argument)
+    weights = checkpoint.locate(argument, _tower)
+    settings = [path for name in SETTINGS if (path := weights[0].parent / name).exists()]
+    return hub.content([*settings, *weights], argument)
 
 
-def _folder(argument: str) -> Path:
-    for form in WEIGHTS:
-        folder = hub.locate(argument, (*SETTINGS, *form))
-        if _weights(folder):
-            return folder
-    ours = (folder / "config.yaml").exists() or (folder / "meta.yaml").exists()
-    guess = f"; did you mean espnet:{argument}?" if ours else ""
-    raise UserError(
-        f"hf:{argument}: no weights there, neither {WEIGHTS[0][0]} nor {WEIGHTS[1][0]} (whole or in parts){guess}"
-    )
+def recommended(argument: str) -> Choice:
+    """The layer that utterances are to be compared at, where the settings of a model say one."""
+    settings = hub.locate(argument, SETTINGS) / SETTINGS[0]
+    layer = towers.recommended(read_json(settings)) if settings.exists() else ""
+    return Choice(layer, "recommended by its makers") if layer else Choice()
 
 
-def _weights(folder: Path) -> list[Path]:
-    found = ([path for pattern in form for path in sorted(folder.glob(pattern))] for form in WEIGHTS)
-    return next(filter(None, found), [])
-
-
-def _architecture(folder: Path) -> tuple:
-    """The configuration, and the encoder on torch's meta device: shapes without numbers, nothing is allocated."""
-    import torch
-    from transformers import MODEL_MAPPING, AutoConfig, AutoModel
+def extractor(folder: Path) -> Any:
+    """The feature extractor that lies in ``folder``; `UserError` where there is none, or it hears at another rate."""
+    from transformers import AutoFeatureExtractor
 
     try:
-        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
-        MODEL_MAPPING.get(
-            type(config), None
-        )  # imports its module: what that makes for itself must not be on meta
-        for extra in ("add_adapter", "use_intermediate_ffn_before_adapter"):
-            if getattr(config, extra, False):
-                setattr(config, extra, False)
-        with torch.device("meta"):
-            model = AutoModel.from_config(config, trust_remote_code=False)
-    except Exception as error:  # of whatever kind: any values may stand in the configuration
-        raise UserError(f"{folder}: no model of the installed transformers ({first_line(error)})") from None
-    if config.is_encoder_decoder:
-        model = model.get_encoder()
-    if getattr(model, "main_input_name", None) not in INPUTS:
-        raise UserError(f"{folder}: no speech encoder, but a model of type {config.model_type}")
-    return config, model
+        found = AutoFeatureExtractor.from_pretrained(folder, trust_remote_code=False)
+    except Exception as error:  # of whatever kind: any values may stand there
+        raise UserError(
+            f"{folder}: no feature extractor there, add its {SETTINGS[1]} ({first_line(error)})"
+        ) from None
+    if (rate := getattr(found, "sampling_rate", None)) != SAMPLE_RATE:
+        raise UserError(f"{folder}: speech is heard at {SAMPLE_RATE} Hz here, at {rate} Hz there")
+    return found
 
 
-def _load(kind: type, config, folder: Path):
-    """An encoder of class ``kind`` with the weights of ``folder``, which may be those of more than the encoder."""
+def sketch(argument: str) -> tuple[Any, Any, int]:
+    """The encoder without numbers in its weights, its feature extractor, and the bytes that `read` would fetch."""
+    from transformers.initialization import no_init_weights
+
+    folder = hub.locate(argument, (*SETTINGS, *(form.index for form in checkpoint.FORMS)))
+    tower, there = _tower(folder), hub.sizes(argument)
+    wanted = [*SETTINGS, *checkpoint.choose(there, folder, lambda folder: tower)]
+    with quiet(), no_init_weights():  # memory that nothing is written to costs nothing
+        model = type(tower.encoder)(tower.encoder.config).float()
+    found = None if towers.is_like_whisper(model) else extractor(folder)
+    return model, found, sum(there.get(name, 0) for name in wanted)
+
+
+def _tower(folder: Path) -> Tower:
+    with quiet():
+        return towers.find(folder)
+
+
+def _load(tower: Tower, weights: Sequence[Path], folder: Path) -> Any:
+    """The encoder with its weights, which may be among those of more than it."""
     import torch
 
+    kind = type(tower.encoder)
     try:
+        tensors = checkpoint.tensors(tower, [file for file in weights if file.suffix != ".json"])
         model, report = kind.from_pretrained(
-            folder,
-            config=config,
+            None,
+            config=tower.encoder.config,
+            state_dict=tensors,
             dtype=torch.float32,
-            weights_only=True,
-            key_mapping={r"^(model\.)?encoder\.": ""} if config.is_encoder_decoder else None,
             output_loading_info=True,
         )
     except Exception as error:  # of whatever kind: any bytes may stand there
         raise DataError(f"{folder}: not the weights of a {kind.__name__} ({first_line(error)})") from None
     missing = sorted(key for key in report["missing_keys"] if not key.endswith(UNUSED))
     if missing:
+        more = f" and {len(missing) - LISTED} more" if len(missing) > LISTED else ""
         raise DataError(
-            f"{folder}: the checkpoint is not one of {kind.__name__}: it lacks {', '.join(missing)}"
+            f"{folder}: the checkpoint is not one of {kind.__name__}: it lacks {', '.join(missing[:LISTED])}{more}"
         )
     return model
-
-
-def _extractor(folder: Path):
-    from transformers import AutoFeatureExtractor
-
-    try:
-        extractor = AutoFeatureExtractor.from_pretrained(folder, trust_remote_code=False)
-    except Exception as error:  # of whatever kind, as above
-        raise UserError(
-            f"{folder}: no feature extractor there, add its {SETTINGS[1]} ({first_line(error)})"
-        ) from None
-    if extractor.sampling_rate != SAMPLE_RATE:
-        raise UserError(
-            f"{folder}: speech is heard at {SAMPLE_RATE} Hz here, at {extractor.sampling_rate} Hz there"
-        )
-    return extractor
-
-
-def first_line(error: Exception) -> str:
-    """The first line of what an error says, or its kind where it says nothing."""
-    return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
 @contextmanager

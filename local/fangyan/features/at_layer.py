@@ -19,7 +19,7 @@ class AtLayer(Encoder):
         chosen = layer or encoder.recommended or encoder.layers[-1]
         self.reason = "" if layer else encoder.reason if encoder.recommended else "its last"
         self.layer = Layer.parse(chosen).check(encoder.layers, "this encoder")
-        self.layers, self.frame_rate = (chosen,), encoder.frame_rate
+        self.layers, self.frame_rate = (chosen,), encoder.rate_of(self.layer.names[0])
 
     def __str__(self) -> str:
         """``layer04``, or ``layer04, chosen on dev`` where nobody asked for it."""

@@ -67,7 +67,7 @@ def _of_whisper(source: str) -> dict[str, Any]:
 def _shapes_of_whisper(source: str, place: str) -> dict[str, Any]:
     from fangyan.encoders import pretrained
 
-    return _renamed(source, pretrained.sketch(place))
+    return _renamed(source, pretrained.shapes(place))
 
 
 def _renamed(source: str, encoder) -> dict[str, Any]:
