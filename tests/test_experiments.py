@@ -54,7 +54,7 @@ def test_an_experiment_that_is_not_there_is_told_with_those_that_are(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "a/times.tsv").touch()
     experiments.check_there(tmp_path / "a")
-    message = f"{tmp_path / 'b'}: no such experiment; there are: a"
+    message = f"{tmp_path / 'b'}: no such experiment: known are a"
     for refuse in (
         experiments.check_there,
         espnet_model.locate,  # decode, pack, publish

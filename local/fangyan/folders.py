@@ -67,7 +67,8 @@ def _check_place(out: Path) -> None:
     if not home.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), f"{home}")
     if not os.access(home, os.W_OK | os.X_OK):
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), f"{home}")
+        code = errno.EROFS if os.statvfs(home).f_flag & os.ST_RDONLY else errno.EACCES
+        raise OSError(code, os.strerror(code), f"{home}")
 
 
 def _finished_by(stamp: Path, inputs: Mapping[str, object]) -> bool:

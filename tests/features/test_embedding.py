@@ -243,7 +243,7 @@ def test_features_that_are_no_numbers_are_named_by_their_file(sung, tmp_path, mo
     monkeypatch.setattr("fangyan.features.at_layer.load_encoder", lambda spec: Silent())
     with np.errstate(divide="ignore"):
         with pytest.raises(DataError, match=r"silent\.wav: utterance .*: features are finite numbers"):
-            embed("silent", [silent], tmp_path / "out.npz")
+            embed("fbank", [silent], tmp_path / "out.npz")
         found = dict(
             chain.from_iterable(encode_batches(AtLayer(Silent()), unique_recordings([silent, good]), ""))
         )

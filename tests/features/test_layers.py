@@ -20,19 +20,27 @@ def unit(x):
     return x / np.linalg.norm(x, axis=1, keepdims=True)
 
 
-@pytest.mark.parametrize(("text", "names"), [("a", ("a",)), ("a+b", ("a", "b")), ("a+", ("a", ""))])
+@pytest.mark.parametrize(("text", "names"), [("a", ("a",)), ("a+b", ("a", "b"))])
 def test_a_layer_is_read_and_written_alike(text, names):
     assert Layer.parse(text).names == names
     assert str(Layer.parse(text)) == f"{Layer.parse(text)}" == text
 
 
-@pytest.mark.parametrize(("text", "name"), [("c", "c"), ("a+c", "c"), ("a+", "")])
+@pytest.mark.parametrize(("text", "name"), [("c", "c"), ("a+c", "c")])
 def test_an_unknown_layer_is_answered_with_those_there_are(text, name):
     assert Layer.parse("b+a").check(["a", "b"], "here") == Layer(("b", "a"))
     with pytest.raises(UserError) as error:
         Layer.parse(text).check(["a", "b"], "feats/test")
     known = "known are a, b, joined by + to concatenate them"
     assert str(error.value) == f"--layer {text}: no layer {name!r} in feats/test: {known}"
+
+
+@pytest.mark.parametrize("text", ["", "a+", "+a", "a++b"])
+def test_what_has_not_the_form_of_a_layer_is_refused(text):
+    with pytest.raises(
+        UserError, match="a layer, or several joined by + to concatenate them".replace("+", "[+]")
+    ):
+        Layer.parse(text)
 
 
 def test_layers_stand_by_the_depth_of_their_names():

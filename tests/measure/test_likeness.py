@@ -41,7 +41,7 @@ def test_the_cosine_of_the_means_by_hand(tmp_path, monkeypatch):
     for name, samples in {"a": [0.5, 0.5], "b": [0.5, -0.5]}.items():
         audio.write(tmp_path / f"{name}.wav", np.array(samples))
     # Means (0.25, 0.5) and (0.25, 0): their cosine is 0.25 / sqrt(0.3125).
-    layer, found = compare_recordings("two", tmp_path / "a.wav", tmp_path / "b.wav")
+    layer, found = compare_recordings("fbank", tmp_path / "a.wav", tmp_path / "b.wav")
     assert layer == "b" and found.pooled == pytest.approx(0.25 / np.sqrt(0.3125), abs=1e-3)
 
 

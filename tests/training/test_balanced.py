@@ -66,7 +66,7 @@ def test_training_that_stopped_goes_on_with_the_draws_it_would_have_had(job):
     assert losses(halved.exp) == losses(job.exp)[:1]
     assert train(replace(halved, config=job.config))
     assert losses(halved.exp) == losses(job.exp)
-    assert "share of each variety in an epoch: cmn 50.0%, yue 50.0%" in (job.exp / "train.log").read_text()
+    assert "share of each variety in an epoch: cmn 50.0 %, yue 50.0 %" in (job.exp / "train.log").read_text()
 
 
 def test_batches_are_epochs_of_the_pool_and_validation_hears_everything_once(job):

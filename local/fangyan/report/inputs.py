@@ -1,10 +1,10 @@
-"""What reports and model cards are made of, as states of files: what is up to date is known without reading them."""
+"""What reports and model cards are made of: what is up to date is known without understanding any of it."""
 
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from fangyan.files import ROOT, fingerprint, versions
+from fangyan.files import ROOT, fingerprint
 
 KINDS = (".tsv", ".json", ".png")
 """What results are kept in."""
@@ -26,9 +26,9 @@ def _results(folder: Path) -> Iterator[Path]:
 
 
 def state(files: Iterable[Path], home: Path) -> str:
-    """A fingerprint of the names of files, as seen from ``home``, with the size and time of each."""
-    files = list(files)
-    return fingerprint([os.path.relpath(file, home) for file in files], versions(files))
+    """A fingerprint of the names of files, as seen from ``home``, and their content: a copy is what it is a copy of."""
+    files = [file for file in files if file.is_file()]
+    return fingerprint([os.path.relpath(file, home) for file in files], *files)
 
 
 def code() -> str:

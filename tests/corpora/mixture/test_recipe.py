@@ -86,7 +86,7 @@ def test_training_drew_varieties_by_the_root_of_their_hours(recipe, finished):
     for u in datadir.read(recipe / "data/train"):
         seconds[u.variety] = seconds.get(u.variety, 0) + u.duration * (2 if u.variety == "yue" else 1)
     roots = {variety: total**0.5 for variety, total in seconds.items()}
-    shares = ", ".join(f"{v} {roots[v] / sum(roots.values()):.1%}" for v in sorted(roots))
+    shares = ", ".join(f"{v} {roots[v] / sum(roots.values()):.1%}".replace("%", " %") for v in sorted(roots))
     assert f"share of each variety in an epoch: {shares}" in (finished / "train.log").read_text()
     losses = [float(row["train_loss"]) for row in read_table(finished / "history.tsv")]
     assert losses[-1] < losses[0]

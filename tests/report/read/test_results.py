@@ -30,5 +30,5 @@ def test_a_chosen_layer_that_the_test_set_lacks_is_refused(exp):
 def test_scores_of_the_dev_set_are_no_test(exp):
     with pytest.raises(UserError, match="the layer is chosen on this set"):
         report(exp, "dev", ["test", "dev"])
-    with pytest.raises(UserError, match="nowhere: no such experiment; there are: "):
+    with pytest.raises(UserError, match="nowhere: no such experiment: known are none"):
         report(exp / "nowhere", "dev", ["test"])
