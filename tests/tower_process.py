@@ -1,16 +1,18 @@
 """Each tiny model of `tower_models` is built in one process and loaded in others, of which it is the first model.
 
-``python tower_process.py FOLDER NAME...`` prints a line of JSON for each name. A process here is forked from
-one that has imported torch, transformers and what every encoder imports, but no module of any model: what the first
-import of such a module does (in the wrong device, say) it does anew in each, and importing torch once saves minutes.
+``python tower_process.py FOLDER NAME...`` prints a line of JSON for each name. A process here is forked from one that
+has imported torch and what of transformers is common to all models (`COMMON`), but the module of none: what the first
+import of such a module does (on the wrong device, say) it does anew in each process.
 """
 
 import json
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable, Iterator
 from functools import partial
+from importlib import import_module
 from inspect import signature
 from pathlib import Path
 
@@ -20,7 +22,13 @@ import tower_models
 import transformers
 
 from fangyan.encoders import load_encoder
+from fangyan.errors import DataError
 
+COMMON = "modeling_utils feature_extraction_sequence_utils processing_utils audio_utils conversion_mapping"
+COMMON += " models.auto.modeling_auto models.auto.feature_extraction_auto"
+
+EARLY = re.compile(r"transformers\.models\.(?!auto)\w+\.modeling_")
+"""What each process is to import by itself."""
 LENGTHS = (16_000, 9_001, 20_479, 16_000)
 
 
@@ -81,7 +89,16 @@ def examine(folder: Path, form: str) -> dict:
         "flat": min(float(x.std()) for x, _ in pairs),
         "difference": from_reference(encoder, folder / "reference.npz"),
         "meta": [*made_on_meta()],
+        "long": encode_long(encoder),
     }
+
+
+def encode_long(encoder) -> float | str:
+    """The frames a second of 41 seconds, or the sentence that refuses them."""
+    try:
+        return len(encoder.encode([noise(41 * 16_000)])[-1][0]) / 41
+    except DataError as error:
+        return str(error)
 
 
 def from_reference(encoder, reference: Path) -> float:
@@ -130,6 +147,9 @@ def in_child(work: Callable[[], dict | None]) -> dict:
 
 
 if __name__ == "__main__":
+    for module in COMMON.split():
+        import_module(f"transformers.{module}")
+    early = [name for name in sys.modules if EARLY.search(name)]
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     home, *names = sys.argv[1:]
@@ -137,4 +157,4 @@ if __name__ == "__main__":
         found = in_child(partial(build, name, Path(home) / name)) or in_child(
             partial(load, Path(home) / name)
         )
-        print(json.dumps({"name": name, **found}), flush=True)
+        print(json.dumps({"name": name, "early": early, **found}), flush=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tower_models import random_model
 
 BLOCKS = {"num_hidden_layers": 2, "hidden_size": 32, "num_attention_heads": 2, "intermediate_size": 64}
 CONVOLUTIONS = {"conv_dim": (16,) * 7, "num_conv_pos_embeddings": 16, "num_conv_pos_embedding_groups": 4}
@@ -67,19 +68,8 @@ def build(name: str, folder: Path) -> Path:
 
 
 def save_random(model: type, config, folder: Path) -> None:
-    """Writes a model far from what transformers starts from: there, biases of 0 hide mistakes."""
-    import torch
-
-    with torch.random.fork_rng():
-        torch.manual_seed(1)
-        built = model(config)
-        with torch.no_grad():
-            for weight in built.parameters():
-                weight.add_(0.1 * torch.randn_like(weight))
-            for norm in built.modules():
-                if isinstance(norm, torch.nn.BatchNorm1d):
-                    norm.running_mean.normal_()
-    built.save_pretrained(folder)
+    """Writes a model with random weights."""
+    random_model(model, config).save_pretrained(folder)
 
 
 CHARACTERS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", *"我你吃饭看书水喝食飯睇飲", "query", ":")

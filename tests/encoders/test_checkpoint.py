@@ -194,3 +194,8 @@ def test_a_layer_is_recommended_by_the_settings_of_an_encoder_or_of_the_model_ar
     (tmp_path / "model.safetensors").touch()
     assert recommended(f"hf:{tmp_path}") == ("layer50", "recommended by its makers")
     assert recommended(f"hf:{built / 'whole'}") == ("", "")
+
+
+def test_of_what_is_not_here_no_layer_is_recommended(tmp_path, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    assert recommended("hf:user/absent") == ("", "")

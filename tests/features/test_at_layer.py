@@ -26,6 +26,14 @@ def test_one_layer_of_several():
     np.testing.assert_array_equal(encoder.encode([WAVE])[0][0], WAVE[:, None])
 
 
+def test_the_rate_is_that_of_the_layer():
+    class Subsampling(Two):
+        def rate_of(self, layer):
+            return {"a": 16_000.0, "b": 8_000.0}[layer]
+
+    assert [AtLayer(Subsampling(), layer).frame_rate for layer in ("a", "b", "")] == [16_000, 8_000, 8_000]
+
+
 def test_two_layers_are_concatenated_l2_normalised():
     found = AtLayer(Two(), "a+b").encode([WAVE, 2 * WAVE[:1]])[0]
     half = np.sqrt(0.5)

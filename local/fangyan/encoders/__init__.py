@@ -99,6 +99,10 @@ class SomeLayers(Encoder):
         self.encoder, self.modality, self.frame_rate = encoder, encoder.modality, encoder.frame_rate
         self.layers = tuple(layer for layer in encoder.layers if layer in wanted)
 
+    def rate_of(self, layer: str) -> float:
+        """Feature frames a second at a layer."""
+        return self.encoder.rate_of(layer)
+
     def encode(self, items: Sequence[Item]) -> list[list[np.ndarray]]:
         """``[layer][item]`` -> (T, d) float32."""
         found = dict(zip(self.encoder.layers, self.encoder.encode(items), strict=True))

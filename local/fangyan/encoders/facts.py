@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fangyan.data.audio import SAMPLE_RATE
-from fangyan.encoders import bounds, check_spec
+from fangyan.encoders import bounds
 from fangyan.errors import UserError
 
 
@@ -34,10 +34,9 @@ class Facts:
 
 def facts(spec: str) -> Facts:
     """The facts of ``hf:...``, of which at most settings and the index of the weights are downloaded."""
-    check_spec(spec)
     family, _, argument = spec.partition(":")
     if family != "hf":
-        raise UserError(f"facts without weights are known of hf:<Hub id or folder>, got {spec}")
+        raise UserError(f"facts without weights are known of hf:<Hub id or folder>, got {spec or 'nothing'}")
     from fangyan.encoders import huggingface, pretrained
 
     model, extractor, download = pretrained.sketch(argument)

@@ -18,7 +18,7 @@ from fangyan.encoders import Encoder, bounds
 from fangyan.encoders.blocks import in_batches, normalises, watch_blocks, without_padding
 from fangyan.encoders.inputs import Arguments, Features
 from fangyan.encoders.pretrained import read
-from fangyan.encoders.towers import MASKED, POOLED, POSITIONS, is_like_whisper, recommended
+from fangyan.encoders.towers import MASKED, PIECES, POOLED, POSITIONS, is_like_whisper, recommended
 from fangyan.errors import UserError
 
 LEAST = SAMPLE_RATE // 10
@@ -98,8 +98,10 @@ class TransformersEncoder(Encoder):
         return SAMPLE_RATE
 
     def _longest(self, frames_of_a_second: int, rate: float) -> int:
-        """One more than the samples that there are positions for."""
-        kind = self.model.config.model_type
+        """One more than the samples that are not cut into pieces, and that there are positions for."""
+        kind, extractor = self.model.config.model_type, self.features.extractor
+        if (name := type(extractor).__name__) in PIECES:
+            return int(PIECES[name](extractor) * SAMPLE_RATE) + 1
         if kind not in POSITIONS:
             return bounds.ENDLESS
         frames = getattr(self.model.config, POSITIONS[kind]) - frames_of_a_second - 1

@@ -52,8 +52,11 @@ def files(argument: str) -> list[Path | str]:
 
 
 def recommended(argument: str) -> Choice:
-    """The layer that utterances are to be compared at, where the settings of a model say one."""
-    settings = hub.locate(argument, SETTINGS) / SETTINGS[0]
+    """The layer that utterances are to be compared at, where the settings of a model are here and say one."""
+    try:
+        settings = hub.locate(argument, SETTINGS) / SETTINGS[0]
+    except UserError:  # features that were dumped elsewhere are still to be measured
+        return Choice()
     layer = towers.recommended(read_json(settings)) if settings.exists() else ""
     return Choice(layer, "recommended by its makers") if layer else Choice()
 

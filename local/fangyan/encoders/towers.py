@@ -45,6 +45,10 @@ POSITIONS = {
     "nemotron_asr_streaming_encoder": "max_position_embeddings",
 }
 """The setting that says how many frames there are positions for, where that is a limit."""
+PIECES: dict[str, Callable[[Any], float]] = {
+    "CohereAsrFeatureExtractor": lambda extractor: extractor.max_audio_clip_s - extractor.overlap_chunk_second
+}
+"""The seconds beyond which a feature extractor cuts an utterance."""
 BLOCKS_OF_OTHER_USE = {"fun_asr_nano_encoder": "num_timestamp_prediction_layers"}
 """The setting that says how many of the last blocks serve something else than to recognise speech."""
 UNDIVIDED = ("whisper", "speech_to_text", "moonshine")
@@ -126,7 +130,9 @@ def _class(config: Any) -> type:
         return named[0]
     if type(config) in MODEL_MAPPING:
         return MODEL_MAPPING[type(config)]
-    return next(kind for kind in kinds.values() if _hears(kind))
+    if not kinds:
+        raise ValueError(f"it makes no model of a configuration of type {config.model_type} alone")
+    return next(filter(_hears, kinds.values()), [*kinds.values()][-1])
 
 
 def _path(whole: Any) -> str | None:
