@@ -109,7 +109,7 @@ def test_training_tells_it_too_before_its_first_epoch(job, other):
 
 
 def test_initial_weights_are_named_once(other):
-    bad = replace(other("init_param: [some.pth]"), init="espnet:other")
+    bad = replace(other("init_param: [some.pth]"), init="openai/whisper-tiny")
     with pytest.raises(DataError, match=r"other\.yaml: init_param and --init both name initial weights"):
         collect_stats(bad)
 

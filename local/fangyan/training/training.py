@@ -116,6 +116,8 @@ def _start(job: Run, settings: Mapping[str, Any]) -> dict[str, str]:
     """What the weights that training starts from are, written once to ``exp/init``; nothing without ``job.init``."""
     if not job.init:
         return {}
+    if settings.get("init_param"):
+        raise DataError(f"{job.config}: init_param and --init both name initial weights: leave one out")
     home = job.exp / "init"
     shape = {key: value for key, value in settings.items() if key.startswith(("encoder", "frontend"))}
     taken = (made_from(home) or {}).get("content", "")  # from a place that may be gone by now
@@ -199,8 +201,6 @@ def _rehearse(
 ) -> None:
     """`DataError` for settings that would not do, with ``instead`` of some where there are no statistics."""
     check(settings, job.config)
-    if job.init and settings.get("init_param"):
-        raise DataError(f"{job.config}: init_param and --init both name initial weights: leave one out")
     from fangyan.training.rehearsal import rehearse
 
     rehearse(job, {**settings, **instead}, here, _training_arguments)
