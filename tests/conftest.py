@@ -91,6 +91,14 @@ def job(sung, micro_config, tmp_path_factory):
     return job
 
 
+@pytest.fixture(scope="session")
+def tiny_sentence(tmp_path_factory) -> Path:
+    """The folder of a tiny model of sentence-transformers, not to be changed."""
+    from sentence_models import build_sentence
+
+    return build_sentence(tmp_path_factory.mktemp("sentence") / "tiny")
+
+
 @pytest.fixture
 def package(tmp_path, monkeypatch):
     """A function that installs a package: its name, which is that of its one module, entry points and text."""

@@ -48,7 +48,11 @@ class Registry:
 
 ASR = "asr"
 """The task of a configuration or a model that names none."""
-TASKS = Registry("task", "fangyan.tasks", {ASR: "fangyan.training.tasks.asr:Task"})
+TASKS = Registry(
+    "task",
+    "fangyan.tasks",
+    {ASR: "fangyan.training.tasks.asr:Task", "align": "fangyan.training.tasks.align:Task"},
+)
 """What a model is trained for. Training asks here, and whoever builds the model again."""
 
 

@@ -1,7 +1,6 @@
 """Tiny models with random weights, saved as published ones are, and the Hub's cache without a Hub."""
 
 import hashlib
-import json
 import shutil
 from pathlib import Path
 
@@ -70,41 +69,6 @@ def build(name: str, folder: Path) -> Path:
 def save_random(model: type, config, folder: Path) -> None:
     """Writes a model with random weights."""
     random_model(model, config).save_pretrained(folder)
-
-
-CHARACTERS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", *"我你吃饭看书水喝食飯睇飲", "query", ":")
-MODULES = (("", "Transformer"), ("1_Pooling", "Pooling"), ("2_Normalize", "Normalize"))
-
-
-def build_sentence(folder: Path) -> Path:
-    """A model of sentence-transformers in ``folder``: a token a character, mean pooling, L2-normalised, 16 tokens."""
-    import transformers
-
-    sizes = BLOCKS | {"vocab_size": len(CHARACTERS), "max_position_embeddings": 16, "pad_token_id": 0}
-    folder.mkdir(parents=True)
-    save_random(transformers.BertModel, transformers.BertConfig(**sizes), folder)
-    (folder / "vocab.txt").write_text("\n".join(CHARACTERS))
-    transformers.BertTokenizer(f"{folder / 'vocab.txt'}", model_max_length=16).save_pretrained(folder)
-    modules = [
-        {"idx": n, "name": f"{n}", "path": path, "type": f"sentence_transformers.models.{kind}"}
-        for n, (path, kind) in enumerate(MODULES)
-    ]
-    settings = {
-        "modules.json": modules,
-        "sentence_bert_config.json": {"max_seq_length": 16, "do_lower_case": False},
-        "config_sentence_transformers.json": {"prompts": {}, "default_prompt_name": None},
-        "1_Pooling/config.json": {"word_embedding_dimension": 32, "pooling_mode_mean_tokens": True},
-    }
-    for name, values in settings.items():
-        (folder / name).parent.mkdir(exist_ok=True)
-        (folder / name).write_text(json.dumps(values))
-    return folder
-
-
-@pytest.fixture(scope="session")
-def tiny_sentence(tmp_path_factory) -> Path:
-    """The folder of a tiny model of sentence-transformers, not to be changed."""
-    return build_sentence(tmp_path_factory.mktemp("sentence") / "tiny")
 
 
 @pytest.fixture(scope="session")

@@ -8,9 +8,11 @@ import yaml
 
 from fangyan.config import compose
 from fangyan.data import datadir
+from fangyan.encoders.choice import JOINT
 from fangyan.features.dump import dump, layers, read_features
 from fangyan.files import ROOT, read_table
 from fangyan.training import collect_stats, train
+from fangyan.training.teacher import teach
 
 PRESETS = sorted([*ROOT.glob("conf/train/**/*.yaml"), *ROOT.glob("egs2/*/*/conf/train/**/*.yaml")])
 SMALL = {
@@ -23,21 +25,29 @@ SMALL = {
 """Widths and depths of encoders and decoders; whatever else a preset says is as it is."""
 
 
-def shrunk(preset, folder):
-    """A file that includes a preset, with small sizes in place of those that it states, and one step to train."""
+def shrunk(preset, folder, teacher):
+    """A file that includes a preset, with small sizes in place of those that it states, and one step to train.
+
+    A preset with a teacher learns from the one in the folder ``teacher``, of 32 numbers.
+    """
     settings = compose(preset)
     overlay = {"include": str(preset), "max_epoch": 1, "num_iters_per_epoch": 1}
     for part in ("encoder_conf", "decoder_conf"):
         overlay[part] = {key: value for key, value in SMALL.items() if key in settings[part]}
+    if "teacher" in settings:
+        overlay |= {"teacher": f"text:{teacher}", "model_conf": {"teacher_size": 32}}
     path = folder / preset.name
     path.write_text(yaml.safe_dump(overlay))
     return path
 
 
 @pytest.mark.parametrize("preset", PRESETS, ids=lambda path: str(path.relative_to(ROOT).with_suffix("")))
-def test_a_preset_has_statistics_trains_a_step_and_gives_features(preset, few, tmp_path):
-    job = replace(few, config=shrunk(preset, tmp_path), exp=tmp_path / "exp" / "a")
+def test_a_preset_has_statistics_trains_a_step_and_gives_features(preset, few, tiny_sentence, tmp_path):
+    job = replace(few, config=shrunk(preset, tmp_path, tiny_sentence), exp=tmp_path / "exp" / "a")
     assert compose(job.config)["num_workers"] == compose(preset)["num_workers"]
+    if compose(job.config).get("teacher"):
+        for data in job.sets().values():
+            teach(job.config, data)
     collect_stats(job)
     ids = list(datadir.read_map(job.train / "wav.scp"))
     for name in ("speech_shape", "text_shape"):
@@ -48,4 +58,5 @@ def test_a_preset_has_statistics_trains_a_step_and_gives_features(preset, few, t
     for layer in layers(home):
         features = read_features(home, layer)
         assert features.keys() == set(datadir.read_map(job.dev / "wav.scp"))
-        assert all(frames.shape[1] == 16 and np.isfinite(frames).all() for frames in features.values())
+        size = 32 if layer == JOINT else 16
+        assert all(frames.shape[1] == size and np.isfinite(frames).all() for frames in features.values())

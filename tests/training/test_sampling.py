@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fangyan.errors import DataError
-from fangyan.training.sampling import Pool, batches, draw_epoch, read_pool
+from fangyan.training import sampling
+from fangyan.training.sampling import Pool, draw_epoch, read_pool, translations
 
 
 def of(durations, varieties, weights=None):
@@ -21,6 +22,12 @@ def of(durations, varieties, weights=None):
         index,
         np.array(weights or [1.0] * len(durations)),
     )
+
+
+def batches(indices, sizes, most, fewest, random):
+    """Batches of single utterances, an array each."""
+    made = sampling.batches([*np.asarray(indices)[:, None]], sizes, most, fewest, random)
+    return [np.concatenate(batch) for batch in made]
 
 
 # Mandarin has 9 hours in three utterances, Cantonese 1 in one.
@@ -162,3 +169,41 @@ def test_the_shares_of_all_ranks_are_the_epoch_and_no_rank_goes_without(sizes, w
     assert sorted(np.concatenate([share for shares in ranks for share in shares])) == list(range(len(sizes)))
     if len(sizes) >= world:
         assert all(len(share) for shares in ranks for share in shares)
+
+
+def test_translations_are_grouped_in_rounds_of_different_varieties():
+    # Sentence 0 in varieties 0, 0, 1, 2; sentence 1 in variety 0 alone.
+    sentences, varieties = np.array([0, 0, 0, 0, 1]), np.array([0, 0, 1, 2, 0])
+    for seed in range(20):
+        groups = translations(np.arange(5), sentences, varieties, 3, np.random.default_rng(seed))
+        assert sorted(len(group) for group in groups) == [1, 1, 3]
+        (three,) = (group for group in groups if len(group) == 3)
+        assert sorted(varieties[three]) == [0, 1, 2] and set(sentences[three]) == {0}
+
+
+DRAWN = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 2)), min_size=1, max_size=40)
+
+
+@given(DRAWN, st.integers(1, 4), st.integers(0, 9))
+def test_groups_hold_all_that_was_drawn_and_one_sentence_each(drawn, most, seed):
+    sentences, varieties = np.array(drawn).T
+    indices = np.repeat(np.arange(len(drawn)), 2)  # an utterance may be drawn twice
+    groups = translations(indices, sentences, varieties, most, np.random.default_rng(seed))
+    assert sorted(np.concatenate(groups)) == sorted(indices)
+    assert all(1 <= len(group) <= most and len(set(sentences[group])) == 1 for group in groups)
+    again = translations(indices, sentences, varieties, most, np.random.default_rng(seed))
+    assert all(np.array_equal(a, b) for a, b in zip(groups, again, strict=True))
+
+
+@given(DRAWN, st.integers(1, 4), st.integers(1, 3), st.integers(0, 9))
+def test_batches_keep_groups_whole_and_within_the_limit(drawn, together, fewest, seed):
+    sentences, varieties = np.array(drawn).T
+    random = np.random.default_rng(seed)
+    sizes = random.integers(1, 500, len(drawn))
+    groups = translations(np.arange(len(drawn)), sentences, varieties, together, random)
+    made = sampling.batches(groups, sizes, 3000, fewest, random)
+    assert sorted(tuple(g) for batch in made for g in batch) == sorted(map(tuple, groups))
+    for batch in made[:-1]:
+        members = np.concatenate(batch)
+        assert len(members) * sizes[members].max() <= 3000 or len(batch) == fewest
+    assert all(len(batch) >= fewest for batch in made) or len(made) == 1

@@ -60,7 +60,7 @@ read -r -d '' -a rivals <<<"$baselines" || true
 read -r -d '' -a exits <<<"$exit_layers" || true
 read -r -d '' -a scored <<<"$layers" || true
 [ ${#tests[@]} -gt 0 ] || die "--test_sets needs a set to report"
-! $submit || [ "$last_stage" -le 10 ] || die "--submit ends with pack: publish when the jobs are done"
+! $submit || [ "$last_stage" -le 11 ] || die "--submit ends with pack: publish when the jobs are done"
 ! $submit || [[ "$(sets_of "${tests[@]}")" != *\** ]] || die "--submit must know what $test_sets stands for: first --stop_stage data"
 [ -z "$download" ] || [ -z "$encoder" ] || die "--download and --encoder name two encoders: choose one"
 
@@ -71,9 +71,9 @@ writing=(--target "$target" ${text_form:+--text_form "$text_form"})
 written=$target${text_form:+_$(as_file_name "$text_form")}$pieces
 if [ -n "$download" ]; then
   encoder=espnet:$download
-  leave_out "a published model is given" tokens stats train pack
+  leave_out "a published model is given" tokens teach stats train pack
 elif [ -n "$encoder" ]; then
-  leave_out "an encoder is given" tokens stats train decode score pack
+  leave_out "an encoder is given" tokens teach stats train decode score pack
 else
   train_config=$(in_recipe_or_repository "$train_config")
   tag=${tag:-$(basename "${train_config%.*}")_${written}_seed$seed}
@@ -117,22 +117,26 @@ fi
 mapfile -t tests < <(sets_of "${tests[@]}")
 sets=(${dev_set:+"$dev_set"} "${tests[@]}")
 needed=("${sets[@]}")
-if [[ -z $encoder && $first_stage -le 4 ]]; then needed+=("$train_set"); fi
-if [[ $first_stage -le 9 && $last_stage -gt 1 ]]; then check_sets "${needed[@]}"; fi
+if [[ -z $encoder && $first_stage -le 5 ]]; then needed+=("$train_set"); fi
+if [[ $first_stage -le 10 && $last_stage -gt 1 ]]; then check_sets "${needed[@]}"; fi
 
 if stage 2 tokens "List the tokens of the training transcripts"; then
   alone launch cpu python -m fangyan tokens --data "data/$train_set" "${writing[@]}" ${pieces:+--vocabulary "$vocabulary"} --out "$tokens"
 fi
 
-if stage 3 stats "Collect lengths, mean and variance of the training data"; then
+if stage 3 teach "Encode the transcripts by the teacher, if the training configuration names one"; then
+  launch gpu python -m fangyan teach --config "$train_config" --data "data/$train_set" --data "data/$dev_set"
+fi
+
+if stage 4 stats "Collect lengths, mean and variance of the training data"; then
   launch cpu python -m fangyan stats "${job[@]}"
 fi
 
-if stage 4 train "Train the encoder with hybrid CTC/attention"; then
+if stage 5 train "Train the encoder with hybrid CTC/attention"; then
   launch train python -m fangyan train "${job[@]}" ${ngpu:+--ngpu "$ngpu"} --num_nodes "$num_nodes"
 fi
 
-if stage 5 decode "Decode the test sets"; then
+if stage 6 decode "Decode the test sets"; then
   whole=(--exp "${download:-$exp}" "${tests[@]/#/--data=data/}" --config "$decode_config")
   if [ ${#exits[@]} -gt 0 ]; then # first, as it is here that a wrong layer of a model of the Hub is found
     share gpu python -m fangyan decode "${whole[@]}" "${exits[@]/#/--exit_layer=}" --out "$exp/early_exit"
@@ -140,27 +144,27 @@ if stage 5 decode "Decode the test sets"; then
   share gpu python -m fangyan decode "${whole[@]}" --out "$exp/decode"
 fi
 
-if stage 6 score "Score the character error rate of each variety"; then
+if stage 7 score "Score the character error rate of each variety"; then
   for set in "${tests[@]}"; do
     launch cpu python -m fangyan score --decode "$exp/decode/$set" --data "data/$set" "${writing[@]}" \
       ${exits[0]:+--exits "$exp/early_exit/$set"}
   done
 fi
 
-if stage 7 dump "Dump the features of every layer, and those of the baselines"; then
+if stage 8 dump "Dump the features of every layer, and those of the baselines"; then
   for i in "${!specs[@]}"; do
     share gpu python -m fangyan dump --encoder "${specs[i]}" "${sets[@]/#/--data=data/}" --out "${homes[i]}/feats"
   done
 fi
 
-if stage 8 measure "Measure the encoder and the baselines: retrieval across varieties, and all else that --measures lists"; then
+if stage 9 measure "Measure the encoder and the baselines: retrieval across varieties, and all else that --measures lists"; then
   how=(--measures "$measures" ${control_quantile:+--set "control.quantile=$control_quantile"})
   ! $word_test || how+=(--also word_test)
   share gpu python -m fangyan measure --exp "$exp" --encoder "${specs[0]}" "${compared[@]}" "${sets[@]/#/--data=data/}" \
     "${scored[@]/#/--layer=}" "${how[@]}"
 fi
 
-if stage 9 report "Write RESULTS.md, report.html and the figures"; then
+if stage 10 report "Write RESULTS.md, report.html and the figures"; then
   choice=(${choose_layer:+--choose_layer "$choose_layer"}) where=(--retrieval "$results/retrieval" "${choice[@]}")
   [ -z "$dev_set" ] || where=(--dev "$results/retrieval/$dev_set")
   if [ "$telling" -gt 0 ]; then
@@ -171,11 +175,11 @@ if stage 9 report "Write RESULTS.md, report.html and the figures"; then
     "${scored[@]/#/--layer=}" --encoder "${specs[0]}" "${choice[@]}" --command "$command"
 fi
 
-if stage 10 pack "Pack the model in the form of the ESPnet model zoo"; then
+if stage 11 pack "Pack the model in the form of the ESPnet model zoo"; then
   launch cpu python -m fangyan pack --exp "$exp"
 fi
 
-if stage 11 publish "Publish the packed model on the Hugging Face Hub, if asked for with --stop_stage publish"; then
+if stage 12 publish "Publish the packed model on the Hugging Face Hub, if asked for with --stop_stage publish"; then
   how=(${revision:+--revision "$revision"} ${i_have_permission:+--i_have_permission "$i_have_permission"})
   ! $private || how+=(--private)
   run python -m fangyan publish --exp "$exp" --hf_repo "$hf_repo" "${how[@]}"

@@ -81,6 +81,26 @@ def tokens(data: Path, target: str, vocabulary: int, text_form: str, out: Path) 
     print_warnings(run.describe_transcripts(data / target, form))
 
 
+@cli.command()
+@option("config", "ESPnet training configuration (YAML)")
+@sets("data directory to teach on (may be repeated)")
+def teach(config: Path, data: tuple[Path, ...]) -> None:
+    """A teacher's vectors of the transcripts, where a configuration names one.
+
+    \b
+    Example: fangyan teach --config conf/train/align.yaml --data data/train \
+      --data data/dev
+    """
+    from fangyan import config as configs
+    from fangyan.training import teacher
+
+    if not configs.compose(config).get("teacher"):
+        click.echo(f"{config}: names no teacher, so there is nothing to do")
+        return
+    for folder in data:
+        report_built(teacher.teach(config, folder), folder / teacher.COLUMN)
+
+
 @experiment()
 def stats(job) -> None:
     """Lengths, mean and variance of the training features.

@@ -28,6 +28,7 @@ import re
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
@@ -128,18 +129,23 @@ MODELS = {"espnet": "fangyan.encoders.espnet_model", "hf": "fangyan.encoders.pre
 MODELS |= {"random": MODELS["espnet"], "text": "fangyan.encoders.sentence"}
 MODELS |= {"firered": "fangyan.encoders.firered"}
 """Families that read a model, and the module that finds its files without loading them."""
+TEXT_SIDES = ("espnet",)
+"""Families of speech whose models may have a text side, which ``load_text`` of their module loads."""
 REGISTRY = Registry("encoder", "fangyan.encoders", {name: module for name, (module, _) in FAMILIES.items()})
 
 
 def load_encoder(spec: str, device: str | None = None, modality: Modality = "speech") -> Encoder:
     """The encoder that ``spec`` names, ready on ``device``; `UserError` with the known forms for any other.
 
-    ``device`` None: a GPU if there is one. ``modality``: what it will be given; `UserError` where it takes another.
+    ``device`` None: a GPU if there is one. ``modality``: what it will be given; `UserError` where it takes another. A
+    model of speech that was trained towards an encoder of text takes both: its SPEC names two encoders, whose layers
+    ``joint`` are of one space.
     """
     check_spec(spec)
     name, _, argument = spec.partition(":")
     family, options = _family(name)
-    encoder = family.load(argument, device or best_device(), **options)
+    load = family.load_text if modality == "text" and name in TEXT_SIDES else partial(family.load, **options)
+    encoder = load(argument, device or best_device())
     _check_layers(spec, encoder.layers)
     if encoder.modality != modality:
         raise UserError(

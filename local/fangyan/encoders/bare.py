@@ -11,7 +11,7 @@ from fangyan.files import read_json, write_json
 
 SETTINGS, WEIGHTS = "config.json", "encoder.safetensors"
 FILES = (SETTINGS, WEIGHTS)
-PARTS = ("frontend.", "normalize.", "preencoder.", "encoder.", "postencoder.", "ctc.")
+PARTS = ("frontend.", "normalize.", "preencoder.", "encoder.", "postencoder.", "ctc.", "joint.")
 """The parts of the model that features and CTC's characters come from, as its weights are named."""
 
 KEYS = ("task", "task_package", "input_size", "init")

@@ -2,10 +2,11 @@
 
 It is the layer with the highest mean R@1 (SeqSim, over ordered pairs of varieties). Ties go to the higher mean MRR,
 then to the shallower layer; means count as equal to five digits, since the files carry six. An experiment folder, the
-model packed from it and its report so have one answer: they all ask here.
+model packed from it and its report so have one answer: they all ask here. ``joint``, one vector an utterance, is never
+chosen among layers of frames: it cannot be looked into, and is reported by its own name.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -16,6 +17,8 @@ from fangyan.files import read_json
 from fangyan.tables import Fraction, read_rows
 
 DIGITS = 5
+JOINT = "joint"
+"""The layer of one vector an utterance that a model with a text side has last (`fangyan.encoders.joint`)."""
 
 
 class Choice(NamedTuple):
@@ -45,7 +48,13 @@ def choose_layer(pairs: Sequence[Scored]) -> str | None:
     layers: dict[str, list[Scored]] = {}
     for pair in pairs:
         layers.setdefault(pair.layer, []).append(pair)
-    return max(layers, key=lambda layer: _merit(layers[layer]), default=None)
+    return max(of_frames(layers), key=lambda layer: _merit(layers[layer]), default=None)
+
+
+def of_frames(layers: Iterable[str]) -> list[str]:
+    """The layers without the joint one, if there are others."""
+    found = [*layers]
+    return [layer for layer in found if layer != JOINT] or found
 
 
 def choice_of_experiment(exp: Path) -> Choice:

@@ -14,8 +14,10 @@ from fangyan.data.audio import SAMPLE_RATE
 from fangyan.encoders import Encoder, bounds
 from fangyan.encoders.blocks import in_batches, watch_blocks
 from fangyan.encoders.bounds import ENDLESS
-from fangyan.encoders.espnet_model import read
+from fangyan.encoders.choice import JOINT
+from fangyan.encoders.espnet_model import read, settings_of
 from fangyan.encoders.espnet_prompt import NOTE, Prompt
+from fangyan.encoders.joint import TextSide, load_teacher, teacher_of
 from fangyan.errors import UserError
 
 MASKED = {
@@ -44,7 +46,8 @@ class ESPnetEncoder(Encoder):
     padding, and the spectrum of the last window sees zeros instead of a reflection. Here the front end runs per
     utterance, and padding is zeroed before every convolution along time, which is what a lone utterance would see.
     Encoders in which that is not all (`MASKED`, `UNMASKED`) encode together only what is of equal length. OWSM-CTC's
-    is given a `Prompt`, whose frames are cut off again.
+    is given a `Prompt`, whose frames are cut off again. A model with a `fangyan.encoders.joint.JointSpace` has the
+    layer ``joint`` after those of its blocks: one frame an utterance.
     """
 
     def __init__(self, model, device: str) -> None:
@@ -53,10 +56,8 @@ class ESPnetEncoder(Encoder):
         encoder = model.encoder
         parts = {type(module).__name__ for module in encoder.modules()}
         self.masked = type(encoder).__name__ in MASKED and not parts & UNMASKED
-        names = [f"layer{n:02d}" for n in range(len(encoder.encoders) + 1)]
-        normed = hasattr(encoder, "after_norm")
-        self.layers = (*names, *(["norm"] if normed else []))
-        self.blocks = [*encoder.encoders, *([encoder.after_norm] if normed else [])]
+        self.joint, self.blocks = getattr(model, JOINT, None), blocks_of(encoder)
+        self.layers = (*layer_names(encoder), *([JOINT] if self.joint else []))
         self.frame_rate, self.heard = frame_rate(model), accepted_samples(model)
         self.prompt = Prompt(model) if hasattr(model, "prompt_encoder") else None
         self.note = NOTE if self.prompt else ""
@@ -65,11 +66,16 @@ class ESPnetEncoder(Encoder):
             (module, module.pe) for module in encoder.modules() if getattr(module, "reverse", False)
         ]
 
+    def rate_of(self, layer: str) -> float:
+        """Frames a second at a layer; 0 where there is one an utterance."""
+        return 0.0 if layer == JOINT else self.frame_rate
+
     def encode(self, waves: Sequence[np.ndarray]) -> list[list[np.ndarray]]:
         """``[layer][utterance]`` -> (T, d) float32."""
         bounds.check_length(self.heard, waves)
         with torch.inference_mode():
-            return in_batches([self._front_end(wave) for wave in waves], self.masked, self._forward)
+            found = in_batches([self._front_end(wave) for wave in waves], self.masked, self._forward)
+            return [*found, self.joint.of_each(found)] if self.joint else found
 
     def _front_end(self, wave: np.ndarray) -> Tensor:
         """(t, d) features of what the encoder is given for one utterance."""
@@ -95,7 +101,7 @@ class ESPnetEncoder(Encoder):
         with watch_blocks(self.blocks) as outputs, masking:
             _, frames, _ = encoder(pad_sequence(inputs, batch_first=True), lengths, **given)
         shape = (len(inputs), *outputs[-1].shape[1:])
-        in_turn = len(outputs) == len(self.layers) and all(x.shape == shape for x in outputs)
+        in_turn = len(outputs) == len(self.blocks) + 1 and all(x.shape == shape for x in outputs)
         if not in_turn or frames.shape != lengths.shape:
             raise UserError(
                 f"the blocks of {type(encoder).__name__} do not give each frame a vector, one by one"
@@ -122,6 +128,17 @@ class ESPnetEncoder(Encoder):
         finally:
             for hook in hooks:
                 hook.remove()
+
+
+def blocks_of(encoder) -> list[nn.Module]:
+    """What gives the layers of an ESPnet encoder after the first: its blocks and, where it has one, its last norm."""
+    return [*encoder.encoders, *([encoder.after_norm] if hasattr(encoder, "after_norm") else [])]
+
+
+def layer_names(encoder) -> tuple[str, ...]:
+    """The names of the layers of an ESPnet encoder: what enters its blocks, what each gives, its last norm."""
+    names = (f"layer{n:02d}" for n in range(len(encoder.encoders) + 1))
+    return (*names, *(["norm"] if hasattr(encoder, "after_norm") else []))
 
 
 def subsampling(encoder) -> list:
@@ -186,6 +203,14 @@ def load(argument: str, device: str, trained: bool) -> ESPnetEncoder:
     encoder = check_blocks(model, device, argument)
     encoder.recommended, encoder.reason = layer, reason
     return encoder
+
+
+def load_text(argument: str, device: str) -> Encoder:
+    """The text side of a model that was trained towards an encoder of text; `UserError` for a model without one."""
+    settings = settings_of(argument)
+    teacher_of(settings, argument)  # told before anything is loaded
+    model, _ = read(argument, trained=True)
+    return TextSide(load_teacher(settings, argument, device), model.joint)
 
 
 def check_blocks(model, device: str, argument: str) -> ESPnetEncoder:

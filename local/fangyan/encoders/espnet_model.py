@@ -40,6 +40,12 @@ def recommended(argument: str) -> Choice:
         return _choice(folder)
 
 
+def settings_of(argument: str) -> dict[str, Any]:
+    """What ESPnet builds the model of an experiment, a packed model or a Hub id from."""
+    with open_model(argument) as folder:
+        return bare.read_settings(folder) if bare.is_bare(folder) else read_settings(folder)
+
+
 def _choice(folder: Path) -> Choice:
     return bare.recommended(folder) if bare.is_bare(folder) else choice_of_experiment(folder)
 

@@ -7,8 +7,10 @@ upgrade of ESPnet begins with reading these again.
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from math import isnan
+from pathlib import Path
 from typing import Any
 
+from fangyan.data.entries import read_map
 from fangyan.errors import UserError
 
 
@@ -41,8 +43,28 @@ def types_unchecked() -> Iterator[None]:
 
 @contextmanager
 def for_training() -> Iterator[None]:
-    """While it is open, ESPnet trains as it does here: `joined_once`, `numbers_first`."""
-    with joined_once(), numbers_first():
+    """While it is open, ESPnet trains as it does here: `joined_once`, `numbers_first`, `labels_read`."""
+    with joined_once(), numbers_first(), labels_read():
+        yield
+
+
+@contextmanager
+def labels_read() -> Iterator[None]:
+    """While it is open, ESPnet reads tables of the kind ``label``: each word as its number, (1,) int64.
+
+    espnet2/train/dataset.py: ``DATA_TYPES``, which has ``text_int`` for what is a number already. The numbers count the
+    different words of the table in their order.
+    """
+    import numpy as np
+    from espnet2.train import dataset
+
+    def read(path: str) -> dict[str, np.ndarray]:
+        table = read_map(Path(path))
+        numbers = {word: n for n, word in enumerate(sorted(set(table.values())))}
+        return {key: np.array([numbers[word]]) for key, word in table.items()}
+
+    kinds = dataset.DATA_TYPES | {"label": {"func": read, "kwargs": [], "help": "a word each"}}
+    with replaced(dataset, "DATA_TYPES", kinds):
         yield
 
 

@@ -65,6 +65,15 @@ def read(data: Path, column: str) -> list[Sentence]:
     return sorted(map(_checked, firsts), key=lambda s: s.id)
 
 
+def places(data: Path, column: str) -> dict[str, str]:
+    """Utterance id -> the id under which the features of its sentence are archived (`read`)."""
+    variety, sentence = (read_map(needed(data, name)) for name in GROUPING)
+    if column != OWN:
+        return sentence
+    firsts: dict[tuple[str, str], str] = {}
+    return {key: firsts.setdefault((sentence[key], variety[key]), key) for key in sentence}
+
+
 def _checked(sentence: Sentence) -> Sentence:
     if not is_id(sentence.id):
         raise DataError(

@@ -12,7 +12,7 @@ from itertools import chain
 from pathlib import Path
 from statistics import fmean
 
-from fangyan.encoders.choice import choose_layer
+from fangyan.encoders.choice import choose_layer, of_frames
 from fangyan.errors import DataError
 from fangyan.measure.retrieval.kinds import by_kind
 from fangyan.measure.retrieval.tables import Pair, table_of
@@ -51,7 +51,7 @@ def layer_to_show(sets: Iterable[Sequence[Pair]], recommended: str = "") -> str 
     """
     first, *others = [list(by_layer(pairs)) for pairs in sets] or [[]]
     layers = [layer for layer in first if all(layer in of_set for of_set in others)]
-    return recommended if recommended in layers else next(reversed(layers), None)
+    return recommended if recommended in layers else next(reversed(of_frames(layers)), None)
 
 
 def chosen_on(retrieval: Path) -> str:
@@ -87,7 +87,7 @@ def recall_table(folders: Mapping[str, Path], names: Sequence[str]) -> str:
 def _recalls(pairs: Sequence[Pair]) -> tuple[str, ...]:
     """The best layer and its R@1, the last one and its R@1, and chance."""
     means = by_layer(pairs)
-    best, last = choose_layer(pairs), [*means][-1]
+    best, last = choose_layer(pairs), of_frames(means)[-1]
     recalls = [(shorten(at, 10), percent(means[at].recall_at_1)) for at in (best, last)]
     return (*chain(*recalls), percent(means[last].chance))
 

@@ -22,8 +22,9 @@ TARGET = "target"
 class Input:
     """What a batch has under ``name``: a ``column`` of a data directory, as ESPnet reads a ``kind`` of file.
 
-    ``kind``: ``sound``, ``text``, ``text_int``, ``kaldi_ark``, ``npy`` and more of ESPnet. What is not ``required`` is
-    read where a data directory has it.
+    ``kind``: ``sound``, ``text``, ``text_int``, ``kaldi_ark``, ``npy`` and more of ESPnet, or ``label`` for words, of
+    which the batch has numbers (`espnet_patches.labels_read`). What is not ``required`` is read where a data directory
+    has it.
     """
 
     name: str

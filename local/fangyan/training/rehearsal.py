@@ -23,6 +23,7 @@ from humanfriendly import parse_size
 
 from fangyan.data import audio, datadir
 from fangyan.data.datadir import Utterance
+from fangyan.encoders.choice import JOINT
 from fangyan.encoders.espnet import check_blocks
 from fangyan.encoders.espnet_build import task_of
 from fangyan.encoders.espnet_patches import saving
@@ -118,7 +119,9 @@ def _make_shallow(model: torch.nn.Module) -> None:
 
     The others are alike. What belongs to all, as their numbers and rates, was checked when they were built.
     """
-    named = getattr(model.encoder, "interctc_layer_idx", None) or []
+    named = [*(getattr(model.encoder, "interctc_layer_idx", None) or [])]
+    if hasattr(model, JOINT):
+        named.append(model.joint.depth)
     for blocks in (getattr(model.encoder, "encoders", None), _decoders(model)):
         if isinstance(blocks, torch.nn.ModuleList | torch.nn.Sequential):
             del blocks[max([DEPTH, *named]) :]

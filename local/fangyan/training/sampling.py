@@ -5,10 +5,16 @@ A variety with H hours is heard in proportion to H^β: with β = 1 as often as i
 and utterances of a corpus count as often as its weight says. ESPnet's category batches draw alike, but take no weights,
 draw the same whatever the seed, and put utterances of all lengths into a batch: much of it is then padding, and what it
 needs of a GPU's memory has no bound.
+
+What has been drawn goes into batches one by one or, where a loss compares translations, in groups of one sentence: that
+changes who is in a batch with whom, not how often anybody is heard.
 """
 
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import batched
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +71,11 @@ def read_pool(data: Path, durations: Mapping[str, int]) -> Pool:
     return Pool(keys, np.array(list(durations.values()), float), varieties, of, weights)
 
 
+def sentence_numbers(data: Path, keys: Sequence[str]) -> np.ndarray:
+    """(N,) equal for utterances of one sentence, in the order of ``keys``."""
+    return np.unique(_looked_up(data / "utt2sent", keys), return_inverse=True)[1]
+
+
 def draw_epoch(expected: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """Indices of the utterances of an epoch: each floor or ceil of ``expected`` times, on average as often as that.
 
@@ -76,23 +87,51 @@ def draw_epoch(expected: np.ndarray, random: np.random.Generator) -> np.ndarray:
     return np.repeat(order, np.diff(reached, prepend=0))
 
 
-def batches(
-    indices: np.ndarray, sizes: np.ndarray, most: int, fewest: int, random: np.random.Generator
+def translations(
+    indices: np.ndarray,
+    sentences: np.ndarray,
+    varieties: np.ndarray,
+    most: int,
+    random: np.random.Generator,
 ) -> list[np.ndarray]:
-    """``indices`` in batches of similar ``sizes``, the largest first; padded to its largest, none exceeds ``most``.
+    """``indices`` in groups of at most ``most`` of one sentence, of different varieties as far as there are such.
 
-    ``sizes``: of all that indices count, in numbers as ``most``; it is exceeded where ``fewest`` utterances need more.
+    ``sentences``, ``varieties``: (N,) numbers of all that indices count. In rounds: the first utterance of a sentence
+    in each variety, then the second in each, cut into groups; which is the first is drawn.
     """
-    steps = np.floor(np.log(sizes[indices]) / np.log(ALIKE)).astype(int)
-    order = indices[np.lexsort((random.random(len(indices)), -steps))]
-    largest = np.maximum.accumulate(sizes[order][::-1])[::-1]  # of what is left
+    drawn = random.permutation(indices)
+    seen: Counter[tuple[int, int]] = Counter()
+    rounds: dict[int, list[tuple[int, int]]] = defaultdict(list)
+    for index in drawn.tolist():
+        key = (sentences[index], varieties[index])
+        rounds[key[0]].append((seen[key], index))
+        seen[key] += 1
+    ordered = ([index for _, index in sorted(of, key=itemgetter(0))] for of in rounds.values())
+    return [np.array(group) for members in ordered for group in batched(members, most)]
+
+
+def batches(
+    groups: Sequence[np.ndarray], sizes: np.ndarray, most: int, fewest: int, random: np.random.Generator
+) -> list[list[np.ndarray]]:
+    """``groups`` of indices in batches of similar ``sizes``, the largest first, none exceeds ``most`` with padding.
+
+    ``sizes``: of all that indices count, in numbers as ``most``; it is exceeded where ``fewest`` groups need more.
+    """
+    ends = np.cumsum([len(group) for group in groups])
+    of_group = np.maximum.reduceat(sizes[np.concatenate(groups)], ends - np.diff(ends, prepend=0))
+    steps = np.floor(np.log(of_group) / np.log(ALIKE)).astype(int)
+    order = np.lexsort((random.random(len(groups)), -steps))
+    largest = np.maximum.accumulate(of_group[order][::-1])[::-1]  # of what is left
+    reached = np.cumsum([len(groups[n]) for n in order])
     made, start = [], 0
     while start < len(order):
-        end = start + max(fewest, int(most // largest[start]))
-        made.append(order[start:end])
+        before = reached[start - 1] if start else 0
+        fits = int(np.searchsorted(reached, before + most // largest[start], side="right"))
+        end = max(start + fewest, fits)
+        made.append([groups[n] for n in order[start:end]])
         start = end
     if len(made) > 1 and len(made[-1]) < fewest:
-        made[-2:] = [np.concatenate(made[-2:])]
+        made[-2:] = [[*made[-2], *made[-1]]]
     return made
 
 

@@ -4,8 +4,9 @@ A task says what it reads (`Input`) and measures (`Curve`), and brings classes o
 one is written. Checkpoints, resuming, ranks, stopping, sampling, freezing and learning rates are the same for all.
 
 Keys more in a configuration than ESPnet has: ``task``; ``freeze_layers`` and ``layer_decay``; ``batch_type: catpow``
-(with ``iterator_type: category``) draws varieties by a power of their hours, as `training.sampling` says. A loss
-that is not finite stops the run.
+(with ``iterator_type: category``) draws varieties by a power of their hours, as `training.sampling` says, and
+``translations: 3`` has up to three utterances of a sentence in a batch together. A loss that is not finite stops the
+run.
 """
 
 from argparse import ArgumentParser, Namespace
@@ -112,6 +113,12 @@ class Trained:
             default=1.0,
             help="Learning rate of a block in that of the block above",
         )
+        parser.add_argument(
+            "--translations",
+            type=int,
+            default=1,
+            help="So many utterances of a sentence in a batch together, for batch_type: catpow",
+        )
 
     @classmethod
     def build_iter_factory(
@@ -144,6 +151,8 @@ class Trained:
     ) -> AbsIterFactory:
         if iter_options.batch_type != "catpow":
             return super().build_category_iter_factory(args, iter_options, mode)
+        if mode != "train" and args.translations > 1:
+            return BalancedIterFactory(args, iter_options, cls.build_dataset(args, iter_options), once=True)
         if mode != "train":  # the whole set, once
             return cls.build_sequence_iter_factory(args, replace(iter_options, batch_type="numel"), mode)
         return BalancedIterFactory(args, iter_options, cls.build_dataset(args, iter_options))

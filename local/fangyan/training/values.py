@@ -23,7 +23,15 @@ LEAST |= dict.fromkeys(
     ("max_epoch", "keep_nbest_models", "accum_grad", "log_interval", "num_iters_per_epoch"), 1
 )
 LEAST |= dict.fromkeys(
-    ("batch_size", "valid_batch_size", "batch_bins", "valid_batch_bins", "min_batch_size", "max_batch_size"),
+    (
+        "batch_size",
+        "valid_batch_size",
+        "batch_bins",
+        "valid_batch_bins",
+        "min_batch_size",
+        "max_batch_size",
+        "translations",
+    ),
     1,
 )
 """Below these, training fails late, never begins or learns nothing."""

@@ -1,0 +1,116 @@
+"""A space that utterances and texts share: frames of an encoder pooled and projected, texts by a frozen encoder.
+
+``joint`` is the layer of both sides: one L2-normalised frame, whose cosines compare an utterance with a text, or with
+another utterance. Which encoder of text it is, its ``teacher``, stands in the model's configuration; it is no part of
+the model and is loaded, by its SPEC, only when there are texts.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import layer_norm, normalize
+
+from fangyan.encoders import Encoder, load_encoder
+from fangyan.encoders.choice import JOINT
+from fangyan.errors import DataError, UserError, known_names
+
+POOLINGS = ("mean", "attention")
+WEIGHTED = "weighted"
+"""In place of the name of a layer: all of them, weighed."""
+
+
+class JointSpace(nn.Module):
+    """Layers of an encoder -> (B, D) L2-normalised vectors in the space of an encoder of text.
+
+    ``layers``: the names of the layers that it will be given; ``layer``: which of them is pooled (the last by default),
+    or ``weighted``: the sum of all, each normalised, weighed by a softmax that is learnt. ``pooling``: the ``mean`` of
+    the frames, or their ``attention`` mean by weights that a small network gives each frame. A linear layer then takes
+    ``size`` to the ``teacher_size`` of the text encoder. ``centre`` (D,): what is taken from each text before it is
+    normalised, since the cosines of many text encoders all lie close together. ``depth``: the highest block whose layer
+    is asked for by its name.
+    """
+
+    def __init__(
+        self, size: int, layers: Sequence[str], teacher_size: int, pooling: str = "mean", layer: str = ""
+    ) -> None:
+        super().__init__()
+        if pooling not in POOLINGS:
+            raise DataError(f"pooling {pooling!r}: {known_names(pooling, POOLINGS)}")
+        chosen = layer or layers[-1]
+        if chosen not in (*layers, WEIGHTED):
+            raise DataError(f"layer {chosen!r}: {known_names(chosen, [*layers, WEIGHTED])}")
+        at = len(layers) if chosen == WEIGHTED else layers.index(chosen)
+        self.place, self.depth = (-1, 0) if chosen == layers[-1] else (at, at)
+        self.mix = nn.Parameter(torch.zeros(len(layers))) if chosen == WEIGHTED else None
+        self.attend = nn.Sequential(nn.Linear(size, size), nn.Tanh(), nn.Linear(size, 1))
+        if pooling == "mean":
+            self.attend = None
+        self.project = nn.Linear(size, teacher_size)
+        self.register_buffer("centre", torch.zeros(teacher_size))
+
+    def frames(self, layers: Sequence[Tensor]) -> Tensor:
+        """(B, T, d): what of the layers, each (B, T, d), is pooled."""
+        if self.mix is None:
+            return layers[self.place]
+        normed = torch.stack([layer_norm(layer, layer.shape[-1:]) for layer in layers])
+        return torch.einsum("l,lbtd->btd", self.mix.softmax(0), normed)
+
+    def forward(self, layers: Sequence[Tensor], lengths: Tensor) -> Tensor:
+        """(B, D) of ``layers``, (B, T, d) each, with padding after ``lengths`` (B,)."""
+        frames = self.frames(layers)
+        outside = torch.arange(frames.shape[1], device=lengths.device) >= lengths[:, None]
+        scores = frames.new_zeros(frames.shape[:2]) if self.attend is None else self.attend(frames)[..., 0]
+        weights = scores.masked_fill(outside, -torch.inf).softmax(1)
+        return normalize(self.project(torch.einsum("bt,btd->bd", weights, frames)), dim=-1)
+
+    def texts(self, vectors: Tensor) -> Tensor:
+        """(B, D) of the (B, D) vectors that the teacher gives texts."""
+        return normalize(vectors - self.centre, dim=-1)
+
+    def of_each(self, layers: Sequence[Sequence[np.ndarray]]) -> list[np.ndarray]:
+        """(1, D) float32 of each utterance, of its frames ``[layer][utterance]`` without padding."""
+        device = self.centre.device
+
+        def vector(frames: Sequence[np.ndarray]) -> np.ndarray:
+            given = [torch.from_numpy(layer).to(device)[None] for layer in frames]
+            return self(given, torch.tensor([len(frames[0])], device=device)).float().cpu().numpy()
+
+        return [vector(frames) for frames in zip(*layers, strict=True)]
+
+
+class TextSide(Encoder):
+    """The texts of a joint space: a ``teacher`` that encodes texts, and the ``space`` that takes its vectors."""
+
+    modality, frame_rate, layers = "text", 0.0, (JOINT,)
+
+    def __init__(self, teacher: Encoder, space: JointSpace) -> None:
+        self.teacher, self.space, self.prefix = teacher, space, teacher.prefix
+
+    def encode(self, items: Sequence[str]) -> list[list[np.ndarray]]:
+        """``[0][text]`` -> (1, D) float32, L2-normalised."""
+        self.teacher.prefix = self.prefix
+        *_, vectors = self.teacher.encode(items)
+        with torch.inference_mode():
+            placed = [self.space.texts(torch.from_numpy(one)).numpy() for one in vectors]
+        return [placed]
+
+
+def teacher_of(settings: Mapping[str, Any], source: object) -> str:
+    """The SPEC of the text encoder that a model was trained towards; `UserError` for a model without one."""
+    spec = settings.get("teacher")
+    if not isinstance(spec, str) or not spec:
+        raise UserError(
+            f"{source}: this model has no text side: texts are for one of the task align, or text:MODEL"
+        )
+    return spec
+
+
+def load_teacher(settings: Mapping[str, Any], source: object, device: str) -> Encoder:
+    """The text encoder that ``settings`` name, with their prefix; `DataError` where its vectors are of another size."""
+    teacher = load_encoder(teacher_of(settings, source), device, "text")
+    if settings.get("teacher_prefix") is not None:
+        teacher.prefix = settings["teacher_prefix"]
+    return teacher
