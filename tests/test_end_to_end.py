@@ -20,7 +20,7 @@ from fangyan.data import audio, datadir
 from fangyan.files import fingerprint, read_table
 
 LAYERS = ("layer00", "layer01", "layer02", "norm")
-STAGES = "data tokens stats train decode score dump measure report pack".split()
+STAGES = "data tokens teach stats train decode score dump measure report pack".split()
 
 
 @pytest.fixture(scope="module")

@@ -26,9 +26,9 @@ RECIPES = sorted(ROOT.glob("egs2/*/emb1/run.sh"))
 SHELL = sorted([*ROOT.glob("utils/*.sh"), *ROOT.glob("egs2/*/*/*.sh"), ROOT / ".ci/run"])
 OPTIONS_TITLE = "Options, with the values they have now (--name VALUE or --name=VALUE):"
 STAGES_TITLE = "Stages, for --stage and --stop_stage (name or number):"
-TRAINING = ["data", "tokens", "stats", "train", "decode", "score"]
+TRAINING = ["data", "tokens", "teach", "stats", "train", "decode", "score"]
 STAGES = [*TRAINING, "dump", "measure", "report", "pack", "publish"]
-VERBS = [*STAGES[:8], "explain", *STAGES[8:]]
+VERBS = [*STAGES[:2], *STAGES[3:9], "explain", *STAGES[9:]]
 
 
 @pytest.fixture
@@ -122,7 +122,7 @@ def test_an_option_may_be_empty(desk: Desk) -> None:
             ["--stage", "trian"],
             r"unknown stage trian, did you mean train\?; known are data tokens .* publish$",
         ),
-        (["--stage", "12"], "unknown stage 12"),
+        (["--stage", "13"], "unknown stage 13"),
         (["--stop_stage", ""], "unknown stage ''"),
         (["--stage", "score", "--stop_stage", "train"], "stage score comes after stop_stage train"),
         (["--stage", "publish"], "add --stop_stage publish"),
@@ -217,7 +217,7 @@ def test_a_dry_run_runs_nothing_and_writes_nothing(desk: Desk, copy: Path) -> No
     result = desk.run(*words, script=copy / "egs2/TEMPLATE/emb1/emb.sh", NO_ESPNET="1")
     assert result.returncode == 0
     assert list(dict.fromkeys(words[0] for words in commands(result.stdout))) == VERBS
-    assert re.findall(r"^# stage (\d+) \(", result.stdout, re.M) == [str(n) for n in range(1, 12)]
+    assert re.findall(r"^# stage (\d+) \(", result.stdout, re.M) == [str(n) for n in range(1, 13)]
     assert "the options are not checked, there is no environment yet: type `make setup`" in result.stderr
     assert not desk.all_calls() and not list(desk.recipe.iterdir())
 
@@ -251,7 +251,7 @@ def test_the_command_line_knows_every_option_of_the_template(desk: Desk, argumen
 
 
 def test_stages_by_name_and_by_number(desk: Desk) -> None:
-    for arguments in (["--stage", "train", "--stop_stage", "score"], ["--stage", "4", "--stop_stage=6"]):
+    for arguments in (["--stage", "train", "--stop_stage", "score"], ["--stage", "5", "--stop_stage=7"]):
         desk.run(*arguments)
         assert desk.verbs() == ["train", "decode", "score"]
 
@@ -259,18 +259,18 @@ def test_stages_by_name_and_by_number(desk: Desk) -> None:
 def test_publishing_is_no_part_of_a_default_run(desk: Desk) -> None:
     desk.run()
     assert desk.verbs() == VERBS[:-1]
-    desk.run("--stage", "publish", "--stop_stage", "11", "--hf_repo", "user/name")
+    desk.run("--stage", "publish", "--stop_stage", "12", "--hf_repo", "user/name")
     wanted = "-m fangyan publish --exp exp/e_branchformer_text_cmn_seed1 --hf_repo user/name"
     assert desk.calls() == [wanted.split()]
     how = ["--revision", "v1", "--i_have_permission", "the owner, in 2026", "--private"]
-    desk.run("--stage", "publish", "--stop_stage", "11", "--hf_repo", "user/name", *how)
+    desk.run("--stage", "publish", "--stop_stage", "12", "--hf_repo", "user/name", *how)
     assert desk.calls() == [[*wanted.split(), *how]]
 
 
 def test_every_stage_is_logged_with_its_title_and_commands(desk: Desk) -> None:
     lines = desk.run("--stage", "pack").stderr.splitlines()
     time = r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d "
-    assert re.search(time + r"stage 10 \(pack\): Pack the model", lines[-2])
+    assert re.search(time + r"stage 11 \(pack\): Pack the model", lines[-2])
     assert re.search(time + r"python -m fangyan pack --exp exp/e_branchformer_text_cmn_seed1$", lines[-1])
 
 
@@ -278,7 +278,7 @@ def test_a_failing_command_stops_the_run_and_the_last_line_says_how_to_resume(de
     result = desk.run(FAILING="train")
     assert result.returncode == 7
     assert desk.verbs() == ["data", "tokens", "stats", "train"]
-    assert re.search(r"stage 4 \(train\) did not finish: .* --stage 4$", result.stderr)
+    assert re.search(r"stage 5 \(train\) did not finish: .* --stage 5$", result.stderr)
 
 
 def test_times_of_stages_that_succeeded(desk: Desk) -> None:
@@ -456,7 +456,7 @@ def test_layers_to_score_are_handed_on(desk: Desk) -> None:
 def test_an_encoder_is_measured_without_training(desk: Desk) -> None:
     result = desk.run("--encoder", "espnet:../x y/model.zip", "--dev_set", "", "--train_config", "none.yaml")
     assert desk.verbs() == ["data", "dump", "measure", "explain", "report"]
-    assert "stage 4 (train): left out, an encoder is given" in result.stderr
+    assert "stage 5 (train): left out, an encoder is given" in result.stderr
     dumps = [value(call, "--encoder") for call in desk.calls() if call[2] == "dump"]
     assert dumps == ["espnet:../x y/model.zip", "random:../x y/model.zip", "fbank", "mfcc"]
     assert desk.calls()[-1][3:8] == ["--exp", "exp/espnet_.._x_y_model.zip", "--dev", "", "--test=test"]
@@ -466,7 +466,7 @@ def test_a_published_model_is_measured_and_recognises_without_training(desk: Des
     result = desk.run("--download", "user/name", "--train_config", "none.yaml", "--stop_stage", "publish")
     verbs = ["data", "decode", "score", *VERBS[6:10], "publish"]
     assert desk.verbs() == verbs
-    assert "stage 4 (train): left out, a published model is given" in result.stderr
+    assert "stage 5 (train): left out, a published model is given" in result.stderr
     calls = {call[2]: call for call in desk.calls()}
     assert value(calls["decode"], "--exp") == "user/name"
     assert value(calls["decode"], "--out") == "exp/espnet_user_name/decode"
@@ -577,7 +577,7 @@ def test_on_the_cluster_every_command_is_submitted(desk: Desk) -> None:
     shards = {command[3]: value(options, "--shards") for options, command in jobs}
     assert {verb for verb, count in shards.items() if count == "2"} == {"decode", "dump", "measure"}
     assert {value(options, "--exp") for options, _ in jobs} == {"exp/x y"}
-    assert {value(options, "--stage") for options, _ in jobs} == set(STAGES[:-1])
+    assert {value(options, "--stage") for options, _ in jobs} == {*STAGES[:-1]} - {"teach"}
 
 
 def test_the_size_of_training_is_told_to_the_job_and_to_the_command(desk: Desk) -> None:

@@ -40,6 +40,19 @@ check_sets() { # SET... -> exit where data/ has one of them not, once the stage 
   done
 }
 
+names_teacher() { # CONFIG -> whether it, or what it includes, names an encoder of text to learn from
+  local config=$1 home next key value
+  while [ -e "$config" ]; do
+    home=$(dirname "$config") next=""
+    while read -r key value || [ -n "$key" ]; do
+      [ "$key" != teacher: ] || return 0
+      [ "$key" != include: ] || next=$home/$value
+    done <"$config"
+    config=$next
+  done
+  return 1
+}
+
 as_file_name() { # TEXT
   echo "${1//[^A-Za-z0-9._-]/_}"
 }

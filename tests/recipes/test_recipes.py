@@ -9,7 +9,7 @@ from fangyan.files import ROOT
 from fangyan.recipes import options
 from fangyan.recipes.options import Options
 
-STAGES = "data tokens stats train decode score dump measure report pack".split()
+STAGES = "data tokens teach stats train decode score dump measure report pack".split()
 RECIPES = sorted(ROOT.glob("egs2/*/emb1/run.sh"))
 
 
@@ -123,6 +123,20 @@ def test_what_a_recipe_says_is_read_from_its_script(desk):
 def test_a_mistake_is_told_in_a_sentence(option, told):
     (found,) = mistakes(option)
     assert told in found
+
+
+def test_a_teacher_that_is_no_encoder_is_told_before_anything_runs(desk):
+    config = desk / "taught.yaml"
+    config.write_text(f"include: {ROOT}/conf/train/align.yaml\nteacher: texts:e5\n")
+    (found,) = mistakes(f"train_config={config}")
+    assert "taught.yaml: teacher: unknown encoder 'texts', did you mean text?" in found
+
+
+def test_the_joint_layer_of_an_aligned_encoder_is_known(desk):
+    align = f"train_config={ROOT}/conf/train/align.yaml"
+    assert mistakes(align, "layers=joint norm") == []
+    (found,) = mistakes(f"train_config={ROOT}/conf/train/e_branchformer.yaml", "layers=joint")
+    assert "no layer 'joint'" in found
 
 
 def test_all_mistakes_are_told_at_once():

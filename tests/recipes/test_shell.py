@@ -87,7 +87,7 @@ def test_a_dry_run_puts_headings_and_commands_in_one_stream(desk: Desk) -> None:
     result = desk.run("--dry_run", "--encoder", "fbank", "--stop_stage", "decode")
     lines = [line for line in result.stdout.splitlines() if line.startswith("# ") or " -m " in line]
     assert lines[0].startswith("# stage 1 (data): ") and lines[1].startswith("python -m fangyan data")
-    assert lines[-1] == "# stage 5 (decode): left out, an encoder is given"
+    assert lines[-1] == "# stage 6 (decode): left out, an encoder is given"
     assert not result.stderr
 
 

@@ -76,6 +76,7 @@ elif [ -n "$encoder" ]; then
   leave_out "an encoder is given" tokens teach stats train decode score pack
 else
   train_config=$(in_recipe_or_repository "$train_config")
+  names_teacher "$train_config" || leave_out "the training configuration names no teacher" teach
   tag=${tag:-$(basename "${train_config%.*}")_${written}_seed$seed}
 fi
 tag=${tag:-$(as_file_name "$encoder")}
@@ -124,7 +125,7 @@ if stage 2 tokens "List the tokens of the training transcripts"; then
   alone launch cpu python -m fangyan tokens --data "data/$train_set" "${writing[@]}" ${pieces:+--vocabulary "$vocabulary"} --out "$tokens"
 fi
 
-if stage 3 teach "Encode the transcripts by the teacher, if the training configuration names one"; then
+if stage 3 teach "Encode the transcripts by the teacher that the training configuration names"; then
   launch gpu python -m fangyan teach --config "$train_config" --data "data/$train_set" --data "data/$dev_set"
 fi
 

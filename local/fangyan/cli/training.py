@@ -85,11 +85,11 @@ def tokens(data: Path, target: str, vocabulary: int, text_form: str, out: Path) 
 @option("config", "ESPnet training configuration (YAML)")
 @sets("data directory to teach on (may be repeated)")
 def teach(config: Path, data: tuple[Path, ...]) -> None:
-    """A teacher's vectors of the transcripts, where a configuration names one.
+    """A teacher's vectors of the transcripts, for the task align.
 
     \b
-    Example: fangyan teach --config conf/train/align.yaml --data data/train \
-      --data data/dev
+    Example: fangyan teach --config conf/train/align.yaml \\
+      --data data/train --data data/dev
     """
     from fangyan import config as configs
     from fangyan.training import teacher

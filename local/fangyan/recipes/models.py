@@ -7,11 +7,12 @@ from typing import Any
 
 from fangyan import config, experiments
 from fangyan.encoders import bare, check_spec, hub
+from fangyan.encoders.choice import JOINT
 from fangyan.errors import UserError, known_names
 from fangyan.files import read_json
 from fangyan.recipes.options import Options
 
-MAKERS = ("data", "tokens", "stats", "train")
+MAKERS = ("data", "tokens", "teach", "stats", "train")
 """Stages that a new experiment can begin with; where nothing is trained, those that use an encoder as well."""
 INIT_FORMS = "known are a Hugging Face id, a folder, espnet:<experiment, model.zip or Hub id>"
 BLOCKS = {"espnet": ["num_blocks"], "random": ["num_blocks"], "hf": ["encoder_layers", "num_hidden_layers"]}
@@ -42,6 +43,17 @@ def _specs(options: Options) -> Iterator[tuple[str, str]]:
     yield from (("baselines", spec) for spec in options.words("baselines") if spec != "random")
 
 
+def check_teacher(options: Options) -> None:
+    """The encoder of text that a training configuration names."""
+    if options.trains and options.runs("teach", "train"):
+        file = options.file("train_config")
+        if (spec := config.compose(file).get("teacher")) is not None:
+            try:
+                check_spec(f"{spec}")
+            except UserError as error:
+                raise UserError(f"{file}: teacher: {error}") from None
+
+
 def check_experiment(options: Options) -> None:
     """The experiment, where the first stage is one that goes on with what others have left in it."""
     first = options.stages[0] if options.stages else ""
@@ -66,7 +78,7 @@ def check_layers(options: Options) -> Iterator[str]:
 def _known_layers(options: Options) -> Sequence[str]:
     """The names of the layers of the encoder; none where only the encoder itself can tell."""
     if options.trains and (options.runs("train") or not (options.exp / "config.yaml").exists()):
-        return _named(config.compose(options.file("train_config")).get("encoder_conf"), "espnet")
+        return _named(config.compose(options.file("train_config")), "espnet")
     model = options["download"] or options.exp
     family, _, argument = (options["encoder"] or f"espnet:{model}").partition(":")
     if family in ("fbank", "mfcc"):
@@ -76,25 +88,28 @@ def _known_layers(options: Options) -> Sequence[str]:
 
 
 def _settings(model: Path, family: str) -> Any:
-    """What a model says of its encoder; nothing where it does not say it as usual."""
+    """What a model says of itself; nothing where it does not say it as usual."""
     if family == "hf":
         return read_json(model / "config.json") if (model / "config.json").is_file() else None
     if model.suffix == ".zip" and zipfile.is_zipfile(model):
         with zipfile.ZipFile(model) as archive:
             names = [name for name in archive.namelist() if name.endswith("/config.yaml")]
             text = archive.read(names[0]).decode() if names else ""
-        return (config.parse(text, str(model)) or {}).get("encoder_conf")
+        return config.parse(text, str(model))
     if bare.is_bare(model):
-        return bare.read_settings(model).get("encoder_conf")
+        return bare.read_settings(model)
     path = model / "config.yaml"
-    return config.load(path).get("encoder_conf") if path.is_file() else None
+    return config.load(path) if path.is_file() else None
 
 
 def _named(settings: Any, family: str) -> tuple[str, ...]:
     """layer00 ... and norm for the number of blocks in the settings; none where they have no such number."""
-    found = [settings.get(name) for name in BLOCKS[family]] if isinstance(settings, dict) else []
+    settings = settings if isinstance(settings, dict) else {}
+    of_encoder = settings if family == "hf" else settings.get("encoder_conf")
+    found = [of_encoder.get(name) for name in BLOCKS[family]] if isinstance(of_encoder, dict) else []
     count = next((number for number in found if type(number) is int), None)
-    return () if count is None else (*(f"layer{n:02d}" for n in range(count + 1)), "norm")
+    joint = (JOINT,) if settings.get("teacher") else ()
+    return () if count is None else (*(f"layer{n:02d}" for n in range(count + 1)), "norm", *joint)
 
 
 def check_weights(options: Options) -> None:
@@ -113,4 +128,4 @@ def check_weights(options: Options) -> None:
         initialise.check(source, options.file("train_config"), place)
 
 
-RULES = (check_experiment, check_specs, check_weights, check_layers)
+RULES = (check_experiment, check_specs, check_teacher, check_weights, check_layers)
