@@ -128,6 +128,28 @@ def test_a_killed_run_resumes_to_the_same_weights(make, trained):
     assert one.keys() == two.keys() and all(torch.equal(one[key], two[key]) for key in one)
 
 
+def test_it_starts_from_the_encoder_of_an_experiment_and_with_its_heads_if_asked_for(make, job, tmp_path):
+    import torch
+
+    after = replace(make("after", "{asr: 1.0, info_nce: 1.0}"), init=f"espnet:{job.exp}", tokens=job.tokens)
+    found = {}
+    for name, more in (("alone", ""), ("heads", "init_heads: true\n")):
+        after.config.write_text(after.config.read_text() + more)
+        one = replace(after, exp=after.exp.with_name(name))
+        collect_stats(one)
+        found[name] = torch.load(one.exp / "init/encoder.pth", weights_only=True)
+    assert {key.partition(".")[0] for key in found["alone"]} == {"encoder"}
+    assert {key.partition(".")[0] for key in found["heads"]} == {"encoder", "ctc", "decoder"}
+    assert train(one)
+    other = tmp_path / "tokens"
+    other.mkdir()
+    (other / "tokens.txt").write_text("<blank>\n<unk>\n我\n<sos/eos>\n")
+    with pytest.raises(
+        UserError, match="init_heads of .*after.yaml is for an experiment that writes the same"
+    ):
+        collect_stats(replace(one, tokens=other, exp=one.exp.with_name("others")))
+
+
 @pytest.mark.parametrize("objective", ["distil", "seqsim", "sigmoid_pairs_speech"])
 def test_an_objective_alone_learns_without_recognition(make, objective):
     job = make(objective, f"{{{objective}: 1.0}}")

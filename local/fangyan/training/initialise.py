@@ -1,15 +1,23 @@
-"""The weights an encoder starts from: those of a published Whisper or of another experiment, under our names."""
+"""The weights an encoder starts from: those of a published Whisper or of another experiment, under our names.
+
+``init_heads: true`` in a configuration takes CTC and decoder along, of another experiment that writes the same tokens.
+"""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from fangyan.config import compose
 from fangyan.encoders import espnet_model
 from fangyan.errors import DataError, UserError
 from fangyan.files import fingerprint, versions
 from fangyan.training.espnet_task import sketch
 
 INIT_WEIGHTS = "encoder.pth"
+HEADS = ("ctc.", "decoder.")
+INIT_HEADS = "init_heads"
+"""The key of a configuration that asks for them."""
+NO_TOKENS = ("<blank>", "<unk>", "<sos/eos>")
 TOLD = 20
 """So many misfits are listed."""
 
@@ -18,11 +26,12 @@ NAMES |= {"layers": "encoders", "layer_norm": "after_norm"}
 """Parts of transformers' Whisper encoder -> of ours."""
 
 
-def write_weights(source: str, config: Path, out: Path) -> None:
-    """Writes ``out/encoder.pth``, the encoder's weights, for ESPnet's ``--init_param FILE:encoder:encoder``.
+def write_weights(source: str, config: Path, out: Path, tokens: Sequence[str] = NO_TOKENS) -> None:
+    """Writes ``out/encoder.pth``, the weights of the encoder, and of the heads if asked for, for ESPnet's init_param.
 
     ``source`` is a Whisper of the Hugging Face Hub (id) or a folder of one, or ``espnet:`` and an experiment folder,
-    model.zip or Hub id. Weights that do not fit the encoder of ``config`` are refused with their list.
+    model.zip or Hub id. Weights that do not fit the model of ``config`` that writes ``tokens`` are refused with their
+    list.
     """
     import torch
 
@@ -33,7 +42,27 @@ def write_weights(source: str, config: Path, out: Path) -> None:
         )
     weights = _of_experiment(argument) if family else _of_whisper(source)
     names = _fitting(source, config, weights)
-    torch.save({f"encoder.{names[name]}": value for name, value in weights.items()}, out / INIT_WEIGHTS)
+    heads = _heads(source, argument if family else "", config, tokens) if asks_for_heads(config) else {}
+    found = {f"encoder.{names[name]}": value for name, value in weights.items()} | heads
+    torch.save(found, out / INIT_WEIGHTS)
+
+
+def asks_for_heads(config: Path) -> bool:
+    """Whether a configuration wants CTC and decoder to start from where the encoder does."""
+    return bool(compose(config).get(INIT_HEADS))
+
+
+def _heads(source: str, argument: str, config: Path, tokens: Sequence[str]) -> dict[str, Any]:
+    """The weights of CTC and decoder of an experiment; refused where it writes other tokens or they do not fit."""
+    if not argument or list(espnet_model.settings_of(argument).get("token_list") or ()) != list(tokens):
+        raise UserError(
+            f"--init {source}: {INIT_HEADS} of {config} is for an experiment that writes the same tokens; leave it out "
+            "to start from the encoder alone"
+        )
+    found = {key: value for key, value in espnet_model.weights(argument).items() if key.startswith(HEADS)}
+    model = sketch(config, tokens).state_dict()
+    _refuse_misfits(source, config, {k: v for k, v in model.items() if k.startswith(HEADS)}, found)
+    return found
 
 
 def check(source: str, config: Path, place: Path) -> None:
@@ -87,7 +116,7 @@ def _fitting(source: str, config: Path, found: Mapping[str, Any]) -> dict[str, s
 
     With LoRA the original layer stands a level deeper, beside adapters that start from nothing.
     """
-    weights = sketch(config, ["<blank>", "<unk>", "<sos/eos>"]).encoder.state_dict()
+    weights = sketch(config, NO_TOKENS).encoder.state_dict()
     names = {key.replace(".base_layer", ""): key for key in weights if ".lora_" not in key}
     _refuse_misfits(source, config, {name: weights[key] for name, key in names.items()}, found)
     return names

@@ -5,8 +5,8 @@ one is written. Checkpoints, resuming, ranks, stopping, sampling, freezing and l
 
 Keys more in a configuration than ESPnet has: ``task``; ``freeze_layers`` and ``layer_decay``; ``batch_type: catpow``
 (with ``iterator_type: category``) draws varieties by a power of their hours, as `training.sampling` says, and
-``translations: 3`` has up to three utterances of a sentence in a batch together. A loss that is not finite stops the
-run.
+``translations: 3`` has up to three utterances of a sentence in a batch together; ``init_heads`` is of
+`training.initialise`. A loss that is not finite stops the run.
 """
 
 from argparse import ArgumentParser, Namespace
@@ -21,6 +21,7 @@ from typing import Any, ClassVar
 import torch
 from espnet2.iterators.abs_iter_factory import AbsIterFactory
 from espnet2.tasks.abs_task import IteratorOptions, optim_classes
+from espnet2.utils.types import str2bool
 
 from fangyan.encoders import espnet_patches
 from fangyan.errors import DataError, UserError
@@ -112,6 +113,12 @@ class Trained:
             type=float,
             default=1.0,
             help="Learning rate of a block in that of the block above",
+        )
+        parser.add_argument(
+            "--init_heads",
+            type=str2bool,
+            default=False,
+            help="Whether CTC and decoder start from the model of --init, too",
         )
         parser.add_argument(
             "--translations",

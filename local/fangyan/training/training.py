@@ -17,7 +17,7 @@ from fangyan.files import DONE, fingerprint, is_done, made_from, produce, read_t
 from fangyan.training import history, inputs, summary
 from fangyan.training.checkpoints import epochs_told, newest_whole
 from fangyan.training.espnet_task import check, run
-from fangyan.training.initialise import INIT_WEIGHTS, content_of, write_weights
+from fangyan.training.initialise import INIT_WEIGHTS, asks_for_heads, content_of, write_weights
 from fangyan.training.ranks import Rank, any_rank, joined_ranks, this_rank
 from fangyan.training.resuming import STARTED, check_unchanged, deciding_settings
 from fangyan.training.run import Run, form_inputs
@@ -122,7 +122,9 @@ def _start(job: Run, settings: Mapping[str, Any]) -> dict[str, str]:
     shape = {key: value for key, value in settings.items() if key.startswith(("encoder", "frontend"))}
     taken = (made_from(home) or {}).get("content", "")  # from a place that may be gone by now
     source = {"source": job.init, "shape": shape, "content": content_of(job.init) or taken}
-    produce(home, source, partial(write_weights, job.init, job.config))
+    if asks_for_heads(job.config):
+        source["heads"] = inputs.token_fingerprint(job)
+    produce(home, source, partial(write_weights, job.init, job.config, tokens=job.vocabulary))
     return {"init": fingerprint(home / INIT_WEIGHTS)}
 
 
@@ -182,7 +184,8 @@ def _refuse_broken_audio(data: Path, moments: Path) -> None:
 def _training_arguments(job: Run, settings: Mapping[str, Any]) -> dict[str, Any]:
     arguments = inputs.training_arguments(job) | {"output_dir": str(job.exp), "resume": True}
     if job.init:
-        arguments["init_param"] = f"{job.exp / 'init' / INIT_WEIGHTS}:encoder:encoder"
+        parts = "" if asks_for_heads(job.config) else ":encoder:encoder"
+        arguments["init_param"] = f"{job.exp / 'init' / INIT_WEIGHTS}{parts}"
     if settings.get("normalize") == "global_mvn":
         arguments["normalize_conf"] = f"stats_file={job.stats / 'train' / 'feats_stats.npz'}"
     return arguments
