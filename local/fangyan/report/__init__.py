@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from fangyan.data import datadir
 from fangyan.files import DONE, is_done, read_text, stamp
 from fangyan.measure import results_folder
+from fangyan.progress import Progress
 from fangyan.report import inputs
 
 if TYPE_CHECKING:
@@ -73,12 +74,16 @@ def report(
     from fangyan.report.read import results
     from fangyan.report.render import matrices, page
 
-    experiment = results.read(exp, dev, test, command, data, layers, recommended, folds)
     home = results_folder(exp, layers)
-    content = _page(experiment, command, layers)
-    check_fuller(home / "RESULTS.md", page.markdown(content, home / "report.html"))
-    matrices.write(experiment, home / "tables")
-    page.write(content, home / "report.html", home / "RESULTS.md")
+    with Progress("report", 3, "steps") as bar:
+        experiment = results.read(exp, dev, test, command, data, layers, recommended, folds)
+        bar.update()
+        content = _page(experiment, command, layers)
+        check_fuller(home / "RESULTS.md", page.markdown(content, home / "report.html"))
+        bar.update()
+        matrices.write(experiment, home / "tables")
+        page.write(content, home / "report.html", home / "RESULTS.md")
+        bar.update()
     return home / "RESULTS.md"
 
 
