@@ -65,6 +65,51 @@ def test_what_is_up_to_date_is_told_without_the_heavy_libraries(dumped, verb):
     )
 
 
+UNUSED = {
+    "fbank": {
+        "espnet2",
+        "transformers",
+        "scipy",
+        "sklearn",
+        "matplotlib",
+        "torch._dynamo",
+        "huggingface_hub",
+    },
+    "espnet": {
+        "espnet2.tasks",
+        "espnet2.train.trainer",
+        "transformers",
+        "scipy.signal",
+        "hydra",
+        "torch._dynamo",
+    },
+}
+"""Family of encoder -> what is not needed to hear recordings of 16 kHz by it, and takes seconds to import."""
+
+
+@pytest.mark.parametrize("family", [*UNUSED])
+def test_recordings_are_compared_embedded_and_searched_without_what_that_does_not_need(
+    family, sung, job, tmp_path
+):
+    a, b = (f"{sung['test'].parent}/wav/{name}test-s00.wav" for name in ("cmn", "yue"))
+    encoder = ["--encoder", "fbank" if family == "fbank" else f"espnet:{job.exp}"]
+    index = ["--index", f"{tmp_path}/index"]
+    lines = [
+        ["compare", a, b, *encoder],
+        ["embed", a, *encoder, "--out", f"{tmp_path}/a.npz"],
+        ["index", b, *encoder, *index],
+        ["search", a, *index],
+    ]
+    code = (
+        "import sys\nfrom fangyan.cli import cli\nimport fangyan.__main__\n"
+        f"for line in {lines!r}: cli(line, standalone_mode=False)\n"
+        f"print('loaded:', *{UNUSED[family]!r} & set(sys.modules))"
+    )
+    done = _run("-c", code)
+    assert done.stdout.splitlines()[-1].strip() == "loaded:"
+    assert "Flash" not in done.stderr  # ESPnet on what is not installed
+
+
 def _run(*words: str) -> subprocess.CompletedProcess:
     environment = {"PYTHONPATH": f"{ROOT / 'local'}", "PYTHONUTF8": "1", "OMP_NUM_THREADS": "1"}
     command = [sys.executable, *words]

@@ -2,11 +2,15 @@
 
 import io
 import re
+import shutil
 
 import pytest
+from click.testing import CliRunner
 
 from fangyan import progress
+from fangyan.__main__ import cli
 from fangyan.files import ROOT
+from fangyan.measure import word_test
 from fangyan.progress import Progress, duration, track
 
 
@@ -105,3 +109,50 @@ def test_durations_are_rounded_up_to_minutes(seconds, told):
 def test_there_is_one_mechanism():
     sources = (ROOT / "local" / "fangyan").rglob("*.py")
     assert [path.stem for path in sources if "tqdm" in path.read_text(encoding="utf-8")] == ["progress"]
+
+
+@pytest.fixture(scope="module")
+def lines(sung, job, tmp_path_factory) -> dict[str, list[str]]:
+    """Titles of long work, and in the order in which they go the command lines that do it, on a small set."""
+    home, data = tmp_path_factory.mktemp("long"), f"{sung['test']}"
+    shutil.copytree(job.exp, home / "exp")
+    wavs, exp = f"{sung['test'].parent}/wav", f"{home}/exp"
+    feats, encoder = f"{exp}/feats", ["--encoder", f"espnet:{exp}"]
+    scored = ["--feats", feats, "--data", data, "--out"]
+    return {
+        "durations, index": ["index", wavs, *encoder, "--index", f"{home}/index"],
+        "search": ["search", wavs, "--index", f"{home}/index", "--top", "1"],
+        "embed": ["embed", wavs, *encoder, "--out", f"{home}/x.npz"],
+        "transcribe": ["transcribe", f"{wavs}/cmntest-s00.wav", "--model", f"espnet:{exp}"],
+        "dump test": ["dump", *encoder, "--data", data, "--out", feats],
+        "retrieve test": ["retrieve", *scored, f"{exp}/retrieval"],
+        "intervals test": ["intervals", "--retrieval", f"{exp}/retrieval", "--set", "test", "--out", f"{exp}/ci"],
+        "IPA, phonetic distance test, control test": ["control", *scored, f"{exp}/control"],
+        "word test": ["synonymy", "--encoder", "fbank", "--out", f"{exp}/synonymy"],
+        "most telling of test, explain test": ["explain", *encoder, *scored, f"{exp}/explain", "--count", "1"],
+        "folds, report": ["report", "--exp", exp, "--dev", "", "--test", "test", "--choose_layer", "folds"],
+        "submission": [
+            "submission", "--exp", exp, "--test", "test", "--data", f"{sung['test'].parent}", "--choose_layer", "folds",
+            "--out", f"{home}/s.json",
+        ],
+        "pack": ["pack", "--exp", exp],
+        "survey, listen test": ["survey", data, "--audio", "--out", f"{home}/survey"],
+        "params": ["params", "--config", f"{ROOT}/conf/train/e_branchformer_tiny.yaml"],
+    }  # fmt: skip
+
+
+def test_long_work_of_every_verb_is_counted(lines, monkeypatch):
+    begun, begin, triples = [], Progress.__init__, word_test.triples()
+
+    def note(bar, title, *arguments, **settings):
+        begun.append(title)
+        begin(bar, title, *arguments, **settings)
+
+    monkeypatch.setattr(Progress, "__init__", note)
+    monkeypatch.setattr(word_test, "triples", lambda: triples[:2])
+    monkeypatch.setattr("fangyan.publish.archive.prove", lambda archive: None)
+    for titles, words in lines.items():
+        begun.clear()
+        done = CliRunner().invoke(cli, words)
+        assert done.exit_code == 0, (words, done.output, done.exception)
+        assert {*titles.split(", ")} <= {*begun}

@@ -27,5 +27,5 @@ def test_what_takes_a_while_is_told_before_it_begins_and_how_it_ends_after(sung,
 
 
 def test_a_mistake_is_said_before_anything_is_served(sung):
-    with pytest.raises(UserError, match="--layer norm: no layer 'norm' in this encoder: known are fbank"):
+    with pytest.raises(UserError, match="--layer norm: no layer 'norm' in fbank: known are fbank"):
         demo.demo("fbank", sung["test"], "norm")

@@ -79,5 +79,5 @@ def test_what_is_no_sentence_is_refused(library, tmp_path, seconds, level, messa
 
 
 def test_an_unknown_layer_is_answered_with_those_there_are(sung):
-    with pytest.raises(UserError, match="--layer norm: no layer 'norm' in this encoder: known are fbank"):
+    with pytest.raises(UserError, match="--layer norm: no layer 'norm' in fbank: known are fbank"):
         Library("fbank", sung["test"], "norm")

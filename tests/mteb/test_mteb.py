@@ -159,7 +159,7 @@ class TestInstalled:
     def test_mistakes(self, sung, tmp_path):
         with pytest.raises(UserError, match="unknown encoder 'mfc', did you mean mfcc"):
             ours.model("mfc")
-        with pytest.raises(UserError, match="no layer 'layer99' in this encoder"):
+        with pytest.raises(UserError, match="no layer 'layer99' in mfcc"):
             ours.model("mfcc", "layer99")
         with pytest.raises(DataError, match=f"{tmp_path}/gone"):
             ours.task(tmp_path / "gone")

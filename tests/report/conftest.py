@@ -4,10 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from fangyan.report import report
 from fangyan.report.render import blocks, figures
 
-from .fabricated import experiment
+from .fabricated import experiment, report
 
 
 @pytest.fixture

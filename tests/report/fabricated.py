@@ -7,6 +7,8 @@ from pathlib import Path
 
 from fangyan.data import datadir
 from fangyan.measure.retrieval.tables import Group, Pair
+from fangyan.report import Asked
+from fangyan.report import report as write_report
 from fangyan.tables import write_rows
 
 CER = """variety\tsentences\tcharacters\terrors\tcer
@@ -215,3 +217,8 @@ def explained(exp: Path, telling=TELLING, characters=CHARACTERS, name="test") ->
         home = folder / line.split()[0]
         write(home / "characters.tsv", characters.replace(" ", "\t"))
         (home / "similarity.png").write_bytes(DOT)
+
+
+def report(*asked, **more) -> Path:
+    """The path of the RESULTS.md that is written of what is asked for as `Asked` has it."""
+    return write_report(Asked(*asked, **more))

@@ -5,11 +5,11 @@ import shutil
 import pytest
 
 from fangyan.errors import UserError
-from fangyan.report import report
-from fangyan.report.losses import losses
+from fangyan.report import Asked, renew
+from fangyan.report.losses import losses, parts_of
 from fangyan.report.sections import parts
 
-from .fabricated import scores
+from .fabricated import report, scores
 
 HEAD = "# Results\n\n| test set | layer | R@1 | CER |\n| --- | --- | ---: | ---: |\n"
 
@@ -77,3 +77,59 @@ def test_another_development_set_or_test_set_is_no_loss(exp):
     scores(exp / "retrieval" / "far", {"layer01": (0.1, 0.3), "layer02": (0.5, 0.5)})
     for dev, tests in (("dev", ["test", "far"]), ("", ["test", "far"]), ("dev", ["far"]), ("dev", ["test"])):
         report(exp, dev, tests)
+
+
+MEASURED = """
+    retrieval/test retrieval_pooled/test control/test intervals/test explain/test synonymy decode/test early_exit/test
+    retrieval_text_cmn/test probe/test baselines/mfcc/retrieval/test history.tsv train.json
+    layers/layer01/retrieval/test
+"""
+
+
+def test_the_parts_of_a_report_are_folders_of_its_sets_and_of_none(tmp_path):
+    inside = {
+        "history.tsv": "",
+        "train.json": "",
+        "synonymy": "/words.tsv",
+        "explain/test": "/hit1/frames.tsv",
+    }
+    wanted = sorted(MEASURED.split())
+    files = [tmp_path / f"{part}{inside.get(part, '/pairs.tsv')}" for part in wanted]
+    others = [tmp_path / name for name in ("submission.json", "retrieval/far/pairs.tsv", "probe/far/a/b.tsv")]
+    assert parts_of([*files, *others], tmp_path, ["dev", "test"]) == wanted
+
+
+@pytest.mark.usefixtures("unrendered")
+@pytest.mark.parametrize("gone", [name for name in MEASURED.split() if "layers/" not in name])
+def test_no_measured_folder_goes_without_a_word(exp, gone, monkeypatch):
+    monkeypatch.setattr("fangyan.report.report", lambda asked: exp / "RESULTS.md")  # whatever it would show
+    part = exp / gone
+    if part.suffix:
+        part.write_text("")
+    else:
+        part.mkdir(parents=True, exist_ok=True)
+        (part / "pairs.tsv").touch()
+    for name in ("RESULTS.md", "report.html"):
+        (exp / name).touch()
+    asked = Asked(exp, "dev", ["test"])
+    assert renew(asked) and not renew(asked)
+    part.rename(exp.parent / "away")
+    for _ in range(2):
+        with pytest.raises(
+            UserError, match=rf"RESULTS\.md: shows {gone}, and nothing of that is found any more"
+        ):
+            renew(asked)
+    if gone.endswith("/test"):
+        assert renew(Asked(exp, "dev", ["far"]))  # nothing of test is asked for
+    else:
+        (exp.parent / "away").rename(part)
+        assert not renew(asked)
+
+
+@pytest.mark.usefixtures("unrendered")
+def test_a_report_that_was_moved_away_is_made_without(exp):
+    asked = Asked(exp, "dev", ["test"])
+    renew(asked)
+    shutil.rmtree(exp / "retrieval_pooled")
+    (exp / "RESULTS.md").rename(exp.parent / "RESULTS.md")
+    assert renew(asked) and "Mean-pooled vectors were not scored." in (exp / "RESULTS.md").read_text()

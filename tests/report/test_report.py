@@ -8,11 +8,11 @@ import pytest
 
 from fangyan import environment
 from fangyan.errors import UserError
-from fangyan.report import headline, report
+from fangyan.report import headline
 from fangyan.report.read import results
 from fangyan.report.render import curves
 
-from .fabricated import CER, scores, words, write
+from .fabricated import CER, report, scores, words, write
 from .reading import Page, rows
 
 

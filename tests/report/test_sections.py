@@ -4,11 +4,10 @@ import math
 
 import pytest
 
-from fangyan.report import report
 from fangyan.report.read import results
 from fangyan.report.render import figures
 
-from .fabricated import HISTORY, write
+from .fabricated import HISTORY, report, write
 
 
 def test_training_caption_has_the_last_epoch(made):

@@ -38,13 +38,12 @@ def report(
     Example: fangyan report --exp exp/a --dev dev --test test --data data
     """
     from fangyan.encoders import recommended
-    from fangyan.measure import results_folder
-    from fangyan.report import headline, renew
+    from fangyan.report import RESULTS, Asked, headline, renew
 
     known = recommended(encoder).layer if encoder and not (dev or folds) else ""
-    built = renew(exp, dev, test, command, data, layer, known, folds)
-    written = results_folder(exp, layer) / "RESULTS.md"
-    report_built(built, written)
+    asked = Asked(exp, dev, test, command, data, layer, known, folds)
+    written = asked.home / RESULTS
+    report_built(renew(asked), written)
     click.echo(headline(written))
 
 

@@ -163,9 +163,11 @@ def params(config: tuple[Path, ...], vocabulary: int) -> None:
     \b
     Example: fangyan params --config conf/train/e_branchformer.yaml
     """
+    from fangyan.progress import track
     from fangyan.training.parameter_counts import count_parameters, parameter_table
 
-    click.echo(parameter_table([count_parameters(path, vocabulary) for path in config]))
+    tracked = track(config, "params", "configurations")
+    click.echo(parameter_table([count_parameters(path, vocabulary) for path in tracked]))
 
 
 @cli.command()

@@ -216,9 +216,9 @@ def conversion_losses(samples: np.ndarray) -> list[tuple[str, str]]:
 
 def resample(samples: np.ndarray, rate: int) -> np.ndarray:
     """``samples`` of ``rate`` Hz at 16 kHz, float32 (polyphase filter)."""
-    from scipy.signal import resample_poly
-
     if rate != SAMPLE_RATE:
+        from scipy.signal import resample_poly  # half a second, which most recordings can do without
+
         common = gcd(rate, SAMPLE_RATE)
         samples = resample_poly(samples, SAMPLE_RATE // common, rate // common)
     return np.ascontiguousarray(samples, dtype=np.float32)

@@ -8,6 +8,7 @@ from fangyan.data.audio import probe
 from fangyan.data.datadir import Utterance
 from fangyan.errors import DataError
 from fangyan.files import AT_ONCE
+from fangyan.progress import track_iterable
 
 
 def measured(utterances: Iterable[Utterance]) -> list[Utterance]:
@@ -34,7 +35,10 @@ def measure_durations(
 
     utterances = list(utterances)
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        found = list(zip(utterances, pool.map(seconds, utterances), strict=True))
+        lengths = pool.map(seconds, utterances)
+        if not all(utterance.duration for utterance in utterances):  # else it takes no time
+            lengths = track_iterable(lengths, len(utterances), "durations", "recordings")
+        found = list(zip(utterances, lengths, strict=True))
     failed = [(u, length) for u, length in found if isinstance(length, DataError)]
     timed = [replace(u, duration=s) for u, s in found if not isinstance(s, DataError)]
     return timed, failed

@@ -13,6 +13,7 @@ import numpy as np
 from fangyan.corpora.common.layouts import sentence_of
 from fangyan.data import datadir, durations
 from fangyan.data.text import NormalForm, count_removed, normalise
+from fangyan.progress import track
 
 SETS = (
     *("set", "hours", "utterances", "speakers", "sentences", "varieties", "characters"),
@@ -64,7 +65,8 @@ class Columns:
 def read(folders: Sequence[Path]) -> list[Columns]:
     """The data directories in columns, named after their folders; after their paths where two have one name."""
     names = [path.name for path in folders]
-    return [_columns(path, path.name if names.count(path.name) == 1 else str(path)) for path in folders]
+    tracked = track(folders, "survey", "sets")
+    return [_columns(path, path.name if names.count(path.name) == 1 else str(path)) for path in tracked]
 
 
 def _columns(path: Path, name: str) -> Columns:

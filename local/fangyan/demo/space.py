@@ -28,7 +28,7 @@ from fangyan.data.sources import origins
 from fangyan.demo import TITLE, gradio_version
 from fangyan.encoders import bare
 from fangyan.encoders.espnet_model import write_bare
-from fangyan.features.at_layer import report_choice
+from fangyan.features.at_layer import check_asked, report_choice
 from fangyan.files import ROOT, fingerprint, produce, write_text
 from fangyan.measure.explain.transcripts import trained
 from fangyan.progress import track
@@ -50,6 +50,7 @@ def space(spec: str, data: Path, out: Path, layer: str = "", permission: str = "
     ``permission``: who allowed to hand on what a licence forbids to; without it `UserError` says which corpus does.
     `UserError` for a folder that has something else in it.
     """
+    check_asked(spec, layer)
     layer = _layer(spec, layer)
     recorded = [describe(name) for name in sorted({origin.corpus for origin in origins(data)})]
     learned = [

@@ -11,6 +11,7 @@ from torch import Tensor
 from fangyan.data.datadir import Utterance
 from fangyan.measure.seqsim import Packed, pack, seqsim_matrix
 from fangyan.measure.ties import TIE
+from fangyan.progress import track
 
 TRIED = 500
 """So many searches, at most, are made with the data's own utterances to learn what scores mean."""
@@ -43,7 +44,8 @@ def trial(
         return None
     step = -(-sum(len(spoken) for spoken, _ in pairs) // most)
     packed = {name: pack([features[u.id] for u in members]) for name, members in varieties.items()}
-    answers = [_answers(spoken[::step], varieties[b], features, packed[b]) for spoken, b in pairs]
+    tracked = track(pairs, "what scores mean", "pairs of varieties")
+    answers = [_answers(spoken[::step], varieties[b], features, packed[b]) for spoken, b in tracked]
     right, wrong, chance = (torch.cat(column).double() for column in zip(*answers, strict=True))
     quarters = torch.tensor([0.25, 0.75]).double()
     return Trial(

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from fangyan.encoders.choice import Choice
-from fangyan.encoders.espnet_build import task_of
+from fangyan.encoders.espnet_build import alone
 from fangyan.errors import DataError
 from fangyan.files import read_json, write_json
 
@@ -37,7 +37,7 @@ def write(
     """
     from safetensors.torch import save_file
 
-    if task_of(settings, out / SETTINGS).alone:
+    if alone(settings, out / SETTINGS):
         kept = {key: settings[key] for name in KEYS for key in (name, f"{name}_conf") if key in settings}
     else:
         kept = {key: value for key, value in settings.items() if not key.endswith(AT_HOME)}
@@ -58,8 +58,8 @@ def read_settings(folder: Path) -> dict[str, Any]:
         raise DataError(
             f"{folder / SETTINGS}: must be the JSON of a packed encoder, with what ESPnet builds under 'espnet'"
         )
-    alone = task_of(settings, folder / SETTINGS).alone
-    return {"input_size": None, "init": None, "token_list": NO_TOKENS, **settings, **alone}
+    instead = alone(settings, folder / SETTINGS)
+    return {"input_size": None, "init": None, "token_list": NO_TOKENS, **settings, **instead}
 
 
 def recommended(folder: Path) -> Choice:

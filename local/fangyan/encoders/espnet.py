@@ -57,7 +57,7 @@ class ESPnetEncoder(Encoder):
         parts = {type(module).__name__ for module in encoder.modules()}
         self.masked = type(encoder).__name__ in MASKED and not parts & UNMASKED
         self.joint, self.blocks = getattr(model, JOINT, None), blocks_of(encoder)
-        self.layers = (*layer_names(encoder), *([JOINT] if self.joint else []))
+        self.layers = (*layers_of(encoder), *([JOINT] if self.joint else []))
         self.frame_rate, self.heard = frame_rate(model), accepted_samples(model)
         self.prompt = Prompt(model) if hasattr(model, "prompt_encoder") else None
         self.note = NOTE if self.prompt else ""
@@ -135,7 +135,7 @@ def blocks_of(encoder) -> list[nn.Module]:
     return [*encoder.encoders, *([encoder.after_norm] if hasattr(encoder, "after_norm") else [])]
 
 
-def layer_names(encoder) -> tuple[str, ...]:
+def layers_of(encoder) -> tuple[str, ...]:
     """The names of the layers of an ESPnet encoder: what enters its blocks, what each gives, its last norm."""
     names = (f"layer{n:02d}" for n in range(len(encoder.encoders) + 1))
     return (*names, *(["norm"] if hasattr(encoder, "after_norm") else []))

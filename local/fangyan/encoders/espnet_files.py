@@ -49,6 +49,12 @@ def locate(place: Path) -> tuple[Path, Path, Path | None]:
     return config, checkpoint, next(_statistics(home), None)
 
 
+def configuration(place: Path) -> Path:
+    """The configuration of the model at ``place`` (as of `locate`), whose checkpoint may be gone by now."""
+    packed = place.is_dir() and (place / META).exists()
+    return _packed(place)[0] if packed else _configuration(place.parent if place.is_file() else place)
+
+
 def read_settings(place: Path) -> dict[str, Any]:
     """What ESPnet builds the model at ``place`` from; ``task`` says of which kind it is, unless it is recognition."""
     settings = read_yaml(locate(place)[0])
@@ -86,11 +92,16 @@ def checkpoint_patterns(folder: Path) -> list[str]:
 
 def read_yaml(path: Path) -> dict:
     """The mapping that a file of YAML holds, of plain values; `DataError` for anything else."""
+    return parse_yaml(read_text(path), path)
+
+
+def parse_yaml(text: str, path: Path) -> dict:
+    """The mapping that YAML says, of plain values; `DataError` with ``path``, where it stands, for anything else."""
     import yaml
 
     try:
         # libyaml's parser, where there is one: token lists have 50,000 lines
-        found = yaml.load(read_text(path), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)) or {}
+        found = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)) or {}
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date without such a day
         raise DataError(f"{path}: must be YAML of plain values, {' '.join(str(error).split())}") from None
     if not isinstance(found, dict):

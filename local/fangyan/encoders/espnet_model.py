@@ -10,6 +10,7 @@ from zipfile import is_zipfile
 
 from fangyan.encoders import bare, espnet_patches, hub
 from fangyan.encoders.choice import Choice, choice_of_experiment
+from fangyan.encoders.espnet_alone import Alone
 from fangyan.encoders.espnet_build import build, name_of, task_of, without_known_warning
 from fangyan.encoders.espnet_files import META, checkpoint_patterns, locate, read_settings, read_yaml
 from fangyan.encoders.espnet_kinds import HEARD, Heard
@@ -29,7 +30,7 @@ def read(argument: str, trained: bool) -> tuple[Any, Choice]:
     Untrained weights are those of seed 0. Where a packed model also holds its encoder alone, free of pickle, that is
     what is read, and the model has no decoder.
     """
-    with open_model(argument) as folder, espnet_patches.types_unchecked():
+    with open_model(argument) as folder, espnet_patches.for_hearing():
         model = (_from_bare if bare.is_bare(folder) else _from_whole)(folder, trained)
         return model, _choice(folder)
 
@@ -90,7 +91,8 @@ def inference(config: Path, checkpoint: Path, **settings: Any):
         raise UserError(f"{config}: a model of the task {task!r} writes no text here")
     from espnet2.bin.asr_inference import Speech2Text
 
-    with espnet_patches.recognising(task_of(read_yaml(config), config)), without_known_warning():
+    recognising = espnet_patches.recognising(task_of(read_yaml(config), config))
+    with recognising, without_known_warning(), _matching(checkpoint):
         return Speech2Text(str(config), str(checkpoint), **settings)
 
 
@@ -156,9 +158,13 @@ def _from_whole(place: Path, trained: bool):
     settings = _with_statistics(read_settings(place), statistics)
     if heard := HEARD.get(name_of(settings, config)):
         return _from_heard(heard, settings, (config, checkpoint, statistics), trained)
-    model = build(settings, config)
+    model = build(settings, config, decoder=not trained)
     if trained:
-        load_weights(model, checkpoint)
+        left_out = "decoder." if Alone.builds(settings) else ()
+        found = {
+            key: value for key, value in read_weights(checkpoint).items() if not key.startswith(left_out)
+        }
+        _fit(model, found, checkpoint)
     return model
 
 
@@ -191,7 +197,8 @@ def _from_bare(folder: Path, trained: bool):
         moments = Path(temporary) / "feats_stats.npz" if "normalize.mean" in found else None
         if moments:
             bare.write_moments(found, moments)
-        model = build(_with_statistics(bare.read_settings(folder), moments), folder / bare.SETTINGS)
+        settings = _with_statistics(bare.read_settings(folder), moments)
+        model = build(settings, folder / bare.SETTINGS, decoder=not trained)
     may_lack = ("ctc.",) if trained else ("ctc.", "encoder.")
     if not trained:
         found = {key: value for key, value in found.items() if not key.startswith(may_lack)}
@@ -210,13 +217,19 @@ def _with_statistics(settings: dict, statistics: Path | None) -> dict:
     return settings | {"normalize_conf": options | {"stats_file": str(statistics)}}
 
 
-def load_weights(model, checkpoint: Path) -> None:
-    """Loads the weights of ``checkpoint`` into ``model``; `DataError` lists keys that do not match."""
-    _fit(model, read_weights(checkpoint), checkpoint)
-
-
 def _fit(model, weights: dict, source: Path) -> None:
-    try:
+    """Gives a model its weights; `DataError` with their ``source`` lists keys that do not match."""
+    with _matching(source):
         model.load_state_dict(weights, strict=True)
+
+
+@contextmanager
+def _matching(source: Path) -> Iterator[None]:
+    """What torch says inside of weights that are not those of a model ends as a `DataError`."""
+    try:
+        yield
     except RuntimeError as error:
-        raise DataError(f"{source}: its keys do not match the model of its configuration: {error}") from None
+        if "state_dict" not in str(error):
+            raise
+        why = " ".join(str(error).split())
+        raise DataError(f"{source}: its keys do not match the model of its configuration: {why}") from None

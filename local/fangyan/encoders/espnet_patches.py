@@ -26,6 +26,25 @@ def replaced(owner: Any, name: str, value: Any) -> Iterator[Any]:
 
 
 @contextmanager
+def for_hearing() -> Iterator[None]:
+    """While it is open, what is imported of ESPnet is for being heard by alone: `types_unchecked`, `uncompiled`."""
+    with types_unchecked(), uncompiled():
+        yield
+
+
+@contextmanager
+def uncompiled() -> Iterator[None]:
+    """While it is open, what ESPnet keeps from torch's compiler does not import that compiler, which nothing uses here.
+
+    espnet2/legacy/nets/pytorch_backend/nets_utils.py: ``@torch.compiler.disable``, which takes a second.
+    """
+    import torch
+
+    with replaced(torch.compiler, "disable", lambda function: function):
+        yield
+
+
+@contextmanager
 def types_unchecked() -> Iterator[None]:
     """While it is open, what is imported of ESPnet does not check the types of each call: a third of its import.
 

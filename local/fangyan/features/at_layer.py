@@ -1,12 +1,13 @@
 """An encoder at one of its layers: what recordings are compared, searched and explained by."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from fangyan.encoders import Encoder, check_spec, load_encoder
 from fangyan.encoders.choice import Choice, of_frames
+from fangyan.encoders.layer_names import known_layers
 from fangyan.features.layers import Layer, layer_name
 
 
@@ -33,10 +34,18 @@ class AtLayer(Encoder):
 
 
 def check_asked(spec: str, layer: str) -> None:
-    """`UserError` for a SPEC that names nothing, or a layer in no form of one: known before anything is loaded."""
+    """`UserError` for a SPEC that names nothing, or a ``layer`` (empty: any) in no form of one, or unknown."""
     check_spec(spec)
     if layer:
-        Layer.parse(layer)
+        check_layers(spec, [Layer.parse(layer)])
+
+
+def check_layers(spec: str, layers: Iterable[Layer]) -> None:
+    """`UserError` for layers that the encoder of ``spec`` has not, as far as that is known before it is loaded."""
+    layers = list(layers)
+    if known := known_layers(spec) if layers else ():
+        for layer in layers:
+            layer.check(known, spec)
 
 
 def load_at_layer(spec: str, layer: str = "") -> AtLayer:

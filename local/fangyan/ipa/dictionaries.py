@@ -27,6 +27,7 @@ from fangyan.data.text import is_han, simplify
 from fangyan.errors import UserError
 from fangyan.files import fingerprint
 from fangyan.ipa import espeak, phonetic_distance
+from fangyan.progress import track
 from fangyan.tables import Count
 
 UNREAD = "□"
@@ -84,7 +85,7 @@ def _version(package: str) -> str:
 
 def add_ipa(utterances: Iterable[Utterance]) -> tuple[list[Utterance], list[IpaSource]]:
     """The utterances, with IPA from their wording where they had none, and where IPA came from."""
-    completed = [_completed(utterance) for utterance in utterances]
+    completed = [_completed(utterance) for utterance in track([*utterances], "IPA", "utterances")]
     counts = Counter((utterance.variety, source) for utterance, source in completed)
     rows = [IpaSource(*of, n) for of, n in sorted(counts.items())]
     return [utterance for utterance, _ in completed], rows

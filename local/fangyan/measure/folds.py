@@ -22,6 +22,7 @@ from fangyan.errors import DataError
 from fangyan.measure.retrieval.tables import Pair, RankedQuery, pairs_of
 from fangyan.measure.selection import Mean, by_layer, choose_layer, layer_to_show
 from fangyan.measure.significance import read_ranks
+from fangyan.progress import track
 from fangyan.tables import read_sets
 
 RANKS_FILE = "ranks.tsv"
@@ -68,7 +69,7 @@ def choose_by_folds(sets: Sequence[Path]) -> Folds:
     place = halves(query.sentence for path in ranks for query in next(read_ranks(path))[1])
     if len(place) < 2:
         raise DataError(f"{where}: folds need at least 2 sentences, got {', '.join(place)}")
-    rows = [_split(path, place) for path in ranks]
+    rows = [_split(path, place) for path in track(ranks, "folds", "sets")]
     common = set.intersection(*({row.layer for half in both for row in half} for both in rows))
     if not common:
         raise DataError(f"{where}: folds need a layer that all sets have, got none")

@@ -32,7 +32,7 @@ from fangyan.files import ROOT, fingerprint, produce
 from fangyan.ipa import espeak
 from fangyan.ipa.espeak import Voice
 from fangyan.measure.bootstrap import bootstrap_means, interval, sort_into_cells
-from fangyan.progress import Progress
+from fangyan.progress import Progress, track
 from fangyan.tables import Count, Fraction, read_rows, write_rows
 
 if TYPE_CHECKING:
@@ -152,7 +152,8 @@ def _write(spec: str, score: str, folder: Path) -> None:
     spoken = [(*word, voice) for word in words for voice in VOICES]
     by_layer: list[Preference] = []
     by_word: list[WordPreference] = []
-    for layer, features in _features(load_encoder(spec), spoken).items():
+    features_of = _features(load_encoder(spec), spoken)
+    for layer, features in track(list(features_of.items()), "word test", "layers"):
         ready = chosen.prepare(features)
         found = preferences(chosen.compare(ready, ready).cpu(), asked, spoken)
         by_layer.append(_summary(layer, asked, found[:, 0]))

@@ -11,6 +11,7 @@ from fangyan import environment
 from fangyan.encoders.espnet_model import recognition_files
 from fangyan.errors import UserError
 from fangyan.files import atomic, fingerprint, made_from, stamp
+from fangyan.progress import Progress
 from fangyan.report import inputs
 
 ARCHIVE = "model.zip"
@@ -37,12 +38,14 @@ def renew(exp: Path) -> bool:
         return False
     from fangyan.publish import contents
 
-    with TemporaryDirectory() as temporary:
+    with TemporaryDirectory() as temporary, Progress("pack", 2, "steps") as bar:
         folder = Path(temporary)
         contents.lay_out(exp, folder)
         content = fingerprint(folder)
+        bar.update()
         if new := before.get("content") != content:
             _write(folder, exp / ARCHIVE)
+        bar.update()
     stamp(exp / STAMP, {"content": content, **sources}, [exp / ARCHIVE])
     return new
 

@@ -1,22 +1,16 @@
 """Encoders and their layers among the options of run.sh."""
 
-import zipfile
 from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import Any
 
 from fangyan import config, experiments
-from fangyan.encoders import bare, check_spec, hub
-from fangyan.encoders.choice import JOINT
+from fangyan.encoders import check_spec, hub
+from fangyan.encoders.layer_names import layers_in_settings, numbered
 from fangyan.errors import UserError, known_names
-from fangyan.files import read_json
 from fangyan.recipes.options import Options
 
 MAKERS = ("data", "tokens", "teach", "stats", "train")
 """Stages that a new experiment can begin with; where nothing is trained, those that use an encoder as well."""
 INIT_FORMS = "known are a Hugging Face id, a folder, espnet:<experiment, model.zip or Hub id>"
-BLOCKS = {"espnet": ["num_blocks"], "random": ["num_blocks"], "hf": ["encoder_layers", "num_hidden_layers"]}
-"""What the number of blocks is called in the settings of an encoder."""
 
 
 def check_specs(options: Options) -> Iterator[str]:
@@ -78,38 +72,8 @@ def check_layers(options: Options) -> Iterator[str]:
 def _known_layers(options: Options) -> Sequence[str]:
     """The names of the layers of the encoder; none where only the encoder itself can tell."""
     if options.trains and (options.runs("train") or not (options.exp / "config.yaml").exists()):
-        return _named(config.compose(options.file("train_config")), "espnet")
-    model = options["download"] or options.exp
-    family, _, argument = (options["encoder"] or f"espnet:{model}").partition(":")
-    if family in ("fbank", "mfcc"):
-        return (family,)
-    place = hub.at_hand(argument, "config.json") if family in BLOCKS and argument else None
-    return _named(_settings(place, family), family) if place else ()
-
-
-def _settings(model: Path, family: str) -> Any:
-    """What a model says of itself; nothing where it does not say it as usual."""
-    if family == "hf":
-        return read_json(model / "config.json") if (model / "config.json").is_file() else None
-    if model.suffix == ".zip" and zipfile.is_zipfile(model):
-        with zipfile.ZipFile(model) as archive:
-            names = [name for name in archive.namelist() if name.endswith("/config.yaml")]
-            text = archive.read(names[0]).decode() if names else ""
-        return config.parse(text, str(model))
-    if bare.is_bare(model):
-        return bare.read_settings(model)
-    path = model / "config.yaml"
-    return config.load(path) if path.is_file() else None
-
-
-def _named(settings: Any, family: str) -> tuple[str, ...]:
-    """layer00 ... and norm for the number of blocks in the settings; none where they have no such number."""
-    settings = settings if isinstance(settings, dict) else {}
-    of_encoder = settings if family == "hf" else settings.get("encoder_conf")
-    found = [of_encoder.get(name) for name in BLOCKS[family]] if isinstance(of_encoder, dict) else []
-    count = next((number for number in found if type(number) is int), None)
-    joint = (JOINT,) if settings.get("teacher") else ()
-    return () if count is None else (*(f"layer{n:02d}" for n in range(count + 1)), "norm", *joint)
+        return numbered(config.compose(options.file("train_config")))
+    return layers_in_settings(options["encoder"] or f"espnet:{options['download'] or options.exp}")
 
 
 def check_weights(options: Options) -> None:

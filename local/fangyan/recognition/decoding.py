@@ -1,7 +1,7 @@
 """Beam search over hybrid CTC/attention models, from the last layer of the encoder or an earlier one."""
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache, partial
@@ -13,6 +13,7 @@ from fangyan import shards
 from fangyan.data import datadir, durations
 from fangyan.data.datadir import Utterance
 from fangyan.encoders.espnet_model import locate, open_model, recognition_files
+from fangyan.encoders.layer_names import layers_in_settings
 from fangyan.errors import UserError, known_names
 from fangyan.files import fingerprint, is_done
 from fangyan.folders import check_replaceable
@@ -42,6 +43,8 @@ def decode(
     (`exit_layers`), each into ``out/<set>/<layer>``; `UserError` for one that the encoder lacks. ``part``: a shard of
     the utterances, or the merging of all shards. What a killed process has recognised is gone on with.
     """
+    if known := layers_in_settings(f"espnet:{exp}")[1:]:  # before anything is loaded
+        _check_exits(exp, exits, known)
     with open_model(str(exp), whole=True) as folder:
         return _decode_sets(folder, sets, config, out, exits, part)
 
@@ -159,8 +162,12 @@ def _recogniser(exp: Path, settings: Mapping[str, Any], where: str, exits: Seque
     from fangyan.recognition.recogniser import Recogniser
 
     recogniser = Recogniser(exp, settings, where)
-    known = exit_layers(recogniser.model.encoder)
+    _check_exits(exp, exits, exit_layers(recogniser.model.encoder))
+    return recogniser
+
+
+def _check_exits(exp: str | Path, exits: Sequence[str], known: Collection[str]) -> None:
+    """`UserError` for an exit layer that is not among those that are ``known``."""
     for layer in exits:
         if layer not in known:
             raise UserError(f"{exp}: no exit layer {layer!r}: {known_names(layer, known)}")
-    return recogniser

@@ -10,8 +10,9 @@ d = 256. Of that a search reads the frames of the first cut alone, and all means
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import batched
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ from fangyan.data.datadir import Utterance
 from fangyan.errors import UserError, known_names
 from fangyan.features.embedding import frames_of, unique_recordings
 from fangyan.features.frames import checked, same_dimension, unit
+from fangyan.progress import track
 from fangyan.search.building import Added, add
 from fangyan.search.index import Entry, Index, mean
 
@@ -72,7 +74,8 @@ def search(
     utterances = unique_recordings(queries)
     frames = dict(frames_of(index.settings.encoder(spec), utterances, "search"))
     encoded = [utterance for utterance in utterances if utterance.id in frames]
-    hits = nearest(index, [frames[u.id] for u in encoded], cut if distinct else top, cut, rows)
+    tracked = partial(track, title="search", unit="queries")
+    hits = nearest(index, [frames[u.id] for u in encoded], cut if distinct else top, cut, rows, tracked)
     if distinct:
         hits = [_distinct(u, found)[:top] for u, found in zip(encoded, hits, strict=True)]
     return {u.id: found for u, found in zip(encoded, hits, strict=True)}
@@ -84,9 +87,11 @@ def nearest(
     top: int = 10,
     cut: int = SHORTLIST,
     rows: np.ndarray | None = None,
+    tracked: Callable[[list], Iterable] = iter,
 ) -> list[list[Hit]]:
     """The ``top`` of the recordings at ``rows`` (None: all) that are most like each query, (T, d) frames, best first.
 
+    ``tracked``: what tells how many queries are answered, as they are passed on by it.
     `DataError` for frames that are not finite or of another d.
     """
     units = [unit(frames).numpy() for frames in checked(queries).values()]
@@ -97,7 +102,7 @@ def nearest(
     cuts, cosines = first_cut(index, np.stack([mean(frames) for frames in units]), cut, rows)
     return [
         _hits(index, *found, rerank(index, frames, found[0]), top)
-        for frames, *found in zip(units, cuts, cosines, strict=True)
+        for frames, *found in tracked(list(zip(units, cuts, cosines, strict=True)))
     ]
 
 

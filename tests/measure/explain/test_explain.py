@@ -62,7 +62,7 @@ def test_what_is_not_there_is_answered_with_what_is(job, sung, tmp_path):
     sets = [sung["test"]]
     with pytest.raises(UserError, match="--target nobody: no such utterance in .*test"):
         explain.explain("fbank", sets, QUERY, "nobody", tmp_path)
-    with pytest.raises(UserError, match="--layer norm: no layer 'norm' in this encoder: known are fbank"):
+    with pytest.raises(UserError, match="--layer norm: no layer 'norm' in fbank: known are fbank"):
         explain.explain("fbank", sets, QUERY, TARGET, tmp_path, "norm")
     with pytest.raises(UserError, match="unknown wording 'ipa': known are text_cmn, text"):
         explain.explain("fbank", sets, QUERY, TARGET, tmp_path, wording="ipa")

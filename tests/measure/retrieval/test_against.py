@@ -288,7 +288,7 @@ def test_the_report_reads_them(bilingual, monkeypatch):
     experiment = read(exp, "dev", ["data"], data=bilingual)
     assert experiment.encoder.layer == "layer01|sentence"
     assert matrix(experiment, "data").header == ("source / target", "cmn", "yue", "site", "text_cmn")
-    written = report.report(exp, "dev", ["data"], data=bilingual).read_text(encoding="utf-8")
+    written = report.report(report.Asked(exp, "dev", ["data"], data=bilingual)).read_text(encoding="utf-8")
     assert "| text_cmn " in written and "layer01\\|sentence" in written
     assert (
         "Means on data are over pairs of 3 kinds, whose R@1 at layer01\\|sentence is: speech to speech 100.0 %, "

@@ -3,9 +3,8 @@
 import pytest
 
 from fangyan.errors import DataError
-from fangyan.report import report
 
-from ..fabricated import EXITS, early_exit
+from ..fabricated import EXITS, early_exit, report
 
 
 @pytest.mark.parametrize(

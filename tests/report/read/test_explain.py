@@ -3,9 +3,8 @@
 import pytest
 
 from fangyan.errors import DataError
-from fangyan.report import report
 
-from ..fabricated import TELLING, explained, write
+from ..fabricated import TELLING, explained, report, write
 
 
 @pytest.mark.parametrize(

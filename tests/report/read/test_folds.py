@@ -8,10 +8,10 @@ import pytest
 
 from fangyan.errors import UserError
 from fangyan.measure.retrieval.tables import Pair, RankedQuery, pairs_of
-from fangyan.report import headline, report
+from fangyan.report import headline
 from fangyan.tables import write_rows
 
-from ..fabricated import RANKS, write
+from ..fabricated import RANKS, report, write
 from ..reading import Page, rows
 
 # In the order of their SHA-256: s3 s2 s1 s0, so that s3 and s1 are the first half.

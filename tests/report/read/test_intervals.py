@@ -5,9 +5,9 @@ import re
 import pytest
 
 from fangyan.errors import DataError
-from fangyan.report import headline, report
+from fangyan.report import headline
 
-from ..fabricated import INTERVALS, intervals
+from ..fabricated import INTERVALS, intervals, report
 from ..reading import Page, rows
 
 

@@ -3,9 +3,8 @@
 import pytest
 
 from fangyan.errors import DataError
-from fangyan.report import report
 
-from ..fabricated import BINS, CONTROLLED, SOURCES, control, write
+from ..fabricated import BINS, CONTROLLED, SOURCES, control, report, write
 
 
 def test_sources_of_ipa_are_read_strictly(exp):

@@ -3,9 +3,8 @@
 import pytest
 
 from fangyan.errors import DataError, UserError
-from fangyan.report import report
 
-from ..fabricated import HISTORY, scores, write
+from ..fabricated import HISTORY, report, scores, write
 
 
 def test_other_malformed_files_are_refused(exp):

@@ -4,9 +4,8 @@ import pytest
 
 from fangyan.data import datadir
 from fangyan.errors import DataError
-from fangyan.report import report
 
-from ..fabricated import data_directory, ranks
+from ..fabricated import data_directory, ranks, report
 from ..reading import rows
 
 

@@ -3,9 +3,8 @@
 import pytest
 
 from fangyan.errors import DataError
-from fangyan.report import report
 
-from ..fabricated import TRIPLES, words
+from ..fabricated import TRIPLES, report, words
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from fangyan.errors import DataError
 from fangyan.files import read_table
 from fangyan.measure.retrieval.tables import Group
-from fangyan.report import report
 from fangyan.report.read import results
 from fangyan.report.render import matrices
 from fangyan.report.render.matrices import METRICS, escape_latex, latex
 from fangyan.report.render.tables import Table
 from fangyan.tables import columns
+
+from ..fabricated import report
 
 PAIRS = """layer source target n recall_at_1 recall_at_5 recall_at_10 mrr median_rank chance
 layer03+layer04 y1 h1 40 0.5 0.6 0.7 0.5 1 0.025

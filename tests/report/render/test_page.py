@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from fangyan.report import report
 from fangyan.report.render.page import html_links, markdown_links
 
 from ..fabricated import (
@@ -22,6 +21,7 @@ from ..fabricated import (
     groups,
     intervals,
     ranks,
+    report,
     scores,
     three_varieties,
     words,

@@ -6,13 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fangyan.report import report
 from fangyan.report.read import results
 from fangyan.report.render import sitemap
 from fangyan.report.render.sitemap import MapSite
 from fangyan.report.sections import breakdown
 
-from ..fabricated import SITES, data_directory, scores, three_varieties
+from ..fabricated import SITES, data_directory, report, scores, three_varieties
 
 
 def test_a_map_shows_where_the_varieties_are_and_how_well_they_are_found(exp):

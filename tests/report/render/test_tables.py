@@ -4,11 +4,10 @@ import os
 import re
 
 from fangyan.features.layers import layer_name
-from fangyan.report import report
 from fangyan.report.render.tables import Table, duration, ends, markdown
 from fangyan.rounding import percent
 
-from ..fabricated import CER, scores, write
+from ..fabricated import CER, report, scores, write
 from ..reading import rows
 
 

@@ -2,10 +2,10 @@
 
 import shutil
 
-from fangyan.report import headline, report
+from fangyan.report import headline
 from fangyan.report.read import results
 
-from ..fabricated import groups, intervals, ranks, scores
+from ..fabricated import groups, intervals, ranks, report, scores
 from ..reading import Page, rows
 
 

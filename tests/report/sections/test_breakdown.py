@@ -1,11 +1,10 @@
 """`fangyan.report.sections.breakdown`: R@1 by variety and by group."""
 
-from fangyan.report import report
 from fangyan.report.read import results
 from fangyan.report.render import figures
 from fangyan.report.sections import breakdown
 
-from ..fabricated import groups, three_varieties
+from ..fabricated import groups, report, three_varieties
 from ..reading import Page, rows
 
 

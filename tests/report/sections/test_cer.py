@@ -1,10 +1,9 @@
 """`fangyan.report.sections.cer`: the section "Character error rate", by variety and by exit layer."""
 
-from fangyan.report import report
 from fangyan.report.read import results
 from fangyan.report.render import curves
 
-from ..fabricated import early_exit, scores, write
+from ..fabricated import early_exit, report, scores, write
 from ..reading import rows
 
 

@@ -9,11 +9,10 @@ import pytest
 import soundfile
 
 from fangyan.data import datadir
-from fangyan.report import report
 from fangyan.report.render import blocks
 from fangyan.report.render.blocks import Recording
 
-from ..fabricated import CHARACTERS, DOT, explained, write
+from ..fabricated import CHARACTERS, DOT, explained, report, write
 from ..reading import Page
 
 

@@ -4,9 +4,7 @@ from itertools import permutations
 
 import pytest
 
-from fangyan.report import report
-
-from ..fabricated import CONTROLLED, SOURCES, control, scores, write
+from ..fabricated import CONTROLLED, SOURCES, control, report, scores, write
 from ..reading import Page, rows
 
 

@@ -2,11 +2,10 @@
 
 import pytest
 
-from fangyan.report import report
 from fangyan.report.read import results
 from fangyan.report.render import curves
 
-from ..fabricated import TRIPLES, scores, words
+from ..fabricated import TRIPLES, report, scores, words
 from ..reading import rows
 
 

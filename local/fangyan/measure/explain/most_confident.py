@@ -9,6 +9,7 @@ from fangyan.features.layers import Layer
 from fangyan.measure.retrieval.pairs import Scorer, comparable_pairs
 from fangyan.measure.retrieval.sides import Side, speech
 from fangyan.measure.ties import TIE
+from fangyan.progress import track
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -64,7 +65,7 @@ def most_confident(feats: Path, data: Path, layer: str, count: int) -> tuple[lis
     pairs, _ = comparable_pairs(data, bank.sides)
     scorer = Scorer(bank.sides, bank.features(Layer.parse(layer)), choose("seqsim"))
     found = []
-    for a, b in pairs:
+    for a, b in track(pairs, f"most telling of {data.name}", "pairs of varieties"):
         ours, theirs = (bank.sides[x].shared(bank.sides[y]) for x, y in ((a, b), (b, a)))
         forth, back = scorer.both_ways(a, b)
         found += [rank_outcomes(forth, ours, theirs), rank_outcomes(back, theirs, ours)]

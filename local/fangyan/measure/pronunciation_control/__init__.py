@@ -58,7 +58,7 @@ from fangyan.measure.retrieval import write_each_set
 from fangyan.measure.retrieval.pairs import Scorer, comparable_pairs
 from fangyan.measure.retrieval.ranking import ranks
 from fangyan.measure.retrieval.sides import Bank, Side, Sides, by_variety, speech
-from fangyan.progress import Progress
+from fangyan.progress import Progress, track
 from fangyan.tables import Correlation, Count, Fraction, Total, write_rows
 
 if TYPE_CHECKING:
@@ -138,7 +138,8 @@ def _write(feats: Path, data: Path, layers: Sequence[str], folder: Path, score: 
         return
     _write_unknown(data, utterances, sources, folder)
     ipas = {u.id: u.ipa for u in utterances}
-    pairings = [_pairing(sides[a], sides[b], ipas) for a, b in pairs]
+    tracked = track(pairs, f"phonetic distance {data.name}", "pairs of varieties")
+    pairings = [_pairing(sides[a], sides[b], ipas) for a, b in tracked]
     _write_layers(speech(feats, data), sides, pairings, layers, folder, score, quantile)
 
 

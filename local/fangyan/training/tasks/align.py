@@ -23,7 +23,7 @@ from espnet2.torch_utils.device_funcs import force_gatherable
 from torch import Tensor, nn
 
 from fangyan.encoders.blocks import watch_blocks
-from fangyan.encoders.espnet import blocks_of, layer_names
+from fangyan.encoders.espnet import blocks_of, layers_of
 from fangyan.encoders.joint import JointSpace
 from fangyan.errors import DataError, known_names
 from fangyan.training import losses, teacher
@@ -128,7 +128,7 @@ class Aligned(ESPnetASRModel):
         _check(objectives)
         self.objectives, self.centred = dict(objectives), centre
         size = self.encoder.output_size()
-        self.joint = JointSpace(size, layer_names(self.encoder), teacher_size, pooling, layer)
+        self.joint = JointSpace(size, layers_of(self.encoder), teacher_size, pooling, layer)
         self.log_scale = nn.Parameter(torch.tensor(float(scale)).log(), requires_grad=learn_scale)
         self.bias = nn.Parameter(torch.tensor(float(bias)), requires_grad=learn_scale)
 

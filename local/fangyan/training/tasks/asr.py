@@ -4,6 +4,7 @@ from types import MappingProxyType
 
 from espnet2.tasks.asr import ASRTask
 
+from fangyan.encoders.espnet_alone import ALONE
 from fangyan.encoders.espnet_whisper import LogMelFrontend, PaddingFreeEncoder
 from fangyan.training.history import Curve
 from fangyan.training.inputs import SPEECH, TRANSCRIPT
@@ -27,15 +28,7 @@ class Task(Trained, ASRTask):
         {"frontend": {"whisper_logmel": LogMelFrontend}, "encoder": {"hf_whisper": PaddingFreeEncoder}}
     )
 
-    alone = MappingProxyType(
-        {
-            "specaug": None,
-            "decoder": None,
-            "ctc_conf": {},
-            "model": "espnet",
-            "model_conf": {"ctc_weight": 1.0},
-        }
-    )
+    alone = ALONE
 
     @classmethod
     def check(cls, job: Run) -> None:
