@@ -16,6 +16,8 @@ from fangyan.encoders.blocks import in_batches, watch_blocks
 from fangyan.encoders.bounds import ENDLESS
 from fangyan.encoders.espnet_model import read
 from fangyan.encoders.espnet_prompt import NOTE, Prompt
+from fangyan.encoders.espnet_sketch import sketch
+from fangyan.encoders.facts import Facts, longest
 from fangyan.errors import UserError
 
 MASKED = {
@@ -51,12 +53,8 @@ class ESPnetEncoder(Encoder):
         self.model = model.to(device).eval()
         self.device = device
         encoder = model.encoder
-        parts = {type(module).__name__ for module in encoder.modules()}
-        self.masked = type(encoder).__name__ in MASKED and not parts & UNMASKED
-        names = [f"layer{n:02d}" for n in range(len(encoder.encoders) + 1)]
-        normed = hasattr(encoder, "after_norm")
-        self.layers = (*names, *(["norm"] if normed else []))
-        self.blocks = [*encoder.encoders, *([encoder.after_norm] if normed else [])]
+        self.masked, self.layers = is_masked(encoder), layer_names(encoder)
+        self.blocks = [*encoder.encoders, *([encoder.after_norm] if "norm" in self.layers else [])]
         self.frame_rate, self.heard = frame_rate(model), accepted_samples(model)
         self.prompt = Prompt(model) if hasattr(model, "prompt_encoder") else None
         self.note = NOTE if self.prompt else ""
@@ -124,6 +122,18 @@ class ESPnetEncoder(Encoder):
                 hook.remove()
 
 
+def layer_names(encoder) -> tuple[str, ...]:
+    """What enters the first block, what each block gives, and the norm behind the last, where there is one."""
+    blocks = (f"layer{n:02d}" for n in range(len(encoder.encoders) + 1))
+    return (*blocks, *(["norm"] if hasattr(encoder, "after_norm") else []))
+
+
+def is_masked(encoder) -> bool:
+    """Whether padding can be kept out of every layer, so that utterances of unlike length are encoded together."""
+    parts = {type(module).__name__ for module in encoder.modules()}
+    return type(encoder).__name__ in MASKED and not parts & UNMASKED
+
+
 def subsampling(encoder) -> list:
     """The convolutions along time before the first block of an encoder; those that give positions keep its frames."""
     if getattr(encoder, "embed", None) is None:
@@ -188,12 +198,36 @@ def load(argument: str, device: str, trained: bool) -> ESPnetEncoder:
     return encoder
 
 
-def check_blocks(model, device: str, argument: str) -> ESPnetEncoder:
-    """The encoder; `UserError` for one without blocks, or whose blocks ESPnet cannot run, or which are no layers."""
+def facts(argument: str, trained: bool) -> Facts:
+    """What is known of the encoder before its checkpoint is fetched or read; with untrained weights it is the same."""
+    found = sketch(argument)
+    check_stack(found.model, argument)
+    encoder = found.model.encoder
+    return Facts(
+        found.encoder,
+        layer_names(encoder),
+        frame_rate(found.model),
+        encoder.output_size(),
+        is_masked(encoder),
+        longest(accepted_samples(found.model)),
+        found.choice.layer if trained else "",
+        parameters=found.parameters,
+        licence=found.licence,
+        files=found.files,
+    )
+
+
+def check_stack(model, argument: str) -> None:
+    """`UserError` for a model whose encoder is no stack of blocks that could be looked into."""
     if not hasattr(model.encoder, "embed") or not getattr(model.encoder, "encoders", None):
         raise UserError(
             f"{argument}: the encoder {type(model.encoder).__name__} has no embed and encoders to look into"
         )
+
+
+def check_blocks(model, device: str, argument: str) -> ESPnetEncoder:
+    """The encoder; `UserError` for one without blocks, or whose blocks ESPnet cannot run, or which are no layers."""
+    check_stack(model, argument)
     try:
         encoder = ESPnetEncoder(model, device)
         seconds = min(2.0, getattr(model.encoder, "max_positions", np.inf) / encoder.frame_rate)
