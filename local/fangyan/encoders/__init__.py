@@ -166,12 +166,13 @@ def check_spec(spec: str) -> None:
     finder = _finder(name)
     if finder and Path(argument).exists():
         finder.files(argument)
-    if hasattr(finder, "check"):
-        finder.check(argument)
 
 
 def read_spec(spec: str) -> tuple[str, str]:
-    """The family of a SPEC and its argument; `UserError` for an unknown one, and for no path here nor id of the Hub."""
+    """The family of a SPEC and its argument; `UserError` for an unknown one, no path, no id, and no encoder of it.
+
+    Files that are lacking in a folder do not matter.
+    """
     name, colon, argument = spec.partition(":")
     if name not in REGISTRY:
         known = ", ".join([FORMS, *REGISTRY.installed()])
@@ -182,6 +183,8 @@ def read_spec(spec: str) -> tuple[str, str]:
     if finder and not (argument and Path(argument).exists()):
         word = argument and "/" not in argument and finder.__name__ == ESPNET_FILES
         hub.check_id(f"./{argument}" if word else argument)  # no model of ESPnet has an id of one word
+    if hasattr(finder, "check"):
+        finder.check(argument)
     return name, argument
 
 

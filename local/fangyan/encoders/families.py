@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 
 
 class Family(NamedTuple):
-    """What a family takes behind the colon of a SPEC (nothing: no colon either), what it is, and where it is defined.
+    """What a family takes behind the colon of a SPEC (nothing: no colon either), and what an ``example`` of it names.
 
-    ``module``: has `load` and `files`, and gets ``options`` with `load`. ``finder``: of a family that reads models,
-    the module that finds their files without loading them.
+    ``module``: has `load`, `files` and `facts`, which get ``options``. ``finder``: of a family that reads models, the
+    module that finds their files without loading them.
     """
 
     module: str
@@ -27,23 +27,42 @@ FAMILIES = {
     "espnet": Family(
         ESPNET,
         "experiment folder, model.zip or Hub id",
-        "of ESPnet: ASR, S2T, SSL",
+        "an experiment folder, a model.zip or a Hub id of ESPnet",
         "espnet:exp/a",
         ESPNET_FILES,
         {"trained": True},
     ),
     "random": Family(
-        ESPNET, "the same", "the same, untrained", "random:exp/a", ESPNET_FILES, {"trained": False}
+        ESPNET,
+        "the same",
+        "the same with untrained weights",
+        "random:exp/a",
+        ESPNET_FILES,
+        {"trained": False},
     ),
     "hf": Family(
-        HF, "Hub id or folder of transformers", "of transformers", "hf:openai/whisper-small", HF_FILES
+        HF,
+        "Hub id or folder of transformers",
+        "a Hub id or a folder of transformers",
+        "hf:openai/whisper-small",
+        HF_FILES,
     ),
-    "text": Family(TEXT, "Hub id or folder of sentence-transformers", "of texts", "text:BAAI/bge-m3", TEXT),
+    "text": Family(
+        TEXT,
+        "Hub id or folder of sentence-transformers",
+        "the same of sentence-transformers: it takes texts",
+        "text:BAAI/bge-m3",
+        TEXT,
+    ),
     "firered": Family(
-        FIRERED, "Hub id or folder of FireRedASR", "of FireRedASR", "firered:user/name", FIRERED
+        FIRERED,
+        "Hub id or folder of FireRedASR",
+        "a Hub id or a folder of FireRedASR",
+        "firered:user/name",
+        FIRERED,
     ),
-    "fbank": Family(SPECTRAL, "", "log-mel energies", "fbank", options={"kind": "fbank"}),
-    "mfcc": Family(SPECTRAL, "", "MFCC with deltas", "mfcc", options={"kind": "mfcc"}),
+    "fbank": Family(SPECTRAL, "", "80 log-mel energies", "fbank", options={"kind": "fbank"}),
+    "mfcc": Family(SPECTRAL, "", "13 MFCC with their changes", "mfcc", options={"kind": "mfcc"}),
 }
 
 
