@@ -6,11 +6,13 @@ from math import inf
 
 import pytest
 from click.testing import CliRunner
+from tower_models import TOWERS
 
 from fangyan.__main__ import cli
-from fangyan.encoders import FAMILIES, describing
+from fangyan.encoders import FAMILIES, describing, towers
 from fangyan.encoders.facts import Facts
 from fangyan.encoders.hub import Listing
+from fangyan.encoders.huggingface import _stack
 from fangyan.errors import UserError
 from fangyan.files import ROOT
 
@@ -118,3 +120,21 @@ def test_the_verb_prints_facts_and_ends_at_the_first_encoder_that_is_none():
     )
     assert "| `mfcc` |" in run(cli, ["encoders", "mfcc", "--markdown"]).output
     assert isinstance(run(cli, ["encoders", "--markdown"]).exception, UserError)
+
+
+@pytest.mark.parametrize(
+    ("row", "model"), [("MedASR", "medasr"), ("Parakeet", "parakeet-ctc"), ("SpeechT5", "speecht5")]
+)
+def test_rows_of_the_page_are_of_the_default_settings_that_they_say_they_are_of(row, model, tmp_path):
+    import transformers
+
+    kind = getattr(transformers, TOWERS[model].kind)
+    kind.config_class(architectures=[kind.__name__]).save_pretrained(tmp_path)
+    encoder = towers.find(tmp_path).encoder
+    blocks = [f"layer{n:02d}" for n in range(len(_stack(encoder)) + 1)]
+    names = [*blocks, *(["norm"] if TOWERS[model].norm else [])]
+    count = sum(weight.numel() for weight in encoder.parameters()) / 1e6
+    page = (ROOT / "docs/encoders.md").read_text(encoding="utf-8")
+    (line,) = [line for line in page.splitlines() if line.startswith(f"| {row} ")]
+    assert f"| {describing.span(names)} | {TOWERS[model].rate:.4g} | {count:,.1f} M |" in line
+    assert line.endswith("| defaults |")
