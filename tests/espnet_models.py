@@ -207,28 +207,36 @@ KINDS = {
 RATES = {"s2t": 25, "s2t_ctc": 12.5, "ssl": 50}
 
 
-def build_kind(kind: str, folder: Path):
-    """ESPnet's own model of that kind; in ``folder`` its exp/config.yaml, checkpoint and statistics, as ESPnet has."""
+def kind_model(kind: str, others: dict) -> tuple:
+    """ESPnet's own model of that kind, and its configuration: with ``others`` in it, mappings merged."""
     from argparse import Namespace
     from importlib.metadata import EntryPoint
 
+    task, values = KINDS[kind]
+    task = EntryPoint(kind, task, "espnet2").load()
+    described = task.get_default_config() | values
+    for key, value in others.items():
+        described[key] = described[key] | value if isinstance(value, dict) else value
+    return spoil(task.build_model(Namespace(**described))).eval(), described
+
+
+def build_kind(kind: str, folder: Path):
+    """ESPnet's own model of that kind; in ``folder`` its exp/config.yaml, checkpoint and statistics, as ESPnet has."""
     import numpy as np
     import torch
     import yaml
 
-    task, values = KINDS[kind]
-    task = EntryPoint(kind, task, "espnet2").load()
     exp, stats = folder / "exp" / kind, folder / "exp" / "stats" / "train" / "feats_stats.npz"
     for home in (exp, stats.parent):
         home.mkdir(parents=True)
-    described = task.get_default_config() | values
-    if described["normalize"] == "global_mvn":
+    others = {}
+    if KINDS[kind][1]["normalize"] == "global_mvn":
         moments = np.random.default_rng(0).uniform(1, 2, (2, 80))
         np.savez(stats, count=4, sum=-9 * moments[0], sum_square=100 * moments[1])
-        described["normalize_conf"] = {"stats_file": str(stats.relative_to(folder))}
-    (exp / "config.yaml").write_text(yaml.safe_dump(described))
+        others["normalize_conf"] = {"stats_file": str(stats.relative_to(folder))}
     with chdir(folder):
-        model = spoil(task.build_model(Namespace(**described))).eval()
+        model, described = kind_model(kind, others)
+    (exp / "config.yaml").write_text(yaml.safe_dump(described))
     torch.save(model.state_dict(), exp / "valid.acc.ave.pth")
     return model
 

@@ -1,4 +1,4 @@
-"""Each tiny model of `tower_models` is built in one process and loaded in others, of which it is the first model.
+"""The tiny models of `tower_models` are built in one process, and each is loaded in another, as its first model.
 
 ``python tower_process.py FOLDER NAME...`` prints a line of JSON for each name. A process here is forked from one that
 has imported torch and what of transformers is common to all models (`COMMON`), but the module of none: what the first
@@ -21,11 +21,14 @@ import torch
 import tower_models
 import transformers
 
+import fangyan.encoders.huggingface  # noqa: F401 (common to all)
 from fangyan.encoders import load_encoder
 from fangyan.errors import DataError
 
 COMMON = "modeling_utils feature_extraction_sequence_utils processing_utils audio_utils conversion_mapping"
-COMMON += " models.auto.modeling_auto models.auto.feature_extraction_auto"
+COMMON += " models.auto.modeling_auto models.auto.feature_extraction_auto generation.utils masking_utils"
+COMMON += " modeling_layers image_processing_utils video_processing_utils convert_slow_tokenizer"
+COMMON += " tokenization_utils_sentencepiece tokenization_utils_tokenizers"
 
 EARLY = re.compile(r"transformers\.models\.(?!auto)\w+\.modeling_")
 """What each process is to import by itself."""
@@ -35,6 +38,17 @@ LENGTHS = (16_000, 9_001, 20_479, 16_000)
 def noise(samples: int) -> np.ndarray:
     """So many samples, always the same."""
     return np.random.default_rng(samples).normal(0, 0.1, samples).astype(np.float32)
+
+
+def build_all(names: list[str], home: Path) -> dict[str, str]:
+    """Writes each model into ``home``; name -> the traceback of one that could not be built."""
+    troubles = {}
+    for name in names:
+        try:
+            build(name, home / name)
+        except Exception:
+            troubles[name] = traceback.format_exc()
+    return troubles
 
 
 def build(name: str, folder: Path) -> None:
@@ -70,12 +84,13 @@ def own_forward(encoder, extractor, wave: np.ndarray) -> list[np.ndarray]:
 
 def load(folder: Path) -> dict:
     """What is found of the encoder in each form of the model."""
-    return {form: examine(folder, form) for form in ("whole", "alone")}
+    encoders = {form: load_encoder(f"hf:{folder / form}", "cpu") for form in ("whole", "alone")}
+    found = {form: examine(encoder, folder / "reference.npz") for form, encoder in encoders.items()}
+    return {**found, "long": encode_long(encoders["whole"]), "meta": [*made_on_meta()]}
 
 
-def examine(folder: Path, form: str) -> dict:
+def examine(encoder, reference: Path) -> dict:
     """What an encoder says of itself, and how far its features are from those alone and from the reference."""
-    encoder = load_encoder(f"hf:{folder / form}", "cpu")
     waves = [noise(samples) for samples in LENGTHS]
     together = encoder.encode(waves)
     alone = [encoder.encode([wave]) for wave in waves]
@@ -87,9 +102,7 @@ def examine(folder: Path, form: str) -> dict:
         "rates": [(len(x[2]) - len(x[1])) / (LENGTHS[2] - LENGTHS[1]) * 16_000 for x in together],
         "leak": max(distance(one, other) for one, other in pairs),
         "flat": min(float(x.std()) for x, _ in pairs),
-        "difference": from_reference(encoder, folder / "reference.npz"),
-        "meta": [*made_on_meta()],
-        "long": encode_long(encoder),
+        "difference": from_reference(encoder, reference),
     }
 
 
@@ -153,8 +166,9 @@ if __name__ == "__main__":
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     home, *names = sys.argv[1:]
+    troubles = in_child(partial(build_all, names, Path(home)))
     for name in names:
-        found = in_child(partial(build, name, Path(home) / name)) or in_child(
-            partial(load, Path(home) / name)
+        found = (
+            {"trouble": troubles[name]} if name in troubles else in_child(partial(load, Path(home) / name))
         )
         print(json.dumps({"name": name, "early": early, **found}), flush=True)

@@ -274,10 +274,10 @@ def finish_folder(temporary: Path, out: Path, inputs: Mapping[str, object]) -> N
     replace_folder(temporary, out)
 
 
-def unpack(archive: Path, folder: Path) -> None:
+def unpack(archive: Path, folder: Path, without: tuple[str, ...] = ()) -> None:
     """The files of a zip archive, in ``folder``; `DataError` before anything is written for one that is not harmless.
 
-    Members are plain files below the folder, and all together at most `EXPANSION` times as large as the archive.
+    Members are plain files below the folder, together at most `EXPANSION` times its size; endings ``without`` stay in.
     """
     try:
         with zipfile.ZipFile(archive) as bundle:
@@ -288,7 +288,7 @@ def unpack(archive: Path, folder: Path) -> None:
                 raise DataError(
                     f"{archive}: what it holds is at most {EXPANSION} times its size, got {size:,} bytes: a zip bomb?"
                 )
-            bundle.extractall(folder)
+            bundle.extractall(folder, [name for name in bundle.namelist() if not name.endswith(without)])
     except NOT_A_ZIP as error:
         raise DataError(f"{archive}: not readable as a zip archive ({error})") from None
 

@@ -26,3 +26,12 @@ def percent(fraction: float | None, sign: str = "") -> str:
     if fraction is None:
         return NONE
     return decimals(100 * Decimal(f"{fraction:.6g}"), 1, sign)
+
+
+def data_size(count: float) -> str:
+    """``999 B``, ``1.0 kB``, ``2.5 GB``: so many bytes in the unit that fits."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{decimals(count, 0 if unit == 'B' else 1)} {unit}"
+        count /= 1000
+    return f"{decimals(count, 1)} TB"

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from math import inf
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from fangyan.encoders import checkpoint, hub, identity, load_encoder, recommended, towers
 from fangyan.encoders.facts import facts
 from fangyan.encoders.pretrained import read
-from fangyan.errors import DataError, UserError
+from fangyan.errors import DataError
 
 NAME = "qwen3-asr"
 INDEX = "model.safetensors.index.json"
@@ -150,35 +151,39 @@ def test_facts_are_those_of_the_loaded_encoder_and_need_no_weights(built, parts,
         found = facts(f"hf:{folder}")
         assert (found.model_type, found.layers, found.frame_rate) == ("qwen3_asr_encoder", encoder.layers, 13)
         assert found.width == encoder(noise(16_000)[0])["norm"].shape[1] == 32
-        assert (found.batched, found.longest, found.recommended) == (False, None, "")
+        assert (found.batched, found.longest, found.recommended) == (False, inf, "")
         assert found.parameters == sum(weight.numel() for weight in encoder.model.parameters())
     held = checkpoint.parts(parts / INDEX)
     needed = {file for key, file in held.items() if "audio_tower" in key} | {INDEX, "config.json"}
     needed |= {"preprocessor_config.json"}
-    assert found.download == sum(os.stat(parts / name).st_size for name in needed)
+    assert found.files.sizes == {name: os.stat(parts / name).st_size for name in needed}
+    assert found.download == 0
     for file in parts.glob("*.safetensors"):
         file.unlink()
     assert facts(f"hf:{parts}").layers == encoder.layers
 
 
-def test_facts_of_a_model_of_the_hub_are_told_from_its_list_of_files(parts, monkeypatch):
+def test_facts_of_a_model_of_the_hub_are_told_from_its_list_of_files(parts, monkeypatch, tmp_path):
     from huggingface_hub.hf_api import ModelInfo
 
     files = [{"rfilename": path.name, "size": 10**9} for path in parts.iterdir()]
-    monkeypatch.setattr(hub, "locate", lambda argument, patterns: parts)
+    home = tmp_path / "settings"  # what the cache has of it
+    home.mkdir()
+    for name in (INDEX, "config.json", "preprocessor_config.json"):
+        shutil.copy(parts / name, home)
+    monkeypatch.setattr(hub, "locate", lambda argument, patterns: home)
     monkeypatch.setattr(
         "huggingface_hub.HfApi.model_info", lambda api, name, **asked: ModelInfo(id=name, siblings=files)
     )
     needed = {file for key, file in checkpoint.parts(parts / INDEX).items() if "audio_tower" in key}
-    assert facts("hf:user/name").download == (len(needed) + 3) * 10**9
+    found = facts("hf:user/name")
+    assert {*found.files.absent} == needed and found.download == len(needed) * 10**9
 
 
-def test_facts_of_what_is_like_whisper_and_of_other_families(tiny):
+def test_facts_of_what_is_like_whisper(tiny):
     found = facts(f"hf:{tiny('whisper')}")
     assert (found.model_type, found.frame_rate, found.width, found.batched) == ("whisper", 50, 32, True)
     assert found.longest == pytest.approx(30, abs=0.02)
-    with pytest.raises(UserError, match="facts without weights are known of hf:"):
-        facts("fbank")
 
 
 def test_a_layer_is_recommended_by_the_settings_of_an_encoder_or_of_the_model_around_it(built, tmp_path):

@@ -8,6 +8,7 @@ import pytest
 from fangyan.data import audio, datadir
 from fangyan.data.datadir import Utterance
 from fangyan.encoders import FAMILIES, identity, load_encoder
+from fangyan.encoders.facts import facts, longest
 from fangyan.errors import DataError, UserError
 from fangyan.features.dump import dump, read_features
 from fangyan.features.embedding import embed
@@ -83,6 +84,16 @@ def items(encoder, noise):
 def test_layers_have_names_in_depth_order(encoder):
     assert encoder.layers
     assert list(encoder.layers) == sorted(set(encoder.layers))
+
+
+def test_facts_without_weights_are_what_the_loaded_encoder_says_of_itself(spec, encoder, items):
+    found = facts(spec)
+    assert (found.layers, found.frame_rate) == (encoder.layers, encoder.frame_rate)
+    assert found.width == encoder.encode(items[:1])[-1][0].shape[1]
+    assert found.batched == encoder.masked
+    assert (found.recommended, found.modality) == (encoder.recommended, encoder.modality)
+    if found.modality == "speech":
+        assert found.longest == longest(encoder.heard)
 
 
 def test_features_are_those_of_the_lone_item_in_any_batch(encoder, items):

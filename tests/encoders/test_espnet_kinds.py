@@ -10,6 +10,7 @@ import torch
 import yaml
 
 from fangyan.encoders import hub, identity, load_encoder
+from fangyan.encoders.espnet import ESPnetEncoder, frame_count
 from fangyan.encoders.espnet_kinds import HEARD, OTHERS
 from fangyan.errors import DataError, UserError
 from fangyan.files import unpack
@@ -73,6 +74,33 @@ def test_a_packed_model_gives_every_layer_and_last_what_espnet_itself_gives(kind
     assert {len(x) for (x,) in encoder.encode([waves[0][: encoder.heard.start]])} == {1}
     with pytest.raises(DataError, match=f"got {encoder.heard.start - 1} "):
         encoder.encode([waves[0][: encoder.heard.start - 1]])
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        *({"input_layer": f"conv{name}"} for name in ("1d1", "1d2", "1d3", "2d", "2d1", "2d2", "2d6", "2d8")),
+        {"input_layer": "linear"},
+        {"rel_pos_type": "legacy"},
+        {"pos_enc_layer_type": "abs_pos", "attention_layer_type": "selfattn"},
+        {"pos_enc_layer_type": "scaled_abs_pos", "attention_layer_type": "fast_selfattn"},
+        {"use_ffn": True, "macaron_ffn": True, "use_linear_after_conv": True, "use_sdpa": True},
+        {"use_cross_attention": False},
+        {"output_size": 8},
+    ],
+)
+def test_padding_never_leaks_into_owsm_ctc_and_its_prompt_is_cut_off_again(values, noise):
+    model, _ = espnet_models.kind_model("s2t_ctc", {"encoder_conf": values, "normalize": None})
+    encoder = ESPnetEncoder(model, "cpu")
+    waves = noise(*LENGTHS, encoder.heard.start)
+    together = encoder.encode(waves)
+    for n, wave in enumerate(waves):
+        alone = encoder.encode([wave])
+        for layer, (found,) in enumerate(alone):
+            assert len(found) == frame_count(model, len(wave))
+            assert difference(together[layer][n], found) < 1e-5
+        if values.get("input_layer") != "linear":  # there ESPnet cuts two frames, too, but puts none before
+            assert difference(alone[-1][0], encode("s2t_ctc", model, wave)) < 1e-5
 
 
 def plain(published, folder, name="base.pt"):

@@ -336,7 +336,7 @@ def test_initial_weights_that_are_no_whisper_are_told(desk):
     (desk / "w/config.json").write_text('{"model_type": "bert"}')
     (desk / "w/model.safetensors").touch()
     (found,) = mistakes("init=w")
-    assert found.startswith("w: no speech encoder, but a model of type bert: ")
+    assert found.startswith("--init: w: no speech encoder, but a model of type bert: ")
 
 
 # --- the Hub and the cluster ---

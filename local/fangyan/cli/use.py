@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from fangyan.cli import cli, on_terminal, option
-from fangyan.errors import shown
+from fangyan.errors import UserError, shown
 from fangyan.files import ROOT
 from fangyan.rounding import decimals
 
@@ -26,6 +26,38 @@ def inputs(name: str, text: str = "audio files, folders of them, Kaldi data dire
     return click.argument(
         name, nargs=-1, required=True, type=of_type, metavar=f"{name.upper()}...", help=text
     )
+
+
+@cli.command()
+@click.argument(
+    "spec", nargs=-1, metavar="[SPEC]...", help="encoders; without any: which forms of SPEC there are"
+)
+@click.option("--markdown", is_flag=True, help="One table, a row each.")
+def encoders(spec: tuple[str, ...], markdown: bool) -> None:
+    """What an encoder is, before its weights are fetched or read.
+
+    Layers, frames a second, width, parameters, files and what of them is to be downloaded, the licence that its card
+    says, whether utterances of unlike length are encoded together, and how much it takes at once.
+
+    \b
+    Example: fangyan encoders hf:openai/whisper-small fbank
+    """
+    from fangyan.encoders import describing
+
+    if not spec:
+        if markdown:
+            raise UserError(
+                "--markdown is a table of encoders that are named: fangyan encoders SPEC ... --markdown"
+            )
+        click.echo(describing.list_forms())
+        return
+    from fangyan.encoders.facts import facts
+
+    if markdown:
+        click.echo(describing.markdown([(name, facts(name)) for name in spec]))
+    else:
+        for name in spec:
+            click.echo(describing.describe(name, facts(name)))
 
 
 @cli.command()

@@ -13,7 +13,7 @@ from fangyan.cluster.ending import classify_end
 from fangyan.cluster.job_files import JobRecord
 from fangyan.cluster.scheduler import JobState
 from fangyan.environment import StageTime
-from fangyan.rounding import decimals
+from fangyan.rounding import data_size
 from fangyan.tables import read_rows
 
 OUTPUTS = {
@@ -69,7 +69,7 @@ def table(stages: Sequence[Stage]) -> str:
     lines = []
     for number, stage in enumerate(stages, 1):
         time = "" if stage.seconds is None else str(timedelta(seconds=stage.seconds))
-        size = _readable(stage.size) if stage.size else ""
+        size = data_size(stage.size) if stage.size else ""
         lines.append(
             f"{number:3} {stage.name:9} {stage.state or '-':8} {time:>9} {size:>9}  {stage.detail}".rstrip()
         )
@@ -114,11 +114,3 @@ def _why(record: JobRecord) -> str:
 def _size(path: Path) -> int:
     files = path.rglob("*") if path.is_dir() else [path]
     return sum(file.stat().st_size for file in files if file.is_file())
-
-
-def _readable(size: float) -> str:
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 1000:
-            return f"{decimals(size, 0 if unit == 'B' else 1)} {unit}"
-        size /= 1000
-    return f"{decimals(size, 1)} TB"

@@ -1,7 +1,7 @@
 """Encoders: waveforms or strings in, features of every layer out; one protocol for all of them.
 
-A SPEC names an encoder (`FORMS`). A family is one module with ``load(argument, device)`` and ``files(argument)``; it is
-imported when a SPEC names it, so that heavy libraries load late.
+A SPEC names an encoder (`fangyan.encoders.families`). A family is one module with ``load(argument, device)``,
+``files(argument)`` and ``facts(argument)``; it is imported when a SPEC names it, so that heavy libraries load late.
 
 Another package adds a family by an entry point of the group ``fangyan.encoders`` that names such a module. It is asked
 for by ``--encoder loud:ARGUMENT`` (or just ``loud``) after this in its pyproject.toml and in loud_speech/fangyan.py::
@@ -20,14 +20,15 @@ for by ``--encoder loud:ARGUMENT`` (or just ``loud``) after this in its pyprojec
         return Loudness()
 
 One of text says ``modality = "text"`` in its class, and `encode` gets strings.
-``files(argument)``, the files whose content decides the features, is for an encoder that reads any. The version of the
-package counts too: features are made again when either changes.
+``files(argument)``, the files whose content decides the features, is for an encoder that reads any, and
+``facts(argument)`` gives what is known of one before its weights are read (`fangyan.encoders.facts`). The version of
+the package counts too: features are made again when it or the files change.
 """
 
 import re
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -37,6 +38,7 @@ import numpy as np
 
 from fangyan.encoders import hub
 from fangyan.encoders.choice import Choice
+from fangyan.encoders.families import ESPNET_FILES, FAMILIES, FORMS
 from fangyan.errors import DataError, UserError, known_names, nearest
 from fangyan.files import fingerprint
 from fangyan.registry import Registry
@@ -112,26 +114,7 @@ class SomeLayers(Encoder):
 
 LAYER = re.compile(r"[^\s.+|/][^\s+|/]*")
 """The name of a layer: that of a folder, a word of an option, a cell of tables."""
-FAMILIES = {
-    "espnet": ("fangyan.encoders.espnet", {"trained": True}),
-    "random": ("fangyan.encoders.espnet", {"trained": False}),
-    "hf": ("fangyan.encoders.huggingface", {}),
-    "fbank": ("fangyan.encoders.spectral", {"kind": "fbank"}),
-    "mfcc": ("fangyan.encoders.spectral", {"kind": "mfcc"}),
-    "text": ("fangyan.encoders.sentence", {}),
-    "firered": ("fangyan.encoders.firered", {}),
-}
-FORMS = (
-    "espnet:<experiment folder, model.zip or Hub id>, random:<the same>, hf:<Hub id or folder of transformers>, "
-    "text:<Hub id or folder of sentence-transformers>, firered:<Hub id or folder of FireRedASR>, fbank, mfcc"
-)
-MODELS = {"espnet": "fangyan.encoders.espnet_model", "hf": "fangyan.encoders.pretrained"}
-MODELS |= {"random": MODELS["espnet"], "text": "fangyan.encoders.sentence"}
-MODELS |= {"firered": "fangyan.encoders.firered"}
-"""Families that read a model, and the module that finds its files without loading them."""
-TEXT_SIDES = ("espnet",)
-"""Families of speech whose models may have a text side, which ``load_text`` of their module loads."""
-REGISTRY = Registry("encoder", "fangyan.encoders", {name: module for name, (module, _) in FAMILIES.items()})
+REGISTRY = Registry("encoder", "fangyan.encoders", {name: of.module for name, of in FAMILIES.items()})
 
 
 def load_encoder(spec: str, device: str | None = None, modality: Modality = "speech") -> Encoder:
@@ -143,8 +126,9 @@ def load_encoder(spec: str, device: str | None = None, modality: Modality = "spe
     """
     check_spec(spec)
     name, _, argument = spec.partition(":")
-    family, options = _family(name)
-    load = family.load_text if modality == "text" and name in TEXT_SIDES else partial(family.load, **options)
+    module, options = family(name)
+    two_sides = modality == "text" and hasattr(module, "load_text")
+    load = module.load_text if two_sides else partial(module.load, **options)
     encoder = load(argument, device or best_device())
     _check_layers(spec, encoder.layers)
     if encoder.modality != modality:
@@ -173,8 +157,8 @@ def _check_layers(spec: str, names: Sequence[str]) -> None:
 def recommended(spec: str) -> Choice:
     """The layer that the encoder of ``spec`` is to be compared at, as far as its files say one, without loading it."""
     name, _, argument = spec.partition(":")
-    family = _without_weights(name)
-    return family.recommended(argument) if hasattr(family, "recommended") else Choice()
+    module = _without_weights(name)
+    return module.recommended(argument) if hasattr(module, "recommended") else Choice()
 
 
 def check_spec(spec: str) -> None:
@@ -183,17 +167,30 @@ def check_spec(spec: str) -> None:
     It loads nothing and asks nobody, so that a mistake is told before work begins. Families of other packages are
     trusted with their argument.
     """
+    name, argument = read_spec(spec)
+    finder = _finder(name)
+    if finder and Path(argument).exists():
+        finder.files(argument)
+
+
+def read_spec(spec: str) -> tuple[str, str]:
+    """The family of a SPEC and its argument; `UserError` for an unknown one, no path, no id, and no encoder of it.
+
+    Files that are lacking in a folder do not matter.
+    """
     name, colon, argument = spec.partition(":")
     if name not in REGISTRY:
         known = ", ".join([FORMS, *REGISTRY.installed()])
         raise UserError(f"unknown encoder {name!r}{_guess(spec)}: known forms are {known}")
-    if name in FAMILIES and name not in MODELS and colon:
+    if colon and name in FAMILIES and not FAMILIES[name].argument:
         raise UserError(f"encoder {name} takes no argument, got {spec}")
-    if name in MODELS and argument and Path(argument).exists():
-        import_module(MODELS[name]).files(argument)
-    elif name in MODELS:
-        word = argument and "/" not in argument and MODELS[name] == MODELS["espnet"]
+    finder = _finder(name)
+    if finder and not (argument and Path(argument).exists()):
+        word = argument and "/" not in argument and finder.__name__ == ESPNET_FILES
         hub.check_id(f"./{argument}" if word else argument)  # no model of ESPnet has an id of one word
+    if hasattr(finder, "check"):
+        finder.check(argument)
+    return name, argument
 
 
 def _guess(spec: str) -> str:
@@ -227,15 +224,21 @@ def files(spec: str) -> list[Path | str]:
     """The files that an encoder loads, or what stands for their content: names in the Hub's cache, its argument."""
     check_spec(spec)
     name, _, argument = spec.partition(":")
-    family = _without_weights(name)
-    return family.files(argument) if hasattr(family, "files") else [argument]
+    module = _without_weights(name)
+    return module.files(argument) if hasattr(module, "files") else [argument]
+
+
+def _finder(name: str) -> Any:
+    """The module that finds the files of a family without loading them; None where there is none."""
+    known = FAMILIES[name].finder if name in FAMILIES else ""
+    return import_module(known) if known else None
 
 
 def _without_weights(name: str) -> Any:
     """What knows the files of a family, without torch where that can be: so what is up to date is seen at once."""
-    return import_module(MODELS[name]) if name in MODELS else _family(name)[0]
+    return _finder(name) or family(name)[0]
 
 
-def _family(name: str) -> tuple[Any, dict]:
+def family(name: str) -> tuple[Any, Mapping[str, Any]]:
     """The module (or what else an entry point names) with ``load`` and ``files``, and the options of ``load``."""
-    return REGISTRY.load(name), FAMILIES[name][1] if name in FAMILIES else {}
+    return REGISTRY.load(name), FAMILIES[name].options if name in FAMILIES else {}

@@ -28,6 +28,12 @@ def is_bare(folder: Path) -> bool:
     return all((folder / name).exists() for name in FILES)
 
 
+def is_described(folder: Path) -> bool:
+    """Whether the settings of such an encoder lie in ``folder``, be its weights there or not."""
+    path = folder / SETTINGS
+    return path.exists() and "espnet" in read_json(path)
+
+
 def write(
     settings: Mapping[str, Any], weights: Mapping[str, Any], about: Mapping[str, Any], out: Path
 ) -> None:
@@ -64,7 +70,7 @@ def read_settings(folder: Path) -> dict[str, Any]:
 
 def recommended(folder: Path) -> Choice:
     """The layer at which those who packed the encoder compare utterances; empty where they do not say."""
-    layer = read_json(folder / SETTINGS).get("layer", "") if is_bare(folder) else ""
+    layer = read_json(folder / SETTINGS).get("layer", "") if is_described(folder) else ""
     if not isinstance(layer, str):
         raise DataError(f"{folder / SETTINGS}: layer is the name of one, got {layer!r}")
     return Choice(layer, "recommended by its makers") if layer else Choice()

@@ -17,6 +17,8 @@ from fangyan.encoders.bounds import ENDLESS
 from fangyan.encoders.choice import JOINT
 from fangyan.encoders.espnet_model import read, settings_of
 from fangyan.encoders.espnet_prompt import NOTE, Prompt
+from fangyan.encoders.espnet_sketch import sketch
+from fangyan.encoders.facts import Facts, longest
 from fangyan.encoders.joint import TextSide, load_teacher, teacher_of
 from fangyan.errors import UserError
 
@@ -54,10 +56,9 @@ class ESPnetEncoder(Encoder):
         self.model = model.to(device).eval()
         self.device = device
         encoder = model.encoder
-        parts = {type(module).__name__ for module in encoder.modules()}
-        self.masked = type(encoder).__name__ in MASKED and not parts & UNMASKED
-        self.joint, self.blocks = getattr(model, JOINT, None), blocks_of(encoder)
-        self.layers = (*layers_of(encoder), *([JOINT] if self.joint else []))
+        self.masked, self.blocks = is_masked(encoder), blocks_of(encoder)
+        self.joint = getattr(model, JOINT, None)
+        self.layers = all_layers(model)
         self.frame_rate, self.heard = frame_rate(model), accepted_samples(model)
         self.prompt = Prompt(model) if hasattr(model, "prompt_encoder") else None
         self.note = NOTE if self.prompt else ""
@@ -136,9 +137,20 @@ def blocks_of(encoder) -> list[nn.Module]:
 
 
 def layers_of(encoder) -> tuple[str, ...]:
-    """The names of the layers of an ESPnet encoder: what enters its blocks, what each gives, its last norm."""
-    names = (f"layer{n:02d}" for n in range(len(encoder.encoders) + 1))
-    return (*names, *(["norm"] if hasattr(encoder, "after_norm") else []))
+    """What enters the first block, what each block gives, and the norm behind the last, where there is one."""
+    blocks = (f"layer{n:02d}" for n in range(len(encoder.encoders) + 1))
+    return (*blocks, *(["norm"] if hasattr(encoder, "after_norm") else []))
+
+
+def all_layers(model) -> tuple[str, ...]:
+    """The layers of the encoder of a model, and its joint space, where it has one."""
+    return (*layers_of(model.encoder), *([JOINT] if hasattr(model, JOINT) else []))
+
+
+def is_masked(encoder) -> bool:
+    """Whether padding can be kept out of every layer, so that utterances of unlike length are encoded together."""
+    parts = {type(module).__name__ for module in encoder.modules()}
+    return type(encoder).__name__ in MASKED and not parts & UNMASKED
 
 
 def subsampling(encoder) -> list:
@@ -213,12 +225,36 @@ def load_text(argument: str, device: str) -> Encoder:
     return TextSide(load_teacher(settings, argument, device), model.joint)
 
 
-def check_blocks(model, device: str, argument: str) -> ESPnetEncoder:
-    """The encoder; `UserError` for one without blocks, or whose blocks ESPnet cannot run, or which are no layers."""
+def facts(argument: str, trained: bool) -> Facts:
+    """What is known of the encoder before its checkpoint is fetched or read; with untrained weights it is the same."""
+    found = sketch(argument)
+    check_stack(found.model, argument)
+    encoder = found.model.encoder
+    return Facts(
+        found.encoder,
+        all_layers(found.model),
+        frame_rate(found.model),
+        encoder.output_size(),
+        is_masked(encoder),
+        longest(accepted_samples(found.model)),
+        found.choice.layer if trained else "",
+        parameters=found.parameters,
+        licence=found.licence,
+        files=found.files,
+    )
+
+
+def check_stack(model, argument: str) -> None:
+    """`UserError` for a model whose encoder is no stack of blocks that could be looked into."""
     if not hasattr(model.encoder, "embed") or not getattr(model.encoder, "encoders", None):
         raise UserError(
             f"{argument}: the encoder {type(model.encoder).__name__} has no embed and encoders to look into"
         )
+
+
+def check_blocks(model, device: str, argument: str) -> ESPnetEncoder:
+    """The encoder; `UserError` for one without blocks, or whose blocks ESPnet cannot run, or which are no layers."""
+    check_stack(model, argument)
     try:
         encoder = ESPnetEncoder(model, device)
         seconds = min(2.0, getattr(model.encoder, "max_positions", np.inf) / encoder.frame_rate)

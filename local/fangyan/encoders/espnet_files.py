@@ -5,6 +5,7 @@ and its YAML in one folder, with ``feats_stats.npz`` where features are normalis
 """
 
 import re
+from collections.abc import Iterator
 from os.path import relpath
 from pathlib import Path
 from typing import Any
@@ -28,25 +29,36 @@ def locate(place: Path) -> tuple[Path, Path, Path | None]:
 
     ``place``: its folder, or its checkpoint where there are several in one folder.
     """
+    config, checkpoint = name_files(place)
+    if checkpoint.exists() and not config.exists():
+        raise without_configuration(config)
+    for path in (config, checkpoint):
+        if not path.exists():
+            raise UserError(
+                f"{path}: no trained ESPnet model there: run ./run.sh --stage train, or name its folder or zip"
+            )
+    return config, checkpoint, next(find_statistics(_home(place)), None)
+
+
+def name_files(place: Path) -> tuple[Path, Path]:
+    """The configuration and the checkpoint of a model, as `locate` takes it, which need not be there."""
+    home = _home(place)
     if not place.is_file():
         experiments.check_there(place)
-    home = place.parent if place.is_file() else place
     if home == place and (home / META).exists():
         config, checkpoint = _packed(home)
     else:
         config = _configuration(home)
         checkpoint = place if place.suffix in CHECKPOINTS and place.is_file() else _checkpoint(home, config)
-    if checkpoint.exists() and not config.exists():
-        raise _without_configuration(config)
     for path in (config, checkpoint):
         # Not resolved: checkpoints are links within the folder. A packed model must not point out of it.
         if not path.absolute().is_relative_to(home.absolute()) or ".." in path.relative_to(home).parts:
             raise DataError(f"{home / META}: files lie within the archive, got {path}")
-        if not path.exists():
-            raise UserError(
-                f"{path}: no trained ESPnet model there: run ./run.sh --stage train, or name its folder or zip"
-            )
-    return config, checkpoint, next(_statistics(home), None)
+    return config, checkpoint
+
+
+def _home(place: Path) -> Path:
+    return place.parent if place.is_file() else place
 
 
 def configuration(place: Path) -> Path:
@@ -57,7 +69,7 @@ def configuration(place: Path) -> Path:
 
 def read_settings(place: Path) -> dict[str, Any]:
     """What ESPnet builds the model at ``place`` from; ``task`` says of which kind it is, unless it is recognition."""
-    settings = read_yaml(locate(place)[0])
+    settings = read_yaml(name_files(place)[0])
     if settings.get("task"):
         return settings
     kind = kind_of(settings, packed_kind(place) or ASR)
@@ -83,7 +95,7 @@ def checkpoint_patterns(folder: Path) -> list[str]:
         return [relpath(_packed(folder)[1], folder)]
     config = _configuration(folder)
     if not config.exists():
-        raise _without_configuration(config)
+        raise without_configuration(config)
     settings = read_yaml(config)
     if not settings.get("task") and (kind := kind_of(settings)) in OTHERS:
         raise refusal(config, kind)
@@ -109,7 +121,8 @@ def parse_yaml(text: str, path: Path) -> dict:
     return found
 
 
-def _without_configuration(config: Path) -> UserError:
+def without_configuration(config: Path) -> UserError:
+    """The error for a model without its configuration."""
     return UserError(
         f"{config}: no such file, nor a {META}: a checkpoint of ESPnet is read by its configuration; put it, and "
         f"{STATISTICS} where it normalises features by that, beside the checkpoint, and name their folder"
@@ -174,6 +187,7 @@ def _criterion(settings: dict, config: Path) -> str:
             raise DataError(f"{config}: {rule}, got {other!r}")
 
 
-def _statistics(home: Path):
+def find_statistics(home: Path) -> Iterator[Path]:
+    """The statistics that features are normalised by: of an experiment or a packed model, or beside a checkpoint."""
     yield from home.rglob(f"train/{STATISTICS}")
     yield from home.glob(STATISTICS)

@@ -171,8 +171,7 @@ def _from_whole(place: Path, trained: bool):
 def _from_heard(heard: Heard, settings: dict, files: tuple[Path, Path, Path | None], trained: bool):
     """The model around an encoder of a kind that nothing is trained for here; what is not of its encoder is random."""
     config, checkpoint, statistics = files
-    alone = {key: _merged(settings.get(key), value) for key, value in heard.alone.items()}
-    model = build(settings | alone, config)
+    model = build(without_decoder(settings, heard), config)
     if trained:
         known = (
             model.state_dict()
@@ -186,9 +185,13 @@ def _from_heard(heard: Heard, settings: dict, files: tuple[Path, Path, Path | No
     return model
 
 
-def _merged(ours: Any, value: Any) -> Any:
-    """What stands in a configuration, with ``value`` over it."""
-    return {**ours, **value} if isinstance(value, dict) and isinstance(ours, dict) else value
+def without_decoder(settings: dict, heard: Heard) -> dict:
+    """The configuration of a model of that kind, with what it says where no decoder is wanted over it."""
+
+    def merged(ours: Any, value: Any) -> Any:
+        return {**ours, **value} if isinstance(value, dict) and isinstance(ours, dict) else value
+
+    return settings | {key: merged(settings.get(key), value) for key, value in heard.alone.items()}
 
 
 def _from_bare(folder: Path, trained: bool):

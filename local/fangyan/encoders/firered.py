@@ -18,6 +18,7 @@ import numpy as np
 
 from fangyan.data.audio import SAMPLE_RATE
 from fangyan.encoders import Encoder, bounds, hub
+from fangyan.encoders.facts import Facts, licence, measure
 from fangyan.encoders.pickled import read_weights
 from fangyan.errors import DataError, UserError, trouble
 
@@ -32,22 +33,23 @@ FULL_SCALE = 32_768
 """Samples are heard as 16-bit integers."""
 FLOOR = 1e-20
 """The least variance of a band."""
+SUBSAMPLING = 4
+"""Frames of 10 ms that become one."""
 PREFIX = "encoder."
 
 
 class FireRed(Encoder):
     """80 log-mel energies of Kaldi, normalised by the training data, then a Conformer of 25 frames a second."""
 
+    frame_rate, masked = SAMPLE_RATE / HOP / SUBSAMPLING, True
+
     def __init__(self, network, mean: np.ndarray, scale: np.ndarray, device: str) -> None:
         import torch
-
-        from fangyan.encoders.firered_blocks import SUBSAMPLING
 
         self.network, self.device = network.to(device).eval(), device
         self.mean, self.scale = (torch.from_numpy(values).to(device) for values in (mean, scale))
         self.blocks = list(network.layer_stack)
         self.layers = tuple(f"layer{n:02d}" for n in range(len(self.blocks) + 1))
-        self.frame_rate = SAMPLE_RATE / HOP / SUBSAMPLING
         self.heard = range(WINDOW, WINDOW + network.longest * SUBSAMPLING * HOP)
 
     def encode(self, waves: Sequence[np.ndarray]) -> list[list[np.ndarray]]:
@@ -83,17 +85,40 @@ class FireRed(Encoder):
 
 def load(argument: str, device: str) -> FireRed:
     """The encoder of a model on the Hub or in a folder; `DataError` for files that are not FireRedASR's."""
+    checkpoint, sums = _located(argument)
+    return FireRed(_network(checkpoint, "cpu"), *read_cmvn(sums), device)
+
+
+def facts(argument: str) -> Facts:
+    """What is known of the encoder: of a checkpoint that lies here all, else what all of them have in common."""
+    folder = hub.locate(argument, (CMVN,))
+    there = hub.list_files(argument, folder)
+    held = [name for name in WEIGHTS if name in there.sizes][:1]
+    if CMVN not in there.sizes or not (held or there.silence):
+        raise _lacking(argument)
+    others = {"licence": licence(argument, folder), "files": there.of([CMVN], held)}
+    if not held or not (folder / held[0]).exists():
+        return Facts("firered", frame_rate=FireRed.frame_rate, batched=FireRed.masked, **others)
+    network = _network(folder / held[0], "meta")
+    encoder = FireRed(network, np.zeros(BANDS), np.ones(BANDS), "meta")
+    parameters = sum(weight.numel() for weight in network.parameters())
+    return measure(encoder, "firered", network.width, parameters=parameters, **others)
+
+
+def _network(checkpoint: Path, device: str):
+    """The network of a checkpoint; `DataError` for tensors of another. On ``meta`` no numbers are read."""
+    import torch
+
     from fangyan.encoders.firered_blocks import Conformer
 
-    checkpoint, sums = _located(argument)
-    whole = read_weights(checkpoint, "model_state_dict", [Namespace])
+    whole = read_weights(checkpoint, "model_state_dict", [Namespace], device)
     tensors = {key.removeprefix(PREFIX): value for key, value in whole.items() if key.startswith(PREFIX)}
     try:
-        network = Conformer(tensors)
+        with torch.device(device):
+            return Conformer(tensors)
     except (RuntimeError, LookupError, ValueError) as error:
         why = f"no {PREFIX}{error.args[0]}" if isinstance(error, KeyError) else " ".join(str(error).split())
         raise DataError(f"{checkpoint}: not the tensors of FireRedASR's encoder: {why[:300]}") from None
-    return FireRed(network, *read_cmvn(sums), device)
 
 
 def files(argument: str) -> list[Path | str]:
@@ -102,11 +127,15 @@ def files(argument: str) -> list[Path | str]:
 
 
 def _located(argument: str) -> tuple[Path, Path]:
-    folder = hub.locate(argument, (*WEIGHTS, CMVN))
-    found = [folder / name for name in WEIGHTS if (folder / name).exists()]
-    if not found or not (folder / CMVN).exists():
-        raise UserError(f"firered:{argument}: {' or '.join(WEIGHTS)}, and {CMVN}, are needed there")
-    return found[0], folder / CMVN
+    for name in WEIGHTS:
+        folder = hub.locate(argument, (name, CMVN))
+        if all((folder / file).exists() for file in (name, CMVN)):
+            return folder / name, folder / CMVN
+    raise _lacking(argument)
+
+
+def _lacking(argument: str) -> UserError:
+    return UserError(f"firered:{argument}: {' or '.join(WEIGHTS)}, and {CMVN}, are needed there")
 
 
 def read_cmvn(path: Path) -> tuple[np.ndarray, np.ndarray]:

@@ -14,9 +14,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import glu, pad, silu
 
+from fangyan.encoders.firered import SUBSAMPLING
+
 CONTEXT = 6
 """Zeros behind an utterance: the frames that the two convolutions see behind the first of each output frame."""
-SUBSAMPLING = 4
 SIZES = ("input_preprocessor.conv.0.bias", "input_preprocessor.out.weight")
 SIZES += ("layer_stack.0.mhsa.pos_bias_u", "layer_stack.0.conv.depthwise_conv.weight")
 """Tensors whose shapes say the channels of the front end, d, its inputs, heads and the kernel along time."""
@@ -108,7 +109,7 @@ class Block(nn.Module):
 class Conformer(nn.Module):
     """The encoder whose tensors are ``weights``, which are loaded; `RuntimeError`, `KeyError` for those of another.
 
-    ``longest``: the most frames that there are positions for.
+    ``longest``: the most frames that there are positions for; ``width``: the numbers in one.
     """
 
     def __init__(self, weights: Mapping[str, Tensor]) -> None:
@@ -119,7 +120,7 @@ class Conformer(nn.Module):
         self.input_preprocessor = front
         self.positional_encoding = nn.Module()
         self.positional_encoding.register_buffer("pe", torch.empty_like(weights["positional_encoding.pe"]))
-        self.longest = (weights["positional_encoding.pe"].shape[1] + 1) // 2
+        self.width, self.longest = d, (weights["positional_encoding.pe"].shape[1] + 1) // 2
         self.layer_stack = nn.ModuleList(Block(d, heads, kernel) for _ in blocks)
         self.load_state_dict(dict(weights))
 

@@ -1,9 +1,11 @@
 """Models by name: a local path as it is, or a download of the Hugging Face Hub, which is kept in its cache."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Self
 
 from fangyan import experiments
 from fangyan.environment import typed
@@ -35,17 +37,45 @@ def locate(argument: str, patterns: Sequence[str]) -> Path:
         return Path(snapshot_download(name, revision=revision or None, allow_patterns=list(patterns)))
 
 
-def sizes(argument: str) -> dict[str, int]:
-    """Name of a file -> its bytes, of a folder or of a model of the Hub, of which nothing is downloaded."""
-    if (folder := Path(argument)).exists():
-        return {path.name: path.stat().st_size for path in folder.iterdir() if path.is_file()}
-    check_id(argument)
+@dataclass(frozen=True)
+class Listing:
+    """Files by name, each with its bytes: of a folder, or of a model of the Hub as far as it says what it has.
+
+    ``weights``: those of them that hold weights; ``absent``: those that are to be downloaded; ``silence``: why the Hub
+    did not say, in which case the files are those in its cache.
+    """
+
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    weights: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
+    silence: str = ""
+
+    def of(self, settings: Iterable[str], weights: Iterable[str]) -> Self:
+        """Those files that an encoder is read from: ``settings`` and ``weights``, as far as they are there."""
+        held = tuple(name for name in weights if name in self.sizes)
+        names = [*(name for name in settings if name in self.sizes), *held]
+        kept = {name: self.sizes[name] for name in names}
+        return replace(self, sizes=kept, weights=held, absent=tuple(n for n in kept if n in self.absent))
+
+
+def list_files(argument: str, folder: Path) -> Listing:
+    """The files of a model, none of which is downloaded; ``folder``: where it lies, or what the cache has of it."""
+    here = {
+        path.relative_to(folder).as_posix(): path.stat().st_size
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+    if Path(argument).exists():
+        return Listing(here)
     from huggingface_hub import HfApi
 
     name, _, revision = argument.partition("@")
-    with _asking(argument):
+    try:
         told = HfApi().model_info(name, revision=revision or None, files_metadata=True)
-    return {file.rfilename: file.size or 0 for file in told.siblings or ()}
+    except _errors() as error:
+        return Listing(here, silence=reason(error))
+    sizes = {file.rfilename: file.size or 0 for file in told.siblings or ()}
+    return Listing(sizes, absent=tuple(name for name in sizes if name not in here))
 
 
 @contextmanager

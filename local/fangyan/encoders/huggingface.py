@@ -16,8 +16,9 @@ from torch.nn.utils.rnn import pad_sequence
 from fangyan.data.audio import SAMPLE_RATE
 from fangyan.encoders import Encoder, bounds
 from fangyan.encoders.blocks import in_batches, normalises, watch_blocks, without_padding
+from fangyan.encoders.facts import Facts, licence, measure
 from fangyan.encoders.inputs import Arguments, Features
-from fangyan.encoders.pretrained import read
+from fangyan.encoders.pretrained import read, sketch
 from fangyan.encoders.towers import MASKED, PIECES, POOLED, POSITIONS, is_like_whisper, recommended
 from fangyan.errors import UserError
 
@@ -128,6 +129,8 @@ class OneByOne(nn.Module):
 class Whisper(Encoder):
     """Whisper's encoder, and those of its shape, on as much as was said, at most 30 s, without the padding to 30 s."""
 
+    masked = True
+
     def __init__(self, model, device: str) -> None:
         from fangyan.encoders.whisper import HOP, LogMel, PaddingFree
 
@@ -153,6 +156,20 @@ class Whisper(Encoder):
 def load(argument: str, device: str) -> Encoder:
     """The encoder of a model on the Hub or in a folder, as ``save_pretrained`` writes it."""
     return assemble(argument, *read(argument), device)
+
+
+def facts(argument: str) -> Facts:
+    """What is known of the encoder before its weights are fetched or read."""
+    model, extractor, folder, files = sketch(argument)
+    encoder = assemble(argument, model, extractor, "cpu")
+    parameters = sum(weight.numel() for weight in model.parameters())
+    return measure(
+        encoder,
+        model.config.model_type,
+        parameters=parameters,
+        licence=licence(argument, folder),
+        files=files,
+    )
 
 
 def assemble(argument: str, model, extractor, device: str) -> Encoder:

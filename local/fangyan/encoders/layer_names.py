@@ -4,9 +4,10 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from fangyan.encoders import FAMILIES, MODELS, bare, hub
+from fangyan.encoders import bare, hub
 from fangyan.encoders.choice import JOINT
 from fangyan.encoders.espnet_files import configuration, parse_yaml, read_yaml
+from fangyan.encoders.families import FAMILIES
 from fangyan.errors import UserError
 from fangyan.files import read_json
 
@@ -32,7 +33,7 @@ def known_layers(spec: str) -> tuple[str, ...]:
 def layers_in_settings(spec: str) -> tuple[str, ...]:
     """The same by nothing but the settings that are here: nobody is asked, and nothing heavy is imported."""
     family, _, argument = spec.partition(":")
-    if family in FAMILIES and family not in MODELS:
+    if family in FAMILIES and not FAMILIES[family].finder:
         return (family,)
     place = hub.at_hand(argument, "config.json") if family in BLOCKS and argument else None
     return numbered(_settings(place, family), family) if place else ()

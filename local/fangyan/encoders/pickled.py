@@ -6,16 +6,19 @@ from pathlib import Path
 from fangyan.errors import DataError, trouble
 
 
-def read_weights(checkpoint: Path, under: str = "", records: Sequence[type] = ()) -> dict:
+def read_weights(
+    checkpoint: Path, under: str = "", records: Sequence[type] = (), device: str = "cpu"
+) -> dict:
     """The tensors of a checkpoint by name; `DataError` for anything else in it, of which nothing is run.
 
-    ``under``: the key that they stand under, beside others; ``records``: classes of plain values that may stand there.
+    ``under``: the key that they stand under, beside others; ``records``: classes of plain values that may stand there;
+    ``device``: of ``meta`` the tensors have their shapes alone, and no numbers are read.
     """
     import torch
 
     try:
         with torch.serialization.safe_globals(list(records)):
-            whole = torch.load(checkpoint, map_location="cpu", weights_only=True)
+            whole = torch.load(checkpoint, map_location=device, weights_only=True)
         found = whole[under] if under else whole
         if not all(isinstance(k, str) and isinstance(v, torch.Tensor) for k, v in found.items()):
             raise ValueError("it holds more than tensors by name")

@@ -51,6 +51,20 @@ def files(argument: str) -> list[Path | str]:
     return hub.content([*settings, *weights], argument)
 
 
+def check(argument: str) -> None:
+    """`UserError` for a model whose settings are here and have nothing to do with sound; torch is not imported."""
+    folder = hub.at_hand(argument, SETTINGS[0])
+    if folder is None or not (folder / SETTINGS[0]).exists():
+        return
+    settings = [read_json(folder / name) for name in SETTINGS if (folder / name).exists()]
+    kind = settings[0].get("model_type")
+    if isinstance(kind, str) and not towers.speaks_of_sound(settings):
+        raise UserError(
+            f"{argument}: no speech encoder, but a model of type {kind}: nothing in its settings is of sound (what "
+            "encodes texts is named by text:<Hub id or folder of sentence-transformers>)"
+        )
+
+
 def recommended(argument: str) -> Choice:
     """The layer that utterances are to be compared at, where the settings of a model are here and say one."""
     try:
@@ -76,17 +90,17 @@ def extractor(folder: Path) -> Any:
     return found
 
 
-def sketch(argument: str) -> tuple[Any, Any, int]:
-    """The encoder without numbers in its weights, its feature extractor, and the bytes that `read` would fetch."""
+def sketch(argument: str) -> tuple[Any, Any, Path, hub.Listing]:
+    """The encoder without numbers, its feature extractor, the folder of its settings, and the files that are read."""
     from transformers.initialization import no_init_weights
 
     folder = hub.locate(argument, (*SETTINGS, *(form.index for form in checkpoint.FORMS)))
-    tower, there = _tower(folder), hub.sizes(argument)
-    wanted = [*SETTINGS, *checkpoint.choose(there, folder, lambda folder: tower)]
+    tower, there = _tower(folder), hub.list_files(argument, folder)
+    weights = checkpoint.choose(there.sizes, folder, lambda folder: tower)
     with quiet(), no_init_weights():  # memory that nothing is written to costs nothing
         model = type(tower.encoder)(tower.encoder.config).float()
     found = None if towers.is_like_whisper(model) else extractor(folder)
-    return model, found, sum(there.get(name, 0) for name in wanted)
+    return model, found, folder, there.of(SETTINGS, weights)
 
 
 def _tower(folder: Path) -> Tower:

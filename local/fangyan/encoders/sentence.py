@@ -12,17 +12,23 @@ pickled objects.
 import json
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
+from fnmatch import fnmatch
+from math import inf
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from fangyan.encoders import Encoder, hub
+from fangyan.encoders.facts import Facts, licence
 from fangyan.encoders.pretrained import first_line, quiet
 from fangyan.errors import DataError, UserError
-from fangyan.files import read_text
+from fangyan.files import read_json, read_text
 
 MODULES = "modules.json"
 WEIGHTS = "*.safetensors"
+BOUND = "sentence_bert_config.json"
 PICKLED = "pytorch_model*.bin"
 PATTERNS = ("*.json", "*.txt", "*.model", WEIGHTS)
 """Settings, vocabularies and parameters, which lie in the folder of the model and in those of its further modules."""
@@ -34,7 +40,7 @@ UNUSED = "pooler."
 class SentenceEncoder(Encoder):
     """A pipeline of sentence-transformers, in single precision: cosines of sentences may lie close together."""
 
-    modality, frame_rate, recommended = "text", 0.0, "sentence"
+    modality, frame_rate, recommended, masked = "text", 0.0, "sentence", False
 
     def __init__(self, model) -> None:
         self.model = model.eval()
@@ -87,12 +93,82 @@ def load(argument: str, device: str) -> SentenceEncoder:
     except DataError:
         raise
     except Exception as error:  # of whatever kind: any values may stand in the settings
-        reason = first_line(error)
-        if "trust_remote_code" in f"{error}":
-            reason = f"it wants code of its own to be run, which is not done here: {reason}"
-        raise UserError(
-            f"text:{argument}: no model of the installed sentence-transformers: {reason}"
-        ) from None
+        raise _foreign(argument, error) from None
+
+
+def _foreign(argument: str, error: Exception) -> UserError:
+    reason = first_line(error)
+    if "trust_remote_code" in f"{error}":
+        reason = f"it wants code of its own to be run, which is not done here: {reason}"
+    return UserError(f"text:{argument}: no model of the installed sentence-transformers: {reason}")
+
+
+def facts(argument: str) -> Facts:
+    """What is known of the model before its weights are fetched or read; `UserError` for what is none."""
+    folder = _folder(argument, (MODULES, "*config*.json"))
+    there = hub.list_files(argument, folder)
+    names = [name for name in there.sizes if any(fnmatch(name, pattern) for pattern in PATTERNS)]
+    weights = [name for name in names if fnmatch(name, WEIGHTS)]
+    files = there.of([name for name in names if name not in weights], weights)
+    try:
+        return replace(_described(*_places(folder)[:-1]), licence=licence(argument, folder), files=files)
+    except DataError:
+        raise
+    except Exception as error:  # of whatever kind: any values may stand in the settings
+        raise _foreign(argument, error) from None
+
+
+def _described(transformer: Path, *further: Path) -> Facts:
+    """The facts that stand in the settings of the modules, those of the transformer first."""
+    model = _without_numbers(transformer)
+    config, modules = model.config.get_text_config(), [_settings(place) for place in further]
+    dense = [of for of in modules if "out_features" in of]
+    widths = [config.hidden_size, *filter(None, map(_pooled, modules))]
+    return Facts(
+        model.config.model_type,
+        (*(f"layer{n:02d}" for n in range(config.num_hidden_layers + 1)), "sentence"),
+        SentenceEncoder.frame_rate,
+        widths[-1],
+        SentenceEncoder.masked,
+        _most_tokens(transformer, config),
+        SentenceEncoder.recommended,
+        SentenceEncoder.modality,
+        sum(weight.numel() for weight in model.parameters())
+        + sum((of["in_features"] + bool(of.get("bias"))) * of["out_features"] for of in dense),
+    )
+
+
+def _without_numbers(place: Path) -> Any:
+    """The transformer of settings, whose weights have shapes alone."""
+    import torch
+    from transformers import AutoConfig, AutoModel
+
+    config = AutoConfig.from_pretrained(place, trust_remote_code=False)
+    AutoModel._model_mapping[type(config)]  # imports its module: what that makes must not be on meta
+    with quiet(), torch.device("meta"):
+        return AutoModel.from_config(config, trust_remote_code=False)
+
+
+def _settings(place: Path) -> dict:
+    """The settings of a further module; none where it has none."""
+    path = place / "config.json"
+    return read_json(path) if path.exists() else {}
+
+
+def _pooled(settings: dict) -> int:
+    """The numbers that a module of pooling or a dense one gives, by its settings; 0 for one that keeps them."""
+    width = settings.get("embedding_dimension", settings.get("word_embedding_dimension", 0))
+    modes = settings.get("pooling_mode", "")
+    flags = sum(value is True for key, value in settings.items() if key.startswith("pooling_mode_"))
+    return settings.get("out_features", width * max(1, flags, 0 if isinstance(modes, str) else len(modes)))
+
+
+def _most_tokens(place: Path, config: Any) -> float:
+    """The most tokens that are read at once, by the settings of the pipeline, its tokeniser or its positions."""
+    said = [(BOUND, "max_seq_length"), ("tokenizer_config.json", "model_max_length")]
+    found = [read_json(place / name).get(key) for name, key in said if (place / name).exists()]
+    found.append(getattr(config, "max_position_embeddings", None))
+    return next((number for number in found if isinstance(number, int)), inf)
 
 
 def files(argument: str) -> list[Path | str]:
@@ -102,8 +178,8 @@ def files(argument: str) -> list[Path | str]:
     return hub.content(sorted(found), argument)
 
 
-def _folder(argument: str) -> Path:
-    folder = hub.locate(argument, PATTERNS)
+def _folder(argument: str, patterns: Sequence[str] = PATTERNS) -> Path:
+    folder = hub.locate(argument, patterns)
     if not (folder / MODULES).exists():
         raise UserError(f"text:{argument}: no model of sentence-transformers, it has no {MODULES}")
     return folder

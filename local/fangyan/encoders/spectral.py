@@ -21,7 +21,7 @@ class Spectral(Encoder):
     Mean and variance are normalised per utterance and dimension, as is usual before frames are compared.
     """
 
-    frame_rate = SAMPLE_RATE / HOP
+    frame_rate, masked, heard = SAMPLE_RATE / HOP, True, range(WINDOW, bounds.ENDLESS)
 
     def __init__(self, kind: str) -> None:
         import torchaudio
@@ -36,7 +36,7 @@ class Spectral(Encoder):
 
     def encode(self, waves: Sequence[np.ndarray]) -> list[list[np.ndarray]]:
         """``[0][utterance]`` -> (T, 80) or (T, 39) float32."""
-        bounds.check_length(range(WINDOW, bounds.ENDLESS), waves)
+        bounds.check_length(self.heard, waves)
         return [[self._features(wave) for wave in waves]]
 
     def _features(self, wave: np.ndarray) -> np.ndarray:

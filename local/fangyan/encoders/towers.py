@@ -49,6 +49,8 @@ PIECES: dict[str, Callable[[Any], float]] = {
     "CohereAsrFeatureExtractor": lambda extractor: extractor.max_audio_clip_s - extractor.overlap_chunk_second
 }
 """The seconds beyond which a feature extractor cuts an utterance."""
+SOUND = "audio speech asr mel wav sampling_rate sample_rate acoustic hop_length conv_dim whisper moonshine".split()
+"""Words of which the settings of a speech encoder, or of its feature extractor, have one."""
 BLOCKS_OF_OTHER_USE = {"fun_asr_nano_encoder": "num_timestamp_prediction_layers"}
 """The setting that says how many of the last blocks serve something else than to recognise speech."""
 UNDIVIDED = ("whisper", "speech_to_text", "moonshine")
@@ -96,6 +98,12 @@ def is_like_whisper(encoder: Any) -> bool:
     """Whether an encoder is built of what Whisper's is: two convolutions, learnt positions, blocks, a norm."""
     parts = ("conv1", "conv2", "embed_positions", "layers", "layer_norm")
     return all(hasattr(encoder, part) for part in parts) and hasattr(encoder.config, "max_source_positions")
+
+
+def speaks_of_sound(settings: Any) -> bool:
+    """Whether a word of sound stands anywhere in settings, as it does in those of every speech encoder."""
+    text = f"{settings}".lower()
+    return any(word in text for word in SOUND)
 
 
 def recommended(settings: Any) -> str:

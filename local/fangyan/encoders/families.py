@@ -1,0 +1,76 @@
+"""The families of encoders as data: the form of their SPECs, the modules that know them, an example of each."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+
+class Family(NamedTuple):
+    """What a family takes behind the colon of a SPEC (nothing: no colon either), and what an ``example`` of it names.
+
+    ``module``: has `load`, `files` and `facts`, which get ``options``. ``finder``: of a family that reads models, the
+    module that finds their files without loading them.
+    """
+
+    module: str
+    argument: str
+    what: str
+    example: str
+    finder: str = ""
+    options: Mapping[str, Any] = MappingProxyType({})
+
+
+ESPNET, ESPNET_FILES = "fangyan.encoders.espnet", "fangyan.encoders.espnet_model"
+HF, HF_FILES = "fangyan.encoders.huggingface", "fangyan.encoders.pretrained"
+SPECTRAL, TEXT, FIRERED = (f"fangyan.encoders.{name}" for name in ("spectral", "sentence", "firered"))
+FAMILIES = {
+    "espnet": Family(
+        ESPNET,
+        "experiment folder, model.zip or Hub id",
+        "an experiment folder, a model.zip or a Hub id of ESPnet",
+        "espnet:exp/a",
+        ESPNET_FILES,
+        {"trained": True},
+    ),
+    "random": Family(
+        ESPNET,
+        "the same",
+        "the same with untrained weights",
+        "random:exp/a",
+        ESPNET_FILES,
+        {"trained": False},
+    ),
+    "hf": Family(
+        HF,
+        "Hub id or folder of transformers",
+        "a Hub id or a folder of transformers",
+        "hf:openai/whisper-small",
+        HF_FILES,
+    ),
+    "text": Family(
+        TEXT,
+        "Hub id or folder of sentence-transformers",
+        "the same of sentence-transformers: it takes texts",
+        "text:BAAI/bge-m3",
+        TEXT,
+    ),
+    "firered": Family(
+        FIRERED,
+        "Hub id or folder of FireRedASR",
+        "a Hub id or a folder of FireRedASR",
+        "firered:user/name",
+        FIRERED,
+    ),
+    "fbank": Family(SPECTRAL, "", "80 log-mel energies", "fbank", options={"kind": "fbank"}),
+    "mfcc": Family(SPECTRAL, "", "13 MFCC with their changes", "mfcc", options={"kind": "mfcc"}),
+}
+
+
+def form(name: str) -> str:
+    """What a SPEC of a family looks like: ``hf:<Hub id or folder of transformers>``, ``fbank``."""
+    argument = FAMILIES[name].argument
+    return f"{name}:<{argument}>" if argument else name
+
+
+FORMS = ", ".join(map(form, FAMILIES))
+"""The forms of all SPECs that need no package of others."""
