@@ -71,6 +71,7 @@ def test_a_change_is_of_every_line_of_its_name(listed):
         ("intervals: {draws: 10}", "intervals"),
         ("probe: {label: utt2lang}", "probe_utt2lang"),
         ("word_test: {score: ../x}", "synonymy_.._x"),
+        ("probe: {label: 主题}", "probe_u4e3bu9898"),
     ],
 )
 def test_words_that_are_not_the_default_name_the_folder(listed, line, folder):
@@ -148,7 +149,7 @@ def test_another_package_adds_a_measurement(install, listed):
     assert listed("- retrieve")[0].function is retrieval.retrieve  # a name that is taken here stays ours
     with pytest.raises(DataError, match="yaml: frames: unit: has no default, so a value is needed, got none"):
         listed("- frames")
-    with pytest.raises(UserError, match="known are retrieve, .*, probe, frames$"):
+    with pytest.raises(UserError, match="known are retrieve, .*, probe, .*, frames$"):
         listed("- frame")
 
 

@@ -104,6 +104,15 @@ def interval(means: np.ndarray) -> np.ndarray:
     return np.nanquantile(means, (0.025, 0.975), axis=0)
 
 
+def mean_and_interval(
+    queries: Sequence[tuple[str, str, str]], values: np.ndarray, draws: int = DRAWS, seed: int = 0
+) -> tuple[float, float, float, str]:
+    """The mean over pairs of (queries,) values, the ends of its 95 % interval, and what was drawn, in words."""
+    found = sort_into_cells(queries)
+    (low,), (high,) = interval(bootstrap_means(found, np.asarray(values, float)[None], draws, seed))
+    return found.mean(np.asarray(values, float)), float(low), float(high), found.clusters
+
+
 def permutation(found: Cells, difference: np.ndarray, draws: int = DRAWS, seed: int = 0) -> float:
     """The two-sided p-value of the mean of (queries,) differences, by flipping signs of sentences."""
     by_sentence = (found.total(difference) / found.counts.sum(1, keepdims=True)).mean(0)
