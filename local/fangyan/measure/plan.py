@@ -36,6 +36,7 @@ MEASURES = Registry(
         "probe": "fangyan.measure.probing:probe",
         "cross_modal": "fangyan.measure.cross_modal:cross_modal",
         "hard_negatives": "fangyan.measure.hard_negatives:hard_negatives",
+        "classify": "fangyan.measure.classification:classify",
     },
 )
 FOLDERS = {"retrieve": "retrieval", "word_test": "synonymy"}

@@ -208,8 +208,6 @@ def _members(found: Found, source: str) -> Found:
 def _mean(
     sentences_of: Mapping[str, Iterable[str]], values: Mapping[str, np.ndarray]
 ) -> tuple[float, float | None, float | None, str]:
-    """The mean over varieties, the ends of its interval, and what was drawn; of one sentence there is no interval."""
+    """The mean over varieties, the ends of its interval, and what was drawn."""
     places = [(name, "", sentence) for name, queries in sentences_of.items() for sentence in queries]
-    if len({sentence for *_, sentence in places}) < 2:
-        return float(np.mean([some.mean() for some in values.values()])), None, None, "1 sentence"
     return mean_and_interval(places, np.concatenate([*values.values()]))
