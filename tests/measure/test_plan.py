@@ -73,6 +73,7 @@ def test_a_change_is_of_every_line_of_its_name(listed):
         ("word_test: {score: ../x}", "synonymy_.._x"),
         ("probe: {label: 主题}", "probe_u4e3bu9898"),
         ("probe: {word: 吃, folds: speaker}", "probe_u5403_speaker"),
+        ("probe: {word: 吃, folds: speaker}", "probe_u5403_speaker"),
     ],
 )
 def test_words_that_are_not_the_default_name_the_folder(listed, line, folder):
