@@ -32,6 +32,15 @@ def test_the_list_of_the_repository_is_what_experiments_were_measured_by():
     assert [one.shardable for one in found] == [True, True, False, False]
 
 
+def test_an_aligned_model_is_measured_by_all_of_that_and_by_what_speech_and_text_are_to_each_other():
+    usual, found = (plan.read(ROOT / f"conf/{name}.yaml") for name in ("measure", "measure_align"))
+    assert found[: len(usual)] == usual
+    assert [one.folder for one in found[len(usual) :]] == [
+        *("cross_modal", "hard_negatives", "probe_utt2lang", "probe_utt2lang_speaker", "probe_utt2spk"),
+        *("classify", "probe_utt2topic", "probe_utt2topic_text_cmn", "probe_utt2sex_speaker"),
+    ]
+
+
 def test_a_line_is_a_name_or_a_name_with_options(listed):
     for text in ("- control", "- control:", "- control: {}"):
         (found,) = listed(text)

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from fangyan.corpora import mini_sinitic
 from fangyan.data.text import simplify
 from fangyan.errors import DataError
+from fangyan.files import ROOT
 from fangyan.measure.hard_negatives.changes import MOST, read_rules, variants
 
 RULES = read_rules()
@@ -115,3 +116,10 @@ def test_other_columns_are_refused(tmp_path):
         DataError, match="rules.tsv:1: the columns are kind words replacements, got kind word"
     ):
         read_rules(path)
+
+
+def test_the_kinds_are_as_many_as_the_docs_say(sentences):
+    found = variants(sentences)
+    counts = [sum(variant.kind == kind for variant in found) for kind in RULES]
+    row = f"| embedded corpus, test | 80 | 80 | {' | '.join(map(str, counts))} |"
+    assert row in (ROOT / "docs/measures.md").read_text(encoding="utf-8")

@@ -215,6 +215,7 @@ def test_a_voice_that_is_known_tells_its_label_and_selectivity_says_so(voices):
     assert known["said"].accuracy <= 0.5
     unknown = rows(voices, label="utt2sex", folds="speaker")
     assert unknown["voice"].clusters == "4 speakers" and unknown["voice"].folds == 4
+    assert unknown["voice"].chance == 0.5  # a guess by what training has most of would be right nowhere
     assert unknown["said"].accuracy <= 0.5
 
 

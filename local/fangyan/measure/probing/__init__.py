@@ -12,7 +12,9 @@ Conventions
   voice tells nothing; ``folds: both``.
 - Accuracy: the fraction of all items whose label is found by the probe that was not trained on their fold. Interval:
   95 %, by a bootstrap over sentences, or over speakers where these were held out.
-- Chance: the same of always choosing the commonest label of the training part.
+- Chance: the same of always choosing the commonest label of the training part. Where speakers are held out it is the
+  commonest of all items: what training lacks of a label, the test part has more of, and a guess by it would be worse
+  than none.
 - Control (Hewitt & Liang 2019, arXiv 1909.03368): the accuracy of the same probe on labels without sense, one for each
   *type*, drawn by a seed. A type is what training and test part have in common: with folds of sentences the speaker,
   with folds of speakers the sentence; of both it is the utterance, so nothing is in common. Selectivity, accuracy minus
@@ -171,7 +173,7 @@ def _row(
             len(set(labels)),
             _count(asked.held_out, sentences, speakers),
         ),
-        *(accuracy, float((guessed == known)[tested].mean()), low, high),
+        *(accuracy, _chance(asked.held_out, guessed[tested], known[tested]), low, high),
         *(
             float((senseless == control)[tested].mean()),
             asked.held_out,
@@ -180,6 +182,12 @@ def _row(
         ),
         clusters.replace("sentence", "speaker") if asked.held_out == SPEAKER else clusters,
     )
+
+
+def _chance(held_out: str, guessed: np.ndarray, known: np.ndarray) -> float:
+    if held_out == SENTENCE:
+        return float((guessed == known).mean())
+    return float(np.unique(known, return_counts=True)[1].max() / len(known))
 
 
 def _count(held_out: str, sentences: Sequence[str], speakers: Sequence[str]) -> int:
