@@ -92,7 +92,7 @@ def test_unknown_keys_are_refused_at_any_depth_with_the_nearest_known():
 
 
 CONFIGURATIONS = sorted([*ROOT.glob("conf/**/*.yaml"), *ROOT.glob("egs2/*/*/conf/**/*.yaml")])
-CONFIGURATIONS = [path for path in CONFIGURATIONS if path.name != "measure.yaml"]  # a list
+CONFIGURATIONS = [path for path in CONFIGURATIONS if not path.name.startswith("measure")]  # lists
 
 
 @pytest.mark.parametrize("path", CONFIGURATIONS, ids=lambda p: str(p.relative_to(ROOT)))

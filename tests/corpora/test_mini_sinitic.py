@@ -85,7 +85,9 @@ def test_every_word_of_the_vocabulary_is_used(chosen):
 WORD_TABLE = (
     "concept\tclass\tcmn\tyue\thak\thak_pfs\ntea\tdrink\t茶\t茶\t茶\tchhà\nwater\tdrink\t水\t水\t水\tsúi\n"
 )
-PATTERN_TABLE = "pattern\tcmn\tyue\thak\thak_pfs\nlike\t喝 {drink}\t飲 {drink}\t啉 {drink}\tlîm {drink}\n"
+PATTERN_TABLE = (
+    "pattern\tcmn\tyue\thak\thak_pfs\ttopic\nlike\t喝 {drink}\t飲 {drink}\t啉 {drink}\tlîm {drink}\tfood\n"
+)
 
 
 @pytest.mark.parametrize(
@@ -112,6 +114,8 @@ def test_broken_vocabulary_is_refused_with_file_and_line(tmp_path, old, new, mes
         ("飲 {drink}", "飲 {drink", r"patterns.tsv:2: a slot is .*, got \{drink"),
         ("飲 {drink}", "飲 茶", r"patterns.tsv:2: all wordings have the slots of cmn, got yue"),
         ("啉 {drink}", "飲 啉 {drink}", r"patterns.tsv:2: hak_pfs has one syllable a character"),
+        ("\tfood", "\t", r"patterns.tsv:2: every cell is filled, got none in topic"),
+        ("\ttopic", "\tabout", r"patterns.tsv: the columns are pattern .* topic, got pattern"),
     ],
 )
 def test_broken_patterns_are_refused_with_file_and_line(tmp_path, old, new, message):
@@ -242,6 +246,28 @@ def test_the_voice_is_drawn_for_each_variety_by_itself(planned):
     # 4 voices drawn three times: all alike 1/16, all different 3/8
     assert sizes[1] < 20
     assert sizes[3] > 20
+
+
+def test_every_utterance_has_the_topic_of_its_pattern_and_the_sex_of_its_voice(planned):
+    found = mini_sinitic.columns(None)
+    labels = {row["label"] for row in read_table(ROOT / "conf/mini_sinitic/labels.tsv")}
+    for name, recordings in planned.items():
+        topics, sexes = found[name]["utt2topic"], found[name]["utt2sex"]
+        ids = {r.utterance.id: r.utterance for r in recordings}
+        assert topics.keys() == sexes.keys() == ids.keys()
+        assert set(topics.values()) == labels and set(sexes.values()) == {"f", "m"}
+        by_sentence: dict[str, set[str]] = {}
+        for key, topic in topics.items():
+            by_sentence.setdefault(ids[key].sentence, set()).add(topic)
+        assert all(len(of_one) == 1 for of_one in by_sentence.values())
+    assert set(mini_sinitic.FEMALE) < {voice for voices in VOICES.values() for voice in voices}
+    sexes = found["test"]["utt2sex"]
+    assert {key.split("-")[1]: sex for key, sex in sexes.items()} == {
+        "m6": "m",
+        "miguel": "m",
+        "f4": "f",
+        "grandma": "f",
+    }
 
 
 def files(folder: Path) -> dict[str, bytes]:

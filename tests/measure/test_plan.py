@@ -32,6 +32,15 @@ def test_the_list_of_the_repository_is_what_experiments_were_measured_by():
     assert [one.shardable for one in found] == [True, True, False, False]
 
 
+def test_an_aligned_model_is_measured_by_all_of_that_and_by_what_speech_and_text_are_to_each_other():
+    usual, found = (plan.read(ROOT / f"conf/{name}.yaml") for name in ("measure", "measure_align"))
+    assert found[: len(usual)] == usual
+    assert [one.folder for one in found[len(usual) :]] == [
+        *("cross_modal", "hard_negatives", "probe_utt2lang", "probe_utt2lang_speaker", "probe_utt2spk"),
+        *("classify", "probe_utt2topic", "probe_utt2topic_text_cmn", "probe_utt2sex_speaker"),
+    ]
+
+
 def test_a_line_is_a_name_or_a_name_with_options(listed):
     for text in ("- control", "- control:", "- control: {}"):
         (found,) = listed(text)
@@ -71,6 +80,9 @@ def test_a_change_is_of_every_line_of_its_name(listed):
         ("intervals: {draws: 10}", "intervals"),
         ("probe: {label: utt2lang}", "probe_utt2lang"),
         ("word_test: {score: ../x}", "synonymy_.._x"),
+        ("probe: {label: 主题}", "probe_u4e3bu9898"),
+        ("probe: {word: 吃, folds: speaker}", "probe_u5403_speaker"),
+        ("probe: {word: 吃, folds: speaker}", "probe_u5403_speaker"),
     ],
 )
 def test_words_that_are_not_the_default_name_the_folder(listed, line, folder):
@@ -148,7 +160,7 @@ def test_another_package_adds_a_measurement(install, listed):
     assert listed("- retrieve")[0].function is retrieval.retrieve  # a name that is taken here stays ours
     with pytest.raises(DataError, match="yaml: frames: unit: has no default, so a value is needed, got none"):
         listed("- frames")
-    with pytest.raises(UserError, match="known are retrieve, .*, probe, frames$"):
+    with pytest.raises(UserError, match="known are retrieve, .*, probe, .*, frames$"):
         listed("- frame")
 
 

@@ -2,7 +2,8 @@
 
 What: every sentence exists in Mandarin (cmn), Cantonese (yue) and Sixian Hakka (hak), each in its own words and
 grammar, with one recording a variety: 80 test, 60 dev and 800 training sentences, 1.5 h of training speech in
-all. Text is Han, simplified for cmn, traditional for yue and hak; every utterance has the Mandarin wording and IPA.
+all. Text is Han, simplified for cmn, traditional for yue and hak; every utterance has the Mandarin wording, IPA, the
+topic of its sentence (utt2topic) and the sex of its voice (utt2sex).
 It serves to run and test the whole chain at home; synthetic speech supports no claim about how people speak.
 Licence: Apache-2.0, the sentences (``conf/mini_sinitic``) and the recordings made from them.
 Where to get it: it is generated, sentences by template, audio by espeak-ng. Citation: none.
@@ -21,6 +22,7 @@ from pathlib import Path
 from random import Random
 
 from fangyan.corpora.common.synthesis import make_recordings
+from fangyan.data.columns import Columns
 from fangyan.data.datadir import Utterance
 from fangyan.errors import DataError
 from fangyan.files import ROOT, fingerprint, read_table, read_text
@@ -61,6 +63,8 @@ VOICES = {
     "dev": ("m5", "f3"),
     "test": ("m6", "miguel", "f4", "grandma"),
 }
+FEMALE = "f1 f2 f3 f4 f5 Alicia Annie aunty belinda grandma linda shelby steph".split()
+"""Those of the voices that are meant for women's."""
 RATES = range(160, 191)
 PITCHES = range(35, 66)
 POOL = 300
@@ -96,6 +100,17 @@ def splits(root: Path | None, jobs: int = 1, limit: int = 0) -> dict[str, list[U
     }
 
 
+def columns(root: Path | None) -> dict[str, Columns]:
+    """By set: ``utt2topic``, what a sentence is about, as its pattern says, and ``utt2sex`` of the voice."""
+    topics = {row["pattern"]: row["topic"] for row in patterns()}
+    found = {}
+    for name, chosen in _numbered().items():
+        spoken = [(_recording(name, *of, variety).utterance, of[1]) for of in chosen for variety in READ_BY]
+        sexes = {u.id: "f" if u.speaker.partition("-")[2] in FEMALE else "m" for u, _ in spoken}
+        found[name] = {"utt2topic": {u.id: topics[s.pattern] for u, s in spoken}, "utt2sex": sexes}
+    return found
+
+
 def sentences() -> dict[str, list[Sentence]]:
     """The sentences of test, dev and train, going round the patterns; no two alike in any wording."""
     pools = _pools()
@@ -118,7 +133,7 @@ def words(path: Path = WORDS) -> dict[str, list[dict[str, str]]]:
 
 def patterns(path: Path = PATTERNS, vocabulary: Path = WORDS) -> list[dict[str, str]]:
     """The rows of the patterns; `DataError` as for `words` and for slots without a class."""
-    rows, classes = _rows(path, ("pattern", *WORDINGS)), words(vocabulary)
+    rows, classes = _rows(path, ("pattern", *WORDINGS, "topic")), words(vocabulary)
     for row in rows:
         where = f"{path}:{_line(path, row['pattern'])}"
         slots = {column: sorted(_slots(row[column])) for column in WORDINGS}

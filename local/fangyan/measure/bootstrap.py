@@ -104,6 +104,29 @@ def interval(means: np.ndarray) -> np.ndarray:
     return np.nanquantile(means, (0.025, 0.975), axis=0)
 
 
+def mean_and_interval(
+    queries: Sequence[tuple[str, str, str]], values: np.ndarray, draws: int = DRAWS, seed: int = 0
+) -> tuple[float, float | None, float | None, str]:
+    """The mean over pairs of (queries,) values, the ends of its 95 % interval, and what was drawn, in words.
+
+    Of a single sentence there is a mean alone.
+    """
+    values = np.asarray(values, float)
+    if len({sentence for *_, sentence in queries}) < 2:
+        means: dict[tuple[str, str], list[float]] = {}
+        for (source, target, _), value in zip(queries, values, strict=True):
+            means.setdefault((source, target), []).append(value)
+        return float(np.mean([np.mean(some) for some in means.values()])), None, None, "1 sentence"
+    found = sort_into_cells(queries)
+    (low,), (high,) = interval(bootstrap_means(found, values[None], draws, seed))
+    return found.mean(values), float(low), float(high), found.clusters
+
+
+def resample(clusters: Sequence[str], draws: int = DRAWS, seed: int = 0) -> dict[str, np.ndarray]:
+    """How often each cluster, a sentence say, is among as many drawn with replacement: cluster -> (draws,)."""
+    return dict(zip(clusters, _drawn(np.random.default_rng(seed), len(clusters), draws).T, strict=True))
+
+
 def permutation(found: Cells, difference: np.ndarray, draws: int = DRAWS, seed: int = 0) -> float:
     """The two-sided p-value of the mean of (queries,) differences, by flipping signs of sentences."""
     by_sentence = (found.total(difference) / found.counts.sum(1, keepdims=True)).mean(0)

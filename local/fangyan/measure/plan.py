@@ -34,6 +34,9 @@ MEASURES = Registry(
         "control": "fangyan.measure.pronunciation_control:control",
         "word_test": "fangyan.measure.word_test:synonymy",
         "probe": "fangyan.measure.probing:probe",
+        "cross_modal": "fangyan.measure.cross_modal:cross_modal",
+        "hard_negatives": "fangyan.measure.hard_negatives:hard_negatives",
+        "classify": "fangyan.measure.classification:classify",
     },
 )
 FOLDERS = {"retrieve": "retrieval", "word_test": "synonymy"}
@@ -83,7 +86,7 @@ class Measurement:
         values = {name: self.options.get(name, p.default) for name, p in options.items()}
         words = [v for name, v in values.items() if isinstance(v, str) and v != options[name].default]
         name = "_".join([FOLDERS.get(self.name, self.name), *filter(None, words)])
-        return re.sub(r"[^\w.-]", "_", name, flags=re.ASCII)
+        return re.sub(r"[^\w.-]", _plain, name, flags=re.ASCII)
 
     @property
     def shardable(self) -> bool:
@@ -187,6 +190,11 @@ def _check_kind(where: str, kind: type, value: object) -> None:
         raise UserError(f"{where}: an option is {', '.join(KINDS.values())}, got {kind} in the function")
     if type(value) not in ((int, float) if kind is float else (kind,)):
         raise DataError(f"{where}: {KINDS[kind]}, got {value!r}")
+
+
+def _plain(match: re.Match[str]) -> str:
+    """What stands for a character in the name of a folder: two Chinese words have two folders."""
+    return "_" if match[0].isascii() else f"u{ord(match[0]):x}"
 
 
 def _parameters(function: Callable[..., object]) -> Mapping[str, Parameter]:

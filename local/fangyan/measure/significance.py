@@ -93,13 +93,16 @@ def _write(path: Path, draws: int, seed: int, folder: Path) -> None:
         read_ranks(path), _count_layers(path), f"intervals {path.parent.name}", "layers"
     ):
         try:
-            rows += _intervals(layer, queries, draws, seed)
+            rows += mean_intervals(layer, queries, draws, seed)
         except DataError as error:
             raise DataError(f"{path}: layer {layer}: {error}") from None
     write_rows(folder / "intervals.tsv", rows, Interval)
 
 
-def _intervals(layer: str, queries: Sequence[RankedQuery], draws: int, seed: int) -> Iterator[Interval]:
+def mean_intervals(
+    layer: str, queries: Sequence[RankedQuery], draws: int = DRAWS, seed: int = 0
+) -> Iterator[Interval]:
+    """A row for each metric of the queries of a layer; `DataError` for fewer than 2 sentences."""
     found = _cells(queries)
     rank = np.array([q.rank for q in queries])
     values = np.stack([metric(rank) for metric in METRICS.values()]).astype(float)
@@ -111,7 +114,7 @@ def _intervals(layer: str, queries: Sequence[RankedQuery], draws: int, seed: int
 
 def recall_interval(layer: str, queries: Sequence[RankedQuery]) -> Interval:
     """The row of R@1 that ``intervals.tsv`` has by default; `DataError` for fewer than 2 sentences."""
-    return next(row for row in _intervals(layer, queries, DRAWS, 0) if row.metric == "recall_at_1")
+    return next(row for row in mean_intervals(layer, queries) if row.metric == "recall_at_1")
 
 
 def paired_test(

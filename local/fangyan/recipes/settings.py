@@ -116,7 +116,7 @@ def check_decode_config(options: Options) -> None:
 
 def check_measures(options: Options) -> None:
     """What is measured; a list of the user's own by the measurements themselves, which take seconds to load."""
-    known = options["measures"].endswith("measure.yaml") and options.shipped("measures", "conf")
+    known = Path(options["measures"]).name.startswith("measure") and options.shipped("measures", "conf")
     if known or not options.runs("measure"):
         return
     from fangyan.measure import plan

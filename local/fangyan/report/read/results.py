@@ -17,10 +17,20 @@ from fangyan.measure.selection import by_layer
 from fangyan.measure.significance import Interval
 from fangyan.measure.word_test import WordPreference
 from fangyan.recognition.cer import Errors, Exit
-from fangyan.report.read import explain, intervals, pronunciation_control, sentences, word_test
+from fangyan.report.read import (
+    explain,
+    intervals,
+    joint,
+    probes,
+    pronunciation_control,
+    sentences,
+    word_test,
+)
 from fangyan.report.read.cer import read_exits
 from fangyan.report.read.explain import Explanation
 from fangyan.report.read.folds import Folded
+from fangyan.report.read.joint import Joint
+from fangyan.report.read.probes import Probes
 from fangyan.report.read.pronunciation_control import Control
 from fangyan.report.read.sentences import SentenceScore
 from fangyan.report.read.systems import LayerOf, System, describe_choice, read_baselines, read_system
@@ -62,6 +72,8 @@ class Results:
     kinds: Mapping[str, Mapping[str, Sequence[Pair]]] = field(
         default_factory=dict
     )  # of pairs of the encoder by set, where speech and text find each other
+    joint: Joint = field(default_factory=Joint)
+    probes: Sequence[Probes] = ()
     command: str = ""
     measured: str = ""  # the day of the newest scores
     seconds: Mapping[str, float] = field(default_factory=dict)  # by stage, reruns added up
@@ -106,6 +118,8 @@ def read(
         exits=read_exits(exp / "early_exit", (dev, *tests), decoded),
         sources=read_sets(home / "control", tests, "pronunciation.tsv", IpaSource),
         explanations=explain.read(home / "explain", tests, data),
+        joint=joint.read(exp, tests),
+        probes=probes.read(home, tests),
         command=command,
         **_of_layer(exp, home, encoder, tests, data),
         **_run(exp, home),

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from fangyan.measure.retrieval.tables import Pair
 from fangyan.measure.selection import by_layer
 from fangyan.recognition.cer import ALL_VARIETIES
+from fangyan.report.read.probes import Probes
 from fangyan.report.read.results import Results
 from fangyan.report.read.systems import System
 from fangyan.report.render.figures import chance_line, latin, layer_ticks, legend
@@ -85,12 +86,39 @@ def preferences(experiment: Results) -> Figure:
     return figure
 
 
+def probes(found: Probes) -> Figure:
+    """Accuracy, control and chance of a probe by layer; a panel for each side, speech first."""
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(3.4, 0.6 + 2.4 * len(found.sides)), layout="constrained")
+        panels = figure.subplots(len(found.sides), squeeze=False)[:, 0]
+        for axes, (side, rows) in zip(panels, found.sides.items(), strict=True):
+            places = {row.layer: n for n, row in enumerate(rows)}
+            layer_ticks(axes, list(places))
+            axes.set(
+                ylim=(0, TOP), title=f"{latin(found.label, 'the label')} from {latin(side, 'texts')} (%)"
+            )
+            for field, text, look in _OF_PROBE:
+                known = {row.layer: getattr(row, field) for row in rows}
+                heights = {layer: 100 * value for layer, value in known.items() if value is not None}
+                _curve(axes, heights, places, label=text, **look)
+            drawn = {row.layer: (100 * row.low, 100 * row.high) for row in rows if row.low is not None}
+            _bars(axes, drawn, places)
+        legend(figure, panels[0])
+    return figure
+
+
 def recalls(pairs: Sequence[Pair]) -> Heights:
     """The mean R@1 of each layer, in percent, shallow first."""
     return {layer: 100 * mean.recall_at_1 for layer, mean in by_layer(pairs).items()}
 
 
 _MAIN = {"color": ACCENT, "linewidth": 2, "marker": "o", "markersize": 4}
+_OF_PROBE = (
+    ("chance", "chance", {"color": INK, "linewidth": 0.8, "linestyle": (0, (1, 2))}),
+    ("control", "control", {"color": MUTED, "linewidth": 1.2, "linestyle": "--"}),
+    ("accuracy", "accuracy", _MAIN),
+)
+"""Fields of a probe, what the legend calls them, and how they look."""
 
 
 def _axes(title: str, places: Mapping[str, int]) -> tuple[Figure, Axes]:

@@ -48,7 +48,7 @@ def data_uri(figure: Figure) -> str:
     return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
 
 
-def heatmap(table: Table) -> Figure:
+def heatmap(table: Table, source: str = "spoken in") -> Figure:
     """The coloured matrix of ``table``, scale anchored at 0 and 100 %, chance marked on the scale."""
     with matplotlib.rc_context(STYLE):
         names = table.header[1:]
@@ -62,7 +62,7 @@ def heatmap(table: Table) -> Figure:
         _ticks(axes, table)
         if len(names) <= LEGIBLE:
             _numbers(axes, table)
-        axes.set(xlabel="searched in", ylabel="spoken in")
+        axes.set(xlabel="searched in", ylabel=source)
         scale = figure.colorbar(image, ax=axes, shrink=0.8, label=f"R@1 (%), chance {percent(table.chance)}")
         scale.outline.set_visible(False)
         scale.ax.axhline(100 * table.chance, color=INK, linewidth=1)

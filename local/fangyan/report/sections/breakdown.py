@@ -47,7 +47,7 @@ def matrix(experiment: Results, name: str) -> Table:
     caption = (
         f"R@1 on {name} in percent, {layer_name(layer)}, from the row's variety to the column's; {basis}."
     )
-    return _heat(f"Varieties on {name}", caption, list(map(label, codes)), codes, cells, mean.chance)
+    return heat(f"Varieties on {name}", caption, list(map(label, codes)), codes, cells, mean.chance)
 
 
 def groups(experiment: Results, name: str) -> Table:
@@ -65,7 +65,7 @@ def groups(experiment: Results, name: str) -> Table:
             f" The {len(across):,} cells across groups, those of the published protocol (Chang et al. 2026), have a "
             f"mean of {percent(fmean(across))} %. Dashed, {DAGGER}: pairs of varieties within a group, which it lacks."
         )
-    return _heat(f"Groups on {name}", caption, names, names, cells, mean.chance, within)
+    return heat(f"Groups on {name}", caption, names, names, cells, mean.chance, within)
 
 
 def speakers(experiment: Results, name: str) -> Table | None:
@@ -87,7 +87,7 @@ def speakers(experiment: Results, name: str) -> Table | None:
         f"{'; '.join(kinds)}. Dashed, {DAGGER}: speakers of one variety."
     )
     chance = fmean(g.chance for g in found)
-    return _heat(f"Speakers on {name}", caption, list(map(label, codes)), codes, cells, chance, within)
+    return heat(f"Speakers on {name}", caption, list(map(label, codes)), codes, cells, chance, within)
 
 
 def _over_pairs(found: Sequence[Group], metric: str) -> str:
@@ -171,7 +171,7 @@ def _map(found: Sequence[MapSite], experiment: Results, name: str) -> Picture:
     return Picture(picture_name("map", experiment, name), sitemap.draw(found, name), alt, caption)
 
 
-def _heat(
+def heat(
     title: str,
     caption: str,
     labels: Sequence[str],
@@ -180,6 +180,7 @@ def _heat(
     chance: float,
     extension: Collection[tuple[str, str]] = (),
 ) -> Table:
+    """A coloured matrix of fractions by source and target; ``extension``: cells that a published protocol lacks."""
     heat = tuple(tuple(cells.get((row, column)) for column in names) for row in names)
     places = frozenset(
         (y, x) for y, row in enumerate(names) for x, column in enumerate(names) if (row, column) in extension
