@@ -1,5 +1,6 @@
 """The task align on the micro corpus: trained, resumed, dumped, its text side, and what it refuses."""
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -114,6 +115,18 @@ def test_its_text_side_is_the_teacher_centred_on_the_training_texts(trained, tin
     ((found,),) = side.encode(["你喝水"])
     expected = teacher.encode(["你喝水"])[-1][0] - centre
     assert found == pytest.approx(expected / np.linalg.norm(expected), abs=1e-5)
+
+
+def test_both_its_sides_load_in_a_process_of_their_own(trained):
+    from subprocess import run
+
+    for modality in ("speech", "text"):
+        code = (
+            "from fangyan.encoders import load_encoder; "
+            f"print(load_encoder('espnet:{trained.exp}', 'cpu', '{modality}').layers[-1])"
+        )
+        told = run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+        assert told.stdout == "joint\n", told.stderr
 
 
 def test_a_killed_run_resumes_to_the_same_weights(make, trained):

@@ -36,11 +36,15 @@ def for_hearing() -> Iterator[None]:
 def uncompiled() -> Iterator[None]:
     """While it is open, what ESPnet keeps from torch's compiler does not import that compiler, which nothing uses here.
 
-    espnet2/legacy/nets/pytorch_backend/nets_utils.py: ``@torch.compiler.disable``, which takes a second.
+    espnet2/legacy/nets/pytorch_backend/nets_utils.py: ``@torch.compiler.disable``, which takes a second; transformers,
+    which it imports, has ``@torch.compiler.disable(recursive=False)``.
     """
     import torch
 
-    with replaced(torch.compiler, "disable", lambda function: function):
+    def compiled(function: Any = None, *_, **__) -> Any:
+        return compiled if function is None else function
+
+    with replaced(torch.compiler, "disable", compiled):
         yield
 
 
