@@ -129,6 +129,17 @@ def test_both_its_sides_load_in_a_process_of_their_own(trained):
         assert told.stdout == "joint\n", told.stderr
 
 
+def test_what_recognises_and_explains_reads_its_frames(trained):
+    from fangyan.features.at_layer import AtLayer
+    from fangyan.measure.explain.transcripts import align
+
+    encoder = load_encoder(f"espnet:{trained.exp}", "cpu")
+    assert (encoder.deepest, str(AtLayer(encoder).layer)) == ("norm", "norm")
+    features = encoder(audio.read(datadir.read(trained.dev)[0].wav))
+    aligned = align(AtLayer(encoder), "a", features, "我吃饭")
+    assert aligned.characters in ("", "我吃饭") and aligned.frames.shape[1] == 32
+
+
 def test_a_killed_run_resumes_to_the_same_weights(make, trained):
     import torch
 

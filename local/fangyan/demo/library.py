@@ -64,9 +64,7 @@ class Library:
         encoder = self.encoder.encoder
         features = encoder(wave)
         written = (
-            ctc_alignment.greedy_tokens(encoder, features[encoder.layers[-1]])
-            if self.transcript.column
-            else ""
+            ctc_alignment.greedy_tokens(encoder, features[encoder.deepest]) if self.transcript.column else ""
         )
         return SpokenQuery(align(self.encoder, "recording", features, written), written)
 

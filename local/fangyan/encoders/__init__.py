@@ -37,7 +37,7 @@ from typing import Any, Literal
 import numpy as np
 
 from fangyan.encoders import hub
-from fangyan.encoders.choice import Choice
+from fangyan.encoders.choice import Choice, of_frames
 from fangyan.encoders.families import ESPNET_FILES, FAMILIES, FORMS
 from fangyan.errors import DataError, UserError, known_names, nearest
 from fangyan.files import fingerprint
@@ -65,6 +65,11 @@ class Encoder(ABC):
     reason: str = "recommended by its makers"
     prefix: str = ""
     note: str = ""
+
+    @property
+    def deepest(self) -> str:
+        """The last layer that is one of frames, which is what a model recognises by."""
+        return of_frames(self.layers)[-1]
 
     def rate_of(self, layer: str) -> float:
         """Feature frames a second at a layer; few encoders subsample between layers."""

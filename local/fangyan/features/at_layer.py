@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from fangyan.encoders import Encoder, check_spec, load_encoder
-from fangyan.encoders.choice import Choice, of_frames
+from fangyan.encoders.choice import Choice
 from fangyan.encoders.layer_names import known_layers
 from fangyan.features.layers import Layer, layer_name
 
@@ -17,7 +17,7 @@ class AtLayer(Encoder):
     def __init__(self, encoder: Encoder, layer: str = "") -> None:
         """`UserError` for a ``layer`` that the encoder lacks."""
         self.encoder = encoder
-        chosen = layer or encoder.recommended or of_frames(encoder.layers)[-1]
+        chosen = layer or encoder.recommended or encoder.deepest
         self.reason = "" if layer else encoder.reason if encoder.recommended else "its last"
         self.layer = Layer.parse(chosen).check(encoder.layers, "this encoder")
         self.layers, self.frame_rate = (chosen,), encoder.rate_of(self.layer.names[0])

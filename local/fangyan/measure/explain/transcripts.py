@@ -63,7 +63,7 @@ def align(
     """
     whole = encoder.encoder
     try:
-        peaks = ctc_alignment.spans(whole, features[whole.layers[-1]], characters) if characters else []
+        peaks = ctc_alignment.spans(whole, features[whole.deepest], characters) if characters else []
     except DataError:
         peaks = []
     frames = concatenate({name: {key: features[name]} for name in encoder.layer.names})[key]
