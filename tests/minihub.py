@@ -248,7 +248,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def info(self, name: str, revision: str | None) -> None:
         commit, files = self.tree(name, revision or "main")
-        siblings = [{"rfilename": path} for path in sorted(files)]
+        siblings = [{"rfilename": path, "size": len(files[path])} for path in sorted(files)]
         private = self.repository(name).private
         self.answer({"id": name, "sha": commit, "private": private, "tags": [], "siblings": siblings})
 
