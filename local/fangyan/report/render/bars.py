@@ -27,9 +27,11 @@ def bars(found: Sequence[Bar], title: str) -> Figure:
         figure = Figure(figsize=(3.4, 2.6), layout="constrained")
         axes = figure.add_subplot()
         places = range(len(found))
-        drawn = axes.bar(places, [100 * bar.value for bar in found], 0.7, color=ACCENT)
-        axes.bar_label(drawn, [percent(bar.value) for bar in found], padding=1, fontsize=7)
+        axes.bar(places, [100 * bar.value for bar in found], 0.7, color=ACCENT)
+        look = {"textcoords": "offset points", "ha": "center", "fontsize": 7}
         for n, bar in enumerate(found):
+            top = bar.value if bar.high is None else bar.high  # clear of the interval
+            axes.annotate(percent(bar.value), (n, 100 * top), (0, 2), **look)
             if bar.low is not None:
                 axes.vlines(n, 100 * bar.low, 100 * bar.high, color=INK, linewidth=1)
             label = "chance" if n == 0 else None

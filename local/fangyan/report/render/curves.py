@@ -114,8 +114,8 @@ def recalls(pairs: Sequence[Pair]) -> Heights:
 
 _MAIN = {"color": ACCENT, "linewidth": 2, "marker": "o", "markersize": 4}
 _OF_PROBE = (
-    ("chance", "chance", {"color": INK, "linewidth": 0.8, "linestyle": (0, (1, 2))}),
-    ("control", "control", {"color": MUTED, "linewidth": 1.2, "linestyle": "--"}),
+    ("chance", "chance", {"color": INK, "linewidth": 0.8, "linestyle": (0, (1, 2)), "marker": "_"}),
+    ("control", "control", {"color": MUTED, "linewidth": 1.2, "linestyle": "--", "marker": "_"}),
     ("accuracy", "accuracy", _MAIN),
 )
 """Fields of a probe, what the legend calls them, and how they look."""
