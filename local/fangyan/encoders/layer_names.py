@@ -4,13 +4,15 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from fangyan.encoders import FAMILIES, MODELS, bare, hub
+from fangyan.encoders import bare, hub
 from fangyan.encoders.espnet_files import configuration, parse_yaml, read_yaml
 from fangyan.errors import UserError
 from fangyan.files import read_json
 
 BLOCKS = {"espnet": ("num_blocks",), "random": ("num_blocks",), "hf": ("encoder_layers", "num_hidden_layers")}
 """What the number of blocks is called in the settings of an encoder."""
+SPECTRA = ("fbank", "mfcc")
+"""Families whose one layer has their name."""
 
 
 def known_layers(spec: str) -> tuple[str, ...]:
@@ -31,7 +33,7 @@ def known_layers(spec: str) -> tuple[str, ...]:
 def layers_in_settings(spec: str) -> tuple[str, ...]:
     """The same by nothing but the settings that are here: nobody is asked, and nothing heavy is imported."""
     family, _, argument = spec.partition(":")
-    if family in FAMILIES and family not in MODELS:
+    if family in SPECTRA:
         return (family,)
     place = hub.at_hand(argument, "config.json") if family in BLOCKS and argument else None
     return numbered(_settings(place, family), family) if place else ()
