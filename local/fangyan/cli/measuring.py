@@ -254,7 +254,7 @@ def explain(encoder, data, query, target, feats, count, layer, dev, retrieval, f
 
     \b
     Example: fangyan explain --encoder espnet:exp/a --data data/test \\
-      --query yue-f4-s0864 --target cmn-f4-s0864 --out exp/a/explain
+      --query yue-m6-s0864 --target cmn-f4-s0864 --out exp/a/explain
     """
     from fangyan.measure import explain
 
