@@ -1,7 +1,10 @@
+from pathlib import Path
+
 import pytest
 import yaml
 
-from fangyan.config import check_keys, compose, flat, merge
+from fangyan.__main__ import cli
+from fangyan.config import check_keys, compose, find, flat, merge
 from fangyan.errors import DataError
 from fangyan.files import ROOT
 
@@ -106,3 +109,30 @@ def test_every_configuration_of_the_repository_composes(path):
 def test_values_by_dotted_keys():
     nested = {"a": 1, "b_conf": {"c": [1, 2], "d_conf": {"e": None}}, "f_conf": {}}
     assert flat(nested) == {"a": 1, "b_conf.c": [1, 2], "b_conf.d_conf.e": None, "f_conf": {}}
+
+
+def test_a_file_is_found_in_the_recipe_or_else_in_the_repository(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = Path("conf/decode.yaml")
+    assert find(path) == ROOT / path
+    path.parent.mkdir()
+    path.touch()
+    assert find(path) == path
+    assert find(Path("conf/none.yaml")) == Path("conf/none.yaml")  # and is told as it was typed
+
+
+@pytest.mark.parametrize(
+    ("verb", "option", "words"),
+    [
+        ("params", "config", "--config conf/train/whisper.yaml"),
+        ("decode", "config", "--config conf/decode.yaml --exp a --data b --out c"),
+        ("transcribe", "config", "a.wav --model espnet:a"),
+        ("measure", "measures", "--exp a --data b"),
+        ("mix", "mixture", "--mixture conf/mixtures/sinitic.yaml"),
+    ],
+)
+def test_verbs_find_their_configurations_so(verb, option, words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    found = cli.commands[verb].make_context(verb, words.split()).params[option]
+    (path,) = found if isinstance(found, tuple) else (found,)
+    assert path.is_relative_to(ROOT / "conf") and path.is_file()

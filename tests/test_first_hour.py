@@ -6,6 +6,7 @@ That every line is understood is for `test_docs` to say.
 
 import glob
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -18,6 +19,7 @@ from repository import copy_folders
 
 from fangyan import __version__
 from fangyan.__main__ import cli
+from fangyan.corpora import mini_sinitic
 from fangyan.data import audio, datadir
 from fangyan.files import ROOT
 
@@ -27,7 +29,7 @@ NOT_RUN = ("git clone", "make", "mkdir", "${EDITOR:-vi}", "xdg-open", "fangyan d
 """How the lines begin that are left to their readers, or to the tests of `fangyan.cluster`."""
 RECIPE = "egs2/mini_sinitic/emb1"
 MODEL = "exp/e_branchformer_text_cmn_seed1"
-OWN = "a.wav b.wav query.wav my_recordings/c.wav recordings/d.wav downloads/mini_sinitic/0/test/yue-f4-s0864.wav"
+OWN = "a.wav b.wav query.wav my_recordings/c.wav recordings/d.wav downloads/mini_sinitic/0/test/yue-m6-s0864.wav"
 (FIRST, *REST) = [(page, *fence) for page in PAGES for fence in fences(ROOT / page)]
 
 
@@ -87,3 +89,14 @@ def test_a_block_runs_from_the_folder_of_the_clone(page, language, text, clone, 
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     for words in filter(is_run, commands(text)):
         carry_out(words, environment)
+
+
+def test_recordings_of_the_embedded_corpus_are_named_as_it_names_them():
+    pages = [ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("egs2/*/*/README.md")]
+    texts = [page.read_text(encoding="utf-8") for page in pages] + [
+        verb.help for verb in cli.commands.values()
+    ]
+    named = set(re.findall(r"\b(?:cmn|yue|hak)-[a-z0-9]+-s[0-9]{4}\b", "\n".join(texts)))
+    sets = mini_sinitic._numbered().items()
+    made = {one.utterance.id for name, chosen in sets for one in mini_sinitic._recordings(name, chosen)}
+    assert named and named <= made

@@ -9,11 +9,17 @@ import yaml
 from yaml.constructor import ConstructorError
 
 from fangyan.errors import DataError, known_names, nearest
-from fangyan.files import fingerprint, read_text
+from fangyan.files import ROOT, fingerprint, read_text
 
 KINDS = ("null", "bool", "int", "float", "str", "seq", "map")
 """What a value may be, as YAML names it: what JSON has, in which finished work is recognised. A date is a word."""
 _TAG = "tag:yaml.org,2002:"
+
+
+def find(path: Path) -> Path:
+    """The file that a path of the command line names: one of the recipe in which it runs, or else of the repository."""
+    shipped = ROOT / path
+    return shipped if shipped.exists() and not path.exists() else path
 
 
 class _Loader(yaml.SafeLoader):

@@ -2,13 +2,16 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
+from typing import Any
 
 import click
 
 from fangyan.errors import UserError
+from fangyan.files import versions
 from fangyan.shards import Shard
 
 SECTIONS = {
@@ -64,6 +67,19 @@ def option(name: str, text: str, kind: type = Path, **settings) -> Callable:
     )
 
 
+def configuration(name: str, text: str, **settings) -> Callable:
+    """The option of a YAML file, which is one of the recipe or else of the repository, as for run.sh."""
+
+    def find(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
+        from fangyan import config
+
+        if value is None or isinstance(value, Path):
+            return value and config.find(value)
+        return tuple(map(config.find, value))
+
+    return option(name, f"{text}, of this folder or of the repository", callback=find, **settings)
+
+
 def sets(text: str = "data directory (may be repeated)") -> Callable:
     """The option of data directories whose results go to ``<set>``, the name of each; so no two have the same."""
     return option("data", text, multiple=True, callback=lambda context, parameter, value: _named(value))
@@ -115,6 +131,19 @@ def on_terminal() -> bool:
 def report_built(built: bool, what: Path) -> None:
     """Tells whether work was done or found finished."""
     click.echo(f"{what}: {'written' if built else 'up to date'}")
+
+
+@contextmanager
+def report_changes(what: Path, files: Callable[[], Iterable[Path]]) -> Iterator[None]:
+    """Tells in the end whether one of ``files`` was written meanwhile, or all were found finished."""
+
+    def state() -> dict[Path, tuple]:
+        found = sorted(files())
+        return dict(zip(found, versions(found), strict=True))
+
+    before = state()
+    yield
+    report_built(state() != before, what)
 
 
 def print_warnings(lines: Iterable[str]) -> None:

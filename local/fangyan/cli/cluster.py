@@ -51,7 +51,7 @@ def submit(kind, stage, exp, shards, ngpu, num_nodes, dry_run, no_wait, after, c
     Results that others can be compared with: `submission`.
 
     \b
-    Example: fangyan submit --kind gpu --stage dump --exp exp/a \\
+    Example: fangyan submit --kind gpu --stage bench --exp exp/a \\
       -- fangyan bench
     """
     from fangyan import cluster

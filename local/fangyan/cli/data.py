@@ -1,26 +1,11 @@
 """Verbs on corpora and data directories."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
-from fangyan.cli import cli, option, report_built
-from fangyan.files import DONE, versions
-
-
-@contextmanager
-def _report_sets(out: Path) -> Iterator[None]:
-    """Tells in the end whether a set in ``out`` was written meanwhile, or all were found finished."""
-
-    def stamps() -> dict:
-        found = sorted(out.glob(f"*/{DONE}"))
-        return dict(zip(found, versions(found), strict=True))
-
-    before = stamps()
-    yield
-    report_built(stamps() != before, out)
+from fangyan.cli import cli, configuration, option, report_built, report_changes
+from fangyan.files import DONE
 
 
 @cli.command()
@@ -46,12 +31,12 @@ def data(
     """
     from fangyan.corpora import options, prepare
 
-    with _report_sets(out):
+    with report_changes(out, lambda: out.glob(f"*/{DONE}")):
         prepare(corpus, corpus_dir, out, nj, limit, **options(corpus, corpus_option))
 
 
 @cli.command()
-@option("mixture", "which corpora, and how much of each: YAML, as in conf/mixtures")
+@configuration("mixture", "which corpora, and how much of each: YAML, as in conf/mixtures")
 @option("roots", "where the corpora lie: YAML, corpus: folder", default=Path("conf/corpora.yaml"))
 @option("out", "folder of the data directories", default=Path("data"))
 @option("nj", "parallel jobs", int, default=1)
@@ -63,7 +48,7 @@ def mix(mixture: Path, roots: Path, out: Path, nj: int) -> None:
     """
     from fangyan.corpora.mixture import mix
 
-    with _report_sets(out):
+    with report_changes(out, lambda: out.glob(f"*/{DONE}")):
         mix(mixture, roots, out, nj)
 
 

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import click
 
-from fangyan.cli import choose_layer, cli, option, report_built, sets, shardable
+from fangyan.cli import choose_layer, cli, configuration, option, report_built, sets, shardable
 from fangyan.errors import UserError
-from fangyan.files import ROOT
 from fangyan.rounding import group_digits, percent
 from fangyan.shards import Shard
 
@@ -73,7 +72,7 @@ def dump(
     multiple=True,
     default=(),
 )
-@option("measures", "list of measurements (default: conf/measure.yaml of the repository)", default=None)
+@configuration("measures", "list of measurements (YAML)", default=Path("conf/measure.yaml"))
 @option("also", "measurement to add to the list (may be repeated)", str, multiple=True, default=())
 @option("set", "MEASUREMENT.OPTION=VALUE beats the list (may be repeated)", str, multiple=True, default=())
 @shardable
@@ -83,7 +82,7 @@ def measure(
     baseline: tuple[str, ...],
     data: tuple[Path, ...],
     layer: tuple[str, ...],
-    measures: Path | None,
+    measures: Path,
     also: tuple[str, ...],
     set: tuple[str, ...],
     part: Shard,
@@ -96,7 +95,7 @@ def measure(
     """
     from fangyan import measure
 
-    measurements = measure.plan.read(measures or ROOT / "conf" / "measure.yaml", also, set)
+    measurements = measure.plan.read(measures, also, set)
     model = measure.Subject(exp, encoder or f"espnet:{exp}", layer)
     baselines = [measure.baseline(exp, words) for words in baseline]
     outs = []
@@ -166,7 +165,7 @@ def intervals(retrieval: Path, set: tuple[str, ...], out: Path) -> None:
 
     \b
     Example: fangyan intervals --retrieval exp/a/retrieval --set test \\
-      --out exp/a/ci
+      --out exp/a/intervals
     """
     from fangyan.measure import significance
 
@@ -255,7 +254,7 @@ def explain(encoder, data, query, target, feats, count, layer, dev, retrieval, f
 
     \b
     Example: fangyan explain --encoder espnet:exp/a --data data/test \\
-      --query yue-f4-s0001 --target cmn-f4-s0001 --out exp/a/explain
+      --query yue-m6-s0864 --target cmn-f4-s0864 --out exp/a/explain
     """
     from fangyan.measure import explain
 

@@ -7,8 +7,16 @@ from pathlib import Path
 
 import click
 
-from fangyan.cli import cli, option, print_warnings, report_built, sets, shardable
-from fangyan.files import versions
+from fangyan.cli import (
+    cli,
+    configuration,
+    option,
+    print_warnings,
+    report_built,
+    report_changes,
+    sets,
+    shardable,
+)
 from fangyan.rounding import percent
 from fangyan.shards import Shard
 
@@ -23,7 +31,7 @@ text_form = option(
 def experiment(*more: Callable) -> Callable:
     """The options of a training run, handed over as one `training.Run`, and ``more`` options of the verb's own."""
     options = (
-        option("config", "ESPnet training configuration (YAML)"),
+        configuration("config", "ESPnet training configuration (YAML)"),
         option("train", "training data directory"),
         option("dev", "development data directory"),
         option("tokens", "folder of tokens.txt"),
@@ -155,7 +163,7 @@ def train(job, ngpu: int | None, num_nodes: int) -> None:
 
 
 @cli.command()
-@option("config", "ESPnet training configuration (YAML; may be repeated)", multiple=True)
+@configuration("config", "ESPnet training configuration (YAML; may be repeated)", multiple=True)
 @option("vocabulary", "number of tokens", click.IntRange(min=1), default=5000)
 def params(config: tuple[Path, ...], vocabulary: int) -> None:
     """Parameters and frame rates of the models of configurations.
@@ -173,7 +181,7 @@ def params(config: tuple[Path, ...], vocabulary: int) -> None:
 @cli.command()
 @option("exp", "experiment folder, model.zip or Hub id", str)
 @sets()
-@option("config", "decoding configuration (YAML)")
+@configuration("config", "decoding configuration (YAML)")
 @option(
     "exit_layer",
     "decode from this encoder layer instead of the last, layer01 ... or norm, into <set>/<layer> (may be repeated)",
@@ -215,11 +223,10 @@ def score(decode: Path, data: Path, target: str, exits: Path | None, text_form: 
 
     form = NormalForm.parse(text_form)
     tables = [folder / "cer.tsv" for folder in (decode, exits) if folder]
-    before = versions(tables)
-    rows = cer.score(decode, data, target, form)
-    for row in cer.score_exits(exits, decode, data, target, form) if exits else rows:
-        place = f"{getattr(row, 'layer', '')} {row.variety:8}".lstrip()
-        left_out = f"  ({row.left_out} left out)" if row.left_out else ""
-        click.echo(f"{place} {row.sentences:5,} sentences  CER {percent(row.cer):>5} %{left_out}")
-    report_built(versions(tables) != before, tables[0])
+    with report_changes(tables[0], lambda: tables):
+        rows = cer.score(decode, data, target, form)
+        for row in cer.score_exits(exits, decode, data, target, form) if exits else rows:
+            place = f"{getattr(row, 'layer', '')} {row.variety:8}".lstrip()
+            left_out = f"  ({row.left_out} left out)" if row.left_out else ""
+            click.echo(f"{place} {row.sentences:5,} sentences  CER {percent(row.cer):>5} %{left_out}")
     print_warnings(cer.describe_removals(decode, data, target, form))

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import click
 
-from fangyan.cli import cli, on_terminal, option
+from fangyan.cli import cli, configuration, on_terminal, option
 from fangyan.errors import UserError, shown
-from fangyan.files import ROOT
 from fangyan.rounding import decimals
 
 SPEC = "espnet:<exp folder, model.zip or Hub id>, hf:<Hub id or folder of transformers>, fbank, mfcc, ..."
@@ -63,19 +62,19 @@ def encoders(spec: tuple[str, ...], markdown: bool) -> None:
 @cli.command()
 @inputs("audio")
 @option("model", "a model that was trained to write: espnet:<exp folder, model.zip or Hub id>", str)
-@option("config", "decoding configuration (default: conf/decode.yaml of the repository)", default=None)
-def transcribe(audio: tuple[Path, ...], model: str, config: Path | None) -> None:
+@configuration("config", "decoding configuration (YAML)", default=Path("conf/decode.yaml"))
+def transcribe(audio: tuple[Path, ...], model: str, config: Path) -> None:
     """What a trained model writes of recordings, a line each.
 
     It writes what it was trained to write, whatever variety is spoken: Mandarin (target text_cmn), or the variety's own
     words (target text). In a pipe a line is path, tab, text.
 
     \b
-    Example: fangyan transcribe a.wav --model espnet:user/name
+    Example: fangyan transcribe a.wav --model espnet:exp/a
     """
     from fangyan.recognition.transcribing import transcribe
 
-    found = transcribe(model, audio, config or ROOT / "conf" / "decode.yaml")
+    found = transcribe(model, audio, config)
     names = {key: shown(key) for key in found}
     width = max(map(len, names.values()))
     for key, text in found.items():

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from fangyan import environment
+from fangyan import config, environment
 from fangyan.files import ROOT
 
 PIPELINE = ROOT / "egs2" / "TEMPLATE" / "emb1" / "emb.sh"
@@ -46,8 +46,7 @@ class Options:
 
     def file(self, name: str) -> Path:
         """The file that a value names, of the recipe or else of the repository."""
-        path = Path(self[name])
-        return path if path.exists() else ROOT / path
+        return config.find(Path(self[name]))
 
     def shipped(self, name: str, folder: str) -> bool:
         """Whether the file that a value names lies in a ``folder`` of the repository, unchanged since it was cloned."""
