@@ -9,6 +9,7 @@ import numpy as np
 from fangyan.data import audio
 from fangyan.data.datadir import Utterance
 from fangyan.data.text import NormalForm, normalise
+from fangyan.encoders.choice import of_frames
 from fangyan.errors import DataError, UserError, known_names
 from fangyan.features.at_layer import AtLayer
 from fangyan.features.layers import concatenate
@@ -63,7 +64,8 @@ def align(
     """
     whole = encoder.encoder
     try:
-        peaks = ctc_alignment.spans(whole, features[whole.layers[-1]], characters) if characters else []
+        last = of_frames(whole.layers)[-1]
+        peaks = ctc_alignment.spans(whole, features[last], characters) if characters else []
     except DataError:
         peaks = []
     frames = concatenate({name: {key: features[name]} for name in encoder.layer.names})[key]
