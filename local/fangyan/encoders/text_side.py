@@ -7,20 +7,36 @@ names the last part of that path alone (`portable`): who uses its text side puts
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from yaml import YAMLError
 
-from fangyan.encoders import NO_TEXT_SIDE, Encoder, load_encoder
+from fangyan.encoders import NO_TEXT_SIDE, Encoder, hub, load_encoder
 from fangyan.encoders.choice import JOINT
 from fangyan.errors import DataError, UserError
 
 if TYPE_CHECKING:
     from fangyan.encoders.joint import JointSpace
 
+CARD = "README.md"
 HERE = "./"
 """What begins the path of a folder that is looked for where the program runs; no id of the Hub begins so."""
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """What others may know of a teacher: its id on the Hub, or the last part of the path of a ``folder``."""
+
+    name: str
+    folder: bool
+    prefix: str | None  # None: its own
+    licence: str  # empty where it is not known here
+
+    def __str__(self) -> str:
+        return f"{self.name} (a folder, not of the Hub)" if self.folder else self.name
 
 
 class TextSide(Encoder):
@@ -69,6 +85,30 @@ def load_teacher(settings: Mapping[str, Any], source: object, device: str) -> En
     teacher = load_encoder(spec, device, "text")
     teacher.prefix = teacher.prefix if prefix is None else prefix
     return teacher
+
+
+def describe(settings: Mapping[str, Any]) -> Teacher | None:
+    """What a model's settings say of its teacher; None for a model without one. The Hub is not asked."""
+    if not settings.get("teacher"):
+        return None
+    argument = portable(settings)["teacher"].partition(":")[2]
+    known = hub.at_hand(settings["teacher"].partition(":")[2], CARD)
+    return Teacher(
+        argument.removeprefix(HERE),
+        argument.startswith(HERE),
+        settings.get("teacher_prefix"),
+        _licence(known / CARD) if known else "",
+    )
+
+
+def _licence(card: Path) -> str:
+    """What the front matter of a model card says; empty where there is no such card, or it does not say."""
+    from huggingface_hub import ModelCard
+
+    try:
+        return str(ModelCard.load(card).data.get("license") or "") if card.is_file() else ""
+    except (ValueError, YAMLError):
+        return ""
 
 
 def is_folder(spec: str) -> bool:

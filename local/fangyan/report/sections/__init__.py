@@ -12,7 +12,7 @@ from fangyan.report.read.results import Results
 from fangyan.report.render import curves, figures, tables
 from fangyan.report.render.blocks import Block, Code, Hero, Picture, Section, picture_name, scored_sets
 from fangyan.report.render.tables import chosen_mean, describe_basis
-from fangyan.report.sections import breakdown, cer, explain, pronunciation_control, word_test
+from fangyan.report.sections import breakdown, cer, explain, pronunciation_control, space, word_test
 from fangyan.rounding import decimals, group_digits, percent
 from fangyan.training.history import measures
 
@@ -91,6 +91,7 @@ def parts() -> dict[str, Callable[[Results], Iterator[Block]]]:
         "Sentence by sentence": _sentences,
         "Hits and misses": explain.blocks,
         "Meaning or sound": _meaning,
+        "The joint space": space.blocks,
         "Character error rate": cer.blocks,
         "Training": _training,
         "The run": _run,
