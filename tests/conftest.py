@@ -99,6 +99,18 @@ def tiny_sentence(tmp_path_factory) -> Path:
     return build_sentence(tmp_path_factory.mktemp("sentence") / "tiny")
 
 
+@pytest.fixture(scope="session")
+def aligned(sung, micro_config, tiny_sentence, tmp_path_factory) -> Path:
+    """A micro experiment of the task align, trained, whose teacher is `tiny_sentence`; not to be changed."""
+    from aligned import ALIGN, train_aligned
+
+    home = tmp_path_factory.mktemp("aligned")
+    objectives = "{asr: 0.3, info_nce: 1.0}"
+    written = ALIGN.format(base=micro_config, teacher=tiny_sentence, objectives=objectives, more="")
+    (home / "align.yaml").write_text(written)
+    return train_aligned(home / "align.yaml", sung, home / "exp" / "align_text_cmn_seed1")
+
+
 @pytest.fixture
 def package(tmp_path, monkeypatch):
     """A function that installs a package: its name, which is that of its one module, entry points and text."""

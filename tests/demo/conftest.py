@@ -19,3 +19,11 @@ def blocks(library):
     served = start_page(library)
     yield served
     served.close()
+
+
+@pytest.fixture(scope="session")
+def reader(sung, aligned):
+    """The test set by a model with a text side."""
+    from fangyan.demo.library import Library
+
+    return Library(f"espnet:{aligned}", sung["test"])

@@ -29,7 +29,22 @@ PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touc
 
 @pytest.fixture
 def tab(chromium, blocks, request):
-    """The page in a tab of its own, on a screen or on a phone, which asks no other machine for anything."""
+    """The page in a tab of its own, on a screen or on a phone."""
+    yield from visit(chromium, blocks, request)
+
+
+@pytest.fixture
+def reading_tab(chromium, reader, request):
+    """The page of a model with a text side, as `tab`."""
+    from fangyan.demo.server import start_page
+
+    served = start_page(reader)
+    yield from visit(chromium, served, request)
+    served.close()
+
+
+def visit(chromium, blocks, request):
+    """The page in a tab which asks no other machine for anything."""
     visited = chromium.new_page(**getattr(request, "param", SCREEN))
     visited.set_default_timeout(60_000)
     asked, broken = [], []
@@ -137,3 +152,29 @@ def test_text_in_place_of_a_recording_is_told_in_words(tab, tmp_path):
     tab.get_by_label("Upload file").click()
     tab.locator("input[type=file]").set_input_files(tmp_path / "notes.wav")
     tab.get_by_text("not readable as audio").wait_for()
+
+
+@pytest.mark.parametrize("reading_tab", [SCREEN, PHONE], ids=["screen", "phone"], indirect=True)
+def test_a_sentence_may_be_typed_where_it_is_understood(reading_tab, reader):
+    tab = reading_tab
+    upload(tab, reader.utterances["yuetest-s01"].wav)
+    tab.get_by_alt_text("query to").wait_for()
+    tab.get_by_label("Or type it in Mandarin").fill("我吃饭")
+    tab.get_by_label("Or type it in Mandarin").press("Enter")
+    tab.get_by_text("Typed", exact=True).wait_for()
+    tab.locator(".frames img").wait_for(state="detached")  # which were those of the recording
+    assert not tab.get_by_text("The model writes").count()
+    best = reader.find(reader.read("我吃饭"), ["hak"])["hak"][0]
+    assert best.entry.text in hits(tab, "Hakka").first.inner_text()
+    tab.get_by_role("checkbox", name="Cantonese").uncheck()
+    tab.get_by_role("region", name="Cantonese").wait_for(state="detached")
+    assert tab.get_by_text("Typed", exact=True).is_visible()
+    assert tab.evaluate("document.documentElement.scrollWidth") <= tab.viewport_size["width"]
+    if tab.viewport_size["width"] > 640:  # on a phone examples have folded
+        tab.get_by_role("gridcell", name="Mandarin").first.click()
+        tab.get_by_text("Asked, Mandarin").wait_for()
+        assert tab.get_by_label("Or type it in Mandarin").input_value() == ""
+
+
+def test_without_a_text_side_there_is_no_field(tab):
+    assert not tab.get_by_label("Or type it in Mandarin").count()

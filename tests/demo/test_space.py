@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 
 from fangyan.corpora.common.licences import describe
 from fangyan.data import audio, datadir
-from fangyan.demo.space import UNUSED, requirements, space
+from fangyan.demo.space import OF_TEXT, UNUSED, requirements, space
 from fangyan.encoders import load_encoder
 from fangyan.encoders.choice import Choice
 from fangyan.errors import UserError
@@ -68,7 +68,7 @@ def test_requirements_are_what_the_page_needs_of_the_project_at_the_versions_in_
     assert lines == requirements()
     found = {Requirement(line).name: Requirement(line) for line in lines}
     wanted = {Requirement(line).name for line in project}
-    assert set(found) == wanted - UNUSED and wanted > UNUSED
+    assert set(found) == wanted - UNUSED - OF_TEXT and wanted > UNUSED | OF_TEXT
     assert all(str(requirement.specifier) == f"=={version(name)}" for name, requirement in found.items())
     assert found["espnet"].extras == {"asr"}
     assert "gradio" not in found  # the Hub installs that of the front matter
@@ -92,7 +92,7 @@ hit, *_ = library.find(query, [asked.variety])[asked.variety]
 view.picture(library.compare(query, library.utterances[hit.entry.id]), 25, "title")
 print(hit.entry.id == asked.id, sum(module is None for module in sys.modules.values()) >= len(unused))
 """
-    unused = [name.replace("_", "-") for name in UNUSED]
+    unused = [name.replace("_", "-") for name in UNUSED | OF_TEXT]
     line = [sys.executable, "-c", code, f"espnet:{job.exp}", sung["test"], *unused]
     done = subprocess.run(line, capture_output=True, text=True)
     assert done.stdout == "True True\n", done.stderr
@@ -136,11 +136,23 @@ def test_a_trained_model_goes_with_it(job, sung, tmp_path):
     assert (there == here).all()
 
 
+def test_a_teacher_that_is_a_folder_stays_here_and_so_the_page_has_no_field(aligned, sung, tmp_path, capsys):
+    out = tmp_path / "page"
+    space(f"espnet:{aligned}", sung["test"], out, "norm", OWN)
+    assert "no field for typed sentences: their encoder is a folder here" in capsys.readouterr().err
+    assert "sentence-transformers" not in (out / "requirements.txt").read_text()
+    assert json.loads((out / "model/config.json").read_text())["espnet"]["teacher"] == "text:./tiny"
+
+
 def test_a_model_of_the_hub_stays_there(sung, tmp_path, monkeypatch):
     monkeypatch.setattr("fangyan.encoders.identity", lambda spec: {"family": "espnet", "files": "0"})
     monkeypatch.setattr("fangyan.encoders.recommended", lambda spec: Choice())
+    monkeypatch.setattr("fangyan.encoders.teacher_of", lambda spec: "text:somebody/e5@v2")
     space("espnet:somebody/model@v1", sung["test"], tmp_path / "page", "", OWN)
-    assert SpaceCard.load(tmp_path / "page" / "README.md").data.to_dict()["models"] == ["somebody/model"]
+    card = SpaceCard.load(tmp_path / "page" / "README.md")
+    assert card.data.to_dict()["models"] == ["somebody/model", "somebody/e5"]
+    assert "typed in Mandarin: somebody/e5@v2, an encoder of text" in card.text
+    assert "\nsentence-transformers==" in (tmp_path / "page" / "requirements.txt").read_text()
     assert "demo('espnet:somebody/model@v1', Path('data/test'), '')" in (tmp_path / "page/app.py").read_text()
     assert not (tmp_path / "page" / "model").exists()
 

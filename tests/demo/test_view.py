@@ -4,7 +4,7 @@ import pytest
 
 from fangyan.data.datadir import Utterance
 from fangyan.demo import view
-from fangyan.demo.library import SpokenQuery
+from fangyan.demo.library import SpokenQuery, TypedQuery
 from fangyan.demo.trial import Trial
 from fangyan.demo.view import VarietyHits
 from fangyan.search import Hit
@@ -70,6 +70,12 @@ def test_the_rank_of_the_right_answer_is_told_where_it_is_not_among_those_shown(
     assert "nothing to find" in view.hits(SpokenQuery(None, ""), found([]), ASKED, "")
 
 
+def test_a_typed_sentence_is_repeated_and_nothing_is_shown_frame_by_frame():
+    html = view.hits(TypedQuery("吃<b>饭", None), found(asked=None), None, "")
+    assert '<dt>Typed</dt><dd lang="zh">吃&lt;b&gt;饭</dd>' in html and "frame by frame" not in html
+    assert "frame by frame" in view.hits(SpokenQuery(None, "他"), found(), ASKED, "")
+
+
 def test_a_play_button_says_what_it_plays():
     html = view.hits(SpokenQuery(None, ""), found(), ASKED, "a")
     assert 'aria-label="play 佢食, Cantonese 粤语"' in html and 'aria-label="play b, Cantonese 粤语"' in html
@@ -78,7 +84,7 @@ def test_a_play_button_says_what_it_plays():
 @pytest.mark.parametrize("trial", [None, TRIAL])
 def test_what_scores_mean_is_measured(trial):
     library = SimpleNamespace(
-        utterances={"a": 1, "b": 2}, encoder=SimpleNamespace(layer="layer04"), trial=trial
+        utterances={"a": 1, "b": 2}, encoder=SimpleNamespace(layer="layer04"), trial=trial, joint=trial
     )
     html = " ".join(view.meaning(library).split())
     assert "among the 2 utterances here" in html and "at layer04" in html
@@ -86,6 +92,7 @@ def test_what_scores_mean_is_measured(trial):
     assert (said in html) == bool(trial)
     assert ("score 0.85 to 0.92, the best wrong ones 0.70 to 0.80" in html) == bool(trial)
     assert ("less than 0.85" in html) == bool(trial)
+    assert ("Of a typed sentence the score is the cosine" in html) == bool(library.joint)
 
 
 def test_names_are_those_of_the_table_of_varieties():

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from fangyan.encoders.joint import JointSpace, TextSide
+from fangyan.encoders.joint import JointSpace
 from fangyan.errors import DataError
 
 LAYERS = ("layer00", "layer01", "norm")
@@ -67,21 +67,6 @@ def test_texts_are_centred_and_normalised():
     made = space()
     made.centre[:] = torch.tensor([1.0, 1.0])
     assert made.texts(torch.tensor([[4.0, 5.0]]))[0].tolist() == pytest.approx([0.6, 0.8])
-
-
-def test_a_text_side_takes_the_last_layer_of_its_teacher_with_its_prefix():
-    class Teacher:
-        prefix = "q: "
-
-        def encode(self, items):
-            lengths = [np.array([[float(len(self.prefix + item)), 0.0]], np.float32) for item in items]
-            return [lengths, [one[:, ::-1].copy() for one in lengths]]
-
-    side = TextSide(Teacher(), space())
-    side.space.centre[:] = torch.tensor([0.0, 5.0])
-    assert [v.tolist() for v in side.encode(["吃", "吃饭吃饭"])[0]] == [[[0.0, -1.0]], [[0.0, 1.0]]]
-    side.prefix = ""
-    assert side.encode(["吃饭吃饭吃饭"])[0][0].tolist() == [[0.0, 1.0]]
 
 
 @pytest.mark.parametrize(

@@ -240,7 +240,7 @@ class Silent(Encoder):
 def test_features_that_are_no_numbers_are_named_by_their_file(sung, tmp_path, monkeypatch):
     silent, good = tmp_path / "silent.wav", Path(datadir.read(sung["test"])[0].wav)
     audio.write(silent, np.zeros(16_000))
-    monkeypatch.setattr("fangyan.features.at_layer.load_encoder", lambda spec: Silent())
+    monkeypatch.setattr("fangyan.features.at_layer.load_encoder", lambda spec, **of: Silent())
     with np.errstate(divide="ignore"):
         with pytest.raises(DataError, match=r"silent\.wav: utterance .*: features are finite numbers"):
             embed("fbank", [silent], tmp_path / "out.npz")
@@ -251,3 +251,38 @@ def test_features_that_are_no_numbers_are_named_by_their_file(sung, tmp_path, mo
         str(silent): True,
         str(good): False,
     }
+
+
+def test_typed_sentences_and_lines_of_a_file_each_once(tiny_sentence, tmp_path):
+    (tmp_path / "lines.txt").write_text("我吃饭\n\n 你看书 \n我吃饭\n")
+    spec, out = f"text:{tiny_sentence}", tmp_path / "x.npz"
+    words = ["embed", "--text", "你看书", "--lines", str(tmp_path / "lines.txt"), "--encoder", spec]
+    assert CliRunner().invoke(cli, [*words, "--out", str(out)]).stdout == f"{out}: written\n"
+    found, encoder = np.load(out), load_encoder(spec, "cpu", "text")
+    assert {text: found[text].shape for text in found} == {"你看书": (1, 32), "我吃饭": (1, 32)}
+    assert found["我吃饭"] == pytest.approx(encoder("我吃饭")["sentence"], abs=1e-6)
+    CliRunner().invoke(
+        cli, [*words, "--out", str(tmp_path / "x.ark"), "--layer", "layer01", "--pool", "mean"]
+    )
+    pooled = dict(kaldiio.load_scp(str(tmp_path / "x.scp")))
+    assert pooled["你看书"] == pytest.approx(encoder("你看书")["layer01"].mean(0), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "or sentences to be typed with --text, got neither"),
+        (["x.wav", "--text", "我"], "got both"),
+        (["--lines", "blank.txt"], "blank.txt: one sentence at least, got none"),
+        (["--lines", "gone.txt"], "gone.txt: no such file"),
+        (["--lines", "long.txt"], "long.txt:2: .* reads 16 tokens at once, got 32"),
+        (["--text", "我", "--encoder", "fbank"], "fbank takes speech, got text"),
+    ],
+)
+def test_texts_that_cannot_be_embedded_are_told(tiny_sentence, tmp_path, monkeypatch, words, message):
+    monkeypatch.chdir(tmp_path)
+    Path("blank.txt").write_text("\n \n")
+    Path("long.txt").write_text("我\n" + "我" * 30 + "\n")
+    with pytest.raises(UserError, match=message):
+        given = ["embed", "--encoder", f"text:{tiny_sentence}", "--out", "x.npz", *words]
+        CliRunner().invoke(cli, given, catch_exceptions=False)

@@ -37,7 +37,7 @@ def test_two_recordings_compared(sung):
 
 
 def test_the_cosine_of_the_means_by_hand(tmp_path, monkeypatch):
-    monkeypatch.setattr("fangyan.features.at_layer.load_encoder", lambda spec: Squares())
+    monkeypatch.setattr("fangyan.features.at_layer.load_encoder", lambda spec, **of: Squares())
     for name, samples in {"a": [0.5, 0.5], "b": [0.5, -0.5]}.items():
         audio.write(tmp_path / f"{name}.wav", np.array(samples))
     # Means (0.25, 0.5) and (0.25, 0): their cosine is 0.25 / sqrt(0.3125).

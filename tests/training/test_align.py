@@ -6,32 +6,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from aligned import ALIGN
 
 from fangyan.data import audio, datadir
 from fangyan.encoders import load_encoder
 from fangyan.encoders.choice import JOINT, choose_layer
 from fangyan.errors import DataError, UserError
+from fangyan.features.dump import dump
 from fangyan.files import read_table
 from fangyan.training import Run, collect_stats, train, write_tokens
 from fangyan.training.tasks.align import OBJECTIVES
 from fangyan.training.teacher import teach
 
-ALIGN = """\
-include: {base}
-task: align
-model: aligned
-teacher: text:{teacher}
-teacher_prefix: "query: "
-model_conf: {{teacher_size: 32, objectives: {objectives}{more}}}
-iterator_type: category
-batch_type: catpow
-batch_bins: 200000
-upsampling_factor: 0.5
-dataset_scaling_factor: 1.0
-translations: 3
-max_epoch: 2
-best_model_criterion: [[valid, acc_text, max]]
-"""
 ALL = "{asr: 1.0, " + ", ".join(f"{name}: 0.5" for name in OBJECTIVES) + "}"
 
 
@@ -115,6 +101,25 @@ def test_its_text_side_is_the_teacher_centred_on_the_training_texts(trained, tin
     ((found,),) = side.encode(["你喝水"])
     expected = teacher.encode(["你喝水"])[-1][0] - centre
     assert found == pytest.approx(expected / np.linalg.norm(expected), abs=1e-5)
+    embedded = load_encoder(f"espnet:{trained.exp}", "cpu").embed_text(["你喝水", "我"])
+    assert embedded.shape == (2, 32) and np.array_equal(embedded[0], found[0])
+    with pytest.raises(UserError, match="has no text side"):
+        load_encoder(f"random:{trained.exp}", "cpu").embed_text(["你喝水"])
+
+
+def test_features_of_texts_are_others_by_another_teacher(trained, tiny_sentence, tmp_path):
+    import shutil
+
+    spec, feats = f"espnet:{trained.exp}", tmp_path / "feats"
+    assert dump(spec, [trained.dev], feats, column="text_cmn")
+    assert not dump(spec, [trained.dev], feats, column="text_cmn")
+    settings = tiny_sentence / "config_sentence_transformers.json"
+    before = shutil.copy(settings, tmp_path)
+    try:
+        settings.write_text('{"prompts": {"a": "你"}, "default_prompt_name": null}')
+        assert dump(spec, [trained.dev], feats, column="text_cmn")
+    finally:
+        shutil.copy(before, settings)
 
 
 def test_both_its_sides_load_in_a_process_of_their_own(trained):
@@ -182,18 +187,22 @@ def test_an_objective_alone_learns_without_recognition(make, objective):
     assert row["valid_acc"] == "" and row[f"valid_loss_{objective}"]
 
 
-def test_a_packed_model_keeps_its_joint_space(trained, tmp_path):
+def test_a_packed_model_keeps_its_joint_space(trained, tiny_sentence, tmp_path, monkeypatch):
     from fangyan.encoders import espnet_model
 
-    espnet_model.write_bare(trained.exp, {}, tmp_path)
+    espnet_model.write_bare(trained.exp, {}, tmp_path / "model")
     wave = audio.read(datadir.read(trained.dev)[0].wav)
-    whole, alone = (load_encoder(f"espnet:{place}", "cpu")(wave) for place in (trained.exp, tmp_path))
+    places = (trained.exp, tmp_path / "model")
+    whole, alone = (load_encoder(f"espnet:{place}", "cpu")(wave) for place in places)
     assert list(whole) == list(alone)
     assert all(whole[layer] == pytest.approx(alone[layer], abs=1e-6) for layer in whole)
-    sides = (
-        load_encoder(f"espnet:{place}", "cpu", "text").encode(["我"]) for place in (trained.exp, tmp_path)
-    )
-    assert np.array_equal(*(side[0][0] for side in sides))
+    monkeypatch.chdir(tmp_path)  # the teacher is a folder: another machine has it where the program runs
+    with pytest.raises(UserError, match=f"at {tmp_path}/tiny$"):
+        load_encoder("espnet:model", "cpu").embed_text(["我"])
+    (tmp_path / "tiny").symlink_to(tiny_sentence)
+    sides = [load_encoder(f"espnet:{place}", "cpu", "text").encode(["我"])[0][0] for place in places]
+    assert np.array_equal(*sides)
+    assert str(tiny_sentence) not in (tmp_path / "model/config.json").read_text()
 
 
 @pytest.mark.parametrize(
@@ -228,6 +237,8 @@ def test_a_teacher_of_another_size_or_none_at_all_is_told(make, trained):
 def test_a_model_without_a_text_side_says_so(job):
     with pytest.raises(UserError, match="has no text side"):
         load_encoder(f"espnet:{job.exp}", "cpu", "text")
+    with pytest.raises(UserError, match="has no text side"):
+        load_encoder(f"espnet:{job.exp}", "cpu").embed_text(["我"])
 
 
 def test_one_vector_an_utterance_is_no_layer_of_frames():

@@ -62,3 +62,11 @@ def test_a_malformed_history_is_refused_with_its_line(tmp_path, table, message):
     (tmp_path / "history.tsv").write_text(table)
     with pytest.raises(DataError, match=message):
         history.read(tmp_path)
+
+
+def test_a_measure_that_no_epoch_has_is_none(tmp_path):
+    (tmp_path / "history.tsv").write_text(
+        "epoch\ttrain_loss\ttrain_loss_distil\ttrain_loss_seqsim\tvalid_loss\tvalid_loss_distil\tseconds\n"
+        "1\t2\t\t\t3\t\t1\n2\t1\t\t\t2\t0.5\t1\n"
+    )
+    assert history.measures(history.read(tmp_path)) == ["loss", "loss_distil"]

@@ -92,5 +92,5 @@ def test_what_is_no_teacher_is_refused(data, config, tmp_path):
     with pytest.raises(DataError, match=r"teacher_wording: .*'english'.*text_cmn"):
         teach(config("teacher_wording: english"), data)
     (none).write_text("task: align\nteacher: fbank\n")
-    with pytest.raises(UserError, match="takes speech, got text"):
+    with pytest.raises(UserError, match="a teacher is an encoder of text, text:.*, got fbank"):
         teach(none, data)

@@ -19,12 +19,28 @@ layer = option(
 )
 
 
-def inputs(name: str, text: str = "audio files, folders of them, Kaldi data directories"):
+typed = option(
+    "text",
+    "in place of recordings a sentence, where the model has a text side (may be repeated)",
+    str,
+    multiple=True,
+    default=(),
+)
+
+
+def inputs(name: str, needed: bool = True):
     """The recordings that a verb works on."""
-    of_type = click.Path(path_type=Path)
+    text, of_type = "audio files, folders of them, Kaldi data directories", click.Path(path_type=Path)
     return click.argument(
-        name, nargs=-1, required=True, type=of_type, metavar=f"{name.upper()}...", help=text
+        name, nargs=-1, required=needed, type=of_type, metavar=f"{name.upper()}...", help=text
     )
+
+
+def check_one_kind(recordings: object, texts: object) -> None:
+    """`UserError` unless either recordings are given, or texts."""
+    if bool(recordings) == bool(texts):
+        given = "both" if recordings else "neither"
+        raise UserError(f"recordings are to be named, or sentences to be typed with --text, got {given}")
 
 
 @cli.command()
@@ -82,7 +98,9 @@ def transcribe(audio: tuple[Path, ...], model: str, config: Path) -> None:
 
 
 @cli.command()
-@inputs("audio")
+@inputs("audio", needed=False)
+@typed
+@option("lines", "a file of such sentences, one a line", default=None)
 @option("encoder", f"SPEC: {SPEC}", str)
 @layer
 @option(
@@ -92,8 +110,18 @@ def transcribe(audio: tuple[Path, ...], model: str, config: Path) -> None:
     default="",
 )
 @option("out", "FILE.npz, or FILE.ark with FILE.scp beside it")
-def embed(audio: tuple[Path, ...], encoder: str, layer: str, pool: str, out: Path) -> None:
+def embed(
+    audio: tuple[Path, ...],
+    text: tuple[str, ...],
+    lines: Path | None,
+    encoder: str,
+    layer: str,
+    pool: str,
+    out: Path,
+) -> None:
     """Frames of recordings, (T, d) by utterance id or path. Every layer of a data directory: `dump`.
+
+    Of typed sentences, by an encoder of text or by a model that was trained towards one: (1, d), by the sentence.
 
     \b
     Example: fangyan embed a.wav recordings/ --encoder espnet:exp/a \\
@@ -101,7 +129,11 @@ def embed(audio: tuple[Path, ...], encoder: str, layer: str, pool: str, out: Pat
     """
     from fangyan.features import embedding
 
-    embedding.embed(encoder, audio, out, layer, pool)
+    check_one_kind(audio, text or lines)
+    if audio:
+        embedding.embed(encoder, audio, out, layer, pool)
+    else:
+        embedding.embed_texts(encoder, embedding.read_texts(text, lines), out, layer, pool)
     click.echo(f"{out}: written")
 
 
@@ -148,7 +180,8 @@ def index(audio: tuple[Path, ...], index: Path, encoder: str, layer: str) -> Non
 
 
 @cli.command()
-@inputs("query")
+@inputs("query", needed=False)
+@typed
 @option("index", "folder of the index")
 @option("top", "hits to show", click.IntRange(1), default=10)
 @option(
@@ -160,19 +193,30 @@ def index(audio: tuple[Path, ...], index: Path, encoder: str, layer: str) -> Non
 @option("variety", "find only recordings of this one (may be repeated)", str, multiple=True, default=())
 @option("encoder", "SPEC of the index's encoder, where it lies elsewhere by now", str, default="")
 def search(
-    query: tuple[Path, ...], index: Path, top: int, cut: int, variety: tuple[str, ...], encoder: str
+    query: tuple[Path, ...],
+    text: tuple[str, ...],
+    index: Path,
+    top: int,
+    cut: int,
+    variety: tuple[str, ...],
+    encoder: str,
 ) -> None:
     """The recordings of an index that say what a query says.
 
-    Best first. On a terminal a short table without the query itself; in a pipe or a file all that is known, separated
-    by tabs.
+    The query is a recording; or with --text a sentence in Mandarin, of an index of the layer joint. Best first. On a
+    terminal a short table without the query itself; in a pipe or a file all that is known, separated by tabs.
 
     \b
     Example: fangyan search a.wav --index my_index --top 5
     """
-    from fangyan.search import listing, search
+    from fangyan.features.embedding import read_texts
+    from fangyan.search import listing, search, search_texts
 
+    check_one_kind(query, text)
     readers = on_terminal()
-    found = search(index, query, top, cut, variety, encoder, distinct=readers)
+    if query:
+        found = search(index, query, top, cut, variety, encoder, distinct=readers)
+    else:
+        found = search_texts(index, [*read_texts(text)], top, variety, encoder, distinct=readers)
     for line in listing.for_readers(found) if readers else listing.tab_separated(found):
         click.echo(line)

@@ -20,35 +20,37 @@ class Answers:
         self.library = library
         self.examples = examples(library)
 
-    def example(self, place: int) -> tuple[str, str, list[str]]:
-        """The recording of an example, its id, and the other varieties."""
+    def example(self, place: int) -> tuple[str, str, str, list[str]]:
+        """The recording of an example, nothing that is typed, its id, and the other varieties."""
         utterance = self.examples[place]
         others = [code for code in self.library.varieties if code != utterance.variety]
-        return utterance.wav, utterance.id, others or [utterance.variety]
+        return utterance.wav, "", utterance.id, others or [utterance.variety]
 
-    def find(self, recording: str | None, asked: str, targets: list[str]) -> tuple[str, str]:
+    def find(self, recording: str | None, typed: str, asked: str, targets: list[str]) -> tuple[str, str]:
         """The hits in each of ``targets``, and the id of the best of all.
 
-        ``asked``: the id of the utterance that was asked with, empty for a recording of the visitor's.
+        ``typed``: a sentence, in place of a recording; ``asked``: the id of the utterance that was asked with, empty
+        for what is the visitor's own.
         """
-        if not recording:
+        text = " ".join(typed.split())
+        if not (recording or text):
             return view.welcome(self.library), ""
         if not targets:
             return view.message("Choose a variety to look in."), ""
         try:
-            query = self.library.hear(recording)
+            query = self.library.read(text) if text else self.library.hear(recording)
         except UserError as error:
             return view.message(str(error).removeprefix(f"{recording}: ")), ""
         found = self.library.find(query, targets, without=asked)
         best = max((ranked[0] for ranked in found.values() if ranked), key=lambda hit: hit.f1, default=None)
         shown = best.entry.id if best else ""
-        utterance, trial = self.library.utterances.get(asked), self.library.trial
+        utterance, trial = self.library.utterances.get(asked), None if text else self.library.trial
         answers = [view.VarietyHits(code, ranked, SHOWN, utterance, trial) for code, ranked in found.items()]
         return view.hits(query, answers, utterance, shown), shown
 
     def draw(self, recording: str | None, shown: str) -> str:
-        """The query and the hit ``shown``, frame by frame; nothing where there is none."""
-        if not (recording and shown):
+        """The query and the hit ``shown``, frame by frame; nothing where there is none, or are no frames."""
+        if not (recording and shown and self.library.encoder.frame_rate):
             return ""
         encoder, utterance = self.library.encoder, self.library.utterances[shown]
         found = self.library.compare(self.library.hear(recording), utterance)

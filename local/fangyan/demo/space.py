@@ -10,6 +10,7 @@
 """
 
 import shutil
+import sys
 import tomllib
 from collections.abc import Sequence
 from dataclasses import replace
@@ -28,6 +29,8 @@ from fangyan.data.sources import origins
 from fangyan.demo import TITLE, gradio_version
 from fangyan.encoders import bare
 from fangyan.encoders.espnet_model import write_bare
+from fangyan.encoders.text_side import is_folder
+from fangyan.errors import UserError
 from fangyan.features.at_layer import check_asked, report_choice
 from fangyan.files import ROOT, fingerprint, produce, write_text
 from fangyan.measure.explain.transcripts import trained
@@ -39,9 +42,11 @@ TEMPLATES = Path(__file__).parent / "templates" / "space"
 PYTHON = "3.12"
 MODEL = "model"
 UNUSED = frozenset(
-    "espnet_model_zoo ijson jiwer panphon pinyin-to-ipa pyarrow sentence-transformers tensorboard tojyutping".split()
+    "espnet_model_zoo ijson jiwer panphon pinyin-to-ipa pyarrow tensorboard tojyutping".split()
 )
-"""Dependencies that the page imports nothing of: corpora, IPA, scoring, training and encoders of text need them."""
+"""Dependencies that the page imports nothing of: corpora, IPA, scoring and training need them."""
+OF_TEXT = frozenset(["sentence-transformers"])
+"""What it needs for typed sentences alone."""
 
 
 def space(spec: str, data: Path, out: Path, layer: str = "", permission: str = "") -> bool:
@@ -57,7 +62,7 @@ def space(spec: str, data: Path, out: Path, layer: str = "", permission: str = "
         describe(name) for name in sorted({origin.corpus for origin in summary.origins(trained(spec))})
     ]
     rights.check_permission(str(out), learned, permission, recorded)
-    corpora = sorted({*recorded, *learned}, key=attrgetter("name"))
+    corpora, teacher = sorted({*recorded, *learned}, key=attrgetter("name")), _teacher(spec)
     code = [str(path.relative_to(ROOT)) for path in _code()]
     inputs = {
         "encoder": encoders.identity(spec),
@@ -66,10 +71,10 @@ def space(spec: str, data: Path, out: Path, layer: str = "", permission: str = "
         "permission": permission,
         "code": fingerprint(code, *_code()),
         "corpora": [corpus.name for corpus in corpora],
-        "requirements": [*requirements(), gradio_version()],
+        "requirements": [*requirements(bool(teacher)), gradio_version()],
         "training": trained(spec),
     }
-    return produce(out, inputs, partial(_build, spec, data, layer, corpora, permission))
+    return produce(out, inputs, partial(_build, spec, teacher, data, layer, corpora, permission))
 
 
 def _layer(spec: str, layer: str) -> str:
@@ -81,10 +86,32 @@ def _layer(spec: str, layer: str) -> str:
     return choice.layer
 
 
-def requirements() -> list[str]:
-    """What the page needs, at the versions in use here; Gradio is the Hub's to bring, at the same version."""
+def _teacher(spec: str) -> str:
+    """The Hub id of the encoder of text by which the Space reads what is typed; empty where it reads nothing.
+
+    One that is a folder is not handed on, which stderr says.
+    """
+    try:
+        teacher = encoders.teacher_of(spec)
+    except UserError:
+        return ""
+    if not is_folder(teacher):
+        return teacher.partition(":")[2]
+    print(
+        "the Space has no field for typed sentences: their encoder is a folder here, not of the Hub",
+        file=sys.stderr,
+    )
+    return ""
+
+
+def requirements(texts: bool = False) -> list[str]:
+    """What the page needs, at the versions in use here; Gradio is the Hub's to bring, at the same version.
+
+    ``texts``: whether it reads typed sentences.
+    """
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    needed = [r for r in map(Requirement, project["dependencies"]) if r.name not in UNUSED]
+    unused = UNUSED if texts else UNUSED | OF_TEXT
+    needed = [r for r in map(Requirement, project["dependencies"]) if r.name not in unused]
     extras = {r.name: f"[{','.join(sorted(r.extras))}]" if r.extras else "" for r in needed}
     return [f"{name}{extra}=={version(name)}" for name, extra in extras.items()]
 
@@ -95,7 +122,13 @@ def _code() -> list[Path]:
 
 
 def _build(
-    spec: str, data: Path, layer: str, corpora: Sequence[Corpus], permission: str, folder: Path
+    spec: str,
+    teacher: str,
+    data: Path,
+    layer: str,
+    corpora: Sequence[Corpus],
+    permission: str,
+    folder: Path,
 ) -> None:
     for path in _code():
         _copy(path, folder / path.relative_to(ROOT))
@@ -109,11 +142,12 @@ def _build(
     )
     content = {
         "title": TITLE,
-        "front": _front_matter(spec, corpora),
+        "front": _front_matter(spec, teacher, corpora),
         "encoder": repr(held),
         "data": repr(str(home)),
         "layer": repr(layer),
-        "requirements": requirements(),
+        "requirements": requirements(bool(teacher)),
+        "teacher": teacher,
         "corpora": corpora,
         "binding": strictest(corpora),
         "permission": permission,
@@ -122,7 +156,7 @@ def _build(
         write_text(folder / path.stem, templates.get_template(path.name).render(content))
 
 
-def _front_matter(spec: str, corpora: Sequence[Corpus]) -> str:
+def _front_matter(spec: str, teacher: str, corpora: Sequence[Corpus]) -> str:
     """The YAML that the Hub reads."""
     from huggingface_hub import SpaceCardData
 
@@ -138,7 +172,7 @@ def _front_matter(spec: str, corpora: Sequence[Corpus]) -> str:
         python_version=PYTHON,
         app_file="app.py",
         short_description="Speech retrieval between Chinese varieties",
-        models=[argument.partition("@")[0]] if of_hub else None,
+        models=[one.partition("@")[0] for one in (argument * of_hub, teacher) if one] or None,
         **rights.front_matter(corpora),
     )
     return data.to_yaml()

@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from fangyan.data.datadir import Utterance
 from fangyan.data.varieties import varieties
-from fangyan.demo.library import Library, SpokenQuery
+from fangyan.demo.library import Library, Query
 from fangyan.demo.trial import Trial
 from fangyan.measure.explain.comparison import FrameComparison
 from fangyan.measure.explain.figure import similarity
@@ -86,7 +86,7 @@ class VarietyHits:
 BELOW = "Below what right answers score"
 
 
-def hits(query: SpokenQuery, found: Sequence[VarietyHits], asked: Utterance | None, shown: str) -> str:
+def hits(query: Query, found: Sequence[VarietyHits], asked: Utterance | None, shown: str) -> str:
     """The hits of each variety.
 
     ``asked``: the utterance of the data that the query is, if it is one: the hits that say the same are marked.

@@ -29,8 +29,9 @@ import re
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from importlib import import_module
+from itertools import batched
 from pathlib import Path
 from typing import Any, Literal
 
@@ -46,6 +47,11 @@ from fangyan.registry import Registry
 type Modality = Literal["speech", "text"]
 type Item = np.ndarray | str
 """What an encoder is given: a (N,) float32 waveform in [-1, 1], 16 kHz mono, or a string."""
+
+
+NO_TEXT_SIDE = "this model has no text side: texts are for one of the task align, or text:MODEL"
+TEXTS = 256
+"""Texts that are encoded at once."""
 
 
 class Encoder(ABC):
@@ -74,6 +80,31 @@ class Encoder(ABC):
     def rate_of(self, layer: str) -> float:
         """Feature frames a second at a layer; few encoders subsample between layers."""
         return self.frame_rate
+
+    def text_side(self) -> "Encoder":
+        """What encodes texts into the space of this encoder's layer ``joint``; one of text is so itself.
+
+        `UserError` for an encoder of speech that has no such space.
+        """
+        if self.modality != "text":
+            raise UserError(NO_TEXT_SIDE)
+        return self
+
+    @cached_property
+    def _texts(self) -> "Encoder":
+        return self.text_side()
+
+    def embed_text(self, texts: Sequence[str]) -> np.ndarray:
+        """(n, d) float32, where each text lies by `text_side`, loaded when it is first asked for; n >= 1.
+
+        `DataError` for a text that is too long, or for none.
+        """
+        if not texts:
+            raise DataError("texts to embed: one at least, got none")
+        side = self._texts
+        at = side.layers.index(side.recommended or side.layers[-1])
+        found = [side.encode_finite(batch)[at] for batch in batched(texts, TEXTS)]
+        return np.concatenate([vector for batch in found for vector in batch])
 
     @abstractmethod
     def encode(self, items: Sequence[Item]) -> list[list[np.ndarray]]:
@@ -120,6 +151,8 @@ class SomeLayers(Encoder):
 LAYER = re.compile(r"[^\s.+|/][^\s+|/]*")
 """The name of a layer: that of a folder, a word of an option, a cell of tables."""
 REGISTRY = Registry("encoder", "fangyan.encoders", {name: of.module for name, of in FAMILIES.items()})
+TEXT_SIDES = ("espnet",)
+"""Families of speech whose models may have a text side, which ``load_text`` of their module loads."""
 
 
 def load_encoder(spec: str, device: str | None = None, modality: Modality = "speech") -> Encoder:
@@ -132,8 +165,7 @@ def load_encoder(spec: str, device: str | None = None, modality: Modality = "spe
     check_spec(spec)
     name, _, argument = spec.partition(":")
     module, options = family(name)
-    two_sides = modality == "text" and hasattr(module, "load_text")
-    load = module.load_text if two_sides else partial(module.load, **options)
+    load = module.load_text if modality == "text" and name in TEXT_SIDES else partial(module.load, **options)
     encoder = load(argument, device or best_device())
     _check_layers(spec, encoder.layers)
     if encoder.modality != modality:
@@ -218,11 +250,25 @@ def best_device() -> str:
 def identity(spec: str) -> dict[str, str]:
     """What decides the features of an encoder: its family and the content of the files it loads.
 
-    For a family of another package, its version as well, and its argument in place of files if it names none.
+    For a family of another package, its version as well, and its argument in place of files if it names none. What
+    decides those of texts besides: `teacher_identity`.
     """
     name = spec.partition(":")[0]
     found = {"family": name, "files": fingerprint(*files(spec))}
     return found if name in FAMILIES else found | {"version": REGISTRY.installed()[name].dist.version}
+
+
+def teacher_identity(spec: str) -> dict[str, dict[str, str]]:
+    """``teacher``: what decides the features of texts beside the files of a model of speech; empty for one of text."""
+    return {"teacher": identity(teacher_of(spec))} if spec.partition(":")[0] in TEXT_SIDES else {}
+
+
+def teacher_of(spec: str) -> str:
+    """The SPEC of the encoder of text that a model of speech was trained towards; `UserError` for one without."""
+    name, _, argument = spec.partition(":")
+    if name not in TEXT_SIDES:
+        raise UserError(f"{spec}: {NO_TEXT_SIDE}")
+    return _without_weights(name).teacher(argument)
 
 
 def files(spec: str) -> list[Path | str]:

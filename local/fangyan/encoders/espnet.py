@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from fangyan.data.audio import SAMPLE_RATE
-from fangyan.encoders import Encoder, bounds
+from fangyan.encoders import NO_TEXT_SIDE, Encoder, bounds
 from fangyan.encoders.blocks import in_batches, watch_blocks
 from fangyan.encoders.bounds import ENDLESS
 from fangyan.encoders.choice import JOINT
@@ -19,7 +19,7 @@ from fangyan.encoders.espnet_model import read, settings_of
 from fangyan.encoders.espnet_prompt import NOTE, Prompt
 from fangyan.encoders.espnet_sketch import sketch
 from fangyan.encoders.facts import Facts, longest
-from fangyan.encoders.joint import TextSide, load_teacher, teacher_of
+from fangyan.encoders.text_side import TextSide, load_teacher
 from fangyan.errors import UserError
 
 MASKED = {
@@ -49,7 +49,7 @@ class ESPnetEncoder(Encoder):
     utterance, and padding is zeroed before every convolution along time, which is what a lone utterance would see.
     Encoders in which that is not all (`MASKED`, `UNMASKED`) encode together only what is of equal length. OWSM-CTC's
     is given a `Prompt`, whose frames are cut off again. A model with a `fangyan.encoders.joint.JointSpace` has the
-    layer ``joint`` after those of its blocks: one frame an utterance.
+    layer ``joint`` after those of its blocks: one frame an utterance. ``source``: where a trained model was read from.
     """
 
     def __init__(self, model, device: str) -> None:
@@ -62,6 +62,7 @@ class ESPnetEncoder(Encoder):
         self.frame_rate, self.heard = frame_rate(model), accepted_samples(model)
         self.prompt = Prompt(model) if hasattr(model, "prompt_encoder") else None
         self.note = NOTE if self.prompt else ""
+        self.source = ""
         # Legacy relative positions are others once a longer utterance has made their table grow.
         self.tables = [
             (module, module.pe) for module in encoder.modules() if getattr(module, "reverse", False)
@@ -70,6 +71,13 @@ class ESPnetEncoder(Encoder):
     def rate_of(self, layer: str) -> float:
         """Frames a second at a layer; 0 where there is one an utterance."""
         return 0.0 if layer == JOINT else self.frame_rate
+
+    def text_side(self) -> Encoder:
+        """The encoder of texts that lie where the layer ``joint`` does, loaded anew; `UserError` without one."""
+        if not (self.source and self.joint):
+            return super().text_side()
+        settings = settings_of(self.source)
+        return TextSide(load_teacher(settings, self.source, self.device), self.joint)
 
     def encode(self, waves: Sequence[np.ndarray]) -> list[list[np.ndarray]]:
         """``[layer][utterance]`` -> (T, d) float32."""
@@ -214,15 +222,17 @@ def load(argument: str, device: str, trained: bool) -> ESPnetEncoder:
     model, (layer, reason) = read(argument, trained)
     encoder = check_blocks(model, device, argument)
     encoder.recommended, encoder.reason = layer, reason
+    encoder.source = argument if trained else ""
     return encoder
 
 
 def load_text(argument: str, device: str) -> Encoder:
     """The text side of a model that was trained towards an encoder of text; `UserError` for a model without one."""
-    settings = settings_of(argument)
-    teacher_of(settings, argument)  # told before anything is loaded
-    model, _ = read(argument, trained=True)
-    return TextSide(load_teacher(settings, argument, device), model.joint)
+    teacher = load_teacher(settings_of(argument), argument, device)  # what is wrong with it is told at once
+    space = getattr(read(argument, trained=True)[0], JOINT, None)
+    if space is None:
+        raise UserError(f"{argument}: {NO_TEXT_SIDE}")
+    return TextSide(teacher, space)
 
 
 def facts(argument: str, trained: bool) -> Facts:

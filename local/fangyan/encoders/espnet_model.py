@@ -15,6 +15,7 @@ from fangyan.encoders.espnet_build import build, name_of, task_of, without_known
 from fangyan.encoders.espnet_files import META, checkpoint_patterns, locate, read_settings, read_yaml
 from fangyan.encoders.espnet_kinds import HEARD, Heard
 from fangyan.encoders.pickled import read_weights
+from fangyan.encoders.text_side import portable, teacher_of
 from fangyan.errors import DataError, UserError
 from fangyan.files import unpack, write_json
 
@@ -45,6 +46,11 @@ def settings_of(argument: str) -> dict[str, Any]:
     """What ESPnet builds the model of an experiment, a packed model or a Hub id from."""
     with open_model(argument) as folder:
         return bare.read_settings(folder) if bare.is_bare(folder) else read_settings(folder)
+
+
+def teacher(argument: str) -> str:
+    """The SPEC of the encoder of text that a model was trained towards; `UserError` for a model without one."""
+    return teacher_of(settings_of(argument), argument)
 
 
 def _choice(folder: Path) -> Choice:
@@ -139,7 +145,7 @@ def weights(argument: str) -> dict:
 def write_bare(folder: Path, about: Mapping[str, Any], out: Path) -> None:
     """Writes into ``out`` the encoder of the experiment ``folder`` as `fangyan.encoders.bare` does."""
     config, checkpoint, _ = locate(folder)
-    bare.write(read_yaml(config), read_weights(checkpoint), about, out)
+    bare.write(portable(read_yaml(config)), read_weights(checkpoint), about, out)
 
 
 def _path(argument: str, whole: bool = False) -> Path:

@@ -1,21 +1,17 @@
 """A space that utterances and texts share: frames of an encoder pooled and projected, texts by a frozen encoder.
 
 ``joint`` is the layer of both sides: one L2-normalised frame, whose cosines compare an utterance with a text, or with
-another utterance. Which encoder of text it is, its ``teacher``, stands in the model's configuration; it is no part of
-the model and is loaded, by its SPEC, only when there are texts.
+another utterance. The encoder of text is no part of the model: `fangyan.encoders.text_side`.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import layer_norm, normalize
 
-from fangyan.encoders import Encoder, load_encoder
-from fangyan.encoders.choice import JOINT
-from fangyan.errors import DataError, UserError, known_names
+from fangyan.errors import DataError, known_names
 
 POOLINGS = ("mean", "attention")
 WEIGHTED = "weighted"
@@ -79,38 +75,3 @@ class JointSpace(nn.Module):
             return self(given, torch.tensor([len(frames[0])], device=device)).float().cpu().numpy()
 
         return [vector(frames) for frames in zip(*layers, strict=True)]
-
-
-class TextSide(Encoder):
-    """The texts of a joint space: a ``teacher`` that encodes texts, and the ``space`` that takes its vectors."""
-
-    modality, frame_rate, layers = "text", 0.0, (JOINT,)
-
-    def __init__(self, teacher: Encoder, space: JointSpace) -> None:
-        self.teacher, self.space, self.prefix = teacher, space, teacher.prefix
-
-    def encode(self, items: Sequence[str]) -> list[list[np.ndarray]]:
-        """``[0][text]`` -> (1, D) float32, L2-normalised."""
-        self.teacher.prefix = self.prefix
-        *_, vectors = self.teacher.encode(items)
-        with torch.inference_mode():
-            placed = [self.space.texts(torch.from_numpy(one)).numpy() for one in vectors]
-        return [placed]
-
-
-def teacher_of(settings: Mapping[str, Any], source: object) -> str:
-    """The SPEC of the text encoder that a model was trained towards; `UserError` for a model without one."""
-    spec = settings.get("teacher")
-    if not isinstance(spec, str) or not spec:
-        raise UserError(
-            f"{source}: this model has no text side: texts are for one of the task align, or text:MODEL"
-        )
-    return spec
-
-
-def load_teacher(settings: Mapping[str, Any], source: object, device: str) -> Encoder:
-    """The text encoder that ``settings`` name, with their prefix; `DataError` where its vectors are of another size."""
-    teacher = load_encoder(teacher_of(settings, source), device, "text")
-    if settings.get("teacher_prefix") is not None:
-        teacher.prefix = settings["teacher_prefix"]
-    return teacher

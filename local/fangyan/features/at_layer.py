@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from fangyan.encoders import Encoder, check_spec, load_encoder
+from fangyan.encoders import Encoder, Item, Modality, check_spec, load_encoder
 from fangyan.encoders.choice import Choice
 from fangyan.encoders.layer_names import known_layers
 from fangyan.features.layers import Layer, layer_name
@@ -16,7 +16,7 @@ class AtLayer(Encoder):
 
     def __init__(self, encoder: Encoder, layer: str = "") -> None:
         """`UserError` for a ``layer`` that the encoder lacks."""
-        self.encoder = encoder
+        self.encoder, self.modality = encoder, encoder.modality
         chosen = layer or encoder.recommended or encoder.deepest
         self.reason = "" if layer else encoder.reason if encoder.recommended else "its last"
         self.layer = Layer.parse(chosen).check(encoder.layers, "this encoder")
@@ -26,9 +26,9 @@ class AtLayer(Encoder):
         """``layer04``, or ``layer04, chosen on dev`` where nobody asked for it."""
         return ", ".join(filter(None, (layer_name(self.layer), self.reason)))
 
-    def encode(self, waves: Sequence[np.ndarray]) -> list[list[np.ndarray]]:
-        """``[0][utterance]`` -> (T, d) float32."""
-        features = zip(self.encoder.layers, self.encoder.encode(waves), strict=True)
+    def encode(self, items: Sequence[Item]) -> list[list[np.ndarray]]:
+        """``[0][item]`` -> (T, d) float32."""
+        features = zip(self.encoder.layers, self.encoder.encode(items), strict=True)
         by_layer = {name: dict(enumerate(frames)) for name, frames in features}
         return [list(self.layer.of(by_layer).values())]
 
@@ -48,10 +48,10 @@ def check_layers(spec: str, layers: Iterable[Layer]) -> None:
             layer.check(known, spec)
 
 
-def load_at_layer(spec: str, layer: str = "") -> AtLayer:
+def load_at_layer(spec: str, layer: str = "", modality: Modality = "speech") -> AtLayer:
     """The encoder that ``spec`` names at a layer; on stderr which one and why, where none was asked for."""
     check_asked(spec, layer)
-    encoder = AtLayer(load_encoder(spec), layer)
+    encoder = AtLayer(load_encoder(spec, modality=modality), layer)
     if not layer:
         report_choice(spec, Choice(str(encoder.layer), encoder.reason))
     return encoder

@@ -20,7 +20,7 @@ import numpy as np
 from fangyan import experiments, files, shards
 from fangyan.data import datadir, durations
 from fangyan.data.datadir import Utterance
-from fangyan.encoders import Encoder, SomeLayers, check_spec, identity, load_encoder
+from fangyan.encoders import Encoder, SomeLayers, check_spec, identity, load_encoder, teacher_identity
 from fangyan.errors import DataError, UserError, known_names
 from fangyan.features import finished, sentences
 from fangyan.features.archive import SCP, Archive
@@ -181,7 +181,8 @@ class _Wanted:
 
     def _texts(self, data: Path, home: Path, inputs: dict) -> _Job:
         texts = sentences.read(data, self.column)
-        inputs = inputs | {"data": sentences.identity(texts), "column": self.column, "prefix": self.prefix}
+        inputs = inputs | teacher_identity(self.spec)
+        inputs |= {"data": sentences.identity(texts), "column": self.column, "prefix": self.prefix}
 
         def read() -> list[list[Sentence]]:
             sentences.report_wordings(data / self.column, texts)

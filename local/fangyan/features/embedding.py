@@ -3,9 +3,9 @@
 import os
 import sys
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from itertools import chain
+from itertools import batched, chain
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +18,12 @@ from fangyan.data.durations import measure_durations
 from fangyan.data.names import is_id
 from fangyan.encoders import best_device
 from fangyan.errors import DataError, UserError, seen_from
+from fangyan.features import sentences
 from fangyan.features.archive import entry
 from fangyan.features.at_layer import AtLayer, load_at_layer
 from fangyan.features.pipeline import BATCH_SECONDS, ENCODED_SECONDS, READERS, SPEECH, Fitting, ahead, batches
-from fangyan.files import atomic, write_lines
+from fangyan.features.sentences import Sentence
+from fangyan.files import atomic, read_text, write_lines
 from fangyan.progress import Progress
 
 type Encoded = tuple[Utterance, np.ndarray | DataError]
@@ -110,14 +112,41 @@ def embed(spec: str, paths: Sequence[Path], out: Path, layer: str = "", pool: st
     of each recording instead. What cannot be read or encoded is left out and reported.
     `UserError` for another suffix, layer or pool, `DataError` for ids that are not unique and where nothing is left.
     """
-    _check_out(out)
-    if pool and pool not in POOLS:
-        raise UserError(f"--pool {pool}: how frames become one vector: {', '.join(POOLS)}")
+    _check_out(out, pool)
     utterances = unique_recordings(paths)
     with WRITERS[out.suffix](out) as write:  # before the encoder, which takes long to load
         encoder = load_at_layer(spec, layer)
         for key, frames in frames_of(encoder, utterances, "embed"):
             write(key, POOLS[pool](frames) if pool else frames)
+
+
+def embed_texts(spec: str, texts: Mapping[str, str], out: Path, layer: str = "", pool: str = "") -> None:
+    """Writes ``out``: as `embed`, of ``texts`` by an encoder of text or a model with a text side, by the text itself.
+
+    ``texts``: text -> where it stands, which a `DataError` names for one that is too long.
+    """
+    _check_out(out, pool)
+    numbered = [Sentence(f"{n}", text, place) for n, (text, place) in enumerate(texts.items(), 1)]
+    with WRITERS[out.suffix](out) as write:
+        encoder = load_at_layer(spec, layer, "text")
+        for batch in batched(numbered, sentences.BATCH):
+            (found,) = sentences.encode(encoder, batch)
+            for sentence, frames in zip(batch, found, strict=True):
+                write(sentence.text, POOLS[pool](frames) if pool else frames)
+
+
+def read_texts(typed: Iterable[str], lines: Path | None = None) -> dict[str, str]:
+    """The sentences that are typed or stand in a file, one a line, each once -> where; blank ones are no sentences."""
+    found = [(text, "--text") for text in typed]
+    if lines:
+        found += [(text, f"{lines}:{n}") for n, text in enumerate(read_text(lines).splitlines(), 1)]
+    texts: dict[str, str] = {}
+    for text, place in found:
+        if words := " ".join(text.split()):
+            texts.setdefault(words, place)
+    if not texts:
+        raise UserError(f"{lines or '--text'}: one sentence at least, got none")
+    return texts
 
 
 def mean(frames: np.ndarray) -> np.ndarray:
@@ -131,8 +160,10 @@ POOLS: dict[str, Callable[[np.ndarray], np.ndarray]] = {"mean": mean}
 """How the frames of a recording become one vector."""
 
 
-def _check_out(out: Path) -> None:
-    """Raises `UserError` for an ``--out`` of no known form, and for one that would replace a table of recordings."""
+def _check_out(out: Path, pool: str) -> None:
+    """`UserError` for an ``--out`` of no known form or that would replace a table of recordings, or a ``pool``."""
+    if pool and pool not in POOLS:
+        raise UserError(f"--pool {pool}: how frames become one vector: {', '.join(POOLS)}")
     if out.suffix not in WRITERS:
         raise UserError(f"--out {out}: the suffix says the form, one of {' '.join(WRITERS)}")
     if out.with_suffix(".scp").name in FILES:

@@ -108,11 +108,11 @@ def extract(encoder: Encoder, shard: Sequence[list[Sentence]], archive: Archive,
     done, total = (sum(map(len, part)) for part in (shard[: len(archive)], shard))
     with Progress(title, total, "sentences", done) as bar:
         for batch in shard[len(archive) :]:
-            append(archive, encoder.layers, [s.id for s in batch], _encode(encoder, batch))
+            append(archive, encoder.layers, [s.id for s in batch], encode(encoder, batch))
             bar.update(len(batch))
 
 
-def _encode(encoder: Encoder, batch: Sequence[Sentence]) -> Features:
+def encode(encoder: Encoder, batch: Sequence[Sentence]) -> Features:
     """``[layer][sentence]`` -> (T, d); in halves where it fails, so that it fits or the sentence is named."""
     try:
         return encoder.encode_finite([s.text for s in batch])
@@ -124,5 +124,5 @@ def _encode(encoder: Encoder, batch: Sequence[Sentence]) -> Features:
             reason = "does not fit into memory" if scarce else error
             raise DataError(f"{batch[0].place}: sentence {batch[0].id}: {reason}") from None
     half = (len(batch) + 1) // 2
-    first, second = _encode(encoder, batch[:half]), _encode(encoder, batch[half:])
+    first, second = encode(encoder, batch[:half]), encode(encoder, batch[half:])
     return [a + b for a, b in zip(first, second, strict=True)]

@@ -81,6 +81,7 @@ def write(facts: Facts, repository: str = "", permission: str = "") -> str:
         facts=facts,
         train=experiment.train,
         layer=facts.layer or "norm",
+        taught=experiment.taught,
         headline=tables.headline(experiment),
         tables=[*_tables(experiment)],
         origins=_origins(facts.origins),

@@ -22,6 +22,7 @@ import yaml
 from fangyan.encoders import bare
 from fangyan.encoders.choice import choice_of_experiment
 from fangyan.encoders.espnet_model import locate, read_weights
+from fangyan.encoders.text_side import portable
 from fangyan.errors import UserError
 from fangyan.files import write_text
 from fangyan.publish import card, rights
@@ -45,7 +46,9 @@ def lay_out(exp: Path, folder: Path) -> None:
     _write_yaml(folder / home / "config.yaml", _portable(settings, home, statistics is not None))
     write_text(folder / home / "tokens.txt", "".join(f"{token}\n" for token in settings["token_list"]))
     _write_yaml(folder / "meta.yaml", _meta(home, checkpoint.name, settings))
-    bare.write(settings, read_weights(checkpoint), {"layer": choice_of_experiment(exp).layer}, folder)
+    bare.write(
+        portable(settings), read_weights(checkpoint), {"layer": choice_of_experiment(exp).layer}, folder
+    )
     write_text(folder / "LICENSE", rights.licence_text(facts.corpora))
     write_text(folder / card.NAME, card.write(facts))
 
@@ -73,7 +76,7 @@ def _portable(settings: Mapping[str, Any], home: Path, normalised: bool) -> dict
     if normalised and settings.get("normalize") == "global_mvn":
         statistics = {"stats_file": str(home / "stats/train/feats_stats.npz")}
         own["normalize_conf"] = settings.get("normalize_conf", {}) | statistics
-    return {**settings, **own}
+    return {**portable(settings), **own}
 
 
 def _meta(home: Path, checkpoint: str, settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from fangyan.data.sources import Origin
 from fangyan.recognition.cer import ALL_VARIETIES
+from fangyan.registry import ASR
 from fangyan.report.read.results import Results
 from fangyan.report.render.tables import label
 from fangyan.rounding import percent
@@ -67,7 +68,15 @@ def _sound(experiment: Results) -> Iterator[str]:
 
 
 def _words(experiment: Results) -> Iterator[str]:
-    """What comes out of its decoder."""
+    """What comes out of its decoder, and what its text side reads."""
+    if taught := experiment.taught:
+        yield (
+            f"Typed sentences are read by {taught.teacher.name}, which knows Mandarin and hardly a variety: type "
+            "Mandarin. What is nearest to a sentence need not say the same."
+        )
+        if not taught.objectives.get(ASR):
+            yield "Recognition was no part of its training: what its decoder and its CTC head write means nothing."
+            return
     if experiment.train.get("target") == "text_cmn":
         yield "Its decoder writes Mandarin wording whatever is spoken: a translation, not a transcript."
     if not experiment.train.get("text_form"):

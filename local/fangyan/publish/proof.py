@@ -8,7 +8,8 @@ import numpy as np
 
 from fangyan.data.audio import SAMPLE_RATE
 from fangyan.encoders import bare, load_encoder
-from fangyan.encoders.espnet_model import inference, writes_text
+from fangyan.encoders.espnet_model import inference, settings_of, writes_text
+from fangyan.encoders.text_side import teacher_of
 from fangyan.errors import DataError
 from fangyan.files import unpack
 
@@ -19,13 +20,26 @@ def prove(archive: Path) -> None:
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)
         unpack(archive, folder)
-        alone = load_encoder(f"espnet:{folder}", "cpu")(noise)
+        alone = _hear(folder, noise)
         for name in bare.FILES:
             (folder / name).unlink()
-        whole = load_encoder(f"espnet:{folder}", "cpu")(noise)
+        whole = _hear(folder, noise)
     if list(alone) != list(whole) or not all(np.array_equal(alone[name], whole[name]) for name in whole):
         raise DataError(f"{archive}: the encoder alone has other features than the whole model")
     _recognise(archive, noise)
+
+
+def _hear(folder: Path, wave: np.ndarray) -> dict[str, np.ndarray]:
+    """What a form of the model in ``folder`` makes of a recording by layer, and what it would make of texts.
+
+    The latter is told by its teacher and the vector that is taken from each text; the teacher itself need not be here.
+    """
+    encoder = load_encoder(f"espnet:{folder}", "cpu")
+    if encoder.joint is None:
+        return encoder(wave)
+    settings = settings_of(f"{folder}")
+    told = np.array([teacher_of(settings, folder), f"{settings.get('teacher_prefix')}"])
+    return encoder(wave) | {"centre of texts": encoder.joint.centre.numpy(), "teacher": told}
 
 
 def _recognise(archive: Path, wave: np.ndarray) -> None:

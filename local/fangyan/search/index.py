@@ -25,7 +25,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from fangyan.encoders import identity, load_encoder
+from fangyan.encoders import Encoder, identity, load_encoder, teacher_of
+from fangyan.encoders.choice import JOINT
 from fangyan.errors import DataError, UserError
 from fangyan.features.at_layer import AtLayer
 from fangyan.features.frames import unit
@@ -140,6 +141,21 @@ class Index:
     def _frames(self) -> np.ndarray:
         shape = (int(self.rows["frames"][-1]), self.dimension)
         return np.memmap(self.folder / FRAMES, FRAME, "r", shape=shape)
+
+    def text_side(self, spec: str = "") -> Encoder:
+        """What encodes texts to be looked for here; ``spec`` as of `Settings.encoder`.
+
+        `UserError` for an encoder without, and for an index of a layer in which no text lies.
+        """
+        at, spec = self.settings.layer, spec or self.settings.spec
+        teacher_of(spec)
+        if at != JOINT:
+            raise UserError(
+                f"{self.folder}: an index of {layer_name(at)}, and a typed sentence is looked for in one of layer "
+                f"{JOINT}: make that as well, by fangyan index RECORDINGS --encoder {spec} --layer {JOINT} --index NEW"
+            )
+        self.settings.check(spec)
+        return load_encoder(spec, modality="text")
 
     def frames(self, row: int) -> np.ndarray:
         """The (T, d) float16 frames of a recording, L2-normalised, mapped from disk."""

@@ -73,10 +73,9 @@ def read(exp: Path) -> list[Epoch]:
 
 def measures(epochs: Sequence[Epoch]) -> list[str]:
     """What was measured beside seconds, of whichever data: the names without ``train_`` and ``valid_``."""
-    found = (
-        name.split("_", 1)[1] for name in (epochs[0].values if epochs else ()) if name.startswith(_OF_ROLES)
-    )
-    return list(dict.fromkeys(found))
+    columns = [name for name in (epochs[0].values if epochs else ()) if name.startswith(_OF_ROLES)]
+    measured = [name for name in columns if any(epoch.values.get(name) is not None for epoch in epochs)]
+    return list(dict.fromkeys(name.split("_", 1)[1] for name in measured))
 
 
 _OF_ROLES = tuple(f"{role}_" for role in ROLES)

@@ -15,7 +15,7 @@ from fangyan.config import compose
 from fangyan.data import datadir
 from fangyan.data.checks import check_data_directory
 from fangyan.encoders import identity
-from fangyan.encoders.joint import teacher_of
+from fangyan.encoders.text_side import teacher_of
 from fangyan.errors import DataError, UserError, known_names
 from fangyan.features import sentences
 from fangyan.features.dump import dump, read_features

@@ -21,6 +21,7 @@ from pathlib import Path
 from fangyan.data import datadir
 from fangyan.data.datadir import Utterance
 from fangyan.encoders import identity, load_encoder, recommended
+from fangyan.encoders.choice import of_frames
 from fangyan.errors import UserError, nearest
 from fangyan.features.at_layer import AtLayer, check_asked
 from fangyan.features.layers import layer_name
@@ -107,7 +108,7 @@ def explain_telling(
     encoder = cache(partial(load_encoder, spec))  # loaded once, and only if there is work
 
     def write(of_set: Path, data: Path, layers: Sequence[str], folder: Path) -> None:
-        _explain_telling(AtLayer(encoder(), layers[-1]), of, of_set, data, count, folder)
+        _explain_telling(AtLayer(encoder(), of_frames(layers)[-1]), of, of_set, data, count, folder)
 
     return write_each_set(feats, sets, out, settings, write, [layer] if layer else [], datadir.identity)
 
@@ -118,6 +119,10 @@ def _explain_pair(
     from fangyan.measure.explain.figure import similarity
     from fangyan.style import save
 
+    if not encoder.frame_rate:
+        raise UserError(
+            f"--layer {encoder.layer}: one vector an utterance, and frames are explained: name another"
+        )
     found = compare_frames(*(align_utterance(encoder, utterance, of) for utterance in (query, target)))
     title = (
         f"{query.variety} to {target.variety}, {layer_name(encoder.layer)}: SeqSim {decimals(found.f1, 3)}"

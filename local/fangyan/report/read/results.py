@@ -33,6 +33,7 @@ from fangyan.report.read.joint import Joint
 from fangyan.report.read.probes import Probes
 from fangyan.report.read.pronunciation_control import Control
 from fangyan.report.read.sentences import SentenceScore
+from fangyan.report.read.space import Space, Taught, read_space, read_taught
 from fangyan.report.read.systems import LayerOf, System, describe_choice, read_baselines, read_system
 from fangyan.tables import read_rows, read_sets
 from fangyan.training import history, summary
@@ -74,6 +75,8 @@ class Results:
     )  # of pairs of the encoder by set, where speech and text find each other
     joint: Joint = field(default_factory=Joint)
     probes: Sequence[Probes] = ()
+    taught: Taught | None = None
+    spaces: Mapping[str, Space] = field(default_factory=dict)  # by set
     command: str = ""
     measured: str = ""  # the day of the newest scores
     seconds: Mapping[str, float] = field(default_factory=dict)  # by stage, reruns added up
@@ -177,6 +180,7 @@ def _of_layer(
         "speakers": read_sets(home / "retrieval_utt2spk", scored, "groups.tsv", Group),
         "kinds": {name: by_kind(home / "retrieval" / name, pairs) for name, pairs in encoder.seqsim.items()},
         "groups": {name: datadir.read_groups(data / name) for name in scored} if data else {},
+        "spaces": {name: found for name in tests if data and (found := read_space(exp, data / name))},
     }
 
 
@@ -201,9 +205,11 @@ def _means(system: System) -> dict[str, dict[str, float]]:
 def _run(exp: Path, home: Path) -> dict[str, Any]:
     """How the results came to be: the training, or else this machine, for an encoder is scored where it is reported."""
     tables = [*home.glob("retrieval/*/pairs.tsv"), *home.glob("decode/*/cer.tsv")]
+    trained = summary.read(exp)
     return {
         "history": history.read(exp),
-        "train": summary.read(exp) or environment.here(),
+        "train": trained or environment.here(),
+        "taught": read_taught(exp, trained),
         "measured": max(map(environment.day_of, tables), default=""),
         "seconds": _read_seconds(exp / "times.tsv"),
     }

@@ -182,6 +182,9 @@ def run_facts(experiment: Results) -> Table:
     known: dict[str, Any] = {"measured on": experiment.measured, "commit": _commit(train.get("code") or {})}
     known |= {name: train.get(key) for name, key in _FACTS.items()}
     known["training task"] = train["task"] if train.get("task", ASR) != ASR else None
+    if taught := experiment.taught:
+        known["teacher"] = taught.teacher
+        known["objectives"] = ", ".join(f"{name} {weight:g}" for name, weight in taught.objectives.items())
     known["target wording"] = TARGETS.get(str(train.get("target")), train.get("target"))
     known["parameters"] = f"{train['parameters']:,}" if isinstance(train.get("parameters"), int) else None
     known["training time"] = (

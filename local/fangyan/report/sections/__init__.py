@@ -18,6 +18,7 @@ from fangyan.report.sections import (
     explain,
     probes,
     pronunciation_control,
+    space,
     speech_and_text,
     word_test,
 )
@@ -100,6 +101,7 @@ def parts() -> dict[str, Callable[[Results], Iterator[Block]]]:
         "Hits and misses": explain.blocks,
         "Meaning or sound": _meaning,
         "Speech and text": speech_and_text.blocks,
+        "The joint space": space.blocks,
         "What layers know": probes.blocks,
         "Character error rate": cer.blocks,
         "Training": _training,
