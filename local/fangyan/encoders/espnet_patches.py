@@ -38,8 +38,13 @@ def uncompiled() -> Iterator[None]:
     """
     import torch
 
-    with replaced(torch.compiler, "disable", lambda function: function):
+    with replaced(torch.compiler, "disable", _undecorated):
         yield
+
+
+def _undecorated(target: Any = None, *_, **__) -> Any:
+    """What a decorator that does nothing gives, with or without options: ``@d``, ``@d(option=1)``, ``d(function)``."""
+    return _undecorated if target is None else target
 
 
 @contextmanager
@@ -51,10 +56,7 @@ def types_unchecked() -> Iterator[None]:
     """
     import typeguard
 
-    def unchecked(target: Any = None, **_) -> Any:
-        return unchecked if target is None else target
-
-    with replaced(typeguard, "typechecked", unchecked):
+    with replaced(typeguard, "typechecked", _undecorated):
         yield
 
 
