@@ -4,6 +4,7 @@ from importlib.metadata import version
 
 import pytest
 import torch
+import typeguard
 
 from fangyan.encoders import espnet_patches
 from fangyan.encoders.espnet_build import task_class
@@ -87,3 +88,10 @@ def test_ranks_that_are_joined_are_not_joined_again(espnet, monkeypatch):
         with espnet_patches.joined_once():
             DistributedOption.init_torch_distributed(already)
     assert joined == [False]
+
+
+def test_what_is_heard_by_is_neither_checked_nor_kept_from_a_compiler():
+    with espnet_patches.for_hearing():
+        for decorator in (torch.compiler.disable, typeguard.typechecked):
+            assert decorator(len) is decorator()(len) is decorator(reason="none")(len) is len
+            assert decorator(recursive=False)(len) is decorator(len, False) is len

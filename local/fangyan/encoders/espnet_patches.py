@@ -41,11 +41,13 @@ def uncompiled() -> Iterator[None]:
     """
     import torch
 
-    def compiled(function: Any = None, *_, **__) -> Any:
-        return compiled if function is None else function
-
-    with replaced(torch.compiler, "disable", compiled):
+    with replaced(torch.compiler, "disable", _undecorated):
         yield
+
+
+def _undecorated(target: Any = None, *_, **__) -> Any:
+    """What a decorator that does nothing gives, with or without options: ``@d``, ``@d(option=1)``, ``d(function)``."""
+    return _undecorated if target is None else target
 
 
 @contextmanager
@@ -57,10 +59,7 @@ def types_unchecked() -> Iterator[None]:
     """
     import typeguard
 
-    def unchecked(target: Any = None, **_) -> Any:
-        return unchecked if target is None else target
-
-    with replaced(typeguard, "typechecked", unchecked):
+    with replaced(typeguard, "typechecked", _undecorated):
         yield
 
 
