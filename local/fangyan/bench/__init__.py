@@ -9,7 +9,8 @@ the lengths of utterances uniform from `SHORTEST` to `LONGEST` frames. Where the
 - `fangyan.bench.memory`: whether the working memory of SeqSim grows with the number of utterances
 - `fangyan.bench.yubao`: the complete job of the YuBao benchmark
 - `fangyan.bench.preparation`: preparing a data directory against merely opening its recordings
-- `fangyan.bench.search`: search among recordings by a first cut against exhaustive search
+- `fangyan.bench.search`: search among recordings by a first cut against exhaustive search; by a sentence among vectors
+- `fangyan.bench.align`: a step of training with a joint space against one without
 - `fangyan.bench.dump`: dumping features against the bare encoder, and against one utterance at a time; its memory
 - `fangyan.bench.towers`: the same of an audio tower of a speech LLM; the memory of loading it
 """
@@ -18,7 +19,7 @@ from pathlib import Path
 
 import torch
 
-from fangyan.bench import dump, memory, peers, preparation, search, seqsim, towers, yubao
+from fangyan.bench import align, dump, memory, peers, preparation, search, seqsim, towers, yubao
 from fangyan.bench.benchmark import COLUMNS, LONGEST, SEED, SHORTEST, Benchmark, Size, measure
 from fangyan.environment import machine
 from fangyan.errors import DataError
@@ -32,6 +33,7 @@ BENCHMARKS = (
     *yubao.BENCHMARKS,
     *preparation.BENCHMARKS,
     *search.BENCHMARKS,
+    *align.BENCHMARKS,
     *dump.BENCHMARKS,
     *towers.BENCHMARKS,
 )

@@ -1,12 +1,16 @@
 """Search by a first cut and SeqSim of what it leaves, against SeqSim of everything, both of one index on disk.
 
-Features are random: this is about time. What the first cut loses depends on the encoder, and is measured with one.
+Features are random: this is about time. What the first cut loses depends on the encoder, and is measured with one. Of a
+joint space an index has one vector a recording, and what a sentence asks is one vector, too.
 """
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from fangyan.bench.benchmark import Benchmark, Data, Set, Size, seconds, sets
+import numpy as np
+
+from fangyan.bench.benchmark import SEED, Benchmark, Data, Set, Size, seconds, sets
+from fangyan.encoders.choice import JOINT
 from fangyan.features.frames import unit
 from fangyan.search import SHORTLIST, nearest
 from fangyan.search.index import NOTHING, Entry, Index, Settings, create
@@ -15,6 +19,8 @@ DIMENSION = 256
 FOLD = 125
 """Recordings of the index for each utterance of `Size`: 10,000, of some 9 hours."""
 QUERIES = 5
+VECTORS, JOINT_DIMENSION = 1250, 384
+"""Recordings of an index of vectors for each utterance of `Size`, 100,000 in all; the width of a small E5."""
 
 
 def recordings(size: Size, device: str) -> Data:
@@ -27,6 +33,28 @@ def recordings(size: Size, device: str) -> Data:
         entries = [_entry(f"{part:03}-{n:03}") for n in range(len(frames))]
         index.append([(entry, x, NOTHING) for entry, x in zip(entries, frames, strict=True)])
     return folder, index, queries[:QUERIES]
+
+
+def vectors(size: Size, device: str) -> Data:
+    """A folder as of `recordings`, its index of one vector a recording, and the (1, d) vector of a sentence."""
+    folder = TemporaryDirectory(prefix="fangyan.bench.")
+    index = create(Path(folder.name), Settings("random", {}, JOINT, JOINT_DIMENSION))
+    chance = np.random.default_rng(SEED)
+    for part in range(size.utterances):
+        found = chance.standard_normal((VECTORS, 1, JOINT_DIMENSION)).astype(np.float32)
+        found /= np.linalg.norm(found, axis=2, keepdims=True)
+        index.append([(_entry(f"{part:03}-{n:04}"), x, NOTHING) for n, x in enumerate(found)])
+    return folder, index, chance.standard_normal((1, JOINT_DIMENSION)).astype(np.float32)
+
+
+def milliseconds(folder: TemporaryDirectory, index: Index, sentence: np.ndarray) -> float:
+    """What a search for a sentence takes, of its vector, as `fangyan.search.search_texts` makes it."""
+    return 1000 * seconds(nearest, index, [sentence], 10, 10)
+
+
+def product(folder: TemporaryDirectory, index: Index, sentence: np.ndarray) -> float:
+    """What the product of all vectors with that of the sentence takes, in ms, and no more."""
+    return 1000 * seconds(np.matmul, index.means, sentence[0])
 
 
 def cut(folder: TemporaryDirectory, index: Index, queries: Set) -> float:
@@ -51,6 +79,15 @@ BENCHMARKS = (
         baseline=exhaustive,
         baseline_name="SeqSim of the whole index",
         data=recordings,
+        devices=("cpu",),
+    ),
+    Benchmark(
+        "text_search",
+        "ms",
+        value=milliseconds,
+        baseline=product,
+        baseline_name="product with all vectors",
+        data=vectors,
         devices=("cpu",),
     ),
 )

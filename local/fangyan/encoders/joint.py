@@ -56,7 +56,10 @@ class JointSpace(nn.Module):
 
     def forward(self, layers: Sequence[Tensor], lengths: Tensor) -> Tensor:
         """(B, D) of ``layers``, (B, T, d) each, with padding after ``lengths`` (B,)."""
-        frames = self.frames(layers)
+        return self.pool(self.frames(layers), lengths)
+
+    def pool(self, frames: Tensor, lengths: Tensor) -> Tensor:
+        """(B, D) of what `frames` gives, (B, T, d)."""
         outside = torch.arange(frames.shape[1], device=lengths.device) >= lengths[:, None]
         scores = frames.new_zeros(frames.shape[:2]) if self.attend is None else self.attend(frames)[..., 0]
         weights = scores.masked_fill(outside, -torch.inf).softmax(1)

@@ -98,8 +98,8 @@ def search_texts(
     index = Index(folder)
     rows = _rows(index, varieties)
     vectors = index.text_side(spec).embed_text(texts)[:, None]
-    cut = max(top, SHORTLIST)
-    hits = nearest(index, [*vectors], cut if distinct else top, cut, rows)
+    cut = max(top, SHORTLIST) if distinct else top  # of one vector each the first cut is the ranking
+    hits = nearest(index, [*vectors], cut, cut, rows)
     if distinct:
         hits = [_distinct(found)[:top] for found in hits]
     return dict(zip(texts, hits, strict=True))

@@ -129,8 +129,9 @@ class Index:
     @property
     def live(self) -> np.ndarray:
         """The rows that no later one replaces."""
-        replaced = self.rows["replaces"]
-        return np.setdiff1d(np.arange(len(self)), replaced[replaced != NOTHING])
+        live, replaced = np.ones(len(self), bool), self.rows["replaces"]
+        live[replaced[replaced != NOTHING]] = False
+        return np.flatnonzero(live)
 
     @cached_property
     def means(self) -> np.ndarray:

@@ -4,11 +4,13 @@ import matplotlib
 from matplotlib.figure import Figure
 
 from fangyan.report.read.space import Space
-from fangyan.report.render.figures import latin, legend
+from fangyan.report.render.figures import SHADES, latin, legend
 from fangyan.style import ACCENT, INK, MUTED, STYLE
 
 MARKERS = "os^Dv<>P"
 """Of so many varieties each has its own; of more all have the first."""
+NUMBER = next(iter(SHADES))
+"""The colour of numbers on texts: light, and dark where these are light."""
 
 
 def draw(space: Space, name: str) -> Figure:
@@ -25,7 +27,7 @@ def draw(space: Space, name: str) -> Figure:
             axes.scatter(*places, s=16, label=latin(variety, f"#{n + 1}") if few else None, zorder=2, **look)
         axes.scatter(*zip(*space.texts.values(), strict=True), s=70, color=INK, label="text", zorder=3)
         for number, place in space.texts.items():
-            look = {"ha": "center", "va": "center_baseline", "fontsize": 6, "color": "white", "zorder": 4}
+            look = {"ha": "center", "va": "center_baseline", "fontsize": 6, "color": NUMBER, "zorder": 4}
             axes.annotate(f"{number}", place, **look)
         axes.set(xticks=[], yticks=[], title=f"the joint space on {latin(name, 'the test set')}")
         axes.set_aspect("equal", adjustable="datalim")

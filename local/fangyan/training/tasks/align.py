@@ -126,7 +126,10 @@ class Aligned(ESPnetASRModel):
     ) -> None:
         super().__init__(**others)
         _check(objectives)
-        self.objectives, self.centred = dict(objectives), centre
+        self.objectives = {
+            name: weight for name, weight in objectives.items() if weight
+        }  # others cost nothing
+        self.centred = centre
         size = self.encoder.output_size()
         self.joint = JointSpace(size, layers_of(self.encoder), teacher_size, pooling, layer)
         self.log_scale = nn.Parameter(torch.tensor(float(scale)).log(), requires_grad=learn_scale)
@@ -157,11 +160,12 @@ class Aligned(ESPnetASRModel):
         return force_gatherable((loss, measured, size), loss.device)
 
     def _batch(self, teacher: Tensor, sentence: Tensor) -> Batch:
+        frames = self.joint.frames(self.layers)
         return Batch(
-            speech=self.joint(self.layers, self.lengths),
+            speech=self.joint.pool(frames, self.lengths),
             texts=self.joint.texts(teacher),
             sentences=sentence[:, 0],
-            frames=self.joint.frames(self.layers),
+            frames=frames,
             lengths=self.lengths,
             scale=self.log_scale.exp(),
             bias=self.bias,
