@@ -177,7 +177,7 @@ def test_a_model_of_a_task_that_is_not_installed_is_refused_in_a_sentence(aligne
     with pytest.raises(DataError) as refused:
         load_encoder(f"espnet:{tmp_path}", "cpu")
     assert str(refused.value) == (
-        f"{tmp_path / 'config.yaml'}: task 'gone' is not installed: known are asr, aligned, pretrain: "
+        f"{tmp_path / 'config.yaml'}: task 'gone' is not installed: known are asr, align, aligned, pretrain: "
         "the model was trained with the package aligned-speech 1.0"
     )
     with pytest.raises(DataError, match="task 'gone' is not installed"):

@@ -65,7 +65,11 @@ def test_settings_of_a_stranger_do_not_add_a_decoder(folder):
 def test_the_layer_is_told_where_there_is_an_encoder(folder):
     assert bare.is_bare(folder) and bare.recommended(folder) == ("layer03", "recommended by its makers")
     (folder / "encoder.safetensors").unlink()
-    assert not bare.is_bare(folder) and bare.recommended(folder) == ("", "")
+    assert (
+        not bare.is_bare(folder) and bare.recommended(folder).layer == "layer03"
+    )  # before weights are fetched
+    (folder / "config.json").unlink()
+    assert bare.recommended(folder) == ("", "")
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '"x"', '{"espnet": 3}'])

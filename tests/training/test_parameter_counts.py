@@ -17,8 +17,9 @@ def whisper_encoder(bands, width, blocks):
 @pytest.mark.parametrize("path", CONFIGURATIONS, ids=lambda p: p.stem)
 def test_every_configuration_is_built_and_has_its_frame_rate(path):
     row = count_parameters(path, 100)
-    assert row["encoder"] + row["decoder"] + row["CTC"] == row["total"]
-    assert row["frames/s"] == (50 if path.stem.startswith("whisper") else 25)
+    joint = row["total"] - (row["encoder"] + row["decoder"] + row["CTC"])
+    assert joint > 0 if path.stem.startswith("align") else joint == 0
+    assert row["frames/s"] == (50 if "whisper" in path.stem else 25)
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ def other(job, tmp_path):
         ),
         ("best_model_criterion: [[valid, acc, best]]", "best acc is its min or its max, got 'best'"),
         ("best_model_criterion: [[valid, cer_ctc, max]]", "best cer_ctc is its min, got 'max'"),
-        ("task: alignd", "task 'alignd' is not installed: known are asr"),
+        ("task: alignd", "task 'alignd' is not installed: did you mean 'align'"),
         ("task: [asr]", "task is the name of a training task, got .'asr'.$"),
         ("early_stopping_criterion: [valid, ac, max]", "early_stopping_criterion: valid ac is not among"),
         ("val_scheduler_criterion: [valid, bleu]", "val_scheduler_criterion: valid bleu is not among"),

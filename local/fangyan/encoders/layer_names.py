@@ -4,7 +4,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from fangyan.encoders import bare, hub
+from fangyan.encoders import bare, family, hub, read_spec
 from fangyan.encoders.choice import JOINT
 from fangyan.encoders.espnet_files import configuration, parse_yaml, read_yaml
 from fangyan.encoders.families import FAMILIES
@@ -25,6 +25,8 @@ def known_layers(spec: str) -> tuple[str, ...]:
     from fangyan.encoders.facts import facts
 
     try:
+        if not hasattr(family(read_spec(spec)[0])[0], "facts"):  # it would be loaded for them
+            return ()
         return tuple(facts(spec).layers)
     except UserError:  # it is loaded next, and that tells what is wrong with it
         return ()
@@ -32,11 +34,11 @@ def known_layers(spec: str) -> tuple[str, ...]:
 
 def layers_in_settings(spec: str) -> tuple[str, ...]:
     """The same by nothing but the settings that are here: nobody is asked, and nothing heavy is imported."""
-    family, _, argument = spec.partition(":")
-    if family in FAMILIES and not FAMILIES[family].finder:
-        return (family,)
-    place = hub.at_hand(argument, "config.json") if family in BLOCKS and argument else None
-    return numbered(_settings(place, family), family) if place else ()
+    name, _, argument = spec.partition(":")
+    if name in FAMILIES and not FAMILIES[name].finder:
+        return (name,)
+    place = hub.at_hand(argument, "config.json") if name in BLOCKS and argument else None
+    return numbered(_settings(place, name), name) if place else ()
 
 
 def numbered(settings: Any, family: str = "espnet") -> tuple[str, ...]:

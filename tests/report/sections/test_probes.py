@@ -5,11 +5,11 @@ import pytest
 from fangyan.errors import DataError
 from fangyan.files import write_table
 from fangyan.measure.probing import Probe
-from fangyan.report import report
 from fangyan.report.read import results
 from fangyan.report.render import curves
 from fangyan.tables import write_rows
 
+from ..fabricated import report
 from ..reading import rows
 
 

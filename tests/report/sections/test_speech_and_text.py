@@ -6,12 +6,11 @@ from fangyan.errors import DataError
 from fangyan.measure.classification import Classified
 from fangyan.measure.cross_modal import KindInterval
 from fangyan.measure.hard_negatives import HardScore, KindOfChange
-from fangyan.report import report
 from fangyan.report.read import results
 from fangyan.report.render.bars import Bar, bars
 from fangyan.tables import write_rows
 
-from ..fabricated import scores
+from ..fabricated import report, scores
 from ..reading import rows
 
 

@@ -126,9 +126,7 @@ class Aligned(ESPnetASRModel):
     ) -> None:
         super().__init__(**others)
         _check(objectives)
-        self.objectives = {
-            name: weight for name, weight in objectives.items() if weight
-        }  # others cost nothing
+        self.objectives = {name: weight for name, weight in objectives.items() if weight}
         self.centred = centre
         size = self.encoder.output_size()
         self.joint = JointSpace(size, layers_of(self.encoder), teacher_size, pooling, layer)
@@ -160,7 +158,7 @@ class Aligned(ESPnetASRModel):
         return force_gatherable((loss, measured, size), loss.device)
 
     def _batch(self, teacher: Tensor, sentence: Tensor) -> Batch:
-        frames = self.joint.frames(self.layers)
+        frames, self.layers = self.joint.frames(self.layers), []  # not kept until the next batch
         return Batch(
             speech=self.joint.pool(frames, self.lengths),
             texts=self.joint.texts(teacher),
