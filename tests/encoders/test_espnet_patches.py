@@ -95,3 +95,20 @@ def test_what_is_heard_by_is_neither_checked_nor_kept_from_a_compiler():
         for decorator in (torch.compiler.disable, typeguard.typechecked):
             assert decorator(len) is decorator()(len) is decorator(reason="none")(len) is len
             assert decorator(recursive=False)(len) is decorator(len, False) is len
+
+
+def test_ctc_writes_nothing_into_padding():
+    import torch
+    from espnet2.asr.ctc import CTC
+
+    torch.manual_seed(0)
+    ctc, frames, lengths = CTC(4, 3).eval(), torch.randn(2, 5, 3), torch.tensor([5, 2])
+    frames[1, 2:] = 9.0  # padding of which something would be read
+    targets = torch.tensor([[1, 2], [3, -1]]), torch.tensor([2, 1])
+    plain = ctc.argmax(frames)
+    with espnet_patches.blank_in_padding():
+        ctc(frames, lengths, *targets)
+        found = ctc.argmax(frames)
+    assert torch.equal(found[0], plain[0]) and torch.equal(found[1, :2], plain[1, :2])
+    assert found[1, 2:].tolist() == [0, 0, 0]
+    assert torch.equal(ctc.argmax(frames), plain)  # afterwards as before
