@@ -24,13 +24,14 @@ import numpy as np
 from fangyan.data import datadir
 from fangyan.data.columns import read_column
 from fangyan.data.entries import locate_id
+from fangyan.encoders.choice import JOINT
 from fangyan.errors import DataError, UserError, known_names
 from fangyan.features import dump
 from fangyan.features.layers import Layer
 from fangyan.files import ROOT, produce
 from fangyan.measure.bootstrap import DRAWS, interval, mean_and_interval, resample
 from fangyan.measure.retrieval.sides import speech
-from fangyan.measure.texts import JOINT, check_speech, dump_texts, split_layer
+from fangyan.measure.texts import check_speech, dump_texts, split_layer
 from fangyan.measure.ties import TIE
 from fangyan.tables import Count, Fraction, read_rows, write_rows
 

@@ -16,13 +16,14 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from fangyan.encoders.choice import JOINT
 from fangyan.files import fingerprint, produce
 from fangyan.measure.bootstrap import DRAWS
 from fangyan.measure.retrieval import retrieve
 from fangyan.measure.retrieval.kinds import kind_of, text_columns
 from fangyan.measure.retrieval.tables import RankedQuery
 from fangyan.measure.significance import Interval, mean_intervals, read_ranks
-from fangyan.measure.texts import COLUMN, JOINT, check_speech, dump_column, split_layer
+from fangyan.measure.texts import COLUMN, check_speech, dump_column, split_layer
 from fangyan.tables import write_rows
 
 

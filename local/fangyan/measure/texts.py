@@ -14,8 +14,6 @@ from fangyan.measure.retrieval.layers import APART
 
 COLUMN = "text_cmn"
 """The column of Mandarin texts, and of those that are made here."""
-JOINT = "joint"
-"""The layer of a model with a text side in which speech and text are compared: a frame for each."""
 
 
 def split_layer(layer: str) -> tuple[str, str]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from fangyan.config import compose
 from fangyan.encoders import espnet_model
+from fangyan.encoders.bare import NO_TOKENS
 from fangyan.errors import DataError, UserError
 from fangyan.files import fingerprint, versions
 from fangyan.training.espnet_task import sketch
@@ -17,7 +18,6 @@ INIT_WEIGHTS = "encoder.pth"
 HEADS = ("ctc.", "decoder.")
 INIT_HEADS = "init_heads"
 """The key of a configuration that asks for them."""
-NO_TOKENS = ("<blank>", "<unk>", "<sos/eos>")
 TOLD = 20
 """So many misfits are listed."""
 

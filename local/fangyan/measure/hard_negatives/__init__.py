@@ -28,6 +28,7 @@ from pathlib import Path
 import numpy as np
 
 from fangyan.data import datadir
+from fangyan.encoders.choice import JOINT
 from fangyan.errors import DataError, UserError
 from fangyan.features import dump, sentences
 from fangyan.features.layers import Layer
@@ -36,7 +37,7 @@ from fangyan.measure.bootstrap import mean_and_interval
 from fangyan.measure.hard_negatives.changes import RULES, Variant, variants
 from fangyan.measure.hard_negatives.outcomes import NO_CHANGE, Outcomes, outcomes
 from fangyan.measure.retrieval.sides import speech
-from fangyan.measure.texts import COLUMN, JOINT, check_speech, dump_texts, split_layer
+from fangyan.measure.texts import COLUMN, check_speech, dump_texts, split_layer
 from fangyan.tables import Count, Fraction, Total, write_rows
 
 ALL = "all"
