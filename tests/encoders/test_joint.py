@@ -69,6 +69,16 @@ def test_texts_are_centred_and_normalised():
     assert made.texts(torch.tensor([[4.0, 5.0]]))[0].tolist() == pytest.approx([0.6, 0.8])
 
 
+def test_what_of_texts_varies_little_counts_as_much_where_they_are_whitened():
+    made = space(whiten=True)
+    made.centre[:] = torch.tensor([1.0, 1.0])
+    assert made.texts(torch.tensor([[4.0, 5.0]]))[0].tolist() == pytest.approx(
+        [0.6, 0.8]
+    )  # by none before training
+    made.whitening[:] = torch.tensor([[1.0, 0.0], [0.0, 0.25]])
+    assert made.texts(torch.tensor([[4.0, 17.0]]))[0].tolist() == pytest.approx([0.6, 0.8])
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -132,6 +132,34 @@ def test_two_ranks_agree(forked):
     assert forked(work) == [0, 0]
 
 
+def test_rows_of_all_ranks_are_gathered_and_the_gradient_is_that_of_one_process(forked):
+    import torch
+
+    parts = [
+        torch.tensor([[1.0, 2.0], [3.0, -1.0], [0.5, 0.5]]),
+        torch.tensor([[-2.0, 1.0]]),
+    ]  # of other lengths
+    weight = torch.tensor([[0.3, -0.2], [0.1, 0.4]], requires_grad=True)
+
+    def loss(rows):
+        return (rows @ rows.T).logsumexp(1).sum()
+
+    loss(torch.cat(parts) @ weight).backward()
+
+    def work(here):
+        with joined_ranks(here):
+            own = weight.detach().clone().requires_grad_()
+            rows = ranks.gather_rows(parts[here.rank] @ own)
+            assert torch.equal(rows.detach(), torch.cat(parts) @ weight.detach())
+            assert ranks.gather_rows(torch.tensor([here.rank] * (2 - here.rank))).tolist() == [0, 0, 1]
+            loss(rows).backward()
+            torch.distributed.all_reduce(own.grad)  # DistributedDataParallel's mean, times the ranks
+            assert torch.allclose(own.grad / 2, weight.grad, atol=1e-5)
+
+    assert forked(work) == [0, 0]
+    assert ranks.gather_rows(parts[0]) is parts[0]  # alone
+
+
 def test_the_death_of_a_rank_is_noticed_at_once(forked, capfd):
     def work(here):
         with joined_ranks(here):

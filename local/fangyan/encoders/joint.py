@@ -25,12 +25,19 @@ class JointSpace(nn.Module):
     or ``weighted``: the sum of all, each normalised, weighed by a softmax that is learnt. ``pooling``: the ``mean`` of
     the frames, or their ``attention`` mean by weights that a small network gives each frame. A linear layer then takes
     ``size`` to the ``teacher_size`` of the text encoder. ``centre`` (D,): what is taken from each text before it is
-    normalised, since the cosines of many text encoders all lie close together. ``depth``: the highest block whose layer
-    is asked for by its name.
+    normalised, since the cosines of many text encoders all lie close together; ``whitening`` (D, D): what it is then
+    multiplied by, with ``whiten``: sentences that are nearly alike in most directions are told apart by the others.
+    ``depth``: the highest block whose layer is asked for by its name.
     """
 
     def __init__(
-        self, size: int, layers: Sequence[str], teacher_size: int, pooling: str = "mean", layer: str = ""
+        self,
+        size: int,
+        layers: Sequence[str],
+        teacher_size: int,
+        pooling: str = "mean",
+        layer: str = "",
+        whiten: bool = False,
     ) -> None:
         super().__init__()
         if pooling not in POOLINGS:
@@ -46,6 +53,7 @@ class JointSpace(nn.Module):
             self.attend = None
         self.project = nn.Linear(size, teacher_size)
         self.register_buffer("centre", torch.zeros(teacher_size))
+        self.register_buffer("whitening", torch.eye(teacher_size) if whiten else None)
 
     def frames(self, layers: Sequence[Tensor]) -> Tensor:
         """(B, T, d): what of the layers, each (B, T, d), is pooled."""
@@ -67,7 +75,8 @@ class JointSpace(nn.Module):
 
     def texts(self, vectors: Tensor) -> Tensor:
         """(B, D) of the (B, D) vectors that the teacher gives texts."""
-        return normalize(vectors - self.centre, dim=-1)
+        centred = vectors - self.centre
+        return normalize(centred if self.whitening is None else centred @ self.whitening, dim=-1)
 
     def of_each(self, layers: Sequence[Sequence[np.ndarray]]) -> list[np.ndarray]:
         """(1, D) float32 of each utterance, of its frames ``[layer][utterance]`` without padding."""

@@ -32,14 +32,15 @@ def prove(archive: Path) -> None:
 def _hear(folder: Path, wave: np.ndarray) -> dict[str, np.ndarray]:
     """What a form of the model in ``folder`` makes of a recording by layer, and what it would make of texts.
 
-    The latter is told by its teacher and the vector that is taken from each text; the teacher itself need not be here.
+    The latter is told by its teacher and by what is done to the vectors of texts; the teacher itself need not be here.
     """
     encoder = load_encoder(f"espnet:{folder}", "cpu")
     if encoder.joint is None:
         return encoder(wave)
     settings = settings_of(f"{folder}")
     told = np.array([teacher_of(settings, folder), f"{settings.get('teacher_prefix')}"])
-    return encoder(wave) | {"centre of texts": encoder.joint.centre.numpy(), "teacher": told}
+    to_texts = {f"{name} of texts": buffer.numpy() for name, buffer in encoder.joint.named_buffers()}
+    return encoder(wave) | to_texts | {"teacher": told}
 
 
 def _recognise(archive: Path, wave: np.ndarray) -> None:

@@ -7,9 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fangyan.errors import Stopped, UserError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 LAUNCHERS = (
     ("RANK", "WORLD_SIZE", "LOCAL_RANK", "GROUP_WORLD_SIZE"),  # torchrun, and `training.local_ranks`
@@ -119,6 +122,33 @@ def any_rank(flag: bool) -> bool:
 def same_on_all_ranks(number: int) -> bool:
     """Whether all ranks have this number; they wait for each other here."""
     return _largest([number, -number]) == [number, -number]
+
+
+def gather_rows(rows: "Tensor") -> "Tensor":
+    """(N, ...) the rows of all ranks, those of the first rank first; of one that is alone its own.
+
+    A gradient goes back to the rank that a row is of, and of several ranks it is the sum: where each computes the same
+    loss of all rows, averaged gradients (as of DistributedDataParallel) are those of one process with all of them.
+    """
+    from torch import cat, distributed
+
+    if not distributed.is_initialized():
+        return rows
+    from torch.distributed.nn.functional import all_gather
+    from torch.nn.functional import pad
+
+    counts = _each(len(rows))
+    padded = pad(rows, (0, 0) * (rows.dim() - 1) + (0, max(counts) - len(rows)))
+    return cat([found[:count] for found, count in zip(all_gather(padded), counts, strict=True)])
+
+
+def _each(number: int) -> list[int]:
+    """The number of each rank."""
+    from torch import distributed, tensor
+
+    found = [tensor(0) for _ in range(distributed.get_world_size())]
+    distributed.all_gather(found, tensor(number))
+    return [int(one) for one in found]
 
 
 def _largest(numbers: Sequence[int]) -> list[int]:

@@ -31,6 +31,8 @@ MEAN = "mean"
 WORDINGS = {"text_cmn": ("text_cmn",), "text": (sentences.OWN,), MEAN: ("text_cmn", sentences.OWN)}
 """What a configuration calls ``teacher_wording`` -> the columns whose vectors are taken, the mean of several."""
 DEFAULT = "text_cmn"
+SAMPLE = 50_000
+"""Vectors that tell how all of them vary."""
 
 
 def teach(config: Path, data: Path) -> bool:
@@ -82,6 +84,22 @@ def mean_vector(scp: Path) -> np.ndarray:
     import kaldiio
 
     return np.mean([*kaldiio.load_scp(f"{scp}").values()], axis=0, dtype=np.float64).astype(np.float32)
+
+
+def whitening(scp: Path) -> np.ndarray:
+    """(D, D) that takes the vectors of a ``teacher.scp``, less their mean, to uncorrelated numbers of variance 1.
+
+    It is symmetric (ZCA). The covariance is that of the different vectors, after Ledoit and Wolf (2004) shrunk as far
+    as so few of them ask for; of more than `SAMPLE` every n-th is taken.
+    """
+    import kaldiio
+    from sklearn.covariance import ledoit_wolf
+
+    vectors = np.unique([*kaldiio.load_scp(f"{scp}").values()], axis=0).astype(np.float64)
+    covariance, _ = ledoit_wolf(vectors[:: -(-len(vectors) // SAMPLE)])
+    variances, axes = np.linalg.eigh(covariance)
+    floor = max(variances[-1] * np.finfo(np.float32).eps, np.finfo(np.float32).tiny)
+    return (axes / np.sqrt(np.maximum(variances, floor)) @ axes.T).astype(np.float32)
 
 
 def _inputs(settings: Mapping[str, object], source: Path, data: Path) -> dict[str, object]:

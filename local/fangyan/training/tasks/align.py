@@ -6,8 +6,9 @@ Any encoder of the task ``asr``, with hybrid CTC/attention beside it or without.
     frames of the encoder -> pooled, projected (`encoders.joint`) -> objectives between it, its text, its translations
 
 ``model_conf``: ``objectives``, the weight of each of `OBJECTIVES`; ``teacher_size``, the numbers of the teacher's
-vectors; ``centre``, whether the mean of these over the training data is taken from each; ``scale``, the factor of
-cosines, learnt unless ``learn_scale: false``. Negatives are those of a batch, of several GPUs each its own.
+vectors; ``centre``, whether the mean of these over the training data is taken from each, and ``whiten``, whether what
+is left is whitened; ``scale``, the factor of cosines, learnt unless ``learn_scale: false``. Negatives are those of a
+batch; of several GPUs, those of all of them, but for `seqsim`, whose frames stay where they are.
 """
 
 from argparse import Namespace
@@ -29,6 +30,7 @@ from fangyan.errors import DataError, known_names
 from fangyan.training import losses, teacher
 from fangyan.training.history import Curve
 from fangyan.training.inputs import Input
+from fangyan.training.ranks import gather_rows
 from fangyan.training.run import Run
 from fangyan.training.tasks import asr
 
@@ -40,12 +42,14 @@ TEACHER, SENTENCE = Input("teacher", teacher.COLUMN, "kaldi_ark"), Input("senten
 class Batch:
     """What objectives compare: of B utterances ``speech`` and ``texts``, (B, D) L2-normalised, and ``sentences``, (B,).
 
-    ``frames`` (B, T, d) with padding after ``lengths`` (B,); ``scale`` and ``bias``, of cosines.
+    Where several ranks train, these are of all of them. Of the A utterances of this one: ``frames`` (A, T, d), with
+    padding after ``lengths`` (A,), and ``own_sentences`` (A,). ``scale`` and ``bias`` are those of cosines.
     """
 
     speech: Tensor
     texts: Tensor
     sentences: Tensor
+    own_sentences: Tensor
     frames: Tensor
     lengths: Tensor
     scale: Tensor
@@ -60,6 +64,11 @@ class Batch:
     def others_alike(self) -> Tensor:
         """(B, B), True where two different utterances say the same."""
         return losses.same(self.sentences, itself=False)
+
+    @property
+    def own_alike(self) -> Tensor:
+        """(A, A), as `others_alike`, of the utterances of this rank."""
+        return losses.same(self.own_sentences, itself=False)
 
 
 def _own(loss: Callable[[Tensor, Tensor], Tensor], of: Batch) -> Tensor:
@@ -87,7 +96,7 @@ def _spread_out(of: Batch) -> Tensor:
 
 
 def _seqsim(of: Batch) -> Tensor:
-    return losses.contrast(_others(of.scale * losses.seqsim(of.frames, of.lengths)), of.others_alike)
+    return losses.contrast(_others(of.scale * losses.seqsim(of.frames, of.lengths)), of.own_alike)
 
 
 def _others(scores: Tensor) -> Tensor:
@@ -119,6 +128,7 @@ class Aligned(ESPnetASRModel):
         pooling: str = "mean",
         layer: str = "",
         centre: bool = True,
+        whiten: bool = False,
         scale: float = 20.0,
         bias: float = 0.0,
         learn_scale: bool = True,
@@ -129,7 +139,7 @@ class Aligned(ESPnetASRModel):
         self.objectives = {name: weight for name, weight in objectives.items() if weight}
         self.centred = centre
         size = self.encoder.output_size()
-        self.joint = JointSpace(size, layers_of(self.encoder), teacher_size, pooling, layer)
+        self.joint = JointSpace(size, layers_of(self.encoder), teacher_size, pooling, layer, whiten)
         self.log_scale = nn.Parameter(torch.tensor(float(scale)).log(), requires_grad=learn_scale)
         self.bias = nn.Parameter(torch.tensor(float(bias)), requires_grad=learn_scale)
 
@@ -160,9 +170,10 @@ class Aligned(ESPnetASRModel):
     def _batch(self, teacher: Tensor, sentence: Tensor) -> Batch:
         frames, self.layers = self.joint.frames(self.layers), []  # not kept until the next batch
         return Batch(
-            speech=self.joint.pool(frames, self.lengths),
-            texts=self.joint.texts(teacher),
-            sentences=sentence[:, 0],
+            speech=gather_rows(self.joint.pool(frames, self.lengths)),
+            texts=gather_rows(self.joint.texts(teacher)),
+            sentences=gather_rows(sentence[:, 0]),
+            own_sentences=sentence[:, 0],
             frames=frames,
             lengths=self.lengths,
             scale=self.log_scale.exp(),
@@ -234,12 +245,17 @@ class Task(asr.Task):
     @classmethod
     def build_optimizers(cls, args: Namespace, model: Aligned) -> list[torch.optim.Optimizer]:
         files = {name: file for file, name, _ in args.train_data_path_and_name_and_type}
-        if (
-            TEACHER.name in files
-        ):  # statistics are collected without; a model that training resumes from has it as well
-            mean = torch.from_numpy(teacher.mean_vector(Path(files[TEACHER.name])))
-            if mean.shape != model.joint.centre.shape:
-                expected = len(model.joint.centre)
-                raise DataError(f"model_conf: teacher_size is {len(mean)} for its teacher, got {expected}")
-            model.joint.centre.copy_(mean if model.centred else torch.zeros_like(mean))
+        # Statistics are collected without; a model that training resumes from has it as well.
+        if TEACHER.name in files:
+            _place_texts(model, Path(files[TEACHER.name]))
         return super().build_optimizers(args, model)
+
+
+def _place_texts(model: Aligned, vectors: Path) -> None:
+    """Sets what a joint space does with texts by the teacher's ``vectors`` of the training data."""
+    space, mean = model.joint, torch.from_numpy(teacher.mean_vector(vectors))
+    if mean.shape != space.centre.shape:
+        raise DataError(f"model_conf: teacher_size is {len(mean)} for its teacher, got {len(space.centre)}")
+    space.centre.copy_(mean if model.centred else torch.zeros_like(mean))
+    if space.whitening is not None:
+        space.whitening.copy_(torch.from_numpy(teacher.whitening(vectors)))
