@@ -74,6 +74,11 @@ def compose(path: Path, including: tuple[Path, ...] = ()) -> dict[str, Any]:
         raise DataError(f"{path}: include is a path or a list of paths, got {named!r}")
     composed: dict[str, Any] = {}
     for base in bases:
+        if not isfile(path.parent / base):
+            raise DataError(
+                f"{path}: include is a file, its path relative to the one that includes it, got {base}: there is no "
+                f"{path.parent / base}"
+            )
         composed = merge(composed, compose(path.parent / base, (*including, path)))
     return merge(composed, own)
 

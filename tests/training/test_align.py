@@ -246,3 +246,10 @@ def test_one_vector_an_utterance_is_no_layer_of_frames():
 
     rows = [SimpleNamespace(layer=name, recall_at_1=r, mrr=r) for name, r in (("norm", 0.5), (JOINT, 0.9))]
     assert choose_layer(rows) == "norm" and choose_layer(rows[1:]) == JOINT
+
+
+def test_two_ranks_train_with_the_utterances_of_both(make, forked):
+    job = make("ranks", "{asr: 1.0, info_nce: 1.0, seqsim: 0.5}")
+    assert forked(lambda here: train(job, here)) == [0, 0]
+    rows = read_table(job.exp / "history.tsv")
+    assert [float(row["train_loss_info_nce"]) > 0 for row in rows] == [True, True]
