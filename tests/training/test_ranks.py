@@ -152,6 +152,9 @@ def test_rows_of_all_ranks_are_gathered_and_the_gradient_is_that_of_one_process(
             rows = ranks.gather_rows(parts[here.rank] @ own)
             assert torch.equal(rows.detach(), torch.cat(parts) @ weight.detach())
             assert ranks.gather_rows(torch.tensor([here.rank] * (2 - here.rank))).tolist() == [0, 0, 1]
+            if here.rank == 0:  # the other does not come
+                with ranks.alone():
+                    assert ranks.gather_rows(rows) is rows
             loss(rows).backward()
             torch.distributed.all_reduce(own.grad)  # DistributedDataParallel's mean, times the ranks
             assert torch.allclose(own.grad / 2, weight.grad, atol=1e-5)

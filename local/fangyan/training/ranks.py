@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,8 @@ LAUNCHERS = (
 )
 PATIENCE = timedelta(minutes=30)
 """So long ranks wait for each other: to come, and in each step. A rank that has died is noticed at once."""
+
+_ALONE: ContextVar[bool] = ContextVar("_ALONE", default=False)
 
 
 @dataclass(frozen=True)
@@ -124,6 +127,16 @@ def same_on_all_ranks(number: int) -> bool:
     return _largest([number, -number]) == [number, -number]
 
 
+@contextmanager
+def alone() -> Iterator[None]:
+    """While it is open, what a model does is done by this rank and not by the others: there is nothing to gather."""
+    before = _ALONE.set(True)
+    try:
+        yield
+    finally:
+        _ALONE.reset(before)
+
+
 def gather_rows(rows: "Tensor") -> "Tensor":
     """(N, ...) the rows of all ranks, those of the first rank first; of one that is alone its own.
 
@@ -132,7 +145,7 @@ def gather_rows(rows: "Tensor") -> "Tensor":
     """
     from torch import cat, distributed
 
-    if not distributed.is_initialized():
+    if _ALONE.get() or not distributed.is_initialized():
         return rows
     from torch.distributed.nn.functional import all_gather
     from torch.nn.functional import pad

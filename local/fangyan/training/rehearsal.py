@@ -33,7 +33,7 @@ from fangyan.files import naming, write_text
 from fangyan.training.espnet_task import blame_settings, command, logging_to
 from fangyan.training.history import LOSS
 from fangyan.training.inputs import SPEECH, TRANSCRIPT, measured, present
-from fangyan.training.ranks import Rank
+from fangyan.training.ranks import Rank, alone
 from fangyan.training.run import Run
 from fangyan.training.trainer import check_rates
 
@@ -107,10 +107,10 @@ def _train(
                 with saving(lambda value, path, *_, **__: found.saved.update({Path(path).name: value})):
                     super().run(model=model, optimizers=optimizers, **others)
 
-    alone = Rank(gpu=here.gpu).arguments() | dict(arguments) | {"output_dir": str(exp)}
+    own = Rank(gpu=here.gpu).arguments() | dict(arguments) | {"output_dir": str(exp)}
     write_text(exp / "once.yaml", yaml.safe_dump(dict(settings), allow_unicode=True))
-    with logging_to(exp / "once.log") as log, redirect_stderr(log), redirect_stdout(log):
-        Once.main(cmd=command(exp / "once.yaml", alone))
+    with alone(), logging_to(exp / "once.log") as log, redirect_stderr(log), redirect_stdout(log):
+        Once.main(cmd=command(exp / "once.yaml", own))
     return found
 
 

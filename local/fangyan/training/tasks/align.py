@@ -223,6 +223,8 @@ class Task(asr.Task):
     @classmethod
     def add_task_arguments(cls, parser) -> None:
         super().add_task_arguments(parser)
+        # Objectives decide what of a model learns: several ranks are not to wait for the gradients of the rest.
+        parser.set_defaults(unused_parameters=True)
         parser.add_argument(
             "--teacher", default=None, help="SPEC of the encoder of text: text:<Hub id or folder>"
         )
