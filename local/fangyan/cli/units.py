@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from fangyan.cli import cli, option, report_built, shardable
+from fangyan.rounding import decimals
 from fangyan.shards import Shard
 
 
@@ -49,3 +50,33 @@ def units(units: Path, data: tuple[Path, ...], column: str, part: Shard) -> None
 
     for folder in dict.fromkeys(data):
         report_built(bool(assign.assign(units, [folder], column, part)), folder / column)
+
+
+@cli.command("unit_report")
+@option("units", "folder of a model of units (may be repeated)", multiple=True)
+@option("data", "data directory with varieties; with sentences and speakers it says more")
+@option("align", "model that says where each character is: espnet:<exp folder>", str, default="")
+@option("out", "folder for units.tsv")
+def unit_report(units: tuple[Path, ...], data: Path, align: str, out: Path) -> None:
+    """What units tell of words, varieties and speakers, by model.
+
+    Use of the codebook, leakage of variety and speaker, likeness of translations, and with --align purity: a row for
+    each model of units, each figure beside what it is by chance.
+
+    \b
+    Example: fangyan unit_report --units exp/units/layer04_k500 --data data/dev \\
+      --align espnet:exp/a --out exp/units/report
+    """
+    from fangyan.measure.units import NAME, UnitRow, report
+    from fangyan.tables import read_rows
+
+    report_built(report(list(dict.fromkeys(units)), data, out, align), out / NAME)
+    for row in read_rows(out / NAME, UnitRow):
+        words = [f"{row.units}: perplexity {decimals(row.perplexity, 1)} of {row.k:,}"]
+        for label in ("variety", "speaker", "character"):
+            if (nmi := getattr(row, f"{label}_nmi")) is not None:
+                chance = decimals(getattr(row, f"{label}_chance"), 3)
+                words.append(f"{label} {decimals(nmi, 3)} (by chance {chance})")
+        if row.found is not None:
+            words.append(f"translations found {decimals(row.found, 3)} (by chance 0.5)")
+        click.echo(", ".join(words))

@@ -61,6 +61,19 @@ def identity_of(model: Path) -> dict[str, object]:
     return told | {"centroids": fingerprint(model / unit_model.WEIGHTS)}
 
 
+def blocks(utterances: Iterable[Utterance]) -> list[list[Utterance]]:
+    """The utterances in their order, in blocks of at most `BLOCK_SECONDS`, or of one utterance."""
+    found: list[list[Utterance]] = []
+    room = 0.0
+    for utterance in utterances:
+        if not found or utterance.duration > room:
+            found.append([])
+            room = BLOCK_SECONDS
+        found[-1].append(utterance)
+        room -= utterance.duration
+    return found
+
+
 def assigned(
     models: Sequence[UnitModel], encoder: Encoder, blocks: Iterable[Sequence[Utterance]]
 ) -> Iterator[dict[str, list[np.ndarray]]]:
@@ -100,16 +113,8 @@ class _Job:
 
     @cached_property
     def blocks(self) -> list[list[Utterance]]:
-        """The utterances by id, in blocks of `BLOCK_SECONDS` or one utterance."""
-        found: list[list[Utterance]] = []
-        room = 0.0
-        for utterance in durations.measured(datadir.read(self.data, ["wav.scp"])):
-            if not found or utterance.duration > room:
-                found.append([])
-                room = BLOCK_SECONDS
-            found[-1].append(utterance)
-            room -= utterance.duration
-        return found
+        """What is done at a time."""
+        return blocks(durations.measured(datadir.read(self.data, ["wav.scp"])))
 
     def unfinished(self) -> bool:
         """Whether there is work left; what a finished column has left behind is gone."""
