@@ -161,7 +161,7 @@ def test_an_encoder_that_was_changed_since_its_units_were_learnt_is_told(data, t
 def test_what_is_no_column_of_this_work_is_kept(units, data):
     (data / "units").write_text("my notes\n")
     with pytest.raises(
-        UserError, match=r"units: would be replaced, and is no column of this work: name another"
+        UserError, match=r"units: would be replaced, and is no column of this work: remove it, or name"
     ):
         assign(units, [data])
     assert read_text(data / "units") == "my notes\n"

@@ -37,7 +37,10 @@ def test_what_is_no_unit_is_told_with_its_line(data, value):
 def test_a_column_that_is_not_there_or_has_other_utterances_is_told(data, sung):
     home = data("3")
     (home / "units").write_text("hakdev-s00 3\n")
-    with pytest.raises(DataError, match=r"units: every file has the ids of .*wav\.scp, got none for"):
+    with pytest.raises(
+        DataError,
+        match=r"units: every file has the ids of .*wav\.scp, got none for .*: make it with fangyan units",
+    ):
         read_units(home, 18)
     with pytest.raises(DataError, match="dev/units: no column of units: make it with fangyan units"):
         read_units(sung["dev"], 18)

@@ -31,7 +31,7 @@ def kmeans(
     """
     from fangyan.units import kmeans
 
-    report_built(kmeans.kmeans(encoder, layer, data, k, out, seed, frames, merged), out)
+    report_built(kmeans.kmeans(encoder, layer, list(dict.fromkeys(data)), k, out, seed, frames, merged), out)
 
 
 @cli.command()

@@ -93,6 +93,8 @@ def load(folder: Path) -> UnitModel:
         centroids = load_file(folder / WEIGHTS)["centroids"]
     except (OSError, KeyError, SafetensorError) as error:
         raise DataError(f"{folder / WEIGHTS}: no centroids can be read from it: {error}") from None
+    if centroids.ndim != 2 or 0 in centroids.shape:
+        raise DataError(f"{folder / WEIGHTS}: centroids are (k, d) numbers, got {centroids.shape}")
     family, _, argument = settings["encoder"].partition(":")
     spec = f"{family}:{folder / argument}" if argument.startswith(HERE) else settings["encoder"]
     return UnitModel(spec, settings["layer"], centroids, settings["merged"])

@@ -123,7 +123,8 @@ class _Job:
             return False
         if self.file.exists() and not self.home.is_dir():
             raise UserError(
-                f"{self.file}: would be replaced, and is no column of this work: name another with --column NAME"
+                f"{self.file}: would be replaced, and is no column of this work: remove it, or name another with "
+                "--column NAME"
             )
         return True
 

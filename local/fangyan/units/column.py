@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from fangyan.data.columns import read_column
-from fangyan.data.entries import locate_id
+from fangyan.data.columns import reference
+from fangyan.data.entries import check_ids, locate_id, read_map
 from fangyan.errors import DataError, shown
 
 COLUMN = "units"
@@ -17,11 +17,12 @@ def read_units(data: Path, k: int, name: str = COLUMN) -> dict[str, np.ndarray]:
     `DataError` where there is no such column, where it has other ids than the utterances, and with file and line where
     a value is no units, or one that a model of ``k`` units has not.
     """
-    file = data / name
+    file, advice = data / name, f"make it with fangyan units --units UNITS --data {data}"
     if not file.is_file():
-        raise DataError(f"{file}: no column of units: make it with fangyan units --units UNITS --data {data}")
-    found = {}
-    for key, value in read_column(data, name).items():
+        raise DataError(f"{file}: no column of units: {advice}")
+    values, found = read_map(file), {}
+    check_ids(reference(data), read_map(reference(data)), file, values, advice)
+    for key, value in values.items():
         try:
             found[key] = _parse(value, k)
         except ValueError as error:
