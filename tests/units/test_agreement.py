@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fangyan.data.datadir import Utterance
-from fangyan.units.agreement import agreement, likeness, trios
+from fangyan.units.agreement import agreement, likeness, translated, trios
 
 
 def said(variety: str, sentence: str, speaker: str = "x") -> Utterance:
@@ -29,6 +29,11 @@ def test_pairs_are_translations_each_with_another_sentence():
     assert len(trios(utterances, 4)) == 4
     assert trios([said("cmn", "s1", "a"), said("cmn", "s1", "b")]) == []  # one variety
     assert trios([said("cmn", "s1"), said("yue", "s1")]) == []  # no other sentence
+
+
+def test_a_sentence_of_one_variety_is_not_translated():
+    utterances = [said("cmn", "s1"), said("yue", "s1"), said("cmn", "s2", "a"), said("cmn", "s2", "b")]
+    assert translated(utterances) == ["s1", "s1", "", ""]
 
 
 def test_agreement_by_hand():

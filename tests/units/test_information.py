@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fangyan.units.information import count, entropy, of_counts, perplexity, told
+from fangyan.units.information import count, deal, entropy, of_counts, perplexity, told
 
 
 def test_counts_are_of_frames():
@@ -45,3 +45,21 @@ def test_what_is_told_by_chance_is_of_the_same_groups():
     found, chance = told(units, ["ab"[int(of_group[0])] for of_group in units], 2)
     assert found.nmi == pytest.approx(1) and chance.nmi < 0.05 and 0.45 < chance.purity < 0.65
     assert told(units, ["a"] * 200, 2)[0].nmi == 0
+
+
+def test_labels_are_dealt_within_their_stratum():
+    labels, strata = np.array([0, 1, 2, 3, 4, 5]), np.array([1, 0, 1, 0, 1, 2])
+    dealt = [deal(labels, strata, np.random.default_rng(seed)) for seed in range(20)]
+    for one in dealt:
+        assert sorted(one[[0, 2, 4]]) == [0, 2, 4] and sorted(one[[1, 3]]) == [1, 3] and one[5] == 5
+    assert len({tuple(one) for one in dealt}) > 6
+
+
+def test_what_is_said_is_no_part_of_chance():
+    units = [
+        np.full(10, sentence) for sentence in range(6) for _ in range(2)
+    ]  # units tell the sentence alone
+    labels, sentences = ["a", "b"] * 6, [f"{n}" for n in range(6) for _ in range(2)]
+    found, chance = told(units, labels, 6, sentences)
+    assert found.nmi == pytest.approx(0, abs=1e-12) == chance.nmi
+    assert told(units, labels, 6)[1].nmi > 0.1

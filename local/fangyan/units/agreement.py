@@ -52,6 +52,14 @@ def trios(utterances: Sequence[Utterance], most: int = PAIRS) -> list[Trio]:
     return found
 
 
+def translated(utterances: Sequence[Utterance]) -> list[str]:
+    """The sentence of each utterance, or nothing where it is said in one variety alone."""
+    said: dict[str, set[str]] = {}
+    for utterance in utterances:
+        said.setdefault(utterance.sentence, set()).add(utterance.variety)
+    return [u.sentence if len(said[u.sentence]) > 1 else "" for u in utterances]
+
+
 def agreement(trios: Sequence[Trio], units: Mapping[str, np.ndarray]) -> Agreement | None:
     """How alike the ``units`` of translations are, by utterance id; None where there are no pairs."""
     if not trios:

@@ -10,7 +10,9 @@ p(y, z) the fraction of all frames that are of label y and unit z,
   the unit takes away, in [0, 1].
 
 Counts of few frames make all of them too high, the more units the higher. So each stands beside what it is by chance:
-the mean over `SHUFFLES` deals of the labels among the groups, each group keeping its units.
+the mean over `SHUFFLES` deals of the labels among the groups, each group keeping its units. Groups that say the same
+(one sentence in several varieties) exchange labels among each other alone: else what is said, which is in balance with
+the labels as they are and not with dealt ones, would make chance too high.
 """
 
 from collections.abc import Sequence
@@ -31,13 +33,29 @@ class Told:
     cluster_purity: float
 
 
-def told(groups: Sequence[np.ndarray], labels: Sequence[str], k: int) -> tuple[Told, Told]:
-    """What the units of groups, (T,) each and below ``k``, tell of their labels; and what they tell by chance."""
+def told(
+    groups: Sequence[np.ndarray], labels: Sequence[str], k: int, strata: Sequence[str] = ()
+) -> tuple[Told, Told]:
+    """What the units of groups, (T,) each and below ``k``, tell of their labels; and what they tell by chance.
+
+    ``strata``: of each group the name of those with which it may exchange its label; by default all.
+    """
     names, numbers = np.unique(labels, return_inverse=True)
-    chance = np.random.default_rng(0)
-    shuffled = [of_counts(count(groups, chance.permutation(numbers), k, len(names))) for _ in range(SHUFFLES)]
-    means = (float(np.mean([vars(one)[name] for one in shuffled])) for name in vars(shuffled[0]))
-    return of_counts(count(groups, numbers, k, len(names))), Told(*means)
+    _, of_group = np.unique(strata or [""] * len(labels), return_inverse=True)
+    chance, found = np.random.default_rng(0), []
+    for _ in range(SHUFFLES):
+        dealt = deal(numbers, of_group, chance)
+        found.append(vars(of_counts(count(groups, dealt, k, len(names)))))
+    means = {name: float(np.mean([one[name] for one in found])) for name in found[0]}
+    return of_counts(count(groups, numbers, k, len(names))), Told(**means)
+
+
+def deal(labels: np.ndarray, strata: np.ndarray, chance: np.random.Generator) -> np.ndarray:
+    """The labels in another order, each of a place of the same stratum; both are numbers."""
+    mixed = chance.permutation(len(labels))
+    dealt = np.empty_like(labels)
+    dealt[np.argsort(strata, kind="stable")] = labels[mixed[np.argsort(strata[mixed], kind="stable")]]
+    return dealt
 
 
 def count(groups: Sequence[np.ndarray], labels: np.ndarray, k: int, label_count: int) -> np.ndarray:

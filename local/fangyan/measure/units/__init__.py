@@ -23,7 +23,7 @@ from fangyan.measure.units import characters
 from fangyan.measure.units.characters import Stretch
 from fangyan.progress import Progress
 from fangyan.tables import Amount, Count, Fraction, Total, write_rows
-from fangyan.units.agreement import Trio, agreement, trios
+from fangyan.units.agreement import Trio, agreement, translated, trios
 from fangyan.units.assign import assigned, blocks, identity_of
 from fangyan.units.information import perplexity, told
 
@@ -122,8 +122,9 @@ def _row(
 ) -> UnitRow:
     groups = [units[utterance.id] for utterance in utterances]
     counts = np.bincount(np.concatenate(groups), minlength=model.k)
-    variety, variety_chance = told(groups, [utterance.variety for utterance in utterances], model.k)
-    speaker, speaker_chance = told(groups, [utterance.speaker for utterance in utterances], model.k)
+    said = translated(utterances)
+    variety, variety_chance = told(groups, [utterance.variety for utterance in utterances], model.k, said)
+    speaker, speaker_chance = told(groups, [utterance.speaker for utterance in utterances], model.k, said)
     alike = agreement(compared, units)
     return UnitRow(
         **{
