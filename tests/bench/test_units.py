@@ -18,10 +18,11 @@ def test_the_rows_are_there():
 def test_a_rate_is_that_of_the_product_of_all_frames(monkeypatch):
     model, speech = units.utterances(Size(utterances=3), "cpu")
     seen = []
-    monkeypatch.setattr(units, "seconds", lambda work: work() and 2.0)
+    monkeypatch.setattr(units, "seconds", lambda work: work() or 2.0)
     frames = sum(map(len, speech))
     found = units.rate(lambda matrix: seen.append(len(matrix)), speech)
     assert found == 2 * frames * model.centroids.size / 1e9 / 2 and sum(seen) == frames
+    assert units.product(model, speech) == found
 
 
 def test_other_units_than_those_of_the_nearest_centroids_are_noticed():
