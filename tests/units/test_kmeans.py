@@ -77,6 +77,13 @@ def test_centroids_are_the_means_of_points_that_lie_apart():
     assert sorted(kmeans.centroids(near, 2, 1).round(4).tolist()) == [[0, 0], [10, 20]]
 
 
+def test_the_variance_is_that_of_all_frames(monkeypatch):
+    monkeypatch.setattr(kmeans, "PART", 2)
+    assert (
+        kmeans.variance(np.float32([[1001, 2], [1003, 2], [1002, 2], [1002, 6]])) == (1 + 1 + 3 * 1 + 9) / 4
+    )
+
+
 def test_the_same_seed_gives_the_same_bytes(sung, tmp_path):
     def learn(name, **settings):
         given = {"seed": 1, "frames": 600} | settings
@@ -131,8 +138,10 @@ def test_what_no_units_can_be_learnt_from_is_told(sung, tmp_path, monkeypatch):
     monkeypatch.setattr(kmeans, "load_encoder", None)  # the rest is told before that
     with pytest.raises(UserError, match="--frames 7: k-means needs a frame for each of its --k 8 units"):
         learn(frames=7)
-    with pytest.raises(UserError, match="no layer 'layer04' in mfcc: known are mfcc"):
+    with pytest.raises(UserError, match="^--layer layer04: no layer of mfcc: known are mfcc$"):
         learn(layer="layer04")
+    with pytest.raises(UserError, match=r"^--layer mfcc\+mfcc: no layer of mfcc: did you mean"):
+        learn(layer="mfcc+mfcc")
     with pytest.raises(UserError, match="unknown encoder 'mfc'"):
         learn(spec="mfc")
     texts = shutil.copytree(sung["dev"], tmp_path / "texts")

@@ -14,7 +14,7 @@ from fangyan.shards import Shard
 @option("layer", "layer of the encoder", str)
 @option("data", "data directory to learn from (may be repeated)", multiple=True)
 @option("k", "number of units", click.IntRange(2), default=500)
-@option("seed", "random seed", click.IntRange(0), default=1)
+@option("seed", "random seed", click.IntRange(0, 2**31 - 1), default=1)
 @option("frames", "frames to learn from, at most", click.IntRange(2), default=500_000)
 @click.option("--merged", is_flag=True, help="runs of a unit are written as one")
 @option("out", "folder of the model of units")

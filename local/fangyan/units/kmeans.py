@@ -17,8 +17,7 @@ from fangyan.data.datadir import Utterance
 from fangyan.encoders import Encoder, SomeLayers, check_spec, identity, load_encoder
 from fangyan.encoders.unit_model import UnitModel
 from fangyan.errors import DataError, UserError
-from fangyan.features.at_layer import check_layers
-from fangyan.features.layers import Layer
+from fangyan.features.at_layer import check_each
 from fangyan.features.pipeline import BATCH_SECONDS, SPEECH, batches, encoded, seconds_of
 from fangyan.files import produce
 from fangyan.progress import Progress
@@ -26,6 +25,8 @@ from fangyan.progress import Progress
 FRAMES = 500_000
 SPREAD = 4
 """Neighbours are alike: of a recording that is drawn one frame in so many is taken, where there is speech enough."""
+PART = 10_000
+"""Frames whose squares are in memory at a time."""
 ROUNDS = 20
 """Iterations of Lloyd's algorithm."""
 
@@ -50,7 +51,7 @@ def kmeans(
     if frames < k:
         raise UserError(f"--frames {frames}: k-means needs a frame for each of its --k {k} units at least")
     check_spec(spec)
-    check_layers(spec, [Layer((layer,))])
+    check_each(spec, [layer])
     settings = {"spec": spec, "layer": layer, "k": k, "seed": seed, "frames": frames, "merged": merged}
     read_from = {"encoder": identity(spec), "data": [datadir.identity(data) for data in sets]}
 
@@ -135,9 +136,16 @@ def centroids(frames: np.ndarray, k: int, seed: int) -> np.ndarray:
     unlimited = {"min_points_per_centroid": 1, "max_points_per_centroid": len(frames)}
     means = faiss.Kmeans(frames.shape[1], k, niter=ROUNDS, seed=seed, **unlimited)
     error = means.train(frames) / len(frames)
-    explained = 1 - error / max(float(frames.var(0, dtype=np.float64).sum()), np.finfo(np.float32).tiny)
+    explained = 1 - error / max(variance(frames), np.finfo(np.float32).tiny)
     print(
         f"kmeans: {k:,} units explain {explained:.0%} of the variance of {len(frames):,} frames",
         file=sys.stderr,
     )
     return means.centroids
+
+
+def variance(frames: np.ndarray) -> float:
+    """The mean squared distance of (n, d) frames from their mean, some at a time."""
+    mean = frames.mean(0, dtype=np.float64)
+    parts = (frames[start : start + PART] for start in range(0, len(frames), PART))
+    return sum(float(((part - mean) ** 2).sum()) for part in parts) / len(frames)
