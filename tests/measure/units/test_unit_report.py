@@ -99,6 +99,20 @@ def test_the_verb_tells_each_model_and_knows_finished_work(sung, tmp_path):
     assert ": written\n" in CliRunner().invoke(cli, words).stdout
 
 
+def test_of_recordings_with_varieties_alone_there_is_less_to_tell(models, sung, tmp_path):
+    bare = shutil.copytree(sung["dev"], tmp_path / "bare")
+    for name in ("utt2spk", "spk2utt", "utt2sent"):
+        (bare / name).unlink()
+    report(models[:1], bare, tmp_path / "report")
+    (row,) = read_rows(tmp_path / "report" / NAME, UnitRow)
+    assert (row.speaker_nmi, row.pairs, row.found, row.variety_nmi) == (
+        None,
+        0,
+        None,
+        0,
+    ) and row.variety_chance > 0
+
+
 def test_what_cannot_be_reported_on_is_told(models, sung, tmp_path):
     with pytest.raises(DataError, match="no model of units"):
         report([tmp_path], sung["dev"], tmp_path / "report")

@@ -35,7 +35,7 @@ type Units = dict[str, np.ndarray]
 
 @dataclass(frozen=True)
 class UnitRow:
-    """What is measured of a model of units; a cell is empty where nothing could be.
+    """What is measured of a model of units, of every frame even where it merges runs; empty where nothing could be.
 
     ``used``: the fraction of units that occur. ``*_bits``, ``*_nmi``, ``*purity``: of `fangyan.units.information`,
     ``*_chance``: the same by chance. ``translations``, ``others``, ``found``: of `fangyan.units.agreement`.
@@ -51,20 +51,20 @@ class UnitRow:
     variety_bits: Amount
     variety_nmi: Fraction
     variety_chance: Fraction
-    speaker_bits: Amount
-    speaker_nmi: Fraction
-    speaker_chance: Fraction
-    pairs: Total
-    translations: Fraction | None
-    others: Fraction | None
-    found: Fraction | None
-    aligned: Total
-    character_bits: Amount | None
-    character_nmi: Fraction | None
-    character_chance: Fraction | None
-    purity: Fraction | None
-    purity_chance: Fraction | None
-    cluster_purity: Fraction | None
+    speaker_bits: Amount | None = None
+    speaker_nmi: Fraction | None = None
+    speaker_chance: Fraction | None = None
+    pairs: Total = 0
+    translations: Fraction | None = None
+    others: Fraction | None = None
+    found: Fraction | None = None
+    aligned: Total = 0
+    character_bits: Amount | None = None
+    character_nmi: Fraction | None = None
+    character_chance: Fraction | None = None
+    purity: Fraction | None = None
+    purity_chance: Fraction | None = None
+    cluster_purity: Fraction | None = None
 
 
 def report(models: Sequence[Path], data: Path, out: Path, align: str = "") -> bool:
@@ -120,44 +120,50 @@ def _row(
     compared: Sequence[Trio],
     stretches: Mapping[str, Sequence[Stretch]],
 ) -> UnitRow:
-    groups = [units[utterance.id] for utterance in utterances]
-    counts = np.bincount(np.concatenate(groups), minlength=model.k)
-    said = translated(utterances)
-    variety, variety_chance = told(groups, [utterance.variety for utterance in utterances], model.k, said)
-    speaker, speaker_chance = told(groups, [utterance.speaker for utterance in utterances], model.k, said)
+    counts = np.bincount(np.concatenate([*units.values()]), minlength=model.k)
     alike = agreement(compared, units)
     return UnitRow(
-        **{
-            "units": name,
-            "encoder": model.encoder,
-            "layer": model.layer,
-            "k": model.k,
-            "frames": int(counts.sum()),
-        },
-        **{"used": float((counts > 0).mean()), "perplexity": perplexity(counts)},
-        **{"variety_bits": variety.bits, "variety_nmi": variety.nmi, "variety_chance": variety_chance.nmi},
-        **{"speaker_bits": speaker.bits, "speaker_nmi": speaker.nmi, "speaker_chance": speaker_chance.nmi},
-        **{"pairs": len(compared), "aligned": len(stretches)},
-        **{key: getattr(alike, key, None) for key in ("translations", "others", "found")},
+        units=name,
+        encoder=model.encoder,
+        layer=model.layer,
+        k=model.k,
+        frames=int(counts.sum()),
+        used=float((counts > 0).mean()),
+        perplexity=perplexity(counts),
+        aligned=len(stretches),
+        **_of_speech(utterances, units, model.k),
+        **(vars(alike) if alike else {}),
         **_of_characters(units, stretches, model.k),
     )
 
 
-def _of_characters(
-    units: Units, stretches: Mapping[str, Sequence[Stretch]], k: int
-) -> dict[str, float | None]:
-    """The columns on characters; None where no utterance is aligned."""
+def _of_speech(utterances: Sequence[Utterance], units: Units, k: int) -> dict[str, float]:
+    """The columns on varieties, and on speakers where one of them is heard twice."""
+    groups, said = [units[utterance.id] for utterance in utterances], translated(utterances)
+    found: dict[str, float] = {}
+    for label in ("variety", "speaker"):
+        labels = [getattr(utterance, label) for utterance in utterances]
+        if label == "variety" or len({*labels}) < len(labels):
+            of_label, chance = told(groups, labels, k, said)
+            found |= {
+                f"{label}_bits": of_label.bits,
+                f"{label}_nmi": of_label.nmi,
+                f"{label}_chance": chance.nmi,
+            }
+    return found
+
+
+def _of_characters(units: Units, stretches: Mapping[str, Sequence[Stretch]], k: int) -> dict[str, float]:
+    """The columns on characters, where there are any."""
     pieces = [piece for key, found in stretches.items() for piece in characters.cut(units[key], found)]
-    names = (
-        "character_bits",
-        "character_nmi",
-        "character_chance",
-        "purity",
-        "purity_chance",
-        "cluster_purity",
-    )
     if not pieces:
-        return dict.fromkeys(names)
+        return {}
     found, chance = told([of_piece for _, of_piece in pieces], [character for character, _ in pieces], k)
-    values = (found.bits, found.nmi, chance.nmi, found.purity, chance.purity, found.cluster_purity)
-    return dict(zip(names, values, strict=True))
+    return {
+        "character_bits": found.bits,
+        "character_nmi": found.nmi,
+        "character_chance": chance.nmi,
+        "purity": found.purity,
+        "purity_chance": chance.purity,
+        "cluster_purity": found.cluster_purity,
+    }
