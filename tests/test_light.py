@@ -26,6 +26,9 @@ LIGHT = (
     "fangyan.report",
     "fangyan.publish",
     "fangyan.search.building",
+    "fangyan.units.kmeans",
+    "fangyan.units.assign",
+    "fangyan.measure.units",
 )
 """Modules whose verbs tell what is up to date, or what is wrong with their arguments."""
 

@@ -20,10 +20,13 @@ from fangyan.features import dump
 from fangyan.files import DONE
 from fangyan.ipa import dictionaries, espeak
 from fangyan.measure import explain, pronunciation_control, retrieval
+from fangyan.measure.units import report as unit_report
 from fangyan.recognition import decoding
 from fangyan.search import add
 from fangyan.shards import Shard
 from fangyan.training.initialise import content_of
+from fangyan.units.assign import assign
+from fangyan.units.kmeans import kmeans
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,19 @@ def explain_telling(w):
     return explain.explain_telling("fbank", w / "feats", [w.data], w / "telling", 1)
 
 
+def kmeans_it(w):
+    return kmeans("mfcc", "mfcc", [w.data], 4, w / "units")
+
+
+def after_kmeans(verb):
+    def both(w):
+        if not (w / "units").exists():  # or its own staleness would be that of what follows
+            kmeans_it(w)
+        return verb(w)
+
+    return both
+
+
 def experiment(w):
     return replace(w.job, train=w.data, dev=w.data, exp=w / "exp")
 
@@ -102,6 +118,9 @@ STAGES = {
     "control": after_dump(pronunciation_control.control),
     "explain": explain_it,
     "explain telling": explain_telling,
+    "kmeans": kmeans_it,
+    "units": after_kmeans(lambda w: assign(w / "units", [w.data], "units_k4")),
+    "unit report": after_kmeans(lambda w: unit_report([w / "units"], w.data, w / "unit_report")),
     "index": lambda w: add(w / "index", [w.data], "fbank").new,
     "survey": lambda w: survey([w.data], w / "survey"),
     "survey audio": lambda w: survey([w.data], w / "survey", hear=True),
@@ -128,7 +147,7 @@ CHANGES = {
     "a note": lambda w: (w.data / "NOTES").write_text("nobody reads this\n"),
 }
 HEARING = ("data", "dump", "retrieve", "control", "explain", "explain telling", "index", "survey audio")
-HEARING += ("space", "stats", "decode")
+HEARING += ("space", "stats", "decode", "kmeans", "units", "unit report")
 READ = [(stage, "a recording") for stage in HEARING]
 READ += [(stage, "a transcript") for stage in ("data", "index", "survey", "space", "tokens", "stats")]
 READ += [("data", "a column")]
@@ -136,7 +155,7 @@ READ += [("retrieve", "the groups"), ("space", "the groups")]
 READ += [("retrieve", "the table of varieties"), ("survey", "the table of varieties")]
 UNREAD = [(stage, "a note") for stage in STAGES]
 UNREAD += [(stage, "a recording") for stage in ("survey", "tokens")]
-UNREAD += [(stage, "a column") for stage in ("dump", "retrieve", "survey", "tokens")]
+UNREAD += [(stage, "a column") for stage in ("dump", "retrieve", "survey", "tokens", "kmeans", "units")]
 UNREAD += [("retrieve", "the time of a recording"), ("control", "the time of a recording")]
 UNREAD += [(stage, "the table of varieties") for stage in ("dump", "stats", "decode", "index", "explain")]
 

@@ -40,6 +40,13 @@ def test_units_are_those_of_all_distances_one_by_one(seed):
     assert [*UnitModel("mfcc", "mfcc", centroids).assign(frames)] == slow
 
 
+def test_long_utterances_are_assigned_block_by_block(monkeypatch):
+    model, frames = UnitModel("mfcc", "mfcc", CENTROIDS), np.random.default_rng(0).normal(size=(50, 2))
+    whole = model.assign(frames).tolist()
+    monkeypatch.setattr(unit_model, "BLOCK", 7)
+    assert model.assign(frames).tolist() == whole and model.assign(frames[:0]).tolist() == []
+
+
 def test_frames_of_another_width_are_refused():
     with pytest.raises(DataError, match="frames of 2 numbers, got 3"):
         UnitModel("mfcc", "mfcc", CENTROIDS).assign(np.zeros((4, 3), np.float32))
@@ -56,6 +63,9 @@ def test_a_folder_that_is_no_model_is_told(tmp_path):
     with pytest.raises(DataError, match="no model of units"):
         unit_model.load(tmp_path)
     UnitModel("mfcc", "mfcc", CENTROIDS).save(tmp_path)
+    UnitModel("mfcc", "mfcc", CENTROIDS[0]).save(tmp_path)
+    with pytest.raises(DataError, match=r"units\.safetensors: centroids are \(k, d\) numbers, got \(2,\)"):
+        unit_model.load(tmp_path)
     (tmp_path / "units.safetensors").write_bytes(b"nothing")
     with pytest.raises(DataError, match=r"units\.safetensors: no centroids"):
         unit_model.load(tmp_path)

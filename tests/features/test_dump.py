@@ -104,6 +104,12 @@ def test_only_the_layers_asked_for_are_written(sung, tell, tmp_path, monkeypatch
         tell([sung["test"]], out, only=["layer01", "norm"])
 
 
+def test_a_layer_that_is_none_is_told_before_the_encoder_is_loaded(sung, tmp_path, monkeypatch):
+    monkeypatch.setattr(dump, "load_encoder", None)
+    with pytest.raises(UserError, match="^--layer layer01: no layer of fbank: known are fbank$"):
+        dump.dump("fbank", [sung["test"]], tmp_path, only=["fbank", "layer01"])
+
+
 def test_moved_features_are_still_read(sung, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     dump.dump("fbank", [sung["test"]], Path("feats"))

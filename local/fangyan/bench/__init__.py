@@ -13,13 +13,14 @@ the lengths of utterances uniform from `SHORTEST` to `LONGEST` frames. Where the
 - `fangyan.bench.align`: a step of training with a joint space against one without
 - `fangyan.bench.dump`: dumping features against the bare encoder, and against one utterance at a time; its memory
 - `fangyan.bench.towers`: the same of an audio tower of a speech LLM; the memory of loading it
+- `fangyan.bench.units`: units of frames against the product with all centroids; the memory of a column of units
 """
 
 from pathlib import Path
 
 import torch
 
-from fangyan.bench import align, dump, memory, peers, preparation, search, seqsim, towers, yubao
+from fangyan.bench import align, dump, memory, peers, preparation, search, seqsim, towers, units, yubao
 from fangyan.bench.benchmark import COLUMNS, LONGEST, SEED, SHORTEST, Benchmark, Size, measure
 from fangyan.environment import machine
 from fangyan.errors import DataError
@@ -36,6 +37,7 @@ BENCHMARKS = (
     *align.BENCHMARKS,
     *dump.BENCHMARKS,
     *towers.BENCHMARKS,
+    *units.BENCHMARKS,
 )
 
 

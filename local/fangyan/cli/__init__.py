@@ -17,6 +17,7 @@ from fangyan.shards import Shard
 SECTIONS = {
     "Data": "data mix survey",
     "Training": "params tokens teach stats train decode score",
+    "Units": "kmeans units unit_report",
     "Measuring": "dump measure retrieve intervals control synonymy explain report significance average",
     "Compare": "submission leaderboard",
     "Use a model": "encoders transcribe embed compare index search demo space pack publish",

@@ -8,12 +8,13 @@ A SPEC whose argument begins with ``./`` names what lies in that folder, so that
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import yaml
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 
 from fangyan import config
 from fangyan.encoders import Encoder, SomeLayers, load_encoder
@@ -22,6 +23,8 @@ from fangyan.files import write_text
 
 WEIGHTS, SETTINGS = "units.safetensors", "units.yaml"
 HERE = "./"
+BLOCK = 256
+"""Frames whose products with all centroids are in memory at a time, in the cache of a processor."""
 KINDS = {"encoder": str, "layer": str, "merged": bool}
 
 
@@ -52,9 +55,17 @@ class UnitModel:
                 f"units of {self.encoder} at {self.layer} are of frames of {self.centroids.shape[1]} numbers, "
                 f"got {frames.shape[1]}"
             )
-        half = (self.centroids.astype(np.float64) ** 2).sum(1).astype(np.float32) / 2
-        units = (half - frames @ self.centroids.T).argmin(1)
+        units = np.empty(len(frames), np.int64)
+        for start in range(0, len(frames), BLOCK):
+            block = np.asarray(frames[start : start + BLOCK], np.float32) @ self.centroids.T
+            block -= self._half
+            block.argmax(1, units[start : start + BLOCK])
         return merge(units) if self.merged else units
+
+    @cached_property
+    def _half(self) -> np.ndarray:
+        """(k,) half the squared length of each centroid: the nearest has the greatest product, less this."""
+        return ((self.centroids.astype(np.float64) ** 2).sum(1) / 2).astype(np.float32)
 
     def load_encoder(self, device: str | None = None) -> Encoder:
         """The encoder, at its layer alone."""
@@ -62,7 +73,8 @@ class UnitModel:
 
     def save(self, folder: Path) -> None:
         """Writes ``units.safetensors`` and ``units.yaml``."""
-        save_file({"centroids": np.ascontiguousarray(self.centroids, np.float32)}, folder / WEIGHTS)
+        weights = save({"centroids": np.ascontiguousarray(self.centroids, np.float32)})
+        (folder / WEIGHTS).write_bytes(weights)  # save_file lets nobody else read it
         settings = {"encoder": self.encoder, "layer": self.layer, "merged": self.merged}
         write_text(folder / SETTINGS, yaml.safe_dump(settings, allow_unicode=True, sort_keys=False))
 
@@ -81,6 +93,8 @@ def load(folder: Path) -> UnitModel:
         centroids = load_file(folder / WEIGHTS)["centroids"]
     except (OSError, KeyError, SafetensorError) as error:
         raise DataError(f"{folder / WEIGHTS}: no centroids can be read from it: {error}") from None
+    if centroids.ndim != 2 or 0 in centroids.shape:
+        raise DataError(f"{folder / WEIGHTS}: centroids are (k, d) numbers, got {centroids.shape}")
     family, _, argument = settings["encoder"].partition(":")
     spec = f"{family}:{folder / argument}" if argument.startswith(HERE) else settings["encoder"]
     return UnitModel(spec, settings["layer"], centroids, settings["merged"])

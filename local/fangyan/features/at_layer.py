@@ -8,6 +8,7 @@ import numpy as np
 from fangyan.encoders import Encoder, Item, Modality, check_spec, load_encoder
 from fangyan.encoders.choice import Choice
 from fangyan.encoders.layer_names import known_layers
+from fangyan.errors import UserError, known_names
 from fangyan.features.layers import Layer, layer_name
 
 
@@ -46,6 +47,14 @@ def check_layers(spec: str, layers: Iterable[Layer]) -> None:
     if known := known_layers(spec) if layers else ():
         for layer in layers:
             layer.check(known, spec)
+
+
+def check_each(spec: str, names: Sequence[str]) -> None:
+    """The same of the names of layers that are taken one by one, for work that joins none."""
+    known = known_layers(spec) if names else ()
+    for name in names:
+        if known and name not in known:
+            raise UserError(f"--layer {name}: no layer of {spec}: {known_names(name, known)}")
 
 
 def load_at_layer(spec: str, layer: str = "", modality: Modality = "speech") -> AtLayer:

@@ -24,8 +24,8 @@ from fangyan.encoders import Encoder, SomeLayers, check_spec, identity, load_enc
 from fangyan.errors import DataError, UserError, known_names
 from fangyan.features import finished, sentences
 from fangyan.features.archive import SCP, Archive
-from fangyan.features.at_layer import check_layers
-from fangyan.features.layers import Layer, by_depth
+from fangyan.features.at_layer import check_each
+from fangyan.features.layers import by_depth
 from fangyan.features.pipeline import BATCH_SECONDS, batches, extract
 from fangyan.features.sentences import Sentence
 from fangyan.files import fingerprint, is_done
@@ -59,7 +59,7 @@ def dump(
             f"--text_prefix {prefix!r} is for texts: name those to read, such as --column text_cmn"
         )
     check_spec(spec)
-    check_layers(spec, (Layer((name,)) for name in only))
+    check_each(spec, only)
     wanted = _Wanted(spec, column, prefix, only)
     return [job.home for job in wanted.unfinished(sets, out) if job.run(lambda: wanted.encoder, part)]
 

@@ -42,21 +42,23 @@ def batches(utterances: Iterable[Utterance], seconds: float) -> list[list[Uttera
 
 def extract(encoder: Encoder, shard: Sequence[list[Utterance]], archive: Archive, title: str) -> None:
     """Reads and encodes the batches of ``shard`` that ``archive`` lacks, and appends them to it."""
-    fitting = Fitting(encoder, ENCODED_SECONDS[best_device()])
-
-    def encoded() -> Iterator[tuple[list[Utterance], Features]]:
-        for batch, waves in ahead(_read, shard[len(archive) :], READERS):
-            yield batch, fitting.encode(batch, waves)
 
     def write(item: tuple[list[Utterance], Features]) -> float:
         batch, features = item
         append(archive, encoder.layers, [u.id for u in batch], features)
-        return _seconds(batch)
+        return seconds_of(batch)
 
-    done, total = (sum(map(_seconds, part)) for part in (shard[: len(archive)], shard))
+    done, total = (sum(map(seconds_of, part)) for part in (shard[: len(archive)], shard))
     with Progress(title, total, SPEECH, done) as bar:
-        for seconds in ahead(write, encoded(), 1):
+        for seconds in ahead(write, encoded(encoder, shard[len(archive) :]), 1):
             bar.update(seconds)
+
+
+def encoded(encoder: Encoder, shard: Iterable[list[Utterance]]) -> Iterator[tuple[list[Utterance], Features]]:
+    """Each batch with its features, ``[layer][utterance]`` -> (T, d); the waves of the next ones are read meanwhile."""
+    fitting = Fitting(encoder, ENCODED_SECONDS[best_device()])
+    for batch, waves in ahead(_read, shard, READERS):
+        yield batch, fitting.encode(batch, waves)
 
 
 def append(archive: Archive, layers: Sequence[str], ids: Sequence[str], features: Features) -> None:
@@ -136,5 +138,6 @@ def _read(batch: Sequence[Utterance]) -> tuple[Sequence[Utterance], dict[str, np
     return batch, waves
 
 
-def _seconds(batch: Iterable[Utterance]) -> float:
+def seconds_of(batch: Iterable[Utterance]) -> float:
+    """How much speech there is in a batch."""
     return sum(utterance.duration for utterance in batch)

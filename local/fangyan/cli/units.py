@@ -1,0 +1,82 @@
+"""Verbs on discrete units: learn them from a layer of an encoder, write them down for data directories."""
+
+from pathlib import Path
+
+import click
+
+from fangyan.cli import cli, option, report_built, shardable
+from fangyan.rounding import decimals
+from fangyan.shards import Shard
+
+
+@cli.command()
+@option("encoder", "SPEC: espnet:<exp folder, model.zip or Hub id>, hf:<Hub id or folder>, mfcc, ...", str)
+@option("layer", "layer of the encoder", str)
+@option("data", "data directory to learn from (may be repeated)", multiple=True)
+@option("k", "number of units", click.IntRange(2), default=500)
+@option("seed", "random seed", click.IntRange(0, 2**31 - 1), default=1)
+@option("frames", "frames to learn from, at most", click.IntRange(2), default=500_000)
+@click.option("--merged", is_flag=True, help="runs of a unit are written as one")
+@option("out", "folder of the model of units")
+def kmeans(
+    encoder: str, layer: str, data: tuple[Path, ...], k: int, seed: int, frames: int, merged: bool, out: Path
+) -> None:
+    """A model of k discrete units of speech, by k-means on a layer.
+
+    Every speaker gives as many frames, where there is speech enough.
+
+    \b
+    Example: fangyan kmeans --encoder espnet:exp/a --layer layer04 \\
+      --data data/train --k 500 --out exp/units/layer04_k500
+    """
+    from fangyan.units import kmeans
+
+    report_built(kmeans.kmeans(encoder, layer, list(dict.fromkeys(data)), k, out, seed, frames, merged), out)
+
+
+@cli.command()
+@option("units", "folder of the model of units")
+@option("data", "data directory (may be repeated)", multiple=True)
+@option("column", "name of the column", str, default="units")
+@shardable
+def units(units: Path, data: tuple[Path, ...], column: str, part: Shard) -> None:
+    """The column of units of data directories, one for each frame.
+
+    \b
+    Example: fangyan units --units exp/units/layer04_k500 --data data/train \\
+      --data data/dev
+    """
+    from fangyan.units import assign
+
+    for folder in dict.fromkeys(data):
+        report_built(bool(assign.assign(units, [folder], column, part)), folder / column)
+
+
+@cli.command("unit_report")
+@option("units", "folder of a model of units (may be repeated)", multiple=True)
+@option("data", "data directory with varieties; with sentences and speakers it says more")
+@option("align", "model that says where each character is: espnet:<exp folder>", str, default="")
+@option("out", "folder for units.tsv")
+def unit_report(units: tuple[Path, ...], data: Path, align: str, out: Path) -> None:
+    """What units tell of words, varieties and speakers, by model.
+
+    Use of the codebook, leakage of variety and speaker, likeness of translations, and with --align purity: a row for
+    each model of units, each figure beside what it is by chance.
+
+    \b
+    Example: fangyan unit_report --units exp/units/layer04_k500 --data data/dev \\
+      --align espnet:exp/a --out exp/units/report
+    """
+    from fangyan.measure.units import NAME, UnitRow, report
+    from fangyan.tables import read_rows
+
+    report_built(report(list(dict.fromkeys(units)), data, out, align), out / NAME)
+    for row in read_rows(out / NAME, UnitRow):
+        words = [f"{row.units}: perplexity {decimals(row.perplexity, 1)} of {row.k:,}"]
+        for label in ("variety", "speaker", "character"):
+            if (nmi := getattr(row, f"{label}_nmi")) is not None:
+                chance = decimals(getattr(row, f"{label}_chance"), 3)
+                words.append(f"{label} {decimals(nmi, 3)} (by chance {chance})")
+        if row.found is not None:
+            words.append(f"translations found {decimals(row.found, 3)} (by chance 0.5)")
+        click.echo(", ".join(words))

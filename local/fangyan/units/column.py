@@ -1,0 +1,41 @@
+"""The column of units of a data directory: a line ``id 3 17 17 5`` for each utterance, units being 0 to k - 1."""
+
+from pathlib import Path
+
+import numpy as np
+
+from fangyan.data.columns import reference
+from fangyan.data.entries import check_ids, locate_id, read_map
+from fangyan.errors import DataError, shown
+
+COLUMN = "units"
+
+
+def read_units(data: Path, k: int, name: str = COLUMN) -> dict[str, np.ndarray]:
+    """The (T,) int32 units of each utterance of a data directory by id, in their order, all of them below ``k``.
+
+    `DataError` where there is no such column, where it has other ids than the utterances, and with file and line where
+    a value is no units, or one that a model of ``k`` units has not.
+    """
+    file, advice = data / name, f"make it with fangyan units --units UNITS --data {data}"
+    if not file.is_file():
+        raise DataError(f"{file}: no column of units: {advice}")
+    values, found = read_map(file), {}
+    check_ids(reference(data), read_map(reference(data)), file, values, advice)
+    for key, value in values.items():
+        try:
+            found[key] = _parse(value, k)
+        except ValueError as error:
+            raise DataError(f"{locate_id(file, key)}: {error}") from None
+    return found
+
+
+def _parse(value: str, k: int) -> np.ndarray:
+    words = value.split()
+    for word in words:
+        if not (word.isascii() and word.isdecimal() and int(word[:10]) < k and len(word) <= 10):
+            raise ValueError(
+                f"units are whole numbers from 0 to {k - 1}, of a model of {k}, parted by blanks, got "
+                f"{shown(word)!r}: was the column made by another model? Make it anew with fangyan units"
+            )
+    return np.array(words, np.int32)

@@ -1,0 +1,46 @@
+"""The column of units as its readers get it, and what is told of one that is none."""
+
+import shutil
+
+import pytest
+
+from fangyan.errors import DataError
+from fangyan.units.column import read_units
+
+
+@pytest.fixture
+def data(sung, tmp_path):
+    """A function: a data directory whose utterances all have a unit, but the second what is asked for."""
+
+    def make(value: str, name: str = "units"):
+        home = shutil.copytree(sung["dev"], tmp_path / "dev", dirs_exist_ok=True)
+        ids = [line.split()[0] for line in (home / "wav.scp").read_text().splitlines()]
+        (home / name).write_text("".join(f"{key} {value if n == 1 else 0}\n" for n, key in enumerate(ids)))
+        return home
+
+    return make
+
+
+def test_units_are_read_by_id(data):
+    found = read_units(data("3 17 17 4"), 18)
+    assert [*map(list, found.values())][:3] == [[0], [3, 17, 17, 4], [0]]
+    assert [*read_units(data("2", "units_k5"), 5, "units_k5")] == [*found] and len(found) == 24
+
+
+@pytest.mark.parametrize("value", ["3 18", "-1", "3,4", "1_0", "٣", "1.0", "3 x", "9" * 5000])
+def test_what_is_no_unit_is_told_with_its_line(data, value):
+    home = data(value)
+    with pytest.raises(DataError, match=rf"^{home}/units:2: units are whole numbers from 0 to 17, .* got "):
+        read_units(home, 18)
+
+
+def test_a_column_that_is_not_there_or_has_other_utterances_is_told(data, sung):
+    home = data("3")
+    (home / "units").write_text("hakdev-s00 3\n")
+    with pytest.raises(
+        DataError,
+        match=r"units: every file has the ids of .*wav\.scp, got none for .*: make it with fangyan units",
+    ):
+        read_units(home, 18)
+    with pytest.raises(DataError, match="dev/units: no column of units: make it with fangyan units"):
+        read_units(sung["dev"], 18)
