@@ -1,0 +1,219 @@
+"""The model itself, made, trained and written: transformer with extended vocabulary, pooling, normalisation."""
+
+import json
+import math
+import re
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from datasets import Dataset, DatasetDict
+from sentence_transformers import SentenceTransformer, SentenceTransformerTrainingArguments
+from sentence_transformers.sentence_transformer.data_collator import SentenceTransformerDataCollator
+from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
+from transformers import PrinterCallback, set_seed
+from transformers.trainer import TRAINER_STATE_NAME
+
+from fangyan.dual import vocabulary
+from fangyan.dual.losses import DualLoss
+from fangyan.dual.pairs import Pair, Spoken, labels, speech_text
+from fangyan.dual.settings import Settings
+from fangyan.dual.trainer import Bar, DualTrainer, Retrieval, weighted_batches
+from fangyan.encoders.pretrained import quiet
+from fangyan.encoders.unit_strings import TEXT, prefix_tokens, unit_tokens
+from fangyan.files import produce, read_json, write_json
+
+if TYPE_CHECKING:
+    from fangyan.dual.train import DualRun
+
+START, NEW = "start", "new_tokens.json"
+BEST = "eval_acc_text"
+POOLING = {"last": "lasttoken", "mean": "mean"}
+UNIT = re.compile(r"<u\d+>")
+
+
+def fit(
+    job: "DualRun", sets: Mapping[str, Sequence[Pair]], dev: Sequence[Spoken], work: Path, out: Path
+) -> tuple[dict[int, dict], int]:
+    """Writes the trained model to ``out``; what was measured in each epoch (`history.write`), and its parameters.
+
+    ``work``: its checkpoints, from the newest whole one of which it goes on.
+    """
+    of = job.settings
+    make_start(job, sets, work / START)
+    model = pipeline(of, work / START)
+    set_seed(job.seed)
+    if of.lora:
+        add_lora(model, of.lora, _new_ids(work / START))
+    trainer = make_trainer(job, model, sets, dev, work)
+    trainer.train(resume_from_checkpoint=newest_whole(work))
+    trainer.load_best()
+    if of.lora:
+        model[0].model = model[0].model.merge_and_unload()
+    shutil.rmtree(out, ignore_errors=True)
+    with quiet():
+        model.save(f"{out}", create_model_card=False)
+    return epochs(trainer.state.log_history), sum(weight.numel() for weight in model.parameters())
+
+
+def make_start(job: "DualRun", sets: Mapping[str, Sequence[Pair]], folder: Path) -> None:
+    """Writes the LLM that training starts from, its vocabulary extended, and the ids of its new tokens."""
+    of = job.settings
+
+    def build(temporary: Path) -> None:
+        set_seed(job.seed)
+        model, tokenizer = vocabulary.start(of.llm, of.llm_conf, texts_of(sets))
+        rows = vocabulary.ROWS[of.new_rows](torch.from_numpy(job.unit_model.centroids))
+        units, prefixes = unit_tokens(job.unit_model.k), prefix_tokens(job.varieties)
+        ids = vocabulary.extend(model, tokenizer, units, prefixes, rows)
+        model.save_pretrained(temporary)
+        tokenizer.save_pretrained(temporary)
+        write_json(temporary / NEW, {"ids": ids})
+
+    with quiet():
+        produce(folder, {"start": job.inputs["settings"]}, build)
+
+
+def texts_of(sets: Mapping[str, Iterable[Pair]]) -> Iterator[str]:
+    """The texts in data sets, without prefixes."""
+    for string in (string for pairs in sets.values() for pair in pairs for string in (pair.one, pair.other)):
+        yield string.partition(TEXT)[2]
+
+
+def pipeline(of: Settings, folder: Path) -> SentenceTransformer:
+    """The LLM of a folder as an encoder of strings: L2-normalised vectors, of the body without its output layer."""
+    safe = {"trust_remote_code": False}
+    with quiet():
+        body = Transformer(
+            f"{folder}",
+            max_seq_length=of.max_tokens,
+            model_kwargs={"dtype": torch.float32, "use_safetensors": True, **safe},
+            config_kwargs=safe,
+            processor_kwargs=safe,
+        )
+    pooling = Pooling(body.get_embedding_dimension(), POOLING[of.pooling])
+    model = SentenceTransformer(modules=[body, pooling, Normalize()])
+    model.model_card_data.generate_widget_examples = False
+    return model
+
+
+def add_lora(model: SentenceTransformer, lora: Mapping[str, Any], new: Sequence[int]) -> None:
+    """Freezes a model but for low-rank updates of some matrices, and the embeddings of the ``new`` tokens."""
+    from peft import LoraConfig, get_peft_model
+
+    told = LoraConfig(
+        r=lora["rank"],
+        lora_alpha=lora["alpha"],
+        lora_dropout=lora["dropout"],
+        target_modules=list(lora["modules"]),
+        trainable_token_indices={"embed_tokens": list(new)},
+    )
+    model[0].model = get_peft_model(model[0].model, told)
+
+
+def make_trainer(
+    job: "DualRun",
+    model: SentenceTransformer,
+    sets: Mapping[str, Sequence[Pair]],
+    dev: Sequence[Spoken],
+    work: Path,
+) -> DualTrainer:
+    """The trainer of a model on data sets."""
+    of = job.settings
+    dev_pairs = speech_text(dev, job.text_variety)
+    texts = {utterance.sentence: pair.other for utterance, pair in zip(dev, dev_pairs, strict=True)}
+    queries = [(pair.one, pair.sentence) for pair in dev_pairs]
+    trainer = DualTrainer(
+        model=model,
+        args=_arguments(job, sets, work),
+        train_dataset=DatasetDict({name: _dataset(pairs) for name, pairs in sets.items()}),
+        eval_dataset=_dataset(dev_pairs),
+        loss=DualLoss(model, of.scale, of.learn_scale, of.spread_out, of.margin, of.mini_batch_size),
+        evaluator=Retrieval(queries, texts, of.batch_size),
+        data_collator=SentenceTransformerDataCollator(preprocess_fn=_reader(model, of)),
+        callbacks=[Bar()],
+    )
+    trainer.remove_callback(PrinterCallback)
+    return trainer
+
+
+def _dataset(pairs: Sequence[Pair]) -> Dataset:
+    columns = {"one": [pair.one for pair in pairs], "other": [pair.other for pair in pairs]}
+    return Dataset.from_dict(columns | {"label": labels(pairs)})
+
+
+def _reader(model: SentenceTransformer, of: Settings) -> Callable[..., dict[str, Any]]:
+    """What tokenizes strings; in training, some lose the variety of their prefix, and some of their units."""
+
+    def read(strings: list[str], **options) -> dict[str, Any]:
+        if model.training and (of.drop_variety or of.drop_units):
+            strings = [drop_units(drop_variety(string, of.drop_variety), of.drop_units) for string in strings]
+        return model.preprocess(strings, **options)
+
+    return read
+
+
+def drop_variety(string: str, share: float) -> str:
+    """A string, with probability ``share`` without the variety in front."""
+    return string[string.index("]") + 1 :] if share and torch.rand(()) < share else string
+
+
+def drop_units(string: str, share: float) -> str:
+    """A string, each unit of it left out with probability ``share``."""
+    return UNIT.sub(lambda unit: "" if torch.rand(()) < share else unit[0], string) if share else string
+
+
+def _arguments(job: "DualRun", sets: Mapping[str, Any], work: Path) -> SentenceTransformerTrainingArguments:
+    of = job.settings
+    return SentenceTransformerTrainingArguments(
+        output_dir=f"{work}",
+        seed=job.seed,
+        per_device_train_batch_size=of.batch_size,
+        per_device_eval_batch_size=of.batch_size,
+        num_train_epochs=of.epochs,
+        max_steps=of.max_steps or -1,
+        learning_rate=of.learning_rate,
+        warmup_steps=of.warmup,
+        weight_decay=of.weight_decay,
+        bf16=of.bf16,
+        multi_dataset_batch_sampler=weighted_batches([of.pairs[name] for name in sets]),
+        eval_strategy="epoch",
+        save_strategy="epoch",
+        logging_strategy="epoch",
+        metric_for_best_model=BEST,
+        greater_is_better=True,
+        save_total_limit=1,
+        report_to="none",
+        disable_tqdm=True,
+        dataloader_pin_memory=torch.cuda.is_available(),
+    )
+
+
+def newest_whole(work: Path) -> str | None:
+    """The newest checkpoint that was written to its end, as the trainer wants it; what was not is removed."""
+    whole = {}
+    for folder in work.glob("checkpoint-*"):
+        try:
+            whole[json.loads((folder / TRAINER_STATE_NAME).read_text())["global_step"]] = folder
+        except (OSError, ValueError):
+            shutil.rmtree(folder)
+    return f"{whole[max(whole)]}" if whole else None
+
+
+def epochs(log: Iterable[Mapping[str, float]]) -> dict[int, dict[str, dict]]:
+    """What the trainer has told, as `history.write` takes it: epoch -> role -> what -> number."""
+    told: dict[int, dict[str, dict]] = {}
+    for row in log:
+        of = told.setdefault(math.ceil(row["epoch"]), {"train": {}, "valid": {}})
+        if "loss" in row:
+            of["train"]["loss"] = row["loss"]
+        if "eval_loss" in row:
+            of["valid"] = {"loss": row["eval_loss"], "acc_text": row[BEST]}
+            of["train"]["time"] = {"__timedelta_seconds__": row["eval_seconds"]}
+    return told
+
+
+def _new_ids(folder: Path) -> list[int]:
+    return read_json(folder / NEW)["ids"]

@@ -1,0 +1,152 @@
+"""The LLM that training starts from: one of transformers, or of random weights, with a vocabulary of t + a tokens.
+
+After Gomez et al. 2024 (arXiv 2404.01616, section 2): the table of embeddings, t x m, gets a row for each unit of
+speech; here also one for each prefix of variety and modality. How new rows begin is left open there: `ROWS` has two
+ways, to be chosen by measurement.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+
+from fangyan.dual.settings import RANDOM
+from fangyan.encoders import hub
+from fangyan.encoders.pretrained import quiet
+from fangyan.errors import DataError, UserError
+
+SAFE = ("*.json", "*.safetensors", "*.model", "*.txt")
+"""Files of a Hub's LLM: settings, tokenizer and weights, none of which can hold code."""
+WEIGHTS, PICKLED = "*.safetensors", "*.bin"
+PAD, UNKNOWN, END = "<pad>", "<unk>", "<end>"
+"""The special tokens of a tokenizer of characters."""
+
+
+def locate(llm: str) -> Path:
+    """The folder of an LLM of transformers; `UserError` for what is none that can be trained."""
+    folder = hub.locate(llm, SAFE)
+    if not (folder / "config.json").is_file():
+        raise UserError(f"llm: {llm}: no LLM of transformers, it has no config.json")
+    if not any(folder.glob("tokenizer*")):
+        raise UserError(
+            f"llm: {llm}: it has no tokenizer (tokenizer.json): put the one that it was trained with there"
+        )
+    if not any(folder.glob(WEIGHTS)):
+        held = "pickled weights alone, which are not loaded" if any(folder.glob(PICKLED)) else "no weights"
+        raise UserError(f"llm: {llm}: it has {held}: save it with save_pretrained, as safetensors")
+    return folder
+
+
+def load(llm: str, folder: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """The causal LM of a folder, in float32, and its tokenizer; `UserError` for another kind of model."""
+    try:
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+        if config.is_encoder_decoder:
+            raise UserError(
+                f"an encoder-decoder ({config.model_type}); a decoder alone is needed, as Llama or Qwen"
+            )
+        with quiet():
+            model = AutoModelForCausalLM.from_pretrained(
+                folder, config=config, dtype=torch.float32, use_safetensors=True, trust_remote_code=False
+            )
+            return model, AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    except (UserError, OSError, ValueError, KeyError, RuntimeError) as error:
+        raise UserError(
+            f"llm: {llm}: no causal LM that is read here: {f'{error}'.partition(chr(10))[0]}"
+        ) from None
+
+
+def make(conf: dict[str, Any], texts: Iterable[str]) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """A causal LM of random weights by ``llm_conf`` (``model_type`` and sizes), over the characters of ``texts``."""
+    tokenizer = character_tokenizer(texts)
+    sizes = {key: value for key, value in conf.items() if key != "model_type"}
+    told = {"vocab_size": len(tokenizer), "pad_token_id": tokenizer.pad_token_id, "tie_word_embeddings": True}
+    ends = dict.fromkeys(("bos_token_id", "eos_token_id"), tokenizer.eos_token_id)
+    try:
+        config = AutoConfig.for_model(conf.get("model_type", "llama"), **told | ends | sizes)
+        return AutoModelForCausalLM.from_config(config, trust_remote_code=False).float(), tokenizer
+    except Exception as error:  # of whatever kind: any values may stand there
+        raise DataError(
+            f"llm_conf: no causal LM of transformers: {f'{error}'.partition(chr(10))[0]}"
+        ) from None
+
+
+def character_tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerBase:
+    """A tokenizer whose tokens are the characters of ``texts``, in code point order."""
+    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    tokens = [PAD, UNKNOWN, END, *sorted({char for text in texts for char in text})]
+    core = Tokenizer(models.WordLevel({token: n for n, token in enumerate(tokens)}, unk_token=UNKNOWN))
+    core.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
+    core.decoder = decoders.Fuse()
+    return PreTrainedTokenizerFast(tokenizer_object=core, pad_token=PAD, unk_token=UNKNOWN, eos_token=END)
+
+
+def extend(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    units: Sequence[str],
+    prefixes: Sequence[str],
+    rows: Callable[[Tensor, int], Tensor],
+) -> list[int]:
+    """The ids of the tokens that a model and its tokenizer lack and now have, each whole wherever it stands in a text.
+
+    ``rows``: old table (t, m), how many -> that many rows (n, m) of the ``units``; prefixes are `mean_covariance`.
+    """
+    from tokenizers import AddedToken
+
+    known = tokenizer.get_vocab()
+    new = [token for token in (*prefixes, *units) if token not in known]
+    tokenizer.add_tokens([AddedToken(token, normalized=False) for token in new])
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
+    old = model.get_input_embeddings().weight.detach()[: len(known)].clone()
+    if len(tokenizer) > len(model.get_input_embeddings().weight):
+        model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
+    table, all_new = model.get_input_embeddings().weight, tokenizer.convert_tokens_to_ids(new)
+    others = sum(token not in units for token in new)
+    with torch.no_grad():
+        table[all_new] = torch.cat([mean_covariance(old, others), rows(old, len(new) - others)])
+    return all_new
+
+
+def mean_covariance(old: Tensor, count: int) -> Tensor:
+    """(count, m) draws of the normal distribution that has the mean and the covariance of the ``old`` rows (t, m)."""
+    mean = old.mean(0)
+    return mean + torch.randn(count, len(old)) @ (old - mean) / max(len(old) - 1, 1) ** 0.5
+
+
+def projected(centroids: Tensor) -> Callable[[Tensor, int], Tensor]:
+    """Rows that lie to each other as the ``centroids`` (k, d) do: these times a random matrix d x m.
+
+    Brought to the mean of the old rows and their spread about it, which is the same in all directions.
+    """
+
+    def rows(old: Tensor, count: int) -> Tensor:
+        mean, (_, width) = old.mean(0), old.shape
+        new = (centroids - centroids.mean(0)) @ torch.randn(centroids.shape[1], width)
+        spread = (old - mean).square().mean().sqrt() / new.square().mean().sqrt().clamp(min=1e-12)
+        return mean + spread * new[:count]
+
+    return rows
+
+
+ROWS = {"mean_covariance": lambda _: mean_covariance, "centroids": projected}
+"""``new_rows`` of a configuration -> centroids -> what draws the rows of the units."""
+
+
+def start(
+    llm: str, conf: dict[str, Any], texts: Iterable[str]
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """The LLM that a configuration names, with its tokenizer."""
+    return make(conf, texts) if llm == RANDOM else load(llm, locate(llm))
