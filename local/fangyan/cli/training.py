@@ -176,7 +176,8 @@ def train_dual(**values) -> None:
     Example: fangyan train_dual --config conf/train/dual.yaml --train data/train \\
       --dev data/dev --units exp/units --exp exp/a --seed 1
     """
-    from fangyan.dual.train import DualRun, train
+    from fangyan.dual.run import DualRun
+    from fangyan.dual.train import train
 
     report_built(train(job := DualRun(**values)), job.exp)
 

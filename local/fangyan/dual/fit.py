@@ -6,7 +6,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from datasets import Dataset, DatasetDict
@@ -18,15 +18,14 @@ from transformers.trainer import TRAINER_STATE_NAME
 
 from fangyan.dual import vocabulary
 from fangyan.dual.losses import DualLoss
-from fangyan.dual.pairs import Pair, Spoken, labels, speech_text
+from fangyan.dual.pairs import Pair, labels
+from fangyan.dual.pretrain import pretrain
+from fangyan.dual.run import DualRun
 from fangyan.dual.settings import Settings
 from fangyan.dual.trainer import Bar, DualTrainer, Retrieval, weighted_batches
 from fangyan.encoders.pretrained import quiet
 from fangyan.encoders.unit_strings import TEXT, prefix_tokens, unit_tokens
 from fangyan.files import produce, read_json, write_json
-
-if TYPE_CHECKING:
-    from fangyan.dual.train import DualRun
 
 START, NEW = "start", "new_tokens.json"
 BEST = "eval_acc_text"
@@ -34,21 +33,20 @@ POOLING = {"last": "lasttoken", "mean": "mean"}
 UNIT = re.compile(r"<u\d+>")
 
 
-def fit(
-    job: "DualRun", sets: Mapping[str, Sequence[Pair]], dev: Sequence[Spoken], work: Path, out: Path
-) -> tuple[dict[int, dict], int]:
+def fit(job: DualRun, work: Path, out: Path) -> tuple[dict[int, dict], int]:
     """Writes the trained model to ``out``; what was measured in each epoch (`history.write`), and its parameters.
 
     ``work``: its checkpoints, from the newest whole one of which it goes on.
     """
     of = job.settings
-    make_start(job, sets, work / START)
+    make_start(job, work / START)
     model = pipeline(of, work / START)
     set_seed(job.seed)
     if of.lora:
         add_lora(model, of.lora, _new_ids(work / START))
-    trainer = make_trainer(job, model, sets, dev, work)
-    trainer.train(resume_from_checkpoint=newest_whole(work))
+    trainer = make_trainer(job, model, work)
+    with quiet():
+        trainer.train(resume_from_checkpoint=newest_whole(work))
     trainer.load_best()
     if of.lora:
         model[0].model = model[0].model.merge_and_unload()
@@ -58,16 +56,19 @@ def fit(
     return epochs(trainer.state.log_history), sum(weight.numel() for weight in model.parameters())
 
 
-def make_start(job: "DualRun", sets: Mapping[str, Sequence[Pair]], folder: Path) -> None:
+def make_start(job: DualRun, folder: Path) -> None:
     """Writes the LLM that training starts from, its vocabulary extended, and the ids of its new tokens."""
     of = job.settings
 
     def build(temporary: Path) -> None:
         set_seed(job.seed)
-        model, tokenizer = vocabulary.start(of.llm, of.llm_conf, texts_of(sets))
+        texts = [*job.pretrain_texts, *strings_of(job.pairs.values())]
+        model, tokenizer = vocabulary.start(of.llm, of.llm_conf, (text.partition(TEXT)[2] for text in texts))
         rows = vocabulary.ROWS[of.new_rows](torch.from_numpy(job.unit_model.centroids))
         units, prefixes = unit_tokens(job.unit_model.k), prefix_tokens(job.varieties)
         ids = vocabulary.extend(model, tokenizer, units, prefixes, rows)
+        if of.pretrain_text:
+            pretrain(model, tokenizer, job.pretrain_texts, of, job.seed, temporary / "train")
         model.save_pretrained(temporary)
         tokenizer.save_pretrained(temporary)
         write_json(temporary / NEW, {"ids": ids})
@@ -76,10 +77,9 @@ def make_start(job: "DualRun", sets: Mapping[str, Sequence[Pair]], folder: Path)
         produce(folder, {"start": job.inputs["settings"]}, build)
 
 
-def texts_of(sets: Mapping[str, Iterable[Pair]]) -> Iterator[str]:
-    """The texts in data sets, without prefixes."""
-    for string in (string for pairs in sets.values() for pair in pairs for string in (pair.one, pair.other)):
-        yield string.partition(TEXT)[2]
+def strings_of(sets: Iterable[Iterable[Pair]]) -> Iterator[str]:
+    """The strings of the pairs of data sets."""
+    return (string for pairs in sets for pair in pairs for string in (pair.one, pair.other))
 
 
 def pipeline(of: Settings, folder: Path) -> SentenceTransformer:
@@ -94,46 +94,39 @@ def pipeline(of: Settings, folder: Path) -> SentenceTransformer:
             processor_kwargs=safe,
         )
     pooling = Pooling(body.get_embedding_dimension(), POOLING[of.pooling])
-    model = SentenceTransformer(modules=[body, pooling, Normalize()])
-    model.model_card_data.generate_widget_examples = False
-    return model
+    return SentenceTransformer(modules=[body, pooling, Normalize()])
 
 
 def add_lora(model: SentenceTransformer, lora: Mapping[str, Any], new: Sequence[int]) -> None:
     """Freezes a model but for low-rank updates of some matrices, and the embeddings of the ``new`` tokens."""
     from peft import LoraConfig, get_peft_model
 
+    table = model[0].model.get_input_embeddings()
+    name = next(name for name, module in model[0].model.named_modules() if module is table)
     told = LoraConfig(
         r=lora["rank"],
         lora_alpha=lora["alpha"],
         lora_dropout=lora["dropout"],
         target_modules=list(lora["modules"]),
-        trainable_token_indices={"embed_tokens": list(new)},
+        trainable_token_indices={name: list(new)},
     )
     model[0].model = get_peft_model(model[0].model, told)
 
 
-def make_trainer(
-    job: "DualRun",
-    model: SentenceTransformer,
-    sets: Mapping[str, Sequence[Pair]],
-    dev: Sequence[Spoken],
-    work: Path,
-) -> DualTrainer:
+def make_trainer(job: DualRun, model: SentenceTransformer, work: Path) -> DualTrainer:
     """The trainer of a model on data sets."""
-    of = job.settings
-    dev_pairs = speech_text(dev, job.text_variety)
-    texts = {utterance.sentence: pair.other for utterance, pair in zip(dev, dev_pairs, strict=True)}
-    queries = [(pair.one, pair.sentence) for pair in dev_pairs]
+    of, dev = job.settings, job.with_text(job.speech["valid"])
+    queries = [(pair.one, pair.sentence) for pair in dev]
+    texts = {pair.sentence: pair.other for pair in dev}
     trainer = DualTrainer(
         model=model,
-        args=_arguments(job, sets, work),
-        train_dataset=DatasetDict({name: _dataset(pairs) for name, pairs in sets.items()}),
-        eval_dataset=_dataset(dev_pairs),
+        args=_arguments(job, work),
+        train_dataset=DatasetDict({name: _dataset(pairs) for name, pairs in job.pairs.items()}),
+        eval_dataset=_dataset(dev),
         loss=DualLoss(model, of.scale, of.learn_scale, of.spread_out, of.margin, of.mini_batch_size),
         evaluator=Retrieval(queries, texts, of.batch_size),
         data_collator=SentenceTransformerDataCollator(preprocess_fn=_reader(model, of)),
-        callbacks=[Bar()],
+        callbacks=[Bar("train_dual")],
     )
     trainer.remove_callback(PrinterCallback)
     return trainer
@@ -165,7 +158,7 @@ def drop_units(string: str, share: float) -> str:
     return UNIT.sub(lambda unit: "" if torch.rand(()) < share else unit[0], string) if share else string
 
 
-def _arguments(job: "DualRun", sets: Mapping[str, Any], work: Path) -> SentenceTransformerTrainingArguments:
+def _arguments(job: DualRun, work: Path) -> SentenceTransformerTrainingArguments:
     of = job.settings
     return SentenceTransformerTrainingArguments(
         output_dir=f"{work}",
@@ -178,7 +171,7 @@ def _arguments(job: "DualRun", sets: Mapping[str, Any], work: Path) -> SentenceT
         warmup_steps=of.warmup,
         weight_decay=of.weight_decay,
         bf16=of.bf16,
-        multi_dataset_batch_sampler=weighted_batches([of.pairs[name] for name in sets]),
+        multi_dataset_batch_sampler=weighted_batches([of.pairs[name] for name in job.pairs]),
         eval_strategy="epoch",
         save_strategy="epoch",
         logging_strategy="epoch",
@@ -206,7 +199,7 @@ def epochs(log: Iterable[Mapping[str, float]]) -> dict[int, dict[str, dict]]:
     """What the trainer has told, as `history.write` takes it: epoch -> role -> what -> number."""
     told: dict[int, dict[str, dict]] = {}
     for row in log:
-        of = told.setdefault(math.ceil(row["epoch"]), {"train": {}, "valid": {}})
+        of = told.setdefault(math.ceil(round(row["epoch"], 3)), {"train": {}, "valid": {}})
         if "loss" in row:
             of["train"]["loss"] = row["loss"]
         if "eval_loss" in row:

@@ -4,7 +4,7 @@ A data set is rows of two strings, as `encoders.unit_strings` writes them, and t
 whose text is the same have one label: a batch must not push them apart.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,10 +14,12 @@ from fangyan.data.datadir import GROUPING
 from fangyan.data.entries import entries, locate_id, read_map
 from fangyan.encoders.unit_strings import of_text, of_units
 from fangyan.errors import DataError, UserError, known_names
-from fangyan.files import numbered_rows
+from fangyan.files import numbered_rows, read_text
 
 UNITS = "units"
 """The column of a data directory with the units of each utterance."""
+OWN = "text"
+"""The column with the variety's own wording."""
 TABLE = ("variety", "text", "text_cmn")
 """The columns of a table of texts: a variety, what it says, the same in Mandarin."""
 
@@ -121,10 +123,27 @@ def _in_table(path: Path) -> Iterator[Wording]:
         yield Wording(row["variety"], row["text"], row["text_cmn"], row.get("sentence") or row["text_cmn"])
 
 
-def speech_text(utterances: Iterable[Spoken], text_variety: Callable[[Spoken], str]) -> list[Pair]:
-    """Each utterance with its text; ``text_variety`` says of which variety this is."""
+def read_texts(source: Path, mandarin: str) -> Iterator[str]:
+    """The strings of all texts of a data directory, in its own words and in Mandarin, or of the lines of a file."""
+    if source.is_dir():
+        variety = read_map(needed(source, "utt2lang"))
+        for column in (OWN, "text_cmn"):
+            texts = read_map(source / column) if (source / column).is_file() else {}
+            for key, text in texts.items():
+                yield of_text(text, variety.get(key, "") if column == OWN else mandarin)
+        return
+    for line in read_text(
+        source, "pretrain_text names data directories, and files of a text a line"
+    ).splitlines():
+        if line.strip():
+            yield of_text(line.strip())
+
+
+def speech_text(utterances: Iterable[Spoken], text_variety: str = "") -> list[Pair]:
+    """Each utterance with its text, which is of its own variety where ``text_variety`` names no other."""
     return [
-        Pair(of_units(u.units, u.variety), of_text(u.text, text_variety(u)), u.sentence) for u in utterances
+        Pair(of_units(u.units, u.variety), of_text(u.text, text_variety or u.variety), u.sentence)
+        for u in utterances
     ]
 
 

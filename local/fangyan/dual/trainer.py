@@ -27,6 +27,9 @@ class DualTrainer(SentenceTransformerTrainer):
 
     began = 0.0
 
+    def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
+        """Nothing: the card is made by those who publish, and draws random numbers here."""
+
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Keeps what is told of an epoch, with the seconds since the last one."""
         if "eval_loss" in logs:
@@ -109,12 +112,12 @@ class Retrieval(BaseEvaluator):
 class Bar(TrainerCallback):
     """How far training is, in steps."""
 
-    def __init__(self) -> None:
-        self.progress: Progress | None = None
+    def __init__(self, title: str) -> None:
+        self.title = title
 
     def on_train_begin(self, args: Any, state: Any, *_, **__) -> None:
         """Begins where a resumed training does."""
-        self.progress = Progress("train_dual", state.max_steps, "steps", state.global_step)
+        self.progress = Progress(self.title, state.max_steps, "steps", state.global_step)
 
     def on_step_end(self, *_, **__) -> None:
         """Counts a step."""

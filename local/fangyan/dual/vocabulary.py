@@ -19,31 +19,13 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
+from fangyan.dual.llm_files import locate
 from fangyan.dual.settings import RANDOM
-from fangyan.encoders import hub
 from fangyan.encoders.pretrained import quiet
 from fangyan.errors import DataError, UserError
 
-SAFE = ("*.json", "*.safetensors", "*.model", "*.txt")
-"""Files of a Hub's LLM: settings, tokenizer and weights, none of which can hold code."""
-WEIGHTS, PICKLED = "*.safetensors", "*.bin"
 PAD, UNKNOWN, END = "<pad>", "<unk>", "<end>"
 """The special tokens of a tokenizer of characters."""
-
-
-def locate(llm: str) -> Path:
-    """The folder of an LLM of transformers; `UserError` for what is none that can be trained."""
-    folder = hub.locate(llm, SAFE)
-    if not (folder / "config.json").is_file():
-        raise UserError(f"llm: {llm}: no LLM of transformers, it has no config.json")
-    if not any(folder.glob("tokenizer*")):
-        raise UserError(
-            f"llm: {llm}: it has no tokenizer (tokenizer.json): put the one that it was trained with there"
-        )
-    if not any(folder.glob(WEIGHTS)):
-        held = "pickled weights alone, which are not loaded" if any(folder.glob(PICKLED)) else "no weights"
-        raise UserError(f"llm: {llm}: it has {held}: save it with save_pretrained, as safetensors")
-    return folder
 
 
 def load(llm: str, folder: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
