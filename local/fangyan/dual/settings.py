@@ -80,6 +80,8 @@ def read(path: Path) -> Settings:
     for name, defaults in (("lora", LORA), ("pretrain_text", PRETRAIN)):
         if found.get(name) is not None:
             found[name] = _mapping(f"{path}: {name}", found[name], defaults)
+    if found.get("pretrain_text") and not found["pretrain_text"]["data"]:
+        raise DataError(f"{path}: pretrain_text: data: at least one is needed, got []")
     if not any(weight > 0 for weight in found.get("pairs", {"speech_text": 1}).values()):
         raise DataError(f"{path}: pairs: at least one has a weight above 0, got {found['pairs']}")
     return Settings(**found)
