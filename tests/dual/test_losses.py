@@ -27,7 +27,7 @@ def columns() -> list[dict[str, torch.Tensor]]:
 
 def test_two_rows_of_two_sentences_by_hand():
     one, other = torch.eye(2), torch.tensor([[1.0, 0.0], [0.6, 0.8]])
-    loss = DualLoss(Lookup(), scale=1.0, spread=0.0).of_vectors(one, other, torch.tensor([0, 1]))
+    loss = DualLoss(Lookup(), scale=1.0, spread=0.0).of_vectors([one, other], torch.tensor([0, 1]))
     rows = math.log(1 + math.exp(0.6 - 1)) + math.log(1 + math.exp(0 - 0.8))
     columns = math.log(1 + math.exp(0 - 1)) + math.log(1 + math.exp(0.6 - 0.8))
     assert loss.item() == pytest.approx(rows / 2 + columns / 2)
@@ -41,15 +41,25 @@ def test_what_says_the_same_is_no_negative_and_each_side_is_spread_out():
     expected = info_nce(one, other, positives, 20.0) + 0.5 * (
         spread_out(one, positives) + spread_out(other, positives)
     )
-    assert DualLoss(Lookup(), spread=0.5).of_vectors(one, other, labels).item() == pytest.approx(
+    assert DualLoss(Lookup(), spread=0.5).of_vectors([one, other], labels).item() == pytest.approx(
         expected.item()
     )
 
 
 def test_a_margin_is_taken_off_the_cosines_of_positives():
     one, other, labels = torch.eye(2), torch.eye(2), torch.tensor([0, 1])
-    loss = DualLoss(Lookup(), scale=10.0, spread=0.0, margin=0.3).of_vectors(one, other, labels)
+    loss = DualLoss(Lookup(), scale=10.0, spread=0.0, margin=0.3).of_vectors([one, other], labels)
     assert loss.item() == pytest.approx(2 * math.log(1 + math.exp(-7)), rel=1e-4)
+
+
+def test_hard_negatives_have_a_softmax_of_their_own_without_margin():
+    one, other, hard = torch.eye(2), torch.eye(2), torch.tensor([[0.8, 0.6], [0.0, 1.0]])
+    loss = DualLoss(Lookup(), scale=10.0, spread=0.0, margin=0.3, hard=0.25)
+    own = (math.log(1 + math.exp(8 - 10)) + math.log(2)) / 2  # of the second row it is the text itself
+    expected = 0.75 * 2 * math.log(1 + math.exp(-7)) + 0.25 * own
+    assert loss.of_vectors([one, other, hard], torch.tensor([0, 1])).item() == pytest.approx(
+        expected, rel=1e-4
+    )
 
 
 def test_a_batch_in_pieces_has_the_same_loss_and_gradients():

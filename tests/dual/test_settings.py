@@ -2,6 +2,14 @@ import pytest
 
 from fangyan.dual import settings
 from fangyan.errors import DataError
+from fangyan.files import ROOT
+
+PRESETS = [*ROOT.glob("conf/train/dual*.yaml"), *ROOT.glob("egs2/*/dual1/conf/train/**/*.yaml")]
+
+
+@pytest.mark.parametrize("preset", PRESETS, ids=lambda path: str(path.relative_to(ROOT).with_suffix("")))
+def test_a_preset_is_read(preset):
+    assert settings.read(preset).pairs["speech_text"] == 1
 
 
 def test_what_is_not_said_is_the_default(configure):
@@ -39,6 +47,7 @@ def test_what_is_not_said_is_the_default(configure):
         ({"lora": 8}, "lora: a mapping of names to values is needed, got 8"),
         ({"llm": 7}, "llm: a word is needed, got 7"),
         ({"llm_conf": 7}, "llm_conf: a mapping of names to values is needed, got 7"),
+        ({"hard_negatives": 0.2, "text_column": "text"}, "hard_negatives: they are made of Mandarin texts"),
         ({"pretrain_text": {"data": [], "epochs": 1}}, "pretrain_text: data: at least one is needed"),
     ],
 )

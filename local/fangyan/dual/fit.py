@@ -79,7 +79,7 @@ def make_start(job: DualRun, folder: Path) -> None:
 
 def strings_of(sets: Iterable[Iterable[Pair]]) -> Iterator[str]:
     """The strings of the pairs of data sets."""
-    return (string for pairs in sets for pair in pairs for string in (pair.one, pair.other))
+    return (string for pairs in sets for pair in pairs for string in (pair.one, pair.other, pair.negative))
 
 
 def pipeline(of: Settings, folder: Path) -> SentenceTransformer:
@@ -123,7 +123,9 @@ def make_trainer(job: DualRun, model: SentenceTransformer, work: Path) -> DualTr
         args=_arguments(job, work),
         train_dataset=DatasetDict({name: _dataset(pairs) for name, pairs in job.pairs.items()}),
         eval_dataset=_dataset(dev),
-        loss=DualLoss(model, of.scale, of.learn_scale, of.spread_out, of.margin, of.mini_batch_size),
+        loss=DualLoss(
+            model, of.scale, of.learn_scale, of.spread_out, of.margin, of.hard_negatives, of.mini_batch_size
+        ),
         evaluator=Retrieval(queries, texts, of.batch_size),
         data_collator=SentenceTransformerDataCollator(preprocess_fn=_reader(model, of)),
         callbacks=[Bar("train_dual")],
@@ -134,6 +136,8 @@ def make_trainer(job: DualRun, model: SentenceTransformer, work: Path) -> DualTr
 
 def _dataset(pairs: Sequence[Pair]) -> Dataset:
     columns = {"one": [pair.one for pair in pairs], "other": [pair.other for pair in pairs]}
+    if any(pair.negative for pair in pairs):
+        columns["negative"] = [pair.negative for pair in pairs]
     return Dataset.from_dict(columns | {"label": labels(pairs)})
 
 

@@ -26,11 +26,12 @@ TABLE = ("variety", "text", "text_cmn")
 
 @dataclass(frozen=True)
 class Pair:
-    """Two strings that say the same, and the name of their sentence."""
+    """Two strings that say the same, the name of their sentence, and, if not empty, one that almost says it."""
 
     one: str
     other: str
     sentence: str
+    negative: str = ""
 
 
 @dataclass(frozen=True)

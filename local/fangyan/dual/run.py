@@ -10,6 +10,7 @@ from fangyan.data import datadir
 from fangyan.data.checks import check_data_directory
 from fangyan.dual import llm_files
 from fangyan.dual import settings as dual_settings
+from fangyan.dual.negatives import with_negatives
 from fangyan.dual.pairs import (
     OWN,
     UNITS,
@@ -85,7 +86,7 @@ class DualRun:
         """The pairs of each data set that has a weight; `UserError` for one that has none."""
         spoken = self.speech["train"]
         make = {
-            "speech_text": lambda: self.with_text(spoken),
+            "speech_text": lambda: self._with_negatives(self.with_text(spoken), spoken),
             "speech_speech": lambda: speech_speech(spoken),
             "text_text": lambda: text_text(self.wordings, self.settings.text_variety),
         }
@@ -127,6 +128,11 @@ class DualRun:
         """The utterances, each with its text."""
         of = self.settings
         return speech_text(utterances, "" if of.text_column == OWN else of.text_variety)
+
+    def _with_negatives(self, pairs: list[Pair], utterances: list[Spoken]) -> list[Pair]:
+        if not self.settings.hard_negatives:
+            return pairs
+        return with_negatives(pairs, utterances, self.settings.text_variety)
 
     def sets(self) -> dict[str, Path]:
         """The data directories by ESPnet's name of their role."""

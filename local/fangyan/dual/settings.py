@@ -55,6 +55,7 @@ class Settings:
     scale: float = 20.0
     learn_scale: bool = True
     margin: float = 0.0
+    hard_negatives: float = 0.0
     lora: dict[str, Any] | None = None
     pretrain_text: dict[str, Any] | None = None
     batch_size: int = 64
@@ -80,11 +81,18 @@ def read(path: Path) -> Settings:
     for name, defaults in (("lora", LORA), ("pretrain_text", PRETRAIN)):
         if found.get(name) is not None:
             found[name] = _mapping(f"{path}: {name}", found[name], defaults)
+    _check_together(found, path)
+    return Settings(**found)
+
+
+def _check_together(found: Mapping[str, Any], path: Path) -> None:
+    """`DataError` for values that mean nothing beside others."""
     if found.get("pretrain_text") and not found["pretrain_text"]["data"]:
         raise DataError(f"{path}: pretrain_text: data: at least one is needed, got []")
+    if found.get("hard_negatives") and (column := found.get("text_column", "text_cmn")) != "text_cmn":
+        raise DataError(f"{path}: hard_negatives: they are made of Mandarin texts, text_cmn, got {column}")
     if not any(weight > 0 for weight in found.get("pairs", {"speech_text": 1}).values()):
         raise DataError(f"{path}: pairs: at least one has a weight above 0, got {found['pairs']}")
-    return Settings(**found)
 
 
 def _checked(where: str, name: str, value: Any, kind: Any) -> Any:
