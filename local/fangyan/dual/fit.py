@@ -2,21 +2,20 @@
 
 import json
 import math
-import re
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from datasets import Dataset, DatasetDict
 from sentence_transformers import SentenceTransformer, SentenceTransformerTrainingArguments
-from sentence_transformers.sentence_transformer.data_collator import SentenceTransformerDataCollator
 from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
 from transformers import PrinterCallback, set_seed
 from transformers.trainer import TRAINER_STATE_NAME
 
 from fangyan.dual import vocabulary
+from fangyan.dual.disturbing import disturb
 from fangyan.dual.losses import DualLoss
 from fangyan.dual.pairs import Pair, labels
 from fangyan.dual.pretrain import pretrain
@@ -30,7 +29,6 @@ from fangyan.files import produce, read_json, write_json
 START, NEW = "start", "new_tokens.json"
 BEST = "eval_acc_text"
 POOLING = {"last": "lasttoken", "mean": "mean"}
-UNIT = re.compile(r"<u\d+>")
 
 
 def fit(job: DualRun, work: Path, out: Path) -> tuple[dict[int, dict], int]:
@@ -121,13 +119,14 @@ def make_trainer(job: DualRun, model: SentenceTransformer, work: Path) -> DualTr
     trainer = DualTrainer(
         model=model,
         args=_arguments(job, work),
-        train_dataset=DatasetDict({name: _dataset(pairs) for name, pairs in job.pairs.items()}),
+        train_dataset=DatasetDict(
+            {name: _dataset(pairs) for name, pairs in job.pairs.items()}
+        ).with_transform(disturb(of.drop_variety, of.drop_units)),
         eval_dataset=_dataset(dev),
         loss=DualLoss(
             model, of.scale, of.learn_scale, of.spread_out, of.margin, of.hard_negatives, of.mini_batch_size
         ),
         evaluator=Retrieval(queries, texts, of.batch_size),
-        data_collator=SentenceTransformerDataCollator(preprocess_fn=_reader(model, of)),
         callbacks=[Bar("train_dual")],
     )
     trainer.remove_callback(PrinterCallback)
@@ -139,27 +138,6 @@ def _dataset(pairs: Sequence[Pair]) -> Dataset:
     if any(pair.negative for pair in pairs):
         columns["negative"] = [pair.negative for pair in pairs]
     return Dataset.from_dict(columns | {"label": labels(pairs)})
-
-
-def _reader(model: SentenceTransformer, of: Settings) -> Callable[..., dict[str, Any]]:
-    """What tokenizes strings; in training, some lose the variety of their prefix, and some of their units."""
-
-    def read(strings: list[str], **options) -> dict[str, Any]:
-        if model.training and (of.drop_variety or of.drop_units):
-            strings = [drop_units(drop_variety(string, of.drop_variety), of.drop_units) for string in strings]
-        return model.preprocess(strings, **options)
-
-    return read
-
-
-def drop_variety(string: str, share: float) -> str:
-    """A string, with probability ``share`` without the variety in front."""
-    return string[string.index("]") + 1 :] if share and torch.rand(()) < share else string
-
-
-def drop_units(string: str, share: float) -> str:
-    """A string, each unit of it left out with probability ``share``."""
-    return UNIT.sub(lambda unit: "" if torch.rand(()) < share else unit[0], string) if share else string
 
 
 def _arguments(job: DualRun, work: Path) -> SentenceTransformerTrainingArguments:
