@@ -5,19 +5,17 @@ from fangyan.dual.disturbing import disturb
 ROWS = {
     "one": ["[yue][speech]<u1><u22>"] * 400,
     "other": ["[cmn][text]去"] * 400,
-    "negative": ["[cmn][text]来"] * 400,
     "label": [*range(400)],
 }
 
 
-def test_the_variety_of_a_prefix_is_taken_off_both_texts_of_a_row_or_of_none():
+def test_the_variety_is_taken_off_the_prefix_of_speech_and_of_nothing_else():
     torch.manual_seed(0)
     found = disturb(0.25, 0.0)(ROWS)
     assert {*found["one"]} == {"[yue][speech]<u1><u22>", "[speech]<u1><u22>"}
     assert 60 < found["one"].count("[speech]<u1><u22>") < 140
-    texts = {*zip(found["other"], found["negative"], strict=True)}
-    assert texts == {("[cmn][text]去", "[cmn][text]来"), ("[text]去", "[text]来")}
-    assert found["label"] == ROWS["label"]
+    assert (found["other"], found["label"]) == (ROWS["other"], ROWS["label"])
+    assert {*disturb(1.0, 0.0)(ROWS)["one"]} == {"[speech]<u1><u22>"}
 
 
 def test_units_are_left_out_and_all_else_is_not():

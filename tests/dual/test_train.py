@@ -9,6 +9,7 @@ from safetensors.torch import load_file
 from sentence_transformers import SentenceTransformer
 
 from fangyan.dual import fit
+from fangyan.dual.run import describe_cuts
 from fangyan.dual.train import train
 from fangyan.dual.trainer import DualTrainer
 from fangyan.encoders import unit_model
@@ -142,6 +143,14 @@ def test_varieties_that_are_left_out_are_not_learnt_and_have_no_prefix(job):
     assert run.varieties == ["cmn"]
     with pytest.raises(UserError, match="pairs: text_text: the training data has none: leave it out"):
         _ = job(varieties=["cmn"], pairs={"text_text": 1.0}).pairs
+
+
+def test_of_utterances_that_are_cut_it_is_told_how_many(job):
+    assert describe_cuts(job()) == []
+    run = job(max_tokens=8)
+    run.speech["train"][0] = replace(run.speech["train"][0], units=(1,) * 7)
+    (line,) = describe_cuts(run)
+    assert "train/units: 1 of 48 utterances have more than 6 units" in line
 
 
 def test_texts_come_of_other_places_too(job, tmp_path):

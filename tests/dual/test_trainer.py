@@ -41,4 +41,4 @@ def test_retrieval_is_the_share_of_utterances_that_find_their_text():
             return torch.tensor([vectors[string] for string in strings])
 
     queries = [("a", "s1"), ("b", "s2"), ("c", "s1"), ("c", "s2")]
-    assert Retrieval(queries, {"s1": "A", "s2": "B"}, 2)(Model()) == {"acc_text": 0.75}
+    assert Retrieval(queries, {"A": "s1", "B": "s2"}, 2)(Model()) == {"acc_text": 0.75}

@@ -49,7 +49,9 @@ def test_an_extended_tokenizer_reads_units_and_prefixes_whole(made, tmp_path):
     table = model.get_input_embeddings().weight
     assert len(table) == len(tokenizer) == model.config.vocab_size
     assert torch.equal(table[: len(before)], before)
-    assert vocabulary.extend(model, tokenizer, units, prefixes, vocabulary.mean_covariance) == []
+    after = table.detach().clone()
+    assert vocabulary.extend(model, tokenizer, units, prefixes, vocabulary.mean_covariance) == new
+    assert torch.equal(model.get_input_embeddings().weight, after)
 
 
 def test_a_table_with_room_is_filled_before_it_grows(made):
@@ -118,6 +120,23 @@ def test_a_folder_that_cannot_be_trained_is_refused_with_the_reason(folder):
 def test_another_kind_of_model_is_refused(folder, config, said):
     (folder / "config.json").write_text(config)
     with pytest.raises(UserError, match=said):
+        vocabulary.start(f"{folder}", {}, [])
+
+
+def test_weights_of_another_model_and_a_damaged_tokenizer_are_refused(folder):
+    from safetensors.torch import load_file, save_file
+
+    weights = load_file(folder / "model.safetensors")
+    save_file(
+        {k: v for k, v in weights.items() if "norm" not in k}, folder / "model.safetensors", {"format": "pt"}
+    )
+    with pytest.raises(
+        UserError, match=r"the weights are not of a LlamaForCausalLM, they lack model\..*norm"
+    ):
+        vocabulary.start(f"{folder}", {}, [])
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    (folder / "tokenizer.json").write_text("{}")
+    with pytest.raises(UserError, match="no causal LM that is read here"):
         vocabulary.start(f"{folder}", {}, [])
 
 

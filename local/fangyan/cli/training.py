@@ -176,10 +176,12 @@ def train_dual(**values) -> None:
     Example: fangyan train_dual --config conf/train/dual.yaml --train data/train \\
       --dev data/dev --units exp/units --exp exp/a --seed 1
     """
-    from fangyan.dual.run import DualRun
+    from fangyan.dual.run import DualRun, describe_cuts
     from fangyan.dual.train import train
 
-    report_built(train(job := DualRun(**values)), job.exp)
+    job = DualRun(**values)
+    print_warnings(describe_cuts(job))
+    report_built(train(job), job.exp)
 
 
 @cli.command()

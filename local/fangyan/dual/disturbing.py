@@ -1,4 +1,4 @@
-"""What is taken off the strings of a batch at random, in training alone: the variety of a prefix, and units."""
+"""What is taken off strings of speech at random, in training alone: the variety of their prefix, and units."""
 
 import re
 from collections.abc import Callable
@@ -6,31 +6,31 @@ from typing import Any
 
 import torch
 
+from fangyan.encoders.unit_strings import SPEECH
+
 UNIT = re.compile(r"<u\d+>")
-SIDES = (("one",), ("other", "negative"))
-"""The columns of a pair that have or lack their variety together: it must not tell a text from its hard negative."""
 
 
 def disturb(variety: float, units: float) -> Callable[[dict[str, list]], dict[str, list]]:
-    """What takes the variety off a prefix with one probability, and each unit out with the other, in some rows."""
+    """What takes the variety off the prefix of speech with one probability, and each unit out with the other.
+
+    The variety of a recording that is to be found is not known: it is read without, and has to be learnt so.
+    """
 
     def change(rows: dict[str, list[Any]]) -> dict[str, list[Any]]:
-        changed = {name: list(values) for name, values in rows.items()}
-        for n in range(len(rows["one"])):
-            for side in SIDES:
-                bare = torch.rand(()) < variety
-                for name in side:
-                    if name in changed:
-                        string = changed[name][n]
-                        changed[name][n] = drop_units(without_variety(string) if bare else string, units)
-        return changed
+        return {name: [disturbed(value) for value in values] for name, values in rows.items()}
+
+    def disturbed(value: Any) -> Any:
+        if not isinstance(value, str) or SPEECH not in value:
+            return value
+        return drop_units(without_variety(value) if torch.rand(()) < variety else value, units)
 
     return change
 
 
 def without_variety(string: str) -> str:
-    """A string without the variety that its prefix begins with."""
-    return string[string.index("]") + 1 :]
+    """A string of speech without the variety that its prefix begins with."""
+    return string[string.index(SPEECH) :]
 
 
 def drop_units(string: str, share: float) -> str:

@@ -4,6 +4,7 @@ import json
 import math
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from transformers import PrinterCallback, set_seed
 from transformers.trainer import TRAINER_STATE_NAME
 
 from fangyan.dual import vocabulary
-from fangyan.dual.disturbing import disturb
+from fangyan.dual.disturbing import disturb, without_variety
 from fangyan.dual.losses import DualLoss
 from fangyan.dual.pairs import Pair, labels
 from fangyan.dual.pretrain import pretrain
@@ -24,6 +25,8 @@ from fangyan.dual.settings import Settings
 from fangyan.dual.trainer import Bar, DualTrainer, Retrieval, weighted_batches
 from fangyan.encoders.pretrained import quiet
 from fangyan.encoders.unit_strings import TEXT, prefix_tokens, unit_tokens
+from fangyan.environment import install_extra
+from fangyan.errors import UserError
 from fangyan.files import produce, read_json, write_json
 
 START, NEW = "start", "new_tokens.json"
@@ -55,7 +58,7 @@ def fit(job: DualRun, work: Path, out: Path) -> tuple[dict[int, dict], int]:
 
 
 def make_start(job: DualRun, folder: Path) -> None:
-    """Writes the LLM that training starts from, its vocabulary extended, and the ids of its new tokens."""
+    """Writes the LLM that training starts from, its vocabulary extended, and the ids of units and prefixes."""
     of = job.settings
 
     def build(temporary: Path) -> None:
@@ -96,9 +99,11 @@ def pipeline(of: Settings, folder: Path) -> SentenceTransformer:
 
 
 def add_lora(model: SentenceTransformer, lora: Mapping[str, Any], new: Sequence[int]) -> None:
-    """Freezes a model but for low-rank updates of some matrices, and the embeddings of the ``new`` tokens."""
-    from peft import LoraConfig, get_peft_model
-
+    """Freezes a model but for low-rank updates of some matrices, and the embeddings of the tokens ``new``."""
+    try:
+        from peft import LoraConfig, get_peft_model
+    except ImportError:
+        raise UserError(f"the configuration has lora, which needs peft: {install_extra('lora')}") from None
     table = model[0].model.get_input_embeddings()
     name = next(name for name, module in model[0].model.named_modules() if module is table)
     told = LoraConfig(
@@ -113,9 +118,9 @@ def add_lora(model: SentenceTransformer, lora: Mapping[str, Any], new: Sequence[
 
 def make_trainer(job: DualRun, model: SentenceTransformer, work: Path) -> DualTrainer:
     """The trainer of a model on data sets."""
-    of, dev = job.settings, job.with_text(job.speech["valid"])
+    of, dev = job.settings, [as_used(pair) for pair in job.with_text(job.speech["valid"])]
     queries = [(pair.one, pair.sentence) for pair in dev]
-    texts = {pair.sentence: pair.other for pair in dev}
+    texts = {pair.other: pair.sentence for pair in dev}
     trainer = DualTrainer(
         model=model,
         args=_arguments(job, work),
@@ -131,6 +136,11 @@ def make_trainer(job: DualRun, model: SentenceTransformer, work: Path) -> DualTr
     )
     trainer.remove_callback(PrinterCallback)
     return trainer
+
+
+def as_used(pair: Pair) -> Pair:
+    """A pair whose utterance is read as one is in use, where its variety is not known."""
+    return replace(pair, one=without_variety(pair.one))
 
 
 def _dataset(pairs: Sequence[Pair]) -> Dataset:

@@ -30,6 +30,9 @@ from fangyan.encoders.unit_model import SETTINGS, WEIGHTS, UnitModel
 from fangyan.errors import UserError
 from fangyan.files import fingerprint
 
+PREFIX = 2
+"""Tokens of the prefix of an utterance."""
+
 
 @dataclass(frozen=True)
 class DualRun:
@@ -137,6 +140,18 @@ class DualRun:
     def sets(self) -> dict[str, Path]:
         """The data directories by ESPnet's name of their role."""
         return {"train": self.train, "valid": self.dev}
+
+
+def describe_cuts(job: DualRun) -> list[str]:
+    """What to tell of utterances that are longer than is read of them: a line for each directory with such."""
+    most = job.settings.max_tokens - PREFIX
+    counts = {role: sum(len(one.units) > most for one in spoken) for role, spoken in job.speech.items()}
+    return [
+        f"{job.sets()[role] / UNITS}: {count:,} of {len(job.speech[role]):,} utterances have more than {most} units: "
+        "they are cut there; max_tokens of the configuration says where"
+        for role, count in counts.items()
+        if count
+    ]
 
 
 def _identity(source: Path) -> str:

@@ -49,7 +49,7 @@ class Settings:
     text_variety: str = "cmn"
     pairs: dict[str, float] = field(default_factory=lambda: {"speech_text": 1.0})
     text_data: list[str] = field(default_factory=list)
-    drop_variety: float = 0.0
+    drop_variety: float = 0.5
     drop_units: float = 0.0
     spread_out: float = 1.0
     scale: float = 20.0

@@ -92,20 +92,19 @@ def weighted_batches(weights: Sequence[float]) -> Callable[..., MultiDatasetDefa
 
 
 class Retrieval(BaseEvaluator):
-    """The share of utterances whose text is the most alike of all: ``queries`` by sentence, ``texts`` by sentence."""
+    """R@1: the share of ``queries``, strings with their sentence, whose most alike one of ``texts`` is of theirs."""
 
     def __init__(self, queries: Sequence[tuple[str, str]], texts: Mapping[str, str], batch_size: int) -> None:
         super().__init__()
         self.queries, self.texts, self.batch_size = queries, texts, batch_size
 
     def __call__(self, model: SentenceTransformer, *_, **__) -> dict[str, float]:
-        sentences = list(self.texts)
-        speech, texts = (
-            model.encode(strings, batch_size=self.batch_size, convert_to_tensor=True, show_progress_bar=False)
-            for strings in ([string for string, _ in self.queries], list(self.texts.values()))
-        )
-        found = (speech @ texts.T).argmax(1).tolist()
-        hits = sum(sentences[n] == sentence for n, (_, sentence) in zip(found, self.queries, strict=True))
+        told = {"batch_size": self.batch_size, "convert_to_tensor": True, "show_progress_bar": False}
+        strings, wanted = zip(*self.queries, strict=True)
+        likeness = model.encode(list(strings), **told) @ model.encode(list(self.texts), **told).T
+        sentences = list(self.texts.values())
+        found = (sentences[best] for best in likeness.argmax(1).tolist())
+        hits = sum(one == other for one, other in zip(found, wanted, strict=True))
         return {"acc_text": hits / len(self.queries)}
 
 

@@ -30,21 +30,27 @@ PAD, UNKNOWN, END = "<pad>", "<unk>", "<end>"
 
 def load(llm: str, folder: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """The causal LM of a folder, in float32, and its tokenizer; `UserError` for another kind of model."""
+    safe = {"trust_remote_code": False}
     try:
-        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+        config = AutoConfig.from_pretrained(folder, **safe)
         if config.is_encoder_decoder:
             raise UserError(
                 f"an encoder-decoder ({config.model_type}); a decoder alone is needed, as Llama or Qwen"
             )
+        told = {
+            "config": config,
+            "dtype": torch.float32,
+            "use_safetensors": True,
+            "output_loading_info": True,
+        }
         with quiet():
-            model = AutoModelForCausalLM.from_pretrained(
-                folder, config=config, dtype=torch.float32, use_safetensors=True, trust_remote_code=False
-            )
-            return model, AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-    except (UserError, OSError, ValueError, KeyError, RuntimeError) as error:
-        raise UserError(
-            f"llm: {llm}: no causal LM that is read here: {f'{error}'.partition(chr(10))[0]}"
-        ) from None
+            model, report = AutoModelForCausalLM.from_pretrained(folder, **told, **safe)
+        if missing := sorted(key for key in report["missing_keys"] if "head" not in key):
+            raise UserError(f"the weights are not of a {type(model).__name__}, they lack {missing[0]}")
+        return model, AutoTokenizer.from_pretrained(folder, **safe)
+    except Exception as error:  # of whatever kind: any values may stand in its files
+        reason = f"{error}".strip().partition("\n")[0]
+        raise UserError(f"llm: {llm}: no causal LM that is read here: {reason}") from None
 
 
 def make(conf: dict[str, Any], texts: Iterable[str]) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
@@ -81,7 +87,7 @@ def extend(
     prefixes: Sequence[str],
     rows: Callable[[Tensor, int], Tensor],
 ) -> list[int]:
-    """The ids of the tokens that a model and its tokenizer lack and now have, each whole wherever it stands in a text.
+    """The ids of prefixes and units, which a model and its tokenizer now have, each whole wherever it stands in a text.
 
     ``rows``: old table (t, m), how many -> that many rows (n, m) of the ``units``; prefixes are `mean_covariance`.
     """
@@ -95,11 +101,11 @@ def extend(
     old = model.get_input_embeddings().weight.detach()[: len(known)].clone()
     if len(tokenizer) > len(model.get_input_embeddings().weight):
         model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
-    table, all_new = model.get_input_embeddings().weight, tokenizer.convert_tokens_to_ids(new)
-    others = sum(token not in units for token in new)
+    table, others = model.get_input_embeddings().weight, sum(token not in units for token in new)
     with torch.no_grad():
-        table[all_new] = torch.cat([mean_covariance(old, others), rows(old, len(new) - others)])
-    return all_new
+        drawn = torch.cat([mean_covariance(old, others), rows(old, len(new) - others)])
+        table[tokenizer.convert_tokens_to_ids(new)] = drawn
+    return tokenizer.convert_tokens_to_ids([*prefixes, *units])
 
 
 def mean_covariance(old: Tensor, count: int) -> Tensor:
@@ -118,7 +124,7 @@ def projected(centroids: Tensor) -> Callable[[Tensor, int], Tensor]:
         mean, (_, width) = old.mean(0), old.shape
         new = (centroids - centroids.mean(0)) @ torch.randn(centroids.shape[1], width)
         spread = (old - mean).square().mean().sqrt() / new.square().mean().sqrt().clamp(min=1e-12)
-        return mean + spread * new[:count]
+        return mean + spread * new[len(new) - count :]
 
     return rows
 
