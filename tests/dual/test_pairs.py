@@ -78,6 +78,23 @@ def test_where_there_are_no_units_the_message_says_how_to_make_them(data):
         read(data)
 
 
+def test_a_column_that_was_made_by_another_model_is_refused_though_its_numbers_would_do(data, spelt):
+    from fangyan.files import fingerprint, stamp
+
+    weights = spelt / "units" / "units.safetensors"
+    for made, said in (
+        (weights, ""),
+        (data / "text", "of another model than .*units: run fangyan units --units"),
+    ):
+        (data / ".units/units").mkdir(parents=True, exist_ok=True)
+        stamp(data / ".units/units", {"centroids": fingerprint(made)}, [data / "units"])
+        if not said:
+            assert read_speech(data, 20, spelt / "units", "text_cmn")
+            continue
+        with pytest.raises(UserError, match=said):
+            read_speech(data, 20, spelt / "units", "text_cmn")
+
+
 def test_a_text_is_of_its_own_variety_or_of_the_one_that_is_named():
     assert speech_text(HERE[1:2], "cmn") == [Pair("[yue][speech]<u4>", "[cmn][text]去", "s1")]
     assert speech_text(HERE[1:2]) == [Pair("[yue][speech]<u4>", "[yue][text]去", "s1")]

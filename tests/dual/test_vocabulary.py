@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from fangyan.dual import llm_files, vocabulary
+from fangyan.dual import llm_folder, vocabulary
 from fangyan.encoders.unit_strings import of_text, of_units, prefix_tokens, unit_tokens
 from fangyan.errors import DataError, UserError
 
@@ -89,21 +89,21 @@ def test_a_language_model_of_a_folder_is_read_with_its_tokenizer(folder):
     model, tokenizer = vocabulary.start(f"{folder}", {}, [])
     assert model.config.model_type == "llama"
     assert tokenizer.tokenize("你好") == ["你", "好"]
-    assert {path.suffix for path in llm_files.files(f"{folder}")} == {".json", ".safetensors"}
+    assert {path.suffix for path in llm_folder.files(f"{folder}")} == {".json", ".safetensors"}
 
 
 def test_a_folder_that_cannot_be_trained_is_refused_with_the_reason(folder):
     for file in folder.glob("tokenizer*"):
         file.rename(folder.parent / file.name)
     with pytest.raises(UserError, match="it has no tokenizer"):
-        llm_files.locate(f"{folder}")
+        llm_folder.locate(f"{folder}")
     (folder / "tokenizer.json").write_text("{}")
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
     with pytest.raises(UserError, match="pickled weights alone, which are not loaded"):
-        llm_files.locate(f"{folder}")
+        llm_folder.locate(f"{folder}")
     (folder / "config.json").unlink()
     with pytest.raises(UserError, match="no LLM of transformers, it has no config.json"):
-        llm_files.locate(f"{folder}")
+        llm_folder.locate(f"{folder}")
 
 
 @pytest.mark.parametrize(

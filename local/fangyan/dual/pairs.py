@@ -12,12 +12,15 @@ from fangyan.data.checks import check_data_directory, needed
 from fangyan.data.columns import read_column
 from fangyan.data.datadir import GROUPING
 from fangyan.data.entries import entries, locate_id, read_map
+from fangyan.encoders.unit_model import WEIGHTS
 from fangyan.encoders.unit_strings import of_text, of_units
 from fangyan.errors import DataError, UserError, known_names
-from fangyan.files import numbered_rows, read_text
+from fangyan.files import fingerprint, made_from, numbered_rows, read_text
 
 UNITS = "units"
 """The column of a data directory with the units of each utterance."""
+STAMP = ".units"
+"""The folder of a data directory that says of which model its units are."""
 OWN = "text"
 """The column with the variety's own wording."""
 TABLE = ("variety", "text", "text_cmn")
@@ -63,8 +66,12 @@ def read_speech(
     `DataError` with file and line for units that are none of the model's ``k``, `UserError` where there are none.
     """
     check_data_directory(data)
+    how = f"run fangyan units --units {units} --data {data}"
     if not (data / UNITS).is_file():
-        raise UserError(f"{data / UNITS}: no units there: run fangyan units --units {units} --data {data}")
+        raise UserError(f"{data / UNITS}: no units there: {how}")
+    made = made_from(data / STAMP / UNITS)  # a column that was written by hand has none
+    if made and (units / WEIGHTS).is_file() and made.get("centroids") != fingerprint(units / WEIGHTS):
+        raise UserError(f"{data / UNITS}: of another model than {units}: {how}")
     read_column(data, UNITS)
     variety, sentence, text = (read_map(needed(data, name)) for name in (*GROUPING, text_column))
     found = [

@@ -8,7 +8,7 @@ from typing import Any
 
 from fangyan.data import datadir
 from fangyan.data.checks import check_data_directory
-from fangyan.dual import llm_files
+from fangyan.dual import llm_folder
 from fangyan.dual import settings as dual_settings
 from fangyan.dual.negatives import with_negatives
 from fangyan.dual.pairs import (
@@ -165,4 +165,4 @@ def _units_of(data: Path) -> list[str]:
 
 def _content(llm: str) -> str:
     """What stands for the content of an LLM."""
-    return RANDOM if llm == RANDOM else fingerprint(*hub.content(llm_files.files(llm), llm))
+    return RANDOM if llm == RANDOM else fingerprint(*hub.content(llm_folder.files(llm), llm))

@@ -19,7 +19,7 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from fangyan.dual.llm_files import locate
+from fangyan.dual.llm_folder import locate
 from fangyan.dual.settings import RANDOM
 from fangyan.encoders.pretrained import quiet
 from fangyan.errors import DataError, UserError
