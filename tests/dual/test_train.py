@@ -67,12 +67,12 @@ def test_what_is_finished_is_up_to_date_and_what_changed_is_refused_by_name(trai
         train(replace(trained, dev=dev))
 
 
-@pytest.mark.parametrize("step", [4, 15])
-def test_killed_at_any_step_it_goes_on_to_the_same_weights(trained, tmp_path, monkeypatch, step):
-    class Killed(BaseException):
-        pass
+class Killed(BaseException):
+    """What ends a training as a kill does: nobody catches it."""
 
-    take = DualTrainer.training_step
+
+def train_killed(job, monkeypatch, step: int) -> None:
+    """Begins a training that is killed at a step."""
     left = iter(range(step))
 
     def until(self, *args, **kwargs):
@@ -80,18 +80,29 @@ def test_killed_at_any_step_it_goes_on_to_the_same_weights(trained, tmp_path, mo
             raise Killed
         return take(self, *args, **kwargs)
 
-    job = replace(trained, exp=tmp_path / "exp")
-    monkeypatch.setattr(DualTrainer, "training_step", until)
-    with pytest.raises(Killed):
+    take = DualTrainer.training_step
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(DualTrainer, "training_step", until)
         train(job)
+
+
+@pytest.mark.parametrize("step", [4, 15])
+def test_killed_at_any_step_it_goes_on_to_the_same_weights(trained, tmp_path, monkeypatch, step):
+    job = replace(trained, exp=tmp_path / "exp")
+    train_killed(job, monkeypatch, step)
     half = job.exp / "train" / "checkpoint-99"  # as a kill within the writing of one leaves it
     half.mkdir()
     (half / "trained.safetensors").write_bytes(b"half")
-    monkeypatch.setattr(DualTrainer, "training_step", take)
     assert train(job)
     assert same(job.exp, trained.exp)
     values = [[epoch.values for epoch in history.read(exp)] for exp in (job.exp, trained.exp)]
     assert values[0] == values[1]
+
+
+def test_it_ends_after_so_many_steps(job):
+    run = job(max_steps=4, hard_negatives=0.2)
+    assert train(run)
+    assert [epoch.epoch for epoch in history.read(run.exp)] == [1]
 
 
 def test_the_best_epoch_is_kept(job, monkeypatch):
@@ -111,7 +122,7 @@ def test_the_best_epoch_is_kept(job, monkeypatch):
     assert torch.equal(weights(run.exp)["norm.weight"], list(saved.values())[1])
 
 
-def test_low_rank_updates_train_the_new_rows_and_leave_the_old(job, tmp_path):
+def test_low_rank_updates_train_the_new_rows_and_leave_the_old(job, tmp_path, monkeypatch):
     from fangyan.dual import vocabulary
 
     torch.manual_seed(0)
@@ -119,14 +130,13 @@ def test_low_rank_updates_train_the_new_rows_and_leave_the_old(job, tmp_path):
     for part in vocabulary.make(sizes, ["我你他吃喝看饭水书茶"]):
         part.save_pretrained(tmp_path / "lm")
     before = load_file(tmp_path / "lm/model.safetensors")
-    run = job(
-        llm=f"{tmp_path / 'lm'}",
-        llm_conf={},
-        lora={"rank": 2},
-        new_rows="centroids",
-        epochs=1,
-        pooling="last",
-    )
+    low = {
+        "lora": {"rank": 2, "dropout": 0.1},
+        "new_rows": "centroids",
+        "pooling": "last",
+        "mini_batch_size": 4,
+    }
+    run, other = (job(exp, llm=f"{tmp_path / 'lm'}", llm_conf={}, **low) for exp in ("exp", "killed"))
     assert train(run)
     after, old = weights(run.exp), before["model.embed_tokens.weight"]
     assert torch.equal(after["embed_tokens.weight"][: len(old)], old)
@@ -135,6 +145,9 @@ def test_low_rank_updates_train_the_new_rows_and_leave_the_old(job, tmp_path):
         key = f"layers.0.self_attn.{name}.weight"
         assert torch.equal(after[key], before[f"model.{key}"]) == (name == "k_proj")
     assert not any("lora" in name for name in after)
+    train_killed(other, monkeypatch, 9)
+    assert train(other)
+    assert same(other.exp, run.exp)
 
 
 def test_varieties_that_are_left_out_are_not_learnt_and_have_no_prefix(job):
