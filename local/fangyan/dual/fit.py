@@ -3,6 +3,7 @@
 import json
 import math
 import shutil
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -113,7 +114,9 @@ def add_lora(model: SentenceTransformer, lora: Mapping[str, Any], new: Sequence[
         target_modules=list(lora["modules"]),
         trainable_token_indices={name: list(new)},
     )
-    model[0].model = get_peft_model(model[0].model, told)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # of transformers, on what peft asks it
+        model[0].model = get_peft_model(model[0].model, told)
 
 
 def make_trainer(job: DualRun, model: SentenceTransformer, work: Path) -> DualTrainer:
