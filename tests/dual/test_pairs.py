@@ -95,6 +95,19 @@ def test_a_column_that_was_made_by_another_model_is_refused_though_its_numbers_w
             read_speech(data, 20, spelt / "units", "text_cmn")
 
 
+@pytest.mark.parametrize("name", ["text_cmn", "utt2lang", "utt2sent"])
+def test_a_table_that_lacks_an_utterance_is_refused_by_name(data, name):
+    file = data / name
+    file.write_text("".join(file.read_text().splitlines(keepends=True)[1:]))
+    with pytest.raises(DataError, match=f"{name}: .*cmntrain-s00"):
+        read(data)
+    with pytest.raises(DataError, match=f"{name}: .*cmntrain-s00"):
+        read_wordings(data)
+    file.unlink()
+    with pytest.raises(DataError, match=name):
+        read(data)
+
+
 def test_a_text_is_of_its_own_variety_or_of_the_one_that_is_named():
     assert speech_text(HERE[1:2], "cmn") == [Pair("[yue][speech]<u4>", "[cmn][text]去", "s1")]
     assert speech_text(HERE[1:2]) == [Pair("[yue][speech]<u4>", "[yue][text]去", "s1")]

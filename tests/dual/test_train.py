@@ -99,10 +99,23 @@ def test_killed_at_any_step_it_goes_on_to_the_same_weights(trained, tmp_path, mo
     assert values[0] == values[1]
 
 
-def test_it_ends_after_so_many_steps(job):
+def test_it_ends_after_so_many_steps_and_killed_then_it_trains_no_more(job, monkeypatch):
     run = job(max_steps=4, hard_negatives=0.2)
+
+    def kill(*_):
+        raise Killed
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr("fangyan.dual.train.replace_folder", kill)
+        train(run)
+    monkeypatch.setattr(DualTrainer, "training_step", kill)
     assert train(run)
     assert [epoch.epoch for epoch in history.read(run.exp)] == [1]
+
+
+def test_a_loss_that_is_not_finite_ends_it(job):
+    with pytest.raises(UserError, match=r"the loss is (nan|inf): a lower learning_rate"):
+        train(job(learning_rate=1e30, warmup=0.0))
 
 
 def test_the_best_epoch_is_kept(job, monkeypatch):

@@ -48,7 +48,7 @@ def fit(job: DualRun, work: Path, out: Path) -> tuple[dict[int, dict], int]:
         add_lora(model, of.lora, _new_ids(work / START))
     trainer = make_trainer(job, model, work)
     with quiet():
-        trainer.train(resume_from_checkpoint=newest_whole(work))
+        trainer.go_on(newest_whole(work))
     trainer.load_best()
     if of.lora:
         model[0].model = model[0].model.merge_and_unload()

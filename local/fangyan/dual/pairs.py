@@ -8,10 +8,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fangyan.data.checks import check_data_directory, needed
-from fangyan.data.columns import read_column
+from fangyan.data import datadir
+from fangyan.data.checks import check_data_directory
+from fangyan.data.columns import FILES, read_column
 from fangyan.data.datadir import GROUPING
-from fangyan.data.entries import entries, locate_id, read_map
+from fangyan.data.entries import entries
 from fangyan.encoders.unit_model import WEIGHTS
 from fangyan.encoders.unit_strings import of_text, of_units
 from fangyan.errors import DataError, UserError, known_names
@@ -73,16 +74,20 @@ def read_speech(
     if made and (units / WEIGHTS).is_file() and made.get("centroids") != fingerprint(units / WEIGHTS):
         raise UserError(f"{data / UNITS}: of another model than {units}: {how}")
     read_column(data, UNITS)
-    variety, sentence, text = (read_map(needed(data, name)) for name in (*GROUPING, text_column))
+    rows = {row.id: row for row in datadir.read(data, (*GROUPING, text_column))}
     found = [
         Spoken(
-            key, variety[key], sentence[key], _units(f"{data / UNITS}:{n}: {key}", value, k, units), text[key]
+            key,
+            rows[key].variety,
+            rows[key].sentence,
+            _units(f"{data / UNITS}:{n}: {key}", value, k, units),
+            getattr(rows[key], FILES[text_column]),
         )
         for n, key, value in entries(data / UNITS)
-        if not varieties or variety[key] in varieties
+        if not varieties or rows[key].variety in varieties
     ]
     if not found:
-        known = known_names(varieties[0], sorted(set(variety.values())))
+        known = known_names(varieties[0], sorted({row.variety for row in rows.values()}))
         raise UserError(f"{data}: no utterance of the varieties {', '.join(varieties)}: {known}")
     return found
 
@@ -108,14 +113,8 @@ def read_wordings(source: Path, varieties: Sequence[str] = ()) -> list[Wording]:
 
 
 def _in_directory(data: Path) -> Iterator[Wording]:
-    variety, sentence, text, mandarin = (
-        read_map(needed(data, name)) for name in (*GROUPING, "text", "text_cmn")
-    )
-    for key, own in text.items():
-        for name, table in (("utt2lang", variety), ("utt2sent", sentence), ("text_cmn", mandarin)):
-            if key not in table:
-                raise DataError(f"{locate_id(data / 'text', key)}: {data / name} has no line for {key}")
-        yield Wording(variety[key], own, mandarin[key], sentence[key])
+    for row in datadir.read(data, (*GROUPING, OWN, "text_cmn")):
+        yield Wording(row.variety, row.text, row.text_cmn, row.sentence)
 
 
 def _in_table(path: Path) -> Iterator[Wording]:
@@ -134,17 +133,13 @@ def _in_table(path: Path) -> Iterator[Wording]:
 def read_texts(source: Path, mandarin: str) -> Iterator[str]:
     """The strings of all texts of a data directory, in its own words and in Mandarin, or of the lines of a file."""
     if source.is_dir():
-        variety = read_map(needed(source, "utt2lang"))
-        for column in (OWN, "text_cmn"):
-            texts = read_map(source / column) if (source / column).is_file() else {}
-            for key, text in texts.items():
-                yield of_text(text, variety.get(key, "") if column == OWN else mandarin)
+        for row in datadir.read(source, GROUPING):
+            yield from (of_text(row.text, row.variety),) if row.text else ()
+            yield from (of_text(row.text_cmn, mandarin),) if row.text_cmn else ()
         return
-    for line in read_text(
-        source, "pretrain_text names data directories, and files of a text a line"
-    ).splitlines():
-        if line.strip():
-            yield of_text(line.strip())
+    why = "pretrain_text names data directories, and files of a text a line"
+    for line in filter(None, map(str.strip, read_text(source, why).splitlines())):
+        yield of_text(line)
 
 
 def speech_text(utterances: Iterable[Spoken], text_variety: str = "") -> list[Pair]:

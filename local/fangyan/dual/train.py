@@ -28,7 +28,7 @@ from fangyan.training.history import Curve
 from fangyan.training.resuming import ADVICE, STARTED, describe_changes
 
 LLM, WORK = "llm", "train"
-PREFIXES = "dual.yaml"
+CONFIG, PREFIXES = "config.yaml", "dual.yaml"
 CURVES = (Curve("acc_text", "max", ("valid",)),)
 """R@1 from speech to text on the development set, by which the best epoch is kept."""
 
@@ -47,13 +47,14 @@ def train(job: DualRun) -> bool:
     make_folder(job.exp)
     write_json(job.exp / STARTED / DONE, job.inputs)
     settings = yaml.safe_dump(asdict(job.settings), allow_unicode=True, sort_keys=False)
-    write_text(job.exp / "config.yaml", settings)
+    write_text(job.exp / CONFIG, settings)
     epochs, parameters = fit(job, job.exp / WORK, partial := job.exp / f".{LLM}.partial")
     _write_prefixes(job, partial)
     replace_folder(partial, job.exp / LLM)
     history.write(job.exp, epochs, history.columns(CURVES))
     write_json(job.exp / summary.NAME, _summary(job, epochs, parameters) | {"pairs": counts})
-    stamp(job.exp, job.inputs, [path for path in (job.exp / LLM).rglob("*") if path.is_file()])
+    made = [path for path in (job.exp / LLM).rglob("*") if path.is_file()]
+    stamp(job.exp, job.inputs, [*made, *(job.exp / name for name in (CONFIG, history.NAME, summary.NAME))])
     shutil.rmtree(job.exp / WORK, ignore_errors=True)
     return True
 

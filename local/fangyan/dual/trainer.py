@@ -11,8 +11,10 @@ from safetensors.torch import load_file, save_file
 from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer
 from sentence_transformers.base.evaluation import BaseEvaluator
 from sentence_transformers.base.sampler import MultiDatasetDefaultBatchSampler
-from transformers import TrainerCallback
+from transformers import TrainerCallback, TrainerState
+from transformers.trainer import TRAINER_STATE_NAME
 
+from fangyan.errors import UserError
 from fangyan.progress import Progress
 
 TRAINED = "trained.safetensors"
@@ -37,10 +39,24 @@ class DualTrainer(SentenceTransformerTrainer):
             self.began = monotonic()
         super().log(logs, start_time)
 
-    def train(self, *args, **kwargs) -> Any:
-        """Trains; the clock of the first epoch starts."""
+    def go_on(self, checkpoint: str | None) -> None:
+        """Trains from a checkpoint on, or from the beginning; one of the last step is taken as it is."""
         self.began = monotonic()
-        return super().train(*args, **kwargs)
+        told = TrainerState.load_from_json(f"{Path(checkpoint) / TRAINER_STATE_NAME}") if checkpoint else None
+        if told and told.global_step >= told.max_steps:
+            self.state = told
+        else:
+            self.train(resume_from_checkpoint=checkpoint)
+
+    def training_step(self, *args, **kwargs) -> torch.Tensor:
+        """The loss of a step; `UserError` for one that is not finite, of which nothing is learnt any more."""
+        loss = super().training_step(*args, **kwargs)
+        if not loss.isfinite():
+            step = self.state.global_step + 1
+            raise UserError(
+                f"step {step}: the loss is {loss.item()}: a lower learning_rate, or a longer warmup"
+            )
+        return loss
 
     def load_best(self) -> None:
         """Takes the weights of the best epoch, of equal ones the first."""
