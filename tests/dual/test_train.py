@@ -113,6 +113,36 @@ def test_it_ends_after_so_many_steps_and_killed_then_it_trains_no_more(job, monk
     assert [epoch.epoch for epoch in history.read(run.exp)] == [1]
 
 
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"lora": {"modules": ["q_prj"]}}, "lora: modules: .*q_prj"),
+        ({"max_tokens": 4096}, "max_tokens: random reads 2048 tokens at most, got 4096"),
+        ({"bf16": True}, "dual.yaml: bf16: no GPU of this machine computes in it"),
+        (
+            {"llm": "nobody/nothing"},
+            "nobody/nothing: no such path here, and the Hugging Face Hub did not give it",
+        ),
+    ],
+)
+def test_what_the_language_model_cannot_do_is_told(job, values, said, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(UserError, match=said):
+        train(job(**values))
+
+
+def test_where_memory_is_short_it_is_told_what_to_set(job, monkeypatch):
+    def fail(*_, **__):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(DualTrainer, "training_step", fail)
+        with pytest.raises(UserError, match="memory is short for a batch of 8: set mini_batch_size below 8"):
+            train(job())
+    assert train(job(batch_size=4, max_steps=1))  # of what was begun there was nothing
+
+
 def test_a_loss_that_is_not_finite_ends_it(job):
     with pytest.raises(UserError, match=r"the loss is (nan|inf): a lower learning_rate"):
         train(job(learning_rate=1e30, warmup=0.0))

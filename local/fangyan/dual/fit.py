@@ -5,6 +5,7 @@ import math
 import shutil
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from fangyan.dual.trainer import Bar, DualTrainer, Retrieval, weighted_batches
 from fangyan.encoders.pretrained import quiet
 from fangyan.encoders.unit_strings import TEXT, prefix_tokens, unit_tokens
 from fangyan.environment import install_extra
-from fangyan.errors import UserError
+from fangyan.errors import UserError, out_of_memory
 from fangyan.files import produce, read_json, write_json
 
 START, NEW = "start", "new_tokens.json"
@@ -41,13 +42,15 @@ def fit(job: DualRun, work: Path, out: Path) -> tuple[dict[int, dict], int]:
     ``work``: its checkpoints, from the newest whole one of which it goes on.
     """
     of = job.settings
+    if of.bf16 and not (torch.cuda.is_available() and torch.cuda.is_bf16_supported()):
+        raise UserError(f"{job.config}: bf16: no GPU of this machine computes in it: leave it out")
     make_start(job, work / START)
     model = pipeline(of, work / START)
     set_seed(job.seed)
     if of.lora:
         add_lora(model, of.lora, _new_ids(work / START))
     trainer = make_trainer(job, model, work)
-    with quiet():
+    with quiet(), memory_told(of):
         trainer.go_on(newest_whole(work))
     trainer.load_best()
     if of.lora:
@@ -56,6 +59,20 @@ def fit(job: DualRun, work: Path, out: Path) -> tuple[dict[int, dict], int]:
     with quiet():
         model.save(f"{out}", create_model_card=False)
     return epochs(trainer.state.log_history), sum(weight.numel() for weight in model.parameters())
+
+
+@contextmanager
+def memory_told(of: Settings) -> Iterator[None]:
+    """What fails inside for want of memory ends as a `UserError` that says what to do."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not out_of_memory(error):
+            raise
+        told = f"mini_batch_size below {of.mini_batch_size or of.batch_size}"
+        raise UserError(
+            f"memory is short for a batch of {of.batch_size}: set {told}, or a smaller max_tokens"
+        ) from None
 
 
 def make_start(job: DualRun, folder: Path) -> None:
@@ -76,7 +93,7 @@ def make_start(job: DualRun, folder: Path) -> None:
         write_json(temporary / NEW, {"ids": ids})
 
     with quiet():
-        produce(folder, {"start": job.inputs["settings"]}, build)
+        produce(folder, {"start": job.inputs}, build)
 
 
 def strings_of(sets: Iterable[Iterable[Pair]]) -> Iterator[str]:
@@ -95,6 +112,9 @@ def pipeline(of: Settings, folder: Path) -> SentenceTransformer:
             config_kwargs=safe,
             processor_kwargs=safe,
         )
+    most = getattr(body.config, "max_position_embeddings", None)
+    if most and of.max_tokens > most:
+        raise UserError(f"max_tokens: {of.llm} reads {most} tokens at most, got {of.max_tokens}")
     pooling = Pooling(body.get_embedding_dimension(), POOLING[of.pooling])
     return SentenceTransformer(modules=[body, pooling, Normalize()])
 
@@ -116,7 +136,10 @@ def add_lora(model: SentenceTransformer, lora: Mapping[str, Any], new: Sequence[
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # of transformers, on what peft asks it
-        model[0].model = get_peft_model(model[0].model, told)
+        try:
+            model[0].model = get_peft_model(model[0].model, told)
+        except ValueError as error:
+            raise UserError(f"lora: modules: {f'{error}'.partition(chr(10))[0]}") from None
 
 
 def make_trainer(job: DualRun, model: SentenceTransformer, work: Path) -> DualTrainer:

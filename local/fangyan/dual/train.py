@@ -60,9 +60,9 @@ def train(job: DualRun) -> bool:
 
 
 def _check_started(exp: Path, now: Mapping[str, Any]) -> None:
-    """`UserError` that names what was otherwise when the training in ``exp`` was started."""
-    before = made_from(exp / STARTED)
-    if before is not None and (said := describe_changes(before, now)):
+    """`UserError` that names what was otherwise when a training of which there is something was started."""
+    before, begun = made_from(exp / STARTED), any((exp / WORK).glob("checkpoint-*")) or (exp / DONE).exists()
+    if begun and before is not None and (said := describe_changes(before, now)):
         raise UserError(f"{exp}: was started otherwise ({said}): {ADVICE}")
 
 

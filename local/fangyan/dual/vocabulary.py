@@ -56,11 +56,11 @@ def load(llm: str, folder: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBa
 def make(conf: dict[str, Any], texts: Iterable[str]) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """A causal LM of random weights by ``llm_conf`` (``model_type`` and sizes), over the characters of ``texts``."""
     tokenizer = character_tokenizer(texts)
-    sizes = {key: value for key, value in conf.items() if key != "model_type"}
-    told = {"vocab_size": len(tokenizer), "pad_token_id": tokenizer.pad_token_id, "tie_word_embeddings": True}
+    tied = {"tie_word_embeddings": True, **conf}
     ends = dict.fromkeys(("bos_token_id", "eos_token_id"), tokenizer.eos_token_id)
+    told = tied | ends | {"vocab_size": len(tokenizer), "pad_token_id": tokenizer.pad_token_id}
     try:
-        config = AutoConfig.for_model(conf.get("model_type", "llama"), **told | ends | sizes)
+        config = AutoConfig.for_model(told.pop("model_type", "llama"), **told)
         return AutoModelForCausalLM.from_config(config, trust_remote_code=False).float(), tokenizer
     except Exception as error:  # of whatever kind: any values may stand there
         raise DataError(
