@@ -9,7 +9,6 @@ from safetensors.torch import load_file
 from sentence_transformers import SentenceTransformer
 
 from fangyan.dual import fit
-from fangyan.dual.run import describe_cuts
 from fangyan.dual.train import train
 from fangyan.dual.trainer import DualTrainer
 from fangyan.encoders import unit_model
@@ -191,29 +190,3 @@ def test_low_rank_updates_train_the_new_rows_and_leave_the_old(job, tmp_path, mo
     train_killed(other, monkeypatch, 9)
     assert train(other)
     assert same(other.exp, run.exp)
-
-
-def test_varieties_that_are_left_out_are_not_learnt_and_have_no_prefix(job):
-    run = job(varieties=["cmn"])
-    assert {utterance.variety for role in run.speech.values() for utterance in role} == {"cmn"}
-    assert run.varieties == ["cmn"]
-    with pytest.raises(UserError, match="pairs: text_text: the training data has none: leave it out"):
-        _ = job(varieties=["cmn"], pairs={"text_text": 1.0}).pairs
-
-
-def test_of_utterances_that_are_cut_it_is_told_how_many(job):
-    assert describe_cuts(job()) == []
-    run = job(max_tokens=8)
-    run.speech["train"][0] = replace(run.speech["train"][0], units=(1,) * 7)
-    (line,) = describe_cuts(run)
-    assert "train/units: 1 of 48 utterances have more than 6 units" in line
-
-
-def test_texts_come_of_other_places_too(job, tmp_path):
-    table = tmp_path / "more.tsv"
-    table.write_text("variety\ttext\ttext_cmn\nhak\t𠊎食\t我吃\n")
-    run = job(pairs=ALL, text_data=[f"{table}"])
-    assert len(run.pairs["text_text"]) == 25
-    assert run.varieties == ["cmn", "hak", "yue"]
-    with pytest.raises(UserError, match=r"text_data: .*none.tsv: no such data directory, and no such table"):
-        _ = job(text_data=[f"{tmp_path / 'none.tsv'}"]).inputs

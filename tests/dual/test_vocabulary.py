@@ -92,20 +92,6 @@ def test_a_language_model_of_a_folder_is_read_with_its_tokenizer(folder):
     assert {path.suffix for path in llm_folder.files(f"{folder}")} == {".json", ".safetensors"}
 
 
-def test_a_folder_that_cannot_be_trained_is_refused_with_the_reason(folder):
-    for file in folder.glob("tokenizer*"):
-        file.rename(folder.parent / file.name)
-    with pytest.raises(UserError, match="it has no tokenizer"):
-        llm_folder.locate(f"{folder}")
-    (folder / "tokenizer.json").write_text("{}")
-    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
-    with pytest.raises(UserError, match="pickled weights alone, which are not loaded"):
-        llm_folder.locate(f"{folder}")
-    (folder / "config.json").unlink()
-    with pytest.raises(UserError, match="no LLM of transformers, it has no config.json"):
-        llm_folder.locate(f"{folder}")
-
-
 @pytest.mark.parametrize(
     ("config", "said"),
     [
