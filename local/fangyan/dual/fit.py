@@ -178,7 +178,7 @@ def _dataset(pairs: Sequence[Pair]) -> Dataset:
 
 def _arguments(job: DualRun, work: Path) -> SentenceTransformerTrainingArguments:
     of = job.settings
-    return SentenceTransformerTrainingArguments(
+    arguments = SentenceTransformerTrainingArguments(
         output_dir=f"{work}",
         seed=job.seed,
         per_device_train_batch_size=of.batch_size,
@@ -200,6 +200,10 @@ def _arguments(job: DualRun, work: Path) -> SentenceTransformerTrainingArguments
         disable_tqdm=True,
         dataloader_pin_memory=torch.cuda.is_available(),
     )
+    arguments._n_gpu = min(
+        arguments.n_gpu, 1
+    )  # several would part each batch, and with it what is a negative
+    return arguments
 
 
 def newest_whole(work: Path) -> str | None:
