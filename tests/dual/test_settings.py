@@ -16,7 +16,7 @@ def test_what_is_not_said_is_the_default(configure):
     found = settings.read(configure(pairs={"speech_text": 2, "text_text": 0.5}, lora={"rank": 4}))
     assert found.pairs == {"speech_text": 2.0, "text_text": 0.5}
     assert found.lora == {"rank": 4, "alpha": 32.0, "dropout": 0.0, "modules": ["q_proj", "v_proj"]}
-    assert (found.pooling, found.pretrain_text, found.varieties) == ("mean", None, [])
+    assert (found.pooling, found.pretrain_text, found.varieties) == ("last", None, [])
 
 
 @pytest.mark.parametrize(

@@ -175,7 +175,7 @@ def test_low_rank_updates_train_the_new_rows_and_leave_the_old(job, tmp_path, mo
     low = {
         "lora": {"rank": 2, "dropout": 0.1},
         "new_rows": "centroids",
-        "pooling": "last",
+        "pooling": "mean",
         "mini_batch_size": 4,
     }
     run, other = (job(exp, llm=f"{tmp_path / 'lm'}", llm_conf={}, **low) for exp in ("exp", "killed"))

@@ -42,7 +42,7 @@ class Settings:
     llm_conf: dict[str, Any] = field(default_factory=dict)
     task: str = TASK
     new_rows: str = "mean_covariance"
-    pooling: str = "mean"
+    pooling: str = "last"
     max_tokens: int = 512
     varieties: list[str] = field(default_factory=list)
     text_column: str = "text_cmn"
