@@ -16,7 +16,7 @@ from fangyan.shards import Shard
 
 SECTIONS = {
     "Data": "data mix survey",
-    "Training": "params tokens teach stats train decode score",
+    "Training": "params tokens teach stats train train_dual decode score",
     "Units": "kmeans units unit_report",
     "Measuring": "dump measure retrieve intervals control synonymy explain report significance average",
     "Compare": "submission leaderboard",

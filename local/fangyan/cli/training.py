@@ -162,6 +162,28 @@ def train(job, ngpu: int | None, num_nodes: int) -> None:
         report_built(trained, job.exp)
 
 
+@cli.command("train_dual")
+@configuration("config", "configuration of the dual encoder (YAML)")
+@option("train", "training data directory, with the column units")
+@option("dev", "development data directory, with the column units")
+@option("units", "folder of the model of units that the columns are of")
+@option("seed", "random seed", int)
+@option("exp", "experiment folder")
+def train_dual(**values) -> None:
+    """An LLM trained as dual encoder of units of speech and of text. Killed, it goes on when it is run again.
+
+    \b
+    Example: fangyan train_dual --config conf/train/dual.yaml --train data/train \\
+      --dev data/dev --units exp/units --exp exp/a --seed 1
+    """
+    from fangyan.dual.run import DualRun, describe_cuts
+    from fangyan.dual.train import train
+
+    job = DualRun(**values)
+    print_warnings(describe_cuts(job))
+    report_built(train(job), job.exp)
+
+
 @cli.command()
 @configuration("config", "ESPnet training configuration (YAML; may be repeated)", multiple=True)
 @option("vocabulary", "number of tokens", click.IntRange(min=1), default=5000)

@@ -42,6 +42,8 @@ MATERIALS = {
     "init": "initial weights",
     "weights": "weights of corpora",
     "form_tables": "tables of the text form",
+    "units": "units",
+    "texts": "texts",
 }
 """What a stamp holds by fingerprint, in words."""
 ADVICE = "choose another --tag or remove the folder"
@@ -74,6 +76,12 @@ def check_unchanged(exp: Path, now: Mapping[str, Any]) -> None:
         for key, why in (*_too_long(told, settings), *_lost(exp, told, settings)):
             if key in changes:
                 raise UserError(f"{exp}: {_say(key, *changes[key])}: {why}: {ADVICE}")
+
+
+def describe_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """What is otherwise in a stamp than in another, key by key, nested ones dotted; empty where nothing is."""
+    stamps = (configs.flat(json.loads(json.dumps(stamp))) for stamp in (before, now))
+    return ", ".join(_say(key.removeprefix(f"{SETTINGS}."), *change) for key, change in _changes(*stamps, {}))
 
 
 def _started(exp: Path) -> dict[str, Any]:

@@ -1,0 +1,168 @@
+"""What a training of the dual encoder depends on: its settings, its units, its data."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from fangyan.data import datadir
+from fangyan.data.checks import check_data_directory
+from fangyan.dual import llm_folder
+from fangyan.dual import settings as dual_settings
+from fangyan.dual.negatives import with_negatives
+from fangyan.dual.pairs import (
+    OWN,
+    UNITS,
+    Pair,
+    Spoken,
+    Wording,
+    read_speech,
+    read_texts,
+    read_wordings,
+    speech_speech,
+    speech_text,
+    text_text,
+)
+from fangyan.dual.settings import RANDOM, Settings
+from fangyan.encoders import hub, unit_model
+from fangyan.encoders.unit_model import SETTINGS, WEIGHTS, UnitModel
+from fangyan.errors import UserError
+from fangyan.files import fingerprint
+
+PREFIX = 2
+"""Tokens of the prefix of an utterance."""
+
+
+@dataclass(frozen=True)
+class DualRun:
+    """A training: its configuration, data, the model of ``units`` that their columns are of, and its folder ``exp``."""
+
+    config: Path
+    train: Path
+    dev: Path
+    units: Path
+    seed: int
+    exp: Path
+
+    @cached_property
+    def settings(self) -> Settings:
+        """What the configuration says."""
+        return dual_settings.read(self.config)
+
+    @cached_property
+    def unit_model(self) -> UnitModel:
+        """The model of units."""
+        return unit_model.load(self.units)
+
+    @cached_property
+    def speech(self) -> dict[str, list[Spoken]]:
+        """The utterances that are learnt, by ESPnet's name of the role of their directory."""
+        of = self.settings
+        return {
+            role: read_speech(data, self.unit_model.k, self.units, of.text_column, of.varieties)
+            for role, data in self.sets().items()
+        }
+
+    @cached_property
+    def wordings(self) -> list[Wording]:
+        """The texts learnt beside their Mandarin wording, each once; none where that data set has no weight."""
+        if not self.settings.pairs.get("text_text"):
+            return []
+        found = (read_wordings(source, self.settings.varieties) for source in self.text_sources)
+        return list(dict.fromkeys(wording for some in found for wording in some))
+
+    @cached_property
+    def text_sources(self) -> list[Path]:
+        """The data directories and tables with wordings: the training data where it has both, and ``text_data``."""
+        named = list(map(Path, self.settings.text_data))
+        for source in named:
+            if not source.exists():
+                raise UserError(
+                    f"{self.config}: text_data: {source}: no such data directory, and no such table"
+                )
+        own = all((self.train / name).is_file() for name in ("text", "text_cmn"))
+        return [self.train, *named] if own else named
+
+    @cached_property
+    def pairs(self) -> dict[str, list[Pair]]:
+        """The pairs of each data set that has a weight; `UserError` for one that has none."""
+        spoken = self.speech["train"]
+        make = {
+            "speech_text": lambda: self._with_negatives(self.with_text(spoken), spoken),
+            "speech_speech": lambda: speech_speech(spoken),
+            "text_text": lambda: text_text(self.wordings, self.settings.text_variety),
+        }
+        sets = {name: make[name]() for name, weight in sorted(self.settings.pairs.items()) if weight}
+        for name, pairs in sets.items():
+            if not pairs:
+                raise UserError(f"{self.config}: pairs: {name}: the training data has none: leave it out")
+        return sets
+
+    @cached_property
+    def varieties(self) -> list[str]:
+        """The varieties that have a prefix: those learnt, in speech or in text, and that of a typed sentence."""
+        learnt = {one.variety for one in (*self.speech["train"], *self.wordings)}
+        return sorted(learnt | {self.settings.text_variety})
+
+    @cached_property
+    def pretrain_texts(self) -> list[str]:
+        """The strings on which the LLM is trained before, each once; none where the configuration asks for none."""
+        sources = (self.settings.pretrain_text or {"data": []})["data"]
+        read = (read_texts(Path(source), self.settings.text_variety) for source in sources)
+        return list(dict.fromkeys(text for some in read for text in some))
+
+    @cached_property
+    def inputs(self) -> dict[str, Any]:
+        """What the finished experiment is recognised by."""
+        of, model = self.settings, (self.units / SETTINGS, self.units / WEIGHTS)
+        for data in self.sets().values():
+            check_data_directory(data)
+        return {
+            "settings": asdict(of),
+            "seed": self.seed,
+            "units": fingerprint(*filter(Path.exists, model)),
+            "texts": fingerprint(*map(_identity, self.text_sources), self.pretrain_texts),
+            "init": _content(of.llm),
+            **{role: datadir.tables(data, *_units_of(data)) for role, data in self.sets().items()},
+        }
+
+    def with_text(self, utterances: Iterable[Spoken]) -> list[Pair]:
+        """The utterances, each with its text."""
+        of = self.settings
+        return speech_text(utterances, "" if of.text_column == OWN else of.text_variety)
+
+    def _with_negatives(self, pairs: list[Pair], utterances: list[Spoken]) -> list[Pair]:
+        if not self.settings.hard_negatives:
+            return pairs
+        return with_negatives(pairs, utterances, self.settings.text_variety)
+
+    def sets(self) -> dict[str, Path]:
+        """The data directories by ESPnet's name of their role."""
+        return {"train": self.train, "valid": self.dev}
+
+
+def describe_cuts(job: DualRun) -> list[str]:
+    """What to tell of utterances that are longer than is read of them: a line for each directory with such."""
+    most = job.settings.max_tokens - PREFIX
+    counts = {role: sum(len(one.units) > most for one in spoken) for role, spoken in job.speech.items()}
+    return [
+        f"{job.sets()[role] / UNITS}: {count:,} of {len(job.speech[role]):,} utterances have more than {most} units: "
+        "they are cut there; max_tokens of the configuration says where"
+        for role, count in counts.items()
+        if count
+    ]
+
+
+def _identity(source: Path) -> str:
+    """The content of a table of texts, or of the tables of a data directory."""
+    return fingerprint(source) if source.is_file() else datadir.tables(source)
+
+
+def _units_of(data: Path) -> list[str]:
+    return [UNITS] if (data / UNITS).is_file() else []
+
+
+def _content(llm: str) -> str:
+    """What stands for the content of an LLM."""
+    return RANDOM if llm == RANDOM else fingerprint(*hub.content(llm_folder.files(llm), llm))
