@@ -15,6 +15,7 @@ from fangyan.dual.pairs import (
     text_text,
 )
 from fangyan.errors import DataError, UserError
+from fangyan.units.column import read_units
 
 HERE = (
     Spoken("a1", "cmn", "s1", (3, 3), "去"),
@@ -25,7 +26,7 @@ HERE = (
 
 
 def read(data: Path, *varieties: str) -> list[Spoken]:
-    return read_speech(data, 20, Path("exp/units"), "text_cmn", varieties)
+    return read_speech(data, read_units(data, 20), "text_cmn", varieties)
 
 
 @pytest.fixture
@@ -49,50 +50,6 @@ def test_only_the_varieties_that_are_named_are_read(data):
     assert {utterance.variety for utterance in read(data, "yue")} == {"yue"}
     with pytest.raises(UserError, match="no utterance of the varieties yu: did you mean 'yue'"):
         read(data, "yu")
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "said"),
-    [
-        ("cmntrain-s01 ", "cmntrain-s01 20 ", r"units:2: .*0 to 19 .*got '20'"),
-        ("cmntrain-s01 ", "cmntrain-s01 -1 ", r"units:2: .*got '-1'"),
-        ("cmntrain-s01 ", "cmntrain-s01 x ", r"units:2: .*got 'x'"),
-        ("cmntrain-s01 ", "cmntrain-s01 ٣ ", r"units:2: .*got '٣'"),
-        ("cmntrain-s01 ", "cmntrain-sx1 ", r"units:2: .*cmntrain-sx1"),
-    ],
-)
-def test_units_that_are_none_of_the_model_are_refused_by_line(data, old, new, said):
-    file = data / "units"
-    file.write_text("".join(sorted(file.read_text().replace(old, new).splitlines(keepends=True))))
-    if "sx1" in new:
-        said = "units:24: .*cmntrain-sx1"
-    with pytest.raises(DataError, match=said):
-        read(data)
-
-
-def test_where_there_are_no_units_the_message_says_how_to_make_them(data):
-    (data / "units").unlink()
-    with pytest.raises(
-        UserError, match=r"no units there: run fangyan units --units exp/units --data .*train"
-    ):
-        read(data)
-
-
-def test_a_column_that_was_made_by_another_model_is_refused_though_its_numbers_would_do(data, spelt):
-    from fangyan.files import fingerprint, stamp
-
-    weights = spelt / "units" / "units.safetensors"
-    for made, said in (
-        (weights, ""),
-        (data / "text", "of another model than .*units: run fangyan units --units"),
-    ):
-        (data / ".units/units").mkdir(parents=True, exist_ok=True)
-        stamp(data / ".units/units", {"centroids": fingerprint(made)}, [data / "units"])
-        if not said:
-            assert read_speech(data, 20, spelt / "units", "text_cmn")
-            continue
-        with pytest.raises(UserError, match=said):
-            read_speech(data, 20, spelt / "units", "text_cmn")
 
 
 @pytest.mark.parametrize("name", ["text_cmn", "utt2lang", "utt2sent"])

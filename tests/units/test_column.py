@@ -2,10 +2,13 @@
 
 import shutil
 
+import numpy as np
 import pytest
 
-from fangyan.errors import DataError
-from fangyan.units.column import read_units
+from fangyan.encoders.unit_model import UnitModel
+from fangyan.errors import DataError, UserError
+from fangyan.files import fingerprint, stamp
+from fangyan.units.column import HOME, read_units, units_of
 
 
 @pytest.fixture
@@ -44,3 +47,18 @@ def test_a_column_that_is_not_there_or_has_other_utterances_is_told(data, sung):
         read_units(home, 18)
     with pytest.raises(DataError, match="dev/units: no column of units: make it with fangyan units"):
         read_units(sung["dev"], 18)
+
+
+def test_a_column_that_was_made_by_another_model_is_refused_though_its_numbers_would_do(data, tmp_path):
+    home, model = data("3 1"), tmp_path / "model"
+    model.mkdir()
+    UnitModel("mfcc", "mfcc", np.zeros((5, 2), np.float32)).save(model)
+    assert [*units_of(model, home).values()][1].tolist() == [3, 1]  # written by hand: it does not tell
+    (home / HOME / "units").mkdir(parents=True)
+    stamp(home / HOME / "units", {"centroids": fingerprint(model / "units.safetensors")}, [home / "units"])
+    assert len(units_of(model, home)) == 24
+    stamp(home / HOME / "units", {"centroids": fingerprint(home / "text")}, [home / "units"])
+    with pytest.raises(
+        UserError, match="dev/units: of another model than .*model: run fangyan units --units"
+    ):
+        units_of(model, home)

@@ -164,9 +164,10 @@ def train(job, ngpu: int | None, num_nodes: int) -> None:
 
 @cli.command("train_dual")
 @configuration("config", "configuration of the dual encoder (YAML)")
-@option("train", "training data directory, with the column units")
-@option("dev", "development data directory, with the column units")
-@option("units", "folder of the model of units that the columns are of")
+@option("train", "training data directory, with a column of units")
+@option("dev", "development data directory, with a column of units")
+@option("units", "folder of the model of units that the column is of")
+@option("column", "the name of that column", str, default="units")
 @option("seed", "random seed", int)
 @option("exp", "experiment folder")
 def train_dual(**values) -> None:

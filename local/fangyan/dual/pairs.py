@@ -4,24 +4,17 @@ A data set is rows of two strings, as `encoders.unit_strings` writes them, and t
 whose text is the same have one label: a batch must not push them apart.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from fangyan.data import datadir
-from fangyan.data.checks import check_data_directory
-from fangyan.data.columns import FILES, read_column
+from fangyan.data.columns import FILES
 from fangyan.data.datadir import GROUPING
-from fangyan.data.entries import entries
-from fangyan.encoders.unit_model import WEIGHTS
 from fangyan.encoders.unit_strings import of_text, of_units
 from fangyan.errors import DataError, UserError, known_names
-from fangyan.files import fingerprint, made_from, numbered_rows, read_text
+from fangyan.files import numbered_rows, read_text
 
-UNITS = "units"
-"""The column of a data directory with the units of each utterance."""
-STAMP = ".units"
-"""The folder of a data directory that says of which model its units are."""
 OWN = "text"
 """The column with the variety's own wording."""
 TABLE = ("variety", "text", "text_cmn")
@@ -60,46 +53,28 @@ class Wording:
 
 
 def read_speech(
-    data: Path, k: int, units: Path, text_column: str, varieties: Sequence[str] = ()
+    data: Path, units: Mapping[str, Sequence[int]], text_column: str, varieties: Sequence[str] = ()
 ) -> list[Spoken]:
-    """The utterances of a data directory of the ``varieties`` (all where none is named), by id.
+    """The utterances of a data directory of the ``varieties`` (all where none is named), by id, with their ``units``.
 
-    `DataError` with file and line for units that are none of the model's ``k``, `UserError` where there are none.
+    `UserError` where there are none.
     """
-    check_data_directory(data)
-    how = f"run fangyan units --units {units} --data {data}"
-    if not (data / UNITS).is_file():
-        raise UserError(f"{data / UNITS}: no units there: {how}")
-    made = made_from(data / STAMP / UNITS)  # a column that was written by hand has none
-    if made and (units / WEIGHTS).is_file() and made.get("centroids") != fingerprint(units / WEIGHTS):
-        raise UserError(f"{data / UNITS}: of another model than {units}: {how}")
-    read_column(data, UNITS)
-    rows = {row.id: row for row in datadir.read(data, (*GROUPING, text_column))}
+    rows = datadir.read(data, (*GROUPING, text_column))
     found = [
         Spoken(
-            key,
-            rows[key].variety,
-            rows[key].sentence,
-            _units(f"{data / UNITS}:{n}: {key}", value, k, units),
-            getattr(rows[key], FILES[text_column]),
+            row.id,
+            row.variety,
+            row.sentence,
+            tuple(map(int, units[row.id])),
+            getattr(row, FILES[text_column]),
         )
-        for n, key, value in entries(data / UNITS)
-        if not varieties or rows[key].variety in varieties
+        for row in rows
+        if not varieties or row.variety in varieties
     ]
     if not found:
-        known = known_names(varieties[0], sorted({row.variety for row in rows.values()}))
+        known = known_names(varieties[0], sorted({row.variety for row in rows}))
         raise UserError(f"{data}: no utterance of the varieties {', '.join(varieties)}: {known}")
     return found
-
-
-def _units(where: str, value: str, k: int, model: Path) -> tuple[int, ...]:
-    words = value.split()
-    for word in words:
-        if not word.isascii() or not word.isdecimal() or int(word) >= k:
-            raise DataError(
-                f"{where}: units are the numbers 0 to {k - 1} of {model}, got {word!r}: is it another model's column?"
-            )
-    return tuple(map(int, words))
 
 
 def read_wordings(source: Path, varieties: Sequence[str] = ()) -> list[Wording]:

@@ -13,7 +13,6 @@ from fangyan.dual import settings as dual_settings
 from fangyan.dual.negatives import with_negatives
 from fangyan.dual.pairs import (
     OWN,
-    UNITS,
     Pair,
     Spoken,
     Wording,
@@ -29,6 +28,7 @@ from fangyan.encoders import hub, unit_model
 from fangyan.encoders.unit_model import SETTINGS, WEIGHTS, UnitModel
 from fangyan.errors import UserError
 from fangyan.files import fingerprint
+from fangyan.units.column import COLUMN, units_of
 
 PREFIX = 2
 """Tokens of the prefix of an utterance."""
@@ -36,7 +36,7 @@ PREFIX = 2
 
 @dataclass(frozen=True)
 class DualRun:
-    """A training: its configuration, data, the model of ``units`` that their columns are of, and its folder ``exp``."""
+    """A training: configuration, data, the model of ``units`` that their ``column`` is of, the folder ``exp``."""
 
     config: Path
     train: Path
@@ -44,6 +44,7 @@ class DualRun:
     units: Path
     seed: int
     exp: Path
+    column: str = COLUMN
 
     @cached_property
     def settings(self) -> Settings:
@@ -60,7 +61,7 @@ class DualRun:
         """The utterances that are learnt, by ESPnet's name of the role of their directory."""
         of = self.settings
         return {
-            role: read_speech(data, self.unit_model.k, self.units, of.text_column, of.varieties)
+            role: read_speech(data, units_of(self.units, data, self.column), of.text_column, of.varieties)
             for role, data in self.sets().items()
         }
 
@@ -124,7 +125,7 @@ class DualRun:
             "units": fingerprint(*filter(Path.exists, model)),
             "texts": fingerprint(*map(_identity, self.text_sources), self.pretrain_texts),
             "init": _content(of.llm),
-            **{role: datadir.tables(data, *_units_of(data)) for role, data in self.sets().items()},
+            **{role: datadir.tables(data, *self._column_of(data)) for role, data in self.sets().items()},
         }
 
     def with_text(self, utterances: Iterable[Spoken]) -> list[Pair]:
@@ -137,6 +138,9 @@ class DualRun:
             return pairs
         return with_negatives(pairs, utterances, self.settings.text_variety)
 
+    def _column_of(self, data: Path) -> list[str]:
+        return [self.column] if (data / self.column).is_file() else []
+
     def sets(self) -> dict[str, Path]:
         """The data directories by ESPnet's name of their role."""
         return {"train": self.train, "valid": self.dev}
@@ -147,8 +151,8 @@ def describe_cuts(job: DualRun) -> list[str]:
     most = job.settings.max_tokens - PREFIX
     counts = {role: sum(len(one.units) > most for one in spoken) for role, spoken in job.speech.items()}
     return [
-        f"{job.sets()[role] / UNITS}: {count:,} of {len(job.speech[role]):,} utterances have more than {most} units: "
-        "they are cut there; max_tokens of the configuration says where"
+        f"{job.sets()[role] / job.column}: {count:,} of {len(job.speech[role]):,} utterances have more than {most} "
+        "units: they are cut there; max_tokens of the configuration says where"
         for role, count in counts.items()
         if count
     ]
@@ -157,10 +161,6 @@ def describe_cuts(job: DualRun) -> list[str]:
 def _identity(source: Path) -> str:
     """The content of a table of texts, or of the tables of a data directory."""
     return fingerprint(source) if source.is_file() else datadir.tables(source)
-
-
-def _units_of(data: Path) -> list[str]:
-    return [UNITS] if (data / UNITS).is_file() else []
 
 
 def _content(llm: str) -> str:

@@ -30,12 +30,10 @@ from fangyan.folders import make_folder
 from fangyan.journal import Journal
 from fangyan.progress import Progress
 from fangyan.shards import WHOLE, Resumable, Shard
-from fangyan.units.column import COLUMN
+from fangyan.units.column import COLUMN, HOME
 
 BLOCK_SECONDS = 600.0
 """Speech that is lost at most where the work is killed."""
-HOME = ".units"
-"""The folder of a data directory with the stamps of its columns of units."""
 
 
 def assign(model: Path, sets: Sequence[Path], column: str = COLUMN, part: Shard = WHOLE) -> list[Path]:

@@ -6,9 +6,13 @@ import numpy as np
 
 from fangyan.data.columns import reference
 from fangyan.data.entries import check_ids, locate_id, read_map
-from fangyan.errors import DataError, shown
+from fangyan.encoders import unit_model
+from fangyan.errors import DataError, UserError, shown
+from fangyan.files import fingerprint, made_from
 
 COLUMN = "units"
+HOME = ".units"
+"""The folder of a data directory with the stamps of its columns of units."""
 
 
 def read_units(data: Path, k: int, name: str = COLUMN) -> dict[str, np.ndarray]:
@@ -28,6 +32,20 @@ def read_units(data: Path, k: int, name: str = COLUMN) -> dict[str, np.ndarray]:
         except ValueError as error:
             raise DataError(f"{locate_id(file, key)}: {error}") from None
     return found
+
+
+def units_of(model: Path, data: Path, name: str = COLUMN) -> dict[str, np.ndarray]:
+    """As `read_units`, of the model of units in a folder; `UserError` where the column was made by another.
+
+    One that was written by hand does not tell by which.
+    """
+    made = made_from(data / HOME / name)
+    if made and made.get("centroids") != fingerprint(model / unit_model.WEIGHTS):
+        raise UserError(
+            f"{data / name}: of another model than {model}: run fangyan units --units {model} --data {data}, or name "
+            "another column with --column"
+        )
+    return read_units(data, unit_model.load(model).k, name)
 
 
 def _parse(value: str, k: int) -> np.ndarray:
