@@ -20,7 +20,7 @@ from fangyan.encoders import Encoder, SomeLayers, load_encoder
 from fangyan.errors import DataError
 from fangyan.files import write_text
 
-WEIGHTS, SETTINGS = "units.safetensors", "units.yaml"
+WEIGHTS, SETTINGS = FILES = "units.safetensors", "units.yaml"
 HERE = "./"
 KINDS = {"encoder": str, "layer": str, "merged": bool}
 
@@ -82,6 +82,10 @@ def load(folder: Path) -> UnitModel:
     except (OSError, KeyError, SafetensorError) as error:
         raise DataError(f"{folder / WEIGHTS}: no centroids can be read from it: {error}") from None
     family, _, argument = settings["encoder"].partition(":")
+    if argument.startswith(HERE) and ".." in Path(argument).parts:
+        raise DataError(
+            f"{path}: an encoder {HERE} lies in the folder of its units, got {settings['encoder']}"
+        )
     spec = f"{family}:{folder / argument}" if argument.startswith(HERE) else settings["encoder"]
     return UnitModel(spec, settings["layer"], centroids, settings["merged"])
 
