@@ -64,7 +64,7 @@ def check_experiment(options: Options) -> None:
 
 def check_layers(options: Options) -> Iterator[str]:
     """Layers that the encoder has not, as far as its settings tell how many it has."""
-    layers = _known_layers(options)
+    layers = _known_layers(options) if options["layers"] or options["exit_layers"] else ()
     of_units = layers_in_settings(options["unit_encoder"]) if options["unit_encoder"] else ()
     for name, known in (("layers", layers), ("exit_layers", layers[1:]), ("layer", of_units)):
         for word in options.words(name):
