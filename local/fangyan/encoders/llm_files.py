@@ -88,10 +88,14 @@ def files(argument: str) -> list[Path | str]:
     """What decides the features: those of the language model, its settings, its units, and the encoder of these."""
     folder = locate(argument)
     model = units(folder)
-    own = [folder / LLM_SETTINGS, *(folder / UNITS / name for name in unit_model.FILES)]
-    language = sentence.files_in(folder, argument)
     version = version_of(model.encoder.partition(":")[0])
-    return [*language, *hub.content(own, argument), *files_of(model.encoder), version]
+    return [*hub.content(own_files(folder), argument), *files_of(model.encoder), version]
+
+
+def own_files(folder: Path) -> list[Path]:
+    """The files of the model in ``folder`` itself: those of the language model, its settings, its units."""
+    units_of = (folder / UNITS / name for name in unit_model.FILES)
+    return [*sentence.files_in(folder), folder / LLM_SETTINGS, *units_of]
 
 
 def recommended(argument: str) -> Choice:

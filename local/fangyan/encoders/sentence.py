@@ -179,13 +179,12 @@ def _most_tokens(place: Path, config: Any) -> float:
 
 def files(argument: str) -> list[Path | str]:
     """What decides the features: settings, vocabularies and weights, or what the Hub's cache calls their content."""
-    return files_in(_folder(argument), argument)
+    return hub.content(files_in(_folder(argument)), argument)
 
 
-def files_in(folder: Path, argument: str) -> list[Path | str]:
-    """Those of the model in ``folder``, which ``argument`` names."""
-    found = {path for place in places(folder) for pattern in PATTERNS for path in place.glob(pattern)}
-    return hub.content(sorted(found), argument)
+def files_in(folder: Path) -> list[Path]:
+    """Those of the model in ``folder``, in order."""
+    return sorted({path for place in places(folder) for pattern in PATTERNS for path in place.glob(pattern)})
 
 
 def _folder(argument: str, patterns: Sequence[str] = PATTERNS) -> Path:
