@@ -100,6 +100,14 @@ def tiny_sentence(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def tiny_dual(tmp_path_factory) -> Path:
+    """An experiment with a tiny language model that reads units of MFCC and texts, not to be changed."""
+    from dual_models import build_dual
+
+    return build_dual(tmp_path_factory.mktemp("dual") / "exp" / "dual" / "llm").parent
+
+
+@pytest.fixture(scope="session")
 def aligned(sung, micro_config, tiny_sentence, tmp_path_factory) -> Path:
     """A micro experiment of the task align, trained, whose teacher is `tiny_sentence`; not to be changed."""
     from aligned import ALIGN, train_aligned

@@ -6,6 +6,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 TEMPLATE = ROOT / "egs2/TEMPLATE/emb1/emb.sh"
+DUAL = ROOT / "egs2/TEMPLATE/dual1/dual.sh"
 
 RECORDING_PYTHON = """#!/bin/bash
 if [ "$1" = -c ]; then exit "${NO_ESPNET:-0}"; fi

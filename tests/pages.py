@@ -9,7 +9,7 @@ from pathlib import Path
 from fangyan.files import ROOT
 
 DOCS = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]
-RECIPES = sorted(ROOT.glob("egs2/*/emb1/README.md"))
+RECIPES = sorted(ROOT.glob("egs2/*/*1/README.md"))
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 INDENTED = re.compile(r"(?:^    .*\n)+", re.MULTILINE)
 OPERATORS = ";|&()<>"

@@ -15,7 +15,7 @@ from fangyan.__main__ import cli
 from fangyan.files import ROOT
 
 PACKAGE = ROOT / "local/fangyan"
-PIPELINE = read(ROOT / "egs2/TEMPLATE/emb1/emb.sh")
+PIPELINE = "\n".join(map(read, sorted(ROOT.glob("egs2/TEMPLATE/*/*.sh"))))
 OPTIONS = set(re.findall(r"^([a-z_]+)=.*?  # ", PIPELINE, re.MULTILINE)) | {"help"}
 STAGES = re.findall(r"^if stage (\d+) (\w+)", PIPELINE, re.MULTILINE)
 GOALS = re.findall(r"^(\w+):.*## ", read(ROOT / "Makefile"), re.MULTILINE)

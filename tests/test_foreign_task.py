@@ -14,7 +14,7 @@ from fangyan.encoders import bare, espnet_model, load_encoder
 from fangyan.errors import DataError, UserError
 from fangyan.features.dump import dump, layers
 from fangyan.files import fingerprint, read_json, read_table, unpack
-from fangyan.publish.archive import pack
+from fangyan.publish import pack
 from fangyan.recognition.decoding import decode
 from fangyan.report.read import results
 from fangyan.report.render import figures

@@ -41,7 +41,7 @@ check_options() { # -> exit, with a line for each mistake, where a value will no
   fi
   . "$root/utils/path.sh"
   mapfile -t stages < <(planned_stages)
-  python -m fangyan check --exp "$exp" "${stages[@]/#/--stage=}" -- "${option_values[@]}" || exit
+  python -m fangyan check --template "$template" --exp "$exp" "${stages[@]/#/--stage=}" -- "${option_values[@]}" || exit
 }
 
 hold() { # FOLDER -> no second run works in it as long as this one, or a process that it started, lives
@@ -79,7 +79,7 @@ share() { # CLASS COMMAND...
 
 distribute() { # SHARDS CLASS COMMAND...
   local job=(python -m fangyan submit --kind "$2" --stage "$current" --exp "$exp" --shards "$1") text code=0
-  [ "$2" != train ] || job+=(${ngpu:+--ngpu "$ngpu"} --num_nodes "$num_nodes")
+  [ "$2" != train ] || job+=(${ngpu:+--ngpu "$ngpu"} --num_nodes "${num_nodes:-1}")
   if [ "$backend" = local ]; then
     run "${@:3}"
   elif $dry_run; then

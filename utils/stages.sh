@@ -11,6 +11,7 @@
 #
 # A whole number as default admits whole numbers only; true or false makes a switch. Values are never evaluated.
 
+template="" # the script whose options and stages these are
 about=() option_names=() option_kinds=() option_helps=() stage_names=() stage_numbers=() stage_titles=() stages_run=()
 option_values=() # NAME=VALUE of each, as given
 declare -A renamed=([.retrieve]=measure) # stages by their former names
@@ -27,8 +28,9 @@ die() {
 # --- options -----------------------------------------------------------------------------------------------------
 
 parse_options() {
-  local script=${BASH_SOURCE[1]} help=false name kind value
-  read_script "$script"
+  local help=false name kind value
+  template=${BASH_SOURCE[1]}
+  read_script "$template"
   while [ $# -gt 0 ]; do
     case $1 in
       -h | --help) help=true && shift && continue ;;

@@ -7,7 +7,18 @@ from fangyan.errors import UserError, known_names
 
 STAGE = ".stage"
 """The stage that runs in an experiment, or failed: a line with its name, then the reason (``utils/stages.sh``)."""
-MARKS = ("times.tsv", STAGE, "log/*/*.sh", "*.pth", "feats", "retrieval", "RESULTS.md", "model.zip")
+MARKS = (
+    "times.tsv",
+    STAGE,
+    "log/*/*.sh",
+    "*.pth",
+    "llm",
+    "feats",
+    "retrieval",
+    "RESULTS.md",
+    "model.zip",
+    "packed",
+)
 """What a stage leaves in the folder of its experiment (patterns); where none has begun there is none of it."""
 RECORD = "FANGYAN_STAGE"
 """The variable of the environment that names the file `STAGE` of the run that has started this process."""

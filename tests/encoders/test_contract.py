@@ -8,6 +8,7 @@ import pytest
 from fangyan.data import audio, datadir
 from fangyan.data.datadir import Utterance
 from fangyan.encoders import FAMILIES, identity, load_encoder
+from fangyan.encoders.choice import JOINT, of_frames
 from fangyan.encoders.facts import facts, longest
 from fangyan.errors import DataError, UserError
 from fangyan.features.dump import dump, read_features
@@ -52,6 +53,8 @@ def spec(request):
     """One SPEC of each family, each architecture of transformers, each class and each kind of model of ESPnet."""
     if request.param == "text":
         return f"text:{request.getfixturevalue('tiny_sentence')}"
+    if request.param == "llm":
+        return f"llm:{request.getfixturevalue('tiny_dual')}"
     if request.param in TRANSFORMERS:
         return f"hf:{request.getfixturevalue('tiny')(request.param)}"
     if request.param in espnet_models.TINY:
@@ -83,7 +86,9 @@ def items(encoder, noise):
 
 def test_layers_have_names_in_depth_order(encoder):
     assert encoder.layers
-    assert list(encoder.layers) == sorted(set(encoder.layers))
+    of_blocks = of_frames(encoder.layers)
+    assert of_blocks == sorted(set(of_blocks))
+    assert [*encoder.layers] == of_blocks + [JOINT] * (len(encoder.layers) - len(of_blocks))
 
 
 def test_facts_without_weights_are_what_the_loaded_encoder_says_of_itself(spec, encoder, items):
@@ -153,7 +158,8 @@ def test_frames_follow_time_at_the_stated_rate(encoder, noise):
     (second, three), *others = encoder.encode(noise(16_000, 48_000))
     assert abs(len(three) - len(second) - 2 * encoder.frame_rate) <= 1
     assert abs(len(second) - encoder.frame_rate) < 2  # the last window has to fit in
-    assert all((len(a), len(b)) == (len(second), len(three)) for a, b in others)
+    of_blocks = [frames for layer, frames in zip(encoder.layers[1:], others, strict=True) if layer != JOINT]
+    assert all((len(a), len(b)) == (len(second), len(three)) for a, b in of_blocks)
 
 
 @of_speech

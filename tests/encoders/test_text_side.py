@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from fangyan.encoders import load_encoder
+from fangyan import encoders
+from fangyan.encoders import load_encoder, teacher_identity
 from fangyan.encoders.joint import JointSpace
 from fangyan.encoders.text_side import TextSide, load_teacher, portable, teacher_of
 from fangyan.errors import DataError, UserError
@@ -79,3 +80,35 @@ def test_texts_are_embedded_by_an_encoder_of_text_itself_and_by_none_of_sound(ti
         encoder.embed_text([])
     with pytest.raises(UserError, match="^this model has no text side: texts are for one of the task align"):
         load_encoder("fbank").embed_text(["你"])
+
+
+READING = """
+import numpy as np
+from fangyan.encoders import Encoder
+
+class Side(Encoder):
+    layers, frame_rate = ("joint",), 0.0
+
+    def encode(self, items):
+        return [[np.ones((1, 2), np.float32) for item in items]]
+
+def load(argument, device):
+    return Side()
+
+def load_text(argument, device):
+    side = Side()
+    side.modality = "text"
+    return side
+"""
+
+
+def test_a_family_of_another_package_may_have_a_text_side(package):
+    package("reading", "[fangyan.encoders]\nreading = reading\nmute = mute", READING)
+    package("mute", "", READING.partition("def load_text")[0])
+    assert load_encoder("reading", "cpu").modality == "speech"
+    assert load_encoder("reading", "cpu", "text").modality == "text"
+    assert encoders.teacher_of("reading") == "" and teacher_identity("reading") == {}
+    with pytest.raises(UserError, match="takes speech, got text for it"):
+        load_encoder("mute", "cpu", "text")
+    with pytest.raises(UserError, match="^mute: this model has no text side"):
+        encoders.teacher_of("mute")

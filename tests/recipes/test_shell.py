@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from desk import Desk
+from desk import TEMPLATE, Desk
 
 
 @pytest.fixture
@@ -21,7 +21,8 @@ def test_every_option_and_the_stages_that_are_to_run_are_checked_first(desk: Des
     desk.run("--encoder", "fbank", "--tag", "x y", "--train_config", "mine.yaml", "--stop_stage", "measure")
     assert desk.all_calls()[0][2] == "check"
     words = desk.checked()
-    assert words[:5] == ["--exp", "exp/x y", "--stage=data", "--stage=dump", "--stage=measure"]
+    assert words[:2] == ["--template", str(TEMPLATE)]
+    assert words[2:7] == ["--exp", "exp/x y", "--stage=data", "--stage=dump", "--stage=measure"]
     options = dict(word.split("=", 1) for word in words[words.index("--") + 1 :])
     assert options["encoder"] == "fbank" and options["nj"] == "2" and options["hf_repo"] == ""
     assert options["train_config"] == "mine.yaml" and len(options) > 30

@@ -50,18 +50,17 @@ dry_run=false  # print the commands, run nothing
 . "$root/utils/backend.sh"
 # shellcheck source=utils/names.sh
 . "$root/utils/names.sh"
+# shellcheck source=utils/steps.sh
+. "$root/utils/steps.sh"
 # shellcheck source=utils/next_steps.sh
 . "$root/utils/next_steps.sh"
 parse_options "$@"
 
 read -r -d '' -a tests <<<"$test_sets" || true # read's exit code only says that the text ended
-IFS=';' read -r -d '' -a choices < <(printf %s "$corpus_options") || true
 read -r -d '' -a rivals <<<"$baselines" || true
 read -r -d '' -a exits <<<"$exit_layers" || true
 read -r -d '' -a scored <<<"$layers" || true
-[ ${#tests[@]} -gt 0 ] || die "--test_sets needs a set to report"
-! $submit || [ "$last_stage" -le 11 ] || die "--submit ends with pack: publish when the jobs are done"
-! $submit || [[ "$(sets_of "${tests[@]}")" != *\** ]] || die "--submit must know what $test_sets stands for: first --stop_stage data"
+check_plan "${tests[@]}"
 [ -z "$download" ] || [ -z "$encoder" ] || die "--download and --encoder name two encoders: choose one"
 
 mixture=${mixture:+$(in_recipe_or_repository "$mixture")}
@@ -84,36 +83,19 @@ decode_config=$(in_recipe_or_repository "$decode_config")
 exp=exp/$tag
 results=$exp$(folder_of_layers "${scored[@]}") # the result of all layers is the experiment's, others stand beside it
 # What decides the numbers is quoted in the report: not how and where the commands run, nor what is made of the model.
-of_data=(mixture corpus corpus_dir corpus_options)
-[ "$first_stage" = 1 ] || recall_given data/.options "${of_data[@]}" # data/ was prepared by another command
+recall_data
 command=$(quote_given stage stop_stage dry_run status backend submit nj hf_repo private revision i_have_permission)
 measures=$(in_recipe_or_repository "$measures")
 tokens=data/token_list/${train_set}_$written
 job=(--config "$train_config" --train "data/$train_set" --dev "data/$dev_set" --tokens "$tokens"
   "${writing[@]}" --seed "$seed" --exp "$exp" ${init:+--init "$init"})
 
-# What is measured: SPECs, the folder of each, and what the first is compared with.
-specs=("${encoder:-espnet:$exp}") homes=("$exp") compared=()
-for rival in "${rivals[@]}"; do
-  case $rival,${specs[0]} in
-    random,espnet:*) specs+=("random:${specs[0]#espnet:}") ;;
-    random,* | "${specs[0]},${specs[0]}") continue ;; # only ESPnet's have an untrained twin; none is its own baseline
-    *) specs+=("$rival") ;;
-  esac
-  name=$(as_file_name "$rival")
-  homes+=("$exp/baselines/$name") compared+=("--baseline=$name=${specs[-1]}")
-done
+compare_with "${encoder:-espnet:$exp}" "${rivals[@]}"
 
 begin
 
 if stage 1 data "Prepare Kaldi data directories: data/SET"; then
-  if [ -n "$mixture" ]; then
-    alone launch cpu python -m fangyan mix --mixture "$mixture" --roots conf/corpora.yaml --out data --nj "$nj"
-  else
-    alone launch cpu python -m fangyan data --corpus "$corpus" ${corpus_dir:+--corpus_dir "$corpus_dir"} \
-      "${choices[@]/#/--corpus_option=}" --out data --nj "$nj"
-  fi
-  ! recorded || keep_given data/.options "${of_data[@]}"
+  prepare_data
 fi
 mapfile -t tests < <(sets_of "${tests[@]}")
 sets=(${dev_set:+"$dev_set"} "${tests[@]}")
@@ -153,9 +135,7 @@ if stage 7 score "Score the character error rate of each variety"; then
 fi
 
 if stage 8 dump "Dump the features of every layer, and those of the baselines"; then
-  for i in "${!specs[@]}"; do
-    share gpu python -m fangyan dump --encoder "${specs[i]}" "${sets[@]/#/--data=data/}" --out "${homes[i]}/feats"
-  done
+  dump_features "${sets[@]}"
 fi
 
 if stage 9 measure "Measure the encoder and the baselines: retrieval across varieties, and all else that --measures lists"; then
@@ -181,9 +161,7 @@ if stage 11 pack "Pack the model in the form of the ESPnet model zoo"; then
 fi
 
 if stage 12 publish "Publish the packed model on the Hugging Face Hub, if asked for with --stop_stage publish"; then
-  how=(${revision:+--revision "$revision"} ${i_have_permission:+--i_have_permission "$i_have_permission"})
-  ! $private || how+=(--private)
-  run python -m fangyan publish --exp "$exp" --hf_repo "$hf_repo" "${how[@]}"
+  publish_model
 fi
 
 conclude

@@ -10,11 +10,12 @@ from fangyan.cli import cli, option
 
 @cli.command()
 @option("exp", "experiment folder")
+@option("template", "the script that run.sh is of (default: emb.sh)", default=None)
 @option("stage", "stage that is to run (may be repeated)", str, multiple=True, default=())
 @click.argument(
     "options", nargs=-1, type=click.UNPROCESSED, help="NAME=VALUE of each option of run.sh, after --"
 )
-def check(exp: Path, stage: tuple[str, ...], options: tuple[str, ...]) -> None:
+def check(exp: Path, template: Path | None, stage: tuple[str, ...], options: tuple[str, ...]) -> None:
     """What is wrong with the options of run.sh.
 
     It asks this in the recipe's folder before its first stage.
@@ -24,7 +25,7 @@ def check(exp: Path, stage: tuple[str, ...], options: tuple[str, ...]) -> None:
     """
     from fangyan import recipes
 
-    mistakes = recipes.mistakes(options, stage, exp)
+    mistakes = recipes.mistakes(options, stage, exp, template or recipes.PIPELINE)
     for sentence in mistakes:
         click.echo(f"run.sh: {sentence}", err=True)
     sys.exit(2 if mistakes else 0)

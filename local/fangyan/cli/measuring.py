@@ -23,15 +23,15 @@ layers_to_score = option(
 @option(
     "encoder",
     "SPEC: espnet:<exp folder, model.zip or Hub id>, random:<the same>, hf:<Hub id or folder of transformers>, "
-    "text:<Hub id or folder of sentence-transformers>, firered:<Hub id or folder of FireRedASR>, fbank, mfcc, or what "
-    "a package adds",
+    "text:<Hub id or folder of sentence-transformers>, llm:<experiment, folder or Hub id of a model that reads "
+    "units>, firered:<Hub id or folder of FireRedASR>, fbank, mfcc, or what a package adds",
     str,
 )
 @sets()
 @option(
     "column",
-    "with an encoder of text: the column of --data to read, such as text_cmn (each sentence once) or text (once for "
-    "each variety)",
+    "with an encoder of text, or a model with a text side: the column of --data to read, such as text_cmn (each "
+    "sentence once) or text (once for each variety)",
     str,
     default="",
 )
@@ -61,7 +61,7 @@ def dump(
 
 @cli.command()
 @option("exp", "experiment folder: features in feats and baselines/NAME/feats, results beside them")
-@option("encoder", "SPEC of its encoder, as for dump (default: espnet:EXP)", str, default="")
+@option("encoder", "SPEC of its encoder, as for dump (default: that of EXP)", str, default="")
 @option("baseline", "NAME=SPEC to compare with (may be repeated)", str, multiple=True, default=())
 @sets()
 @option(
@@ -94,9 +94,10 @@ def measure(
       data/test
     """
     from fangyan import measure
+    from fangyan.encoders.families import spec_of
 
     measurements = measure.plan.read(measures, also, set)
-    model = measure.Subject(exp, encoder or f"espnet:{exp}", layer)
+    model = measure.Subject(exp, encoder or spec_of(exp), layer)
     baselines = [measure.baseline(exp, words) for words in baseline]
     outs = []
     for out, built in measure.measure(measurements, model, baselines, data, part):

@@ -133,14 +133,14 @@ def leaderboard(files: tuple[Path, ...], out: Path | None) -> None:
 @cli.command()
 @option("exp", "experiment folder")
 def pack(exp: Path) -> None:
-    """model.zip in the form of the ESPnet model zoo.
+    """model.zip in the form of the ESPnet model zoo; of a model that reads units packed/.
 
     \b
     Example: fangyan pack --exp exp/a
     """
     from fangyan import publish
 
-    report_built(publish.renew(exp), exp / publish.ARCHIVE)
+    report_built(publish.renew(exp), publish.packed(exp))
 
 
 @cli.command()
@@ -163,6 +163,20 @@ def publish(exp: Path, hf_repo: str, private: bool, revision: str, i_have_permis
     from fangyan import publish
 
     click.echo(publish.publish(exp, hf_repo, private, revision, i_have_permission))
+
+
+@cli.command("export_llm")
+@option("exp", "experiment folder, or a packed model, of a language model that reads units")
+@option("out", "folder for the causal language model, its tokenizer and its units")
+def export_llm(exp: Path, out: Path) -> None:
+    """A language model that reads units, as one that writes: a folder of transformers.
+
+    \b
+    Example: fangyan export_llm --exp exp/a --out exp/a/causal
+    """
+    from fangyan.publish import causal
+
+    report_built(causal.export(exp, out), out)
 
 
 @cli.command()

@@ -9,7 +9,10 @@ from fangyan.cli import cli, configuration, on_terminal, option
 from fangyan.errors import UserError, shown
 from fangyan.rounding import decimals
 
-SPEC = "espnet:<exp folder, model.zip or Hub id>, hf:<Hub id or folder of transformers>, fbank, mfcc, ..."
+SPEC = (
+    "espnet:<exp folder, model.zip or Hub id>, hf:<Hub id or folder of transformers>, llm:<experiment, folder or Hub "
+    "id>, fbank, mfcc, ..."
+)
 
 layer = option(
     "layer",

@@ -18,12 +18,12 @@ from fangyan.tables import read_rows
 
 OUTPUTS = {
     "stats": ("stats",),
-    "train": ("*.pth", "*.log", "history.tsv"),
+    "train": ("*.pth", "*.log", "history.tsv", "llm", "train"),
     "decode": ("decode", "early_exit"),
     "dump": ("feats", "baselines/*/feats"),
     "measure": ("retrieval*", "intervals*", "control*", "synonymy*", "probe*", "baselines/*/retrieval*"),
     "report": ("RESULTS.md", "report.html", "images", "tables", "explain"),
-    "pack": ("model.zip",),
+    "pack": ("model.zip", "packed"),
 }
 """What stages leave in the experiment folder, for the sizes."""
 FORMER = {"measure": "retrieve"}

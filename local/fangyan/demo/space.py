@@ -9,7 +9,6 @@
     local/fangyan/ conf/                        this package
 """
 
-import shutil
 import sys
 import tomllib
 from collections.abc import Sequence
@@ -27,8 +26,8 @@ from fangyan.corpora.common.licences import Corpus, describe, strictest
 from fangyan.data import audio, datadir, durations
 from fangyan.data.sources import origins
 from fangyan.demo import TITLE, gradio_version
-from fangyan.encoders import bare
-from fangyan.encoders.espnet_model import write_bare
+from fangyan.encoders.carrying import carry, copy
+from fangyan.encoders.families import FAMILIES
 from fangyan.encoders.text_side import is_folder
 from fangyan.errors import UserError
 from fangyan.features.at_layer import check_asked, report_choice
@@ -36,7 +35,7 @@ from fangyan.files import ROOT, fingerprint, produce, write_text
 from fangyan.measure.explain.transcripts import trained
 from fangyan.progress import track
 from fangyan.publish import rights
-from fangyan.training import summary
+from fangyan.publish.learned import origins as learned_from
 
 TEMPLATES = Path(__file__).parent / "templates" / "space"
 PYTHON = "3.12"
@@ -58,11 +57,9 @@ def space(spec: str, data: Path, out: Path, layer: str = "", permission: str = "
     check_asked(spec, layer)
     layer = _layer(spec, layer)
     recorded = [describe(name) for name in sorted({origin.corpus for origin in origins(data)})]
-    learned = [
-        describe(name) for name in sorted({origin.corpus for origin in summary.origins(trained(spec))})
-    ]
+    learned = [describe(name) for name in sorted({origin.corpus for origin in learned_from(spec)})]
     rights.check_permission(str(out), learned, permission, recorded)
-    corpora, teacher = sorted({*recorded, *learned}, key=attrgetter("name")), _teacher(spec)
+    corpora, (texts, teacher) = sorted({*recorded, *learned}, key=attrgetter("name")), _reading(spec)
     code = [str(path.relative_to(ROOT)) for path in _code()]
     inputs = {
         "encoder": encoders.identity(spec),
@@ -71,10 +68,10 @@ def space(spec: str, data: Path, out: Path, layer: str = "", permission: str = "
         "permission": permission,
         "code": fingerprint(code, *_code()),
         "corpora": [corpus.name for corpus in corpora],
-        "requirements": [*requirements(bool(teacher)), gradio_version()],
+        "requirements": [*requirements(texts), gradio_version()],
         "training": trained(spec),
     }
-    return produce(out, inputs, partial(_build, spec, teacher, data, layer, corpora, permission))
+    return produce(out, inputs, partial(_build, spec, texts, teacher, data, layer, corpora, permission))
 
 
 def _layer(spec: str, layer: str) -> str:
@@ -86,22 +83,22 @@ def _layer(spec: str, layer: str) -> str:
     return choice.layer
 
 
-def _teacher(spec: str) -> str:
-    """The Hub id of the encoder of text by which the Space reads what is typed; empty where it reads nothing.
+def _reading(spec: str) -> tuple[bool, str]:
+    """Whether the Space reads what is typed, and the Hub id of the encoder of text by which, if it is another model.
 
     One that is a folder is not handed on, which stderr says.
     """
     try:
         teacher = encoders.teacher_of(spec)
     except UserError:
-        return ""
-    if not is_folder(teacher):
-        return teacher.partition(":")[2]
+        return False, ""
+    if not teacher or not is_folder(teacher):
+        return True, teacher.partition(":")[2]
     print(
         "the Space has no field for typed sentences: their encoder is a folder here, not of the Hub",
         file=sys.stderr,
     )
-    return ""
+    return False, ""
 
 
 def requirements(texts: bool = False) -> list[str]:
@@ -123,6 +120,7 @@ def _code() -> list[Path]:
 
 def _build(
     spec: str,
+    texts: bool,
     teacher: str,
     data: Path,
     layer: str,
@@ -131,7 +129,7 @@ def _build(
     folder: Path,
 ) -> None:
     for path in _code():
-        _copy(path, folder / path.relative_to(ROOT))
+        copy(path, folder / path.relative_to(ROOT))
     held, home = _model(spec, layer, folder), Path("data") / data.resolve().name
     _recordings(data, folder, home)
     templates = Environment(
@@ -146,7 +144,8 @@ def _build(
         "encoder": repr(held),
         "data": repr(str(home)),
         "layer": repr(layer),
-        "requirements": requirements(bool(teacher)),
+        "requirements": requirements(texts),
+        "texts": texts,
         "teacher": teacher,
         "corpora": corpora,
         "binding": strictest(corpora),
@@ -161,7 +160,8 @@ def _front_matter(spec: str, teacher: str, corpora: Sequence[Corpus]) -> str:
     from huggingface_hub import SpaceCardData
 
     name, _, argument = spec.partition(":")
-    of_hub = name in ("espnet", "hf") and not Path(argument).exists()
+    trained = name in FAMILIES and FAMILIES[name].finder and name != "random"
+    of_hub = bool(trained) and not Path(argument).exists()
     data = SpaceCardData(
         title=TITLE,
         emoji="🗣️",
@@ -183,22 +183,8 @@ def _model(spec: str, layer: str, folder: Path) -> str:
 
     Of an experiment that is its encoder alone: no pickle, and no path of this machine.
     """
-    name, _, argument = spec.partition(":")
-    home = Path(argument)
-    if not argument or not home.exists():
-        return spec
-    if home.is_file():
-        _copy(home, folder / f"{MODEL}{home.suffix}")
-        return f"{name}:{MODEL}{home.suffix}"
-    if name in ("espnet", "random") and not bare.is_bare(home):
-        (folder / MODEL).mkdir()
-        write_bare(home, {"layer": layer}, folder / MODEL)
-    else:
-        for path in encoders.files(spec):
-            _copy(path, folder / MODEL / path.relative_to(home))
-    if (home / "train.json").exists():
-        _copy(home / "train.json", folder / MODEL / "train.json")
-    return f"{name}:{MODEL}"
+    held = carry(spec, folder / MODEL, layer)
+    return f"{spec.partition(':')[0]}:{held.name}" if held else spec
 
 
 def _recordings(data: Path, folder: Path, home: Path) -> None:
@@ -210,8 +196,3 @@ def _recordings(data: Path, folder: Path, home: Path) -> None:
         audio.write(folder / wav, audio.read(utterance.wav))
         moved.append(replace(utterance, wav=str(wav)))
     datadir.write(folder / home, moved, groups=datadir.read_groups(data))
-
-
-def _copy(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(source, target)

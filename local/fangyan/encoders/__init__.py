@@ -25,7 +25,6 @@ One of text says ``modality = "text"`` in its class, and `encode` gets strings.
 the package counts too: features are made again when it or the files change.
 """
 
-import re
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -39,7 +38,8 @@ import numpy as np
 
 from fangyan.encoders import hub
 from fangyan.encoders.choice import Choice, of_frames
-from fangyan.encoders.families import ESPNET_FILES, FAMILIES, FORMS
+from fangyan.encoders.families import ESPNET_FILES, FAMILIES, FORMS, spec_of
+from fangyan.encoders.naming import check_names
 from fangyan.errors import DataError, UserError, known_names, nearest
 from fangyan.files import fingerprint
 from fangyan.registry import Registry
@@ -49,7 +49,7 @@ type Item = np.ndarray | str
 """What an encoder is given: a (N,) float32 waveform in [-1, 1], 16 kHz mono, or a string."""
 
 
-NO_TEXT_SIDE = "this model has no text side: texts are for one of the task align, or text:MODEL"
+NO_TEXT_SIDE = "this model has no text side: texts are for one of the task align, llm:MODEL or text:MODEL"
 TEXTS = 256
 """Texts that are encoded at once."""
 
@@ -148,11 +148,7 @@ class SomeLayers(Encoder):
         return [found[layer] for layer in self.layers]
 
 
-LAYER = re.compile(r"[^\s.+|/][^\s+|/]*")
-"""The name of a layer: that of a folder, a word of an option, a cell of tables."""
 REGISTRY = Registry("encoder", "fangyan.encoders", {name: of.module for name, of in FAMILIES.items()})
-TEXT_SIDES = ("espnet",)
-"""Families of speech whose models may have a text side, which ``load_text`` of their module loads."""
 
 
 def load_encoder(spec: str, device: str | None = None, modality: Modality = "speech") -> Encoder:
@@ -165,9 +161,10 @@ def load_encoder(spec: str, device: str | None = None, modality: Modality = "spe
     check_spec(spec)
     name, _, argument = spec.partition(":")
     module, options = family(name)
-    load = module.load_text if modality == "text" and name in TEXT_SIDES else partial(module.load, **options)
+    texts = modality == "text" and has_text_sides(name)
+    load = module.load_text if texts else partial(module.load, **options)
     encoder = load(argument, device or best_device())
-    _check_layers(spec, encoder.layers)
+    check_names(spec, encoder.layers)
     if encoder.modality != modality:
         raise UserError(
             f"encoder {spec} takes {encoder.modality}, got {modality} for it: texts are for encoders of text "
@@ -176,19 +173,6 @@ def load_encoder(spec: str, device: str | None = None, modality: Modality = "spe
     if encoder.note:
         print(f"{spec}: {encoder.note}", file=sys.stderr)
     return encoder
-
-
-def _check_layers(spec: str, names: Sequence[str]) -> None:
-    """`DataError` for names of layers that no folder, no option and no table can have, as of another package."""
-    odd = [
-        name for name in names if not (isinstance(name, str) and name.isprintable() and LAYER.fullmatch(name))
-    ]
-    twice = [name for n, name in enumerate(names) if name in names[:n]]
-    if odd or twice or not names:
-        raise DataError(
-            f"encoder {spec}: layers are words of names of their own, without + (which joins two), | and / and not "
-            f"beginning with a dot, got {(odd or twice or ['none'])[0]!r}{' twice' if twice and not odd else ''}"
-        )
 
 
 def recommended(spec: str) -> Choice:
@@ -205,9 +189,9 @@ def check_spec(spec: str) -> None:
     trusted with their argument.
     """
     name, argument = read_spec(spec)
-    finder = _finder(name)
-    if finder and Path(argument).exists():
-        finder.files(argument)
+    finding = finder(name)
+    if finding and Path(argument).exists():
+        finding.files(argument)
 
 
 def read_spec(spec: str) -> tuple[str, str]:
@@ -221,19 +205,19 @@ def read_spec(spec: str) -> tuple[str, str]:
         raise UserError(f"unknown encoder {name!r}{_guess(spec)}: known forms are {known}")
     if colon and name in FAMILIES and not FAMILIES[name].argument:
         raise UserError(f"encoder {name} takes no argument, got {spec}")
-    finder = _finder(name)
-    if finder and not (argument and Path(argument).exists()):
-        word = argument and "/" not in argument and finder.__name__ == ESPNET_FILES
+    finding = finder(name)
+    if finding and not (argument and Path(argument).exists()):
+        word = argument and "/" not in argument and finding.__name__ == ESPNET_FILES
         hub.check_id(f"./{argument}" if word else argument)  # no model of ESPnet has an id of one word
-    if hasattr(finder, "check"):
-        finder.check(argument)
+    if hasattr(finding, "check"):
+        finding.check(argument)
     return name, argument
 
 
 def _guess(spec: str) -> str:
     """A question for what has the form of a path or an id without its family, or nearly the name of one."""
     if Path(spec).exists() or spec.startswith("exp/") or spec.endswith(".zip"):
-        return f", did you mean espnet:{spec}?"
+        return f", did you mean {spec_of(Path(spec))}?"
     if spec.count("/") == 1 and ":" not in spec:
         return f", did you mean hf:{spec}?"
     near = nearest(spec.partition(":")[0], [*FAMILIES, *REGISTRY.installed()])
@@ -255,20 +239,35 @@ def identity(spec: str) -> dict[str, str]:
     """
     name = spec.partition(":")[0]
     found = {"family": name, "files": fingerprint(*files(spec))}
-    return found if name in FAMILIES else found | {"version": REGISTRY.installed()[name].dist.version}
+    return found if name in FAMILIES else found | {"version": version(name)}
+
+
+def version(name: str) -> str:
+    """The version of the package that a family is of; empty for one of ours."""
+    return "" if name in FAMILIES else REGISTRY.installed()[name].dist.version
+
+
+def has_text_sides(name: str) -> bool:
+    """Whether models of speech of a family may have a text side."""
+    return FAMILIES[name].text_side if name in FAMILIES else hasattr(family(name)[0], "load_text")
 
 
 def teacher_identity(spec: str) -> dict[str, dict[str, str]]:
-    """``teacher``: what decides the features of texts beside the files of a model of speech; empty for one of text."""
-    return {"teacher": identity(teacher_of(spec))} if spec.partition(":")[0] in TEXT_SIDES else {}
+    """``teacher``: what decides the features of texts beside the files of a model of speech; empty where these do."""
+    teacher = teacher_of(spec) if has_text_sides(spec.partition(":")[0]) else ""
+    return {"teacher": identity(teacher)} if teacher else {}
 
 
 def teacher_of(spec: str) -> str:
-    """The SPEC of the encoder of text that a model of speech was trained towards; `UserError` for one without."""
+    """The SPEC of the encoder of text that a model of speech was trained towards; empty where it reads them itself.
+
+    `UserError` for a model without a text side.
+    """
     name, _, argument = spec.partition(":")
-    if name not in TEXT_SIDES:
+    if not has_text_sides(name):
         raise UserError(f"{spec}: {NO_TEXT_SIDE}")
-    return _without_weights(name).teacher(argument)
+    module = _without_weights(name)
+    return module.teacher(argument) if hasattr(module, "teacher") else ""
 
 
 def files(spec: str) -> list[Path | str]:
@@ -279,7 +278,7 @@ def files(spec: str) -> list[Path | str]:
     return module.files(argument) if hasattr(module, "files") else [argument]
 
 
-def _finder(name: str) -> Any:
+def finder(name: str) -> Any:
     """The module that finds the files of a family without loading them; None where there is none."""
     known = FAMILIES[name].finder if name in FAMILIES else ""
     return import_module(known) if known else None
@@ -287,7 +286,7 @@ def _finder(name: str) -> Any:
 
 def _without_weights(name: str) -> Any:
     """What knows the files of a family, without torch where that can be: so what is up to date is seen at once."""
-    return _finder(name) or family(name)[0]
+    return finder(name) or family(name)[0]
 
 
 def family(name: str) -> tuple[Any, Mapping[str, Any]]:

@@ -1,6 +1,7 @@
 """The families of encoders as data: the form of their SPECs, the modules that know them, an example of each."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -9,7 +10,8 @@ class Family(NamedTuple):
     """What a family takes behind the colon of a SPEC (nothing: no colon either), and what an ``example`` of it names.
 
     ``module``: has `load`, `files` and `facts`, which get ``options``. ``finder``: of a family that reads models, the
-    module that finds their files without loading them.
+    module that finds their files without loading them. ``text_side``: whether its models of speech may have one, which
+    ``load_text`` of the module loads.
     """
 
     module: str
@@ -18,10 +20,14 @@ class Family(NamedTuple):
     example: str
     finder: str = ""
     options: Mapping[str, Any] = MappingProxyType({})
+    text_side: bool = False
 
 
 ESPNET, ESPNET_FILES = "fangyan.encoders.espnet", "fangyan.encoders.espnet_model"
 HF, HF_FILES = "fangyan.encoders.huggingface", "fangyan.encoders.pretrained"
+LLM, LLM_FILES = "fangyan.encoders.llm", "fangyan.encoders.llm_files"
+LLM_FOLDER, LLM_SETTINGS = "llm", "dual.yaml"
+"""The folder of an experiment that has such a model, and the file that tells a folder is one."""
 SPECTRAL, TEXT, FIRERED = (f"fangyan.encoders.{name}" for name in ("spectral", "sentence", "firered"))
 FAMILIES = {
     "espnet": Family(
@@ -31,6 +37,7 @@ FAMILIES = {
         "espnet:exp/a",
         ESPNET_FILES,
         {"trained": True},
+        text_side=True,
     ),
     "random": Family(
         ESPNET,
@@ -54,6 +61,14 @@ FAMILIES = {
         "text:BAAI/bge-m3",
         TEXT,
     ),
+    "llm": Family(
+        LLM,
+        "experiment, folder or Hub id",
+        "an experiment, a folder or a Hub id of a language model that reads units and texts",
+        "llm:exp/a",
+        LLM_FILES,
+        text_side=True,
+    ),
     "firered": Family(
         FIRERED,
         "Hub id or folder of FireRedASR",
@@ -70,6 +85,12 @@ def form(name: str) -> str:
     """What a SPEC of a family looks like: ``hf:<Hub id or folder of transformers>``, ``fbank``."""
     argument = FAMILIES[name].argument
     return f"{name}:<{argument}>" if argument else name
+
+
+def spec_of(model: Path) -> str:
+    """The SPEC of an experiment, or of what was packed from it: of which family is told by what lies there."""
+    dual = any((home / LLM_SETTINGS).is_file() for home in (model, model / LLM_FOLDER))
+    return f"{'llm' if dual else 'espnet'}:{model}"
 
 
 FORMS = ", ".join(map(form, FAMILIES))

@@ -4,7 +4,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from fangyan.encoders import bare, family, hub, read_spec
+from fangyan.encoders import bare, family, finder, hub, read_spec
 from fangyan.encoders.choice import JOINT
 from fangyan.encoders.espnet_files import configuration, parse_yaml, read_yaml
 from fangyan.encoders.families import FAMILIES
@@ -37,6 +37,8 @@ def layers_in_settings(spec: str) -> tuple[str, ...]:
     name, _, argument = spec.partition(":")
     if name in FAMILIES and not FAMILIES[name].finder:
         return (name,)
+    if hasattr(finder(name), "layers_at_hand"):
+        return finder(name).layers_at_hand(argument)
     place = hub.at_hand(argument, "config.json") if name in BLOCKS and argument else None
     return numbered(_settings(place, name), name) if place else ()
 

@@ -11,7 +11,8 @@ pickled objects.
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from fnmatch import fnmatch
 from math import inf
@@ -86,36 +87,39 @@ class SentenceEncoder(Encoder):
 def load(argument: str, device: str) -> SentenceEncoder:
     """The model of a folder or the Hub; `UserError` for what is none, `DataError` for weights that do not fit."""
     folder = _folder(argument)
-    _check_safe(folder)
+    with reading(f"text:{argument}"):
+        return SentenceEncoder(pipeline(folder, device))
+
+
+@contextmanager
+def reading(spec: str) -> Iterator[None]:
+    """What transformers and its kin say inside of settings or weights they cannot read ends as a `UserError`."""
     try:
         with quiet():
-            return SentenceEncoder(_pipeline(folder, device))
+            yield
     except DataError:
         raise
     except Exception as error:  # of whatever kind: any values may stand in the settings
-        raise _foreign(argument, error) from None
-
-
-def _foreign(argument: str, error: Exception) -> UserError:
-    reason = first_line(error)
-    if "trust_remote_code" in f"{error}":
-        reason = f"it wants code of its own to be run, which is not done here: {reason}"
-    return UserError(f"text:{argument}: no model of the installed sentence-transformers: {reason}")
+        reason = first_line(error)
+        if "trust_remote_code" in f"{error}":
+            reason = f"it wants code of its own to be run, which is not done here: {reason}"
+        raise UserError(f"{spec}: no model of the installed sentence-transformers: {reason}") from None
 
 
 def facts(argument: str) -> Facts:
     """What is known of the model before its weights are fetched or read; `UserError` for what is none."""
     folder = _folder(argument, (MODULES, "*config*.json"))
+    with reading(f"text:{argument}"):
+        return described(folder, argument)
+
+
+def described(folder: Path, argument: str, patterns: Sequence[str] = PATTERNS) -> Facts:
+    """The facts that stand in the settings in ``folder``; ``patterns``: of the files that the encoder is read from."""
     there = hub.list_files(argument, folder)
-    names = [name for name in there.sizes if any(fnmatch(name, pattern) for pattern in PATTERNS)]
+    names = [name for name in there.sizes if any(fnmatch(name, pattern) for pattern in patterns)]
     weights = [name for name in names if fnmatch(name, WEIGHTS)]
     files = there.of([name for name in names if name not in weights], weights)
-    try:
-        return replace(_described(*_places(folder)[:-1]), licence=licence(argument, folder), files=files)
-    except DataError:
-        raise
-    except Exception as error:  # of whatever kind: any values may stand in the settings
-        raise _foreign(argument, error) from None
+    return replace(_described(*places(folder)[:-1]), licence=licence(argument, folder), files=files)
 
 
 def _described(transformer: Path, *further: Path) -> Facts:
@@ -164,18 +168,23 @@ def _pooled(settings: dict) -> int:
 
 
 def _most_tokens(place: Path, config: Any) -> float:
-    """The most tokens that are read at once, by the settings of the pipeline, its tokeniser or its positions."""
+    """The most tokens read at once: what the pipeline says, else what its tokeniser and its positions allow."""
     said = [(BOUND, "max_seq_length"), ("tokenizer_config.json", "model_max_length")]
-    found = [read_json(place / name).get(key) for name, key in said if (place / name).exists()]
-    found.append(getattr(config, "max_position_embeddings", None))
-    return next((number for number in found if isinstance(number, int)), inf)
+    own, tokens = (
+        read_json(place / name).get(key) if (place / name).exists() else None for name, key in said
+    )
+    limits = [own] if isinstance(own, int) else [tokens, getattr(config, "max_position_embeddings", None)]
+    return min((number for number in limits if isinstance(number, int)), default=inf)
 
 
 def files(argument: str) -> list[Path | str]:
     """What decides the features: settings, vocabularies and weights, or what the Hub's cache calls their content."""
-    folder = _folder(argument)
-    found = {path for place in _places(folder) for pattern in PATTERNS for path in place.glob(pattern)}
-    return hub.content(sorted(found), argument)
+    return hub.content(files_in(_folder(argument)), argument)
+
+
+def files_in(folder: Path) -> list[Path]:
+    """Those of the model in ``folder``, in order."""
+    return sorted({path for place in places(folder) for pattern in PATTERNS for path in place.glob(pattern)})
 
 
 def _folder(argument: str, patterns: Sequence[str] = PATTERNS) -> Path:
@@ -185,29 +194,35 @@ def _folder(argument: str, patterns: Sequence[str] = PATTERNS) -> Path:
     return folder
 
 
-def _places(folder: Path) -> list[Path]:
+def places(folder: Path) -> list[Path]:
     """The folders of the model and of its modules, the transformer's first."""
     try:
-        modules = [folder / module["path"] for module in json.loads(read_text(folder / MODULES))]
+        paths = [Path(module["path"]) for module in json.loads(read_text(folder / MODULES))]
     except (ValueError, TypeError, KeyError):
         raise DataError(f"{folder / MODULES}: must be a list of modules, each with its path") from None
-    return [*modules, folder]
+    if away := [path for path in paths if path.is_absolute() or ".." in path.parts]:
+        raise DataError(f"{folder / MODULES}: modules lie in the folder of their model, got {away[0]}")
+    return [*(folder / path for path in paths), folder]
 
 
 def _check_safe(folder: Path) -> None:
     """`UserError` where a part of the model is there only in a form that can hold code, or is an adapter of another."""
-    for place in _places(folder):
+    for place in places(folder):
         if (place / "adapter_config.json").exists():
             raise UserError(f"{place}: an adapter alone: merge it into the model that it was made for")
         if any(place.glob(PICKLED)) and not any(place.glob(WEIGHTS)):
             raise UserError(f"{place}: pickled weights are not loaded: save them as safetensors")
 
 
-def _pipeline(folder: Path, device: str):
-    """The pipeline with its weights; `DataError` where some of the transformer's are lacking."""
+def pipeline(folder: Path, device: str):
+    """The pipeline with its weights; `DataError` where some of the transformer's are lacking.
+
+    `UserError` for weights in a form that can hold code.
+    """
     import torch
     from sentence_transformers import SentenceTransformer
 
+    _check_safe(folder)
     settings = {"dtype": torch.float32, "use_safetensors": True}
     model = SentenceTransformer(
         f"{folder}",
@@ -217,7 +232,7 @@ def _pipeline(folder: Path, device: str):
         model_kwargs=settings,
         config_kwargs={"output_hidden_states": True},
     )
-    transformer, place = model.transformers_model, _places(folder)[0]
+    transformer, place = model.transformers_model, places(folder)[0]
     if transformer is None:
         raise UserError(f"its first module is no transformer, but a {type(model[0]).__name__}")
     # Nothing is said of lacking weights by the library, which makes them up.

@@ -21,7 +21,7 @@ from fangyan.encoders import Encoder, SomeLayers, load_encoder
 from fangyan.errors import DataError
 from fangyan.files import write_text
 
-WEIGHTS, SETTINGS = "units.safetensors", "units.yaml"
+WEIGHTS, SETTINGS = FILES = "units.safetensors", "units.yaml"
 HERE = "./"
 BLOCK = 256
 """Frames whose products with all centroids are in memory at a time, in the cache of a processor."""
@@ -96,6 +96,10 @@ def load(folder: Path) -> UnitModel:
     if centroids.ndim != 2 or 0 in centroids.shape:
         raise DataError(f"{folder / WEIGHTS}: centroids are (k, d) numbers, got {centroids.shape}")
     family, _, argument = settings["encoder"].partition(":")
+    if argument.startswith(HERE) and ".." in Path(argument).parts:
+        raise DataError(
+            f"{path}: an encoder {HERE} lies in the folder of its units, got {settings['encoder']}"
+        )
     spec = f"{family}:{folder / argument}" if argument.startswith(HERE) else settings["encoder"]
     return UnitModel(spec, settings["layer"], centroids, settings["merged"])
 

@@ -1,4 +1,4 @@
-"""The packed model: one zip in the form of the ESPnet model zoo, which is proved to load before it is there."""
+"""The packed model of ESPnet: one zip in the form of its model zoo, which is proved to load before it is there."""
 
 import os
 import subprocess
@@ -18,12 +18,6 @@ ARCHIVE = "model.zip"
 STAMP = ".packed"
 LONG_AGO = (1980, 1, 1, 0, 0, 0)
 """The time of every file in the archive: equal content is packed to equal bytes."""
-
-
-def pack(exp: Path) -> Path:
-    """``exp/model.zip``, as `renew` makes it."""
-    renew(exp)
-    return exp / ARCHIVE
 
 
 def renew(exp: Path) -> bool:
@@ -65,6 +59,11 @@ def _write(folder: Path, archive: Path) -> None:
 
 def prove(archive: Path) -> None:
     """Raises `UserError` unless the archive loads in a process of its own, elsewhere and without a network."""
+    run_proof(archive.parent / ARCHIVE, archive)
+
+
+def run_proof(out: Path, *places: Path) -> None:
+    """`fangyan.publish.proof` of some places, of which one becomes ``out``, as a process of its own."""
     from fangyan.publish import proof
 
     package = str(Path(__file__).parents[2])
@@ -73,11 +72,11 @@ def prove(archive: Path) -> None:
     )  # a task may be of another package
     environment = os.environ | {"PYTHONPATH": path, "HF_HUB_OFFLINE": "1"}
     with TemporaryDirectory() as elsewhere:
-        command = [sys.executable, "-m", proof.__name__, str(archive.resolve())]
+        command = [sys.executable, "-m", proof.__name__, *(str(path.resolve()) for path in places)]
         run = subprocess.run(command, cwd=elsewhere, env=environment, capture_output=True, text=True)
     if run.returncode:
         why = (run.stderr.strip().splitlines() or [f"exit code {run.returncode}"])[-1]
-        raise UserError(f"{archive.parent / ARCHIVE}: not kept, for what was packed does not load: {why}")
+        raise UserError(f"{out}: not kept, for what was packed does not load: {why}")
 
 
 def _zip(folder: Path, archive: Path) -> None:

@@ -1,8 +1,8 @@
 """The model card: front matter for the Hugging Face Hub, then what people want to know, as README.md."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,14 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from fangyan.corpora.common.licences import Corpus, describe
 from fangyan.data.sources import UNKNOWN, Origin
 from fangyan.data.varieties import varieties
+from fangyan.encoders import llm_files
+from fangyan.encoders.choice import JOINT
+from fangyan.encoders.families import spec_of
+from fangyan.encoders.llm_files import Dual
+from fangyan.encoders.unit_model import UnitModel
 from fangyan.errors import UserError
 from fangyan.measure.selection import by_layer
-from fangyan.publish import limits, rights
+from fangyan.publish import learned, limits, rights
 from fangyan.report.read import results
 from fangyan.report.read.results import Results
 from fangyan.report.render import tables
@@ -31,6 +36,7 @@ TAGS = (
     "automatic-speech-recognition",
     "sinitic",
 )
+TAGS_OF_UNITS = ("audio", "speech-encoder", "speech-to-text-retrieval", "discrete-units", "sinitic")
 HUB_ID = re.compile(r"[\w-][\w.-]*/[\w.-]+(@.+)?")
 PLACE = "model.zip"
 """Where a card says that the model lies, until it is published."""
@@ -43,6 +49,11 @@ class Facts:
     experiment: Results
     origins: Sequence[Origin]
     corpora: Sequence[Corpus]
+
+    units: UnitModel | None = None
+    """Those that it reads recordings as, of a language model that does."""
+    dual: Dual | None = None
+    """What such a model says of itself."""
 
     @property
     def layer(self) -> str:
@@ -65,22 +76,30 @@ def read(exp: Path) -> Facts:
     dev = facts.get("dev_set", "") if facts.get("dev_set", "") in retrieved else ""
     tests = [name for name in results.scored_sets(exp, "retrieval", "decode") if name != facts.get("dev_set")]
     origins = summary.origins(facts)
-    names = sorted({origin.corpus for origin in origins}) or [UNKNOWN]
-    experiment = results.read(exp, dev, tests)
-    return Facts(experiment, origins, [describe(name) for name in names])
+    names = sorted({origin.corpus for origin in learned.origins(spec_of(exp))}) or [UNKNOWN]
+    facts = Facts(results.read(exp, dev, tests), origins, [describe(name) for name in names])
+    if not spec_of(exp).startswith("llm:"):
+        return facts
+    folder = llm_files.locate(f"{exp}")
+    return replace(facts, units=llm_files.units(folder), dual=llm_files.read(folder))
 
 
 def write(facts: Facts, repository: str = "", permission: str = "") -> str:
-    """The card of a model that lies in a repository of the Hub, or else in model.zip."""
-    experiment = facts.experiment
-    template = _templates().get_template(NAME)
+    """The card of a model that lies in a repository of the Hub, or else where it was packed."""
+    experiment, units = facts.experiment, facts.units
+    template = _templates().get_template("dual.md" if units else NAME)
     return template.render(
         front=_front_matter(facts, repository),
         title=repository.partition("/")[2] or experiment.tag,
-        place=repository or PLACE,
+        place=repository or ("packed" if units else PLACE),
         facts=facts,
         train=experiment.train,
-        layer=facts.layer or "norm",
+        layer=facts.layer or (JOINT if units else "norm"),
+        started=_started(experiment.train),
+        units=units,
+        dual=facts.dual,
+        encoder=units and _short(units.encoder),
+        carried=units and Path(units.encoder.partition(":")[2] or "-").exists(),
         taught=experiment.taught,
         headline=tables.headline(experiment),
         tables=[*_tables(experiment)],
@@ -124,15 +143,26 @@ def _front_matter(facts: Facts, repository: str) -> str:
     data = ModelCardData(
         language=list(dict.fromkeys(spoken)) or None,
         **rights.front_matter(facts.corpora),
-        library_name="espnet",
+        library_name="sentence-transformers" if facts.units else "espnet",
         pipeline_tag="feature-extraction",
-        tags=list(TAGS),
+        tags=list(TAGS_OF_UNITS if facts.units else TAGS),
         datasets=sorted({dataset for corpus in facts.corpora for dataset in corpus.datasets}) or None,
         base_model=_ancestor(facts.experiment.train),
         model_name=repository.partition("/")[2] or facts.experiment.tag,
         eval_results=_evaluations(facts) or None,
     )
     return data.to_yaml()
+
+
+def _started(train: Mapping[str, Any]) -> str:
+    """What training began from; of a path the last part."""
+    return _short(str(train.get("init", ""))) or "not recorded"
+
+
+def _short(spec: str) -> str:
+    """A SPEC, a path or an id as others may know it: of a path that is here its last part."""
+    family, colon, argument = spec.rpartition(":")
+    return f"{family}{colon}{Path(argument).name}" if Path(argument).exists() else spec
 
 
 def _ancestor(train: dict[str, Any]) -> str | None:

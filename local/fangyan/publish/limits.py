@@ -77,6 +77,12 @@ def _words(experiment: Results) -> Iterator[str]:
         if not taught.objectives.get(ASR):
             yield "Recognition was no part of its training: what its decoder and its CTC head write means nothing."
             return
+    if experiment.train.get("task") == "dual":
+        yield (
+            "Typed sentences are read in the wording that it has learnt; what is nearest to a sentence need not say "
+            "the same. It writes nothing."
+        )
+        return
     if experiment.train.get("target") == "text_cmn":
         yield "Its decoder writes Mandarin wording whatever is spoken: a translation, not a transcript."
     if not experiment.train.get("text_form"):

@@ -13,20 +13,41 @@ from fangyan.encoders.text_side import teacher_of
 from fangyan.errors import DataError
 from fangyan.files import unpack
 
+SENTENCE = "我吃饭"
+
 
 def prove(archive: Path) -> None:
     """Raises an exception unless the model writes something down and both forms of its encoder agree exactly."""
-    noise = np.random.default_rng(0).normal(0, 0.1, SAMPLE_RATE).astype(np.float32)
+    wave = noise()
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)
         unpack(archive, folder)
-        alone = _hear(folder, noise)
+        alone = _hear(folder, wave)
         for name in bare.FILES:
             (folder / name).unlink()
-        whole = _hear(folder, noise)
+        whole = _hear(folder, wave)
     if list(alone) != list(whole) or not all(np.array_equal(alone[name], whole[name]) for name in whole):
         raise DataError(f"{archive}: the encoder alone has other features than the whole model")
-    _recognise(archive, noise)
+    _recognise(archive, wave)
+
+
+def prove_same(folder: Path, wanted: Path) -> None:
+    """Raises an exception unless a language model that reads units gives what stands in a file.
+
+    That are the features of a noise by layer, and the vector of a sentence as ``text``.
+    """
+    encoder = load_encoder(f"llm:{folder}", "cpu")
+    found = encoder(noise()) | {"text": encoder.embed_text([SENTENCE])}
+    with np.load(wanted) as given:
+        if {*given} != {*found} or not all(
+            np.allclose(given[name], found[name], atol=1e-5) for name in found
+        ):
+            raise DataError(f"{folder}: other features than those of the experiment")
+
+
+def noise() -> np.ndarray:
+    """A second of noise."""
+    return np.random.default_rng(0).normal(0, 0.1, SAMPLE_RATE).astype(np.float32)
 
 
 def _hear(folder: Path, wave: np.ndarray) -> dict[str, np.ndarray]:
@@ -55,9 +76,10 @@ def _recognise(archive: Path, wave: np.ndarray) -> None:
 
 
 def main() -> None:
-    """`prove`, its verdict in one line on stderr."""
+    """`prove` of an archive, `prove_same` of a folder and a file; the verdict in one line on stderr."""
+    places = [Path(word) for word in sys.argv[1:]]
     try:
-        prove(Path(sys.argv[1]))
+        (prove if len(places) == 1 else prove_same)(*places)
     except Exception as error:  # whatever it is: it does not load
         sys.exit(f"{type(error).__name__}: {error}".partition("\n")[0])
 

@@ -10,10 +10,8 @@ from fangyan.recipes.options import Options, usage
 def check_purpose(options: Options) -> None:
     """Whether there is an encoder to measure, or a set to train one with."""
     if _aimless(options):
-        raise UserError(
-            "nothing is trained without --dev_set SET: name an encoder to measure, --encoder SPEC"
-            + _own_lines()
-        )
+        measured = ": name an encoder to measure, --encoder SPEC" if "encoder" in options.values else ""
+        raise UserError(f"nothing is trained without --dev_set SET{measured}{_own_lines()}")
 
 
 def check_set_names(options: Options) -> Iterator[str]:

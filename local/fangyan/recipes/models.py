@@ -4,11 +4,12 @@ from collections.abc import Iterator, Sequence
 
 from fangyan import config, experiments
 from fangyan.encoders import check_spec, hub
+from fangyan.encoders.families import spec_of
 from fangyan.encoders.layer_names import layers_in_settings, numbered
 from fangyan.errors import UserError, known_names
 from fangyan.recipes.options import Options
 
-MAKERS = ("data", "tokens", "teach", "stats", "train")
+MAKERS = ("data", "tokens", "teach", "stats", "kmeans", "units", "train")
 """Stages that a new experiment can begin with; where nothing is trained, those that use an encoder as well."""
 INIT_FORMS = "known are a Hugging Face id, a folder, espnet:<experiment, model.zip or Hub id>"
 
@@ -18,6 +19,8 @@ def check_specs(options: Options) -> Iterator[str]:
     for name, spec in _specs(options):
         if spec.startswith("text:"):
             yield f"--{name} {spec}: it encodes texts, and run.sh measures recordings: see dump --column"
+        if name == "unit_encoder" and spec.startswith("llm:"):
+            yield f"--{name} {spec}: it reads units itself: name an encoder of speech"
         try:
             check_spec(spec)
         except UserError as error:
@@ -28,6 +31,8 @@ def _specs(options: Options) -> Iterator[tuple[str, str]]:
     """Each option that names an encoder, and its SPEC."""
     if options["encoder"]:
         yield "encoder", options["encoder"]
+    if options["unit_encoder"]:
+        yield "unit_encoder", options["unit_encoder"]
     if options["download"]:
         yield "download", f"espnet:{options['download']}"
     if options["init"] and ":" not in options["init"]:
@@ -59,8 +64,9 @@ def check_experiment(options: Options) -> None:
 
 def check_layers(options: Options) -> Iterator[str]:
     """Layers that the encoder has not, as far as its settings tell how many it has."""
-    layers = _known_layers(options)
-    for name, known in (("layers", layers), ("exit_layers", layers[1:])):
+    layers = _known_layers(options) if options["layers"] or options["exit_layers"] else ()
+    of_units = layers_in_settings(options["unit_encoder"]) if options["unit_encoder"] else ()
+    for name, known in (("layers", layers), ("exit_layers", layers[1:]), ("layer", of_units)):
         for word in options.words(name):
             parts = word.split("+") if name == "layers" else [word]
             if not all(parts):
@@ -73,7 +79,8 @@ def _known_layers(options: Options) -> Sequence[str]:
     """The names of the layers of the encoder; none where only the encoder itself can tell."""
     if options.trains and (options.runs("train") or not (options.exp / "config.yaml").exists()):
         return numbered(config.compose(options.file("train_config")))
-    return layers_in_settings(options["encoder"] or f"espnet:{options['download'] or options.exp}")
+    published = options["download"] and f"espnet:{options['download']}"
+    return layers_in_settings(options["encoder"] or published or spec_of(options.exp))
 
 
 def check_weights(options: Options) -> None:

@@ -11,6 +11,7 @@ from fangyan import config, environment
 from fangyan.files import ROOT
 
 PIPELINE = ROOT / "egs2" / "TEMPLATE" / "emb1" / "emb.sh"
+"""The template that most recipes are of."""
 RECIPE = Path("run.sh")
 """Of the folder that the options are meant from."""
 DEFAULT = re.compile(r"^([a-z][a-z_]*)=(.*)  # ", re.MULTILINE)
@@ -19,30 +20,36 @@ DEFAULT = re.compile(r"^([a-z][a-z_]*)=(.*)  # ", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Options:
-    """The values of the options by name; those nobody has typed; the stages that are to run; the experiment folder."""
+    """The values of the options by name; those nobody has typed; the stages that are to run; the experiment folder.
+
+    ``template``: the script that has these options.
+    """
 
     values: Mapping[str, str]
     stated: Mapping[str, str]
     stages: Sequence[str]
     exp: Path
+    template: Path = PIPELINE
 
     @classmethod
-    def parse(cls, words: Sequence[str], stages: Sequence[str], exp: Path) -> "Options":
-        """The options that ``NAME=VALUE`` words say, on top of those of the recipe and the pipeline."""
-        stated = defaults() | of_recipe(RECIPE)
+    def parse(
+        cls, words: Sequence[str], stages: Sequence[str], exp: Path, template: Path = PIPELINE
+    ) -> "Options":
+        """The options that ``NAME=VALUE`` words say, on top of those of the recipe and its template."""
+        stated = defaults(template) | of_recipe(RECIPE, template)
         values = dict(word.split("=", 1) for word in words)
-        return cls(stated | values, stated, stages, exp)
+        return cls(stated | values, stated, stages, exp, template)
 
     def __getitem__(self, name: str) -> str:
-        return self.values[name]
+        return self.values.get(name, "")  # no template has all of them
 
     def words(self, name: str) -> list[str]:
         """The words of a value."""
         return self[name].split()
 
     def typed(self, name: str) -> bool:
-        """Whether somebody has typed another value than recipe and pipeline say."""
-        return self[name] != self.stated[name]
+        """Whether somebody has typed another value than recipe and template say."""
+        return self[name] != self.stated.get(name, "")
 
     def file(self, name: str) -> Path:
         """The file that a value names, of the recipe or else of the repository."""
@@ -66,17 +73,17 @@ class Options:
         return bool({*stages} & {*self.stages})
 
 
-def defaults() -> dict[str, str]:
-    """The options of the pipeline, by name, with their defaults."""
-    lines = PIPELINE.read_text(encoding="utf-8").partition("\nparse_options")[0]
+def defaults(template: Path = PIPELINE) -> dict[str, str]:
+    """The options of a template, by name, with their defaults."""
+    lines = template.read_text(encoding="utf-8").partition("\nparse_options")[0]
     return {name: " ".join(shlex.split(value)) for name, value in DEFAULT.findall(lines)}
 
 
-def of_recipe(script: Path) -> dict[str, str]:
+def of_recipe(script: Path, template: Path = PIPELINE) -> dict[str, str]:
     """What a recipe says before what was typed, by name."""
     if not script.is_file():
         return {}
-    words = shlex.split(script.read_text(encoding="utf-8").rpartition("emb.sh")[2], comments=True)
+    words = shlex.split(script.read_text(encoding="utf-8").rpartition(template.name)[2], comments=True)
     return {name[2:]: value for name, value in pairwise(words) if name.startswith("--")}
 
 

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Iterator
+from importlib import import_module
 from math import inf
 from pathlib import Path
 
@@ -16,6 +17,7 @@ RANGES = {
     "num_nodes": (int, 1, inf),
     "seed": (int, 0, 2**32 - 1),  # as numpy takes them
     "vocabulary": (int, 0, inf),
+    "k": (int, 2, inf),
     "telling": (int, 0, inf),
     "control_quantile": (float, 0, 1),
 }
@@ -62,7 +64,7 @@ def check_wording(options: Options) -> None:
     """What the model writes."""
     from fangyan.training.run import TARGETS
 
-    if options["target"] not in TARGETS:
+    if "target" in options.values and options["target"] not in TARGETS:
         raise UserError(f"--target is {' or '.join(TARGETS)}, got {options['target']!r}")
 
 
@@ -93,17 +95,21 @@ def check_tag(options: Options) -> None:
 
 
 def check_train_config(options: Options) -> None:
-    """The configuration of the training: a new one of the user's own by what ESPnet knows, which takes seconds."""
+    """The configuration of the training: a new one of the user's own by what will read it, which takes seconds."""
     if not (options.trains and options.runs("stats", "train")):
         return
     path = options.file("train_config")
     settings = config.compose(path)
-    if not options.shipped("train_config", "train") and not (options.exp / "train.json").exists():
-        from fangyan.training.espnet_task import check
+    if options.shipped("train_config", "train") or (options.exp / "train.json").exists():
+        return
+    if options.template.stem == "dual":
+        import_module("fangyan.dual.settings").read(path)
+        return
+    from fangyan.training.espnet_task import check
 
-        check(settings, path)
-        if options["init"] and settings.get("init_param"):
-            raise UserError(f"{path}: init_param and --init both name initial weights: leave one out")
+    check(settings, path)
+    if options["init"] and settings.get("init_param"):
+        raise UserError(f"{path}: init_param and --init both name initial weights: leave one out")
 
 
 def check_decode_config(options: Options) -> None:

@@ -9,7 +9,7 @@ from fangyan.files import ROOT, fingerprint
 KINDS = (".tsv", ".json", ".png")
 """What results are kept in."""
 NOT_READ = ("RESULTS.md", "report.html", "images", "tables", "times.tsv")
-NOT_READ += ("feats", "index", "init", "layers", "log", "stats")
+NOT_READ += ("feats", "index", "init", "layers", "llm", "log", "packed", "stats")
 """What of an experiment is a report itself or none of its matter; how long stages took is told as it was then."""
 
 
