@@ -13,6 +13,7 @@ from fangyan.recipes.options import Options, defaults
 STAGES = "data kmeans units train dump measure report pack".split()
 TAG = "exp/dual_mfcc_mfcc_k500_seed1"
 UNITS = "exp/units/mfcc_mfcc_k500_seed1"
+COLUMN = "units_mfcc_mfcc_k500_seed1"
 
 
 @pytest.fixture
@@ -29,9 +30,9 @@ def test_its_stages_call_their_verbs_in_order(desk: Desk) -> None:
     calls = {call[2]: " ".join(call[3:]) for call in desk.calls()}
     learning = "--encoder mfcc --layer mfcc --k 500 --seed 1 --data data/train"
     assert calls["kmeans"] == f"{learning} --out {UNITS}"
-    assert calls["units"] == f"--units {UNITS} --data data/train --data data/dev"
-    data = "--train data/train --dev data/dev"
-    assert calls["train_dual"] == f"--config conf/train/dual.yaml {data} --units {UNITS} --exp {TAG} --seed 1"
+    assert calls["units"] == f"--units {UNITS} --column {COLUMN} --data data/train --data data/dev"
+    data = f"--train data/train --dev data/dev --units {UNITS} --column {COLUMN}"
+    assert calls["train_dual"] == f"--config conf/train/dual.yaml {data} --exp {TAG} --seed 1"
     assert calls["dump"] == f"--encoder llm:{TAG} --data=data/dev --data=data/test --out {TAG}/feats"
     assert calls["measure"].startswith(f"--exp {TAG} --encoder llm:{TAG} --data=data/dev --data=data/test")
     assert calls["report"].startswith(f"--exp {TAG} --dev dev --test=test --data data --encoder llm:{TAG}")

@@ -57,6 +57,7 @@ measures=$(in_recipe_or_repository "$measures")
 kind=$(as_file_name "${unit_encoder}_$layer")_k$k
 ! $merged || kind+=_merged
 units=exp/units/${kind}_seed$seed
+column=units_${kind}_seed$seed
 tag=${tag:-$(basename "${train_config%.*}")_${kind}_seed$seed}
 exp=exp/$tag
 results=$exp$(folder_of_layers "${scored[@]}") # the result of all layers is the experiment's, others stand beside it
@@ -80,13 +81,13 @@ if stage 2 kmeans "Learn discrete units of speech from a layer of an encoder: ex
   alone launch gpu python -m fangyan kmeans "${how[@]}" --data "data/$train_set" --out "$units"
 fi
 
-if stage 3 units "Write the training and development sets as units: data/SET/units"; then
-  alone share gpu python -m fangyan units --units "$units" --data "data/$train_set" --data "data/$dev_set"
+if stage 3 units "Write the training and development sets as units: data/SET/units_..."; then
+  alone share gpu python -m fangyan units --units "$units" --column "$column" --data "data/$train_set" --data "data/$dev_set"
 fi
 
 if stage 4 train "Train the language model as a dual encoder of units and texts"; then
   launch train python -m fangyan train_dual --config "$train_config" --train "data/$train_set" --dev "data/$dev_set" \
-    --units "$units" --exp "$exp" --seed "$seed"
+    --units "$units" --column "$column" --exp "$exp" --seed "$seed"
 fi
 
 if stage 5 dump "Dump the features of every layer, and those of the baselines"; then

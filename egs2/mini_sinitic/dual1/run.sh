@@ -7,5 +7,5 @@ CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")"
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
 exec ../../TEMPLATE/dual1/dual.sh \
   --corpus mini_sinitic --corpus_dir downloads/mini_sinitic \
-  --train_set train --dev_set dev --test_sets test --k 100 \
+  --train_set train --dev_set dev --test_sets test --k 100 --merged true \
   -- "$@"
