@@ -23,7 +23,7 @@ batch_size: 8
 epochs: 2
 """
 STAGES = "data kmeans units train dump measure report pack".split()
-KEPT = ("pairs.tsv", "ranks.tsv", "units", "model.safetensors", "units.safetensors", "history.tsv")
+KEPT = ("pairs.tsv", "ranks.tsv", "model.safetensors", "units.safetensors", "history.tsv")
 
 
 @pytest.fixture(scope="module")
@@ -65,14 +65,14 @@ def finished(recipe, options) -> Path:
 
 def results(recipe: Path) -> dict[str, str]:
     """Fingerprints of what a rerun must not change."""
-    found = [path for path in recipe.rglob("*") if path.name in KEPT and path.is_file()]
+    found = [*recipe.glob("data/*/units_*"), *(path for path in recipe.rglob("*") if path.name in KEPT)]
     return {str(path.relative_to(recipe)): fingerprint(path) for path in found}
 
 
 def test_every_stage_leaves_what_it_is_for(finished, recipe):
     times = [line.split("\t")[0] for line in (finished / "times.tsv").read_text().splitlines()[1:]]
     assert times == STAGES
-    assert (recipe / "data/train/units").exists() and (finished / "llm/dual.yaml").exists()
+    assert [*recipe.glob("data/train/units_*")] and (finished / "llm/dual.yaml").exists()
     assert (finished / "cross_modal/kinds/test/kinds.tsv").exists()
     report = (finished / "RESULTS.md").read_text()
     assert "joint" in report and (finished / "report.html").stat().st_size > 10_000

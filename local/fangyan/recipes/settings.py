@@ -3,7 +3,6 @@
 import os
 import re
 from collections.abc import Iterator
-from importlib import import_module
 from math import inf
 from pathlib import Path
 
@@ -103,7 +102,9 @@ def check_train_config(options: Options) -> None:
     if options.shipped("train_config", "train") or (options.exp / "train.json").exists():
         return
     if options.template.stem == "dual":
-        import_module("fangyan.dual.settings").read(path)
+        from fangyan.dual.settings import read
+
+        read(path)
         return
     from fangyan.training.espnet_task import check
 
