@@ -14,13 +14,14 @@ the lengths of utterances uniform from `SHORTEST` to `LONGEST` frames. Where the
 - `fangyan.bench.dump`: dumping features against the bare encoder, and against one utterance at a time; its memory
 - `fangyan.bench.towers`: the same of an audio tower of a speech LLM; the memory of loading it
 - `fangyan.bench.units`: units of frames against the product with all centroids; the memory of a column of units
+- `fangyan.bench.llm`: vectors by a language model that reads units, in batches against one by one
 """
 
 from pathlib import Path
 
 import torch
 
-from fangyan.bench import align, dump, memory, peers, preparation, search, seqsim, towers, units, yubao
+from fangyan.bench import align, dump, llm, memory, peers, preparation, search, seqsim, towers, units, yubao
 from fangyan.bench.benchmark import COLUMNS, LONGEST, SEED, SHORTEST, Benchmark, Size, measure
 from fangyan.environment import machine
 from fangyan.errors import DataError
@@ -38,6 +39,7 @@ BENCHMARKS = (
     *dump.BENCHMARKS,
     *towers.BENCHMARKS,
     *units.BENCHMARKS,
+    *llm.BENCHMARKS,
 )
 
 

@@ -11,7 +11,7 @@ from fangyan.encoders import bare, llm_files
 from fangyan.encoders.espnet_model import write_bare
 from fangyan.encoders.families import LLM_SETTINGS
 from fangyan.encoders.unit_model import HERE, UnitModel
-from fangyan.files import write_text
+from fangyan.files import read_json, write_json, write_text
 
 ENCODER = "encoder"
 """The folder of the encoder of units, in that of the units."""
@@ -40,9 +40,24 @@ def carry(spec: str, place: Path, layer: str = "") -> Path | None:
     else:
         for path in encoders.files(spec):
             copy(path, place / path.relative_to(home))
-    if (home / RECORD).exists():
-        copy(home / RECORD, place / RECORD)
+    copy_record(home, place)
     return place
+
+
+def copy_record(exp: Path, place: Path) -> None:
+    """Copies ``train.json`` into ``place``, if there is one; of a path that training began from its last part."""
+    if not (exp / RECORD).exists():
+        return
+    record = read_json(exp / RECORD)
+    began = record.get("init", "")
+    place.mkdir(parents=True, exist_ok=True)
+    write_json(place / RECORD, record | ({"init": portable_name(began)} if began else {}))
+
+
+def portable_name(spec: str) -> str:
+    """A SPEC, a path or an id as others may know it: of a path that is here its last part."""
+    family, colon, argument = spec.rpartition(":")
+    return f"{family}{colon}{Path(argument).name}" if Path(argument).exists() else spec
 
 
 def copy(source: Path, target: Path) -> None:

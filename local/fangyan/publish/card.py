@@ -12,6 +12,7 @@ from fangyan.corpora.common.licences import Corpus, describe
 from fangyan.data.sources import UNKNOWN, Origin
 from fangyan.data.varieties import varieties
 from fangyan.encoders import llm_files
+from fangyan.encoders.carrying import portable_name
 from fangyan.encoders.choice import JOINT
 from fangyan.encoders.families import spec_of
 from fangyan.encoders.llm_files import Dual
@@ -98,7 +99,7 @@ def write(facts: Facts, repository: str = "", permission: str = "") -> str:
         started=_started(experiment.train),
         units=units,
         dual=facts.dual,
-        encoder=units and _short(units.encoder),
+        encoder=units and portable_name(units.encoder),
         carried=units and Path(units.encoder.partition(":")[2] or "-").exists(),
         taught=experiment.taught,
         headline=tables.headline(experiment),
@@ -156,13 +157,7 @@ def _front_matter(facts: Facts, repository: str) -> str:
 
 def _started(train: Mapping[str, Any]) -> str:
     """What training began from; of a path the last part."""
-    return _short(str(train.get("init", ""))) or "not recorded"
-
-
-def _short(spec: str) -> str:
-    """A SPEC, a path or an id as others may know it: of a path that is here its last part."""
-    family, colon, argument = spec.rpartition(":")
-    return f"{family}{colon}{Path(argument).name}" if Path(argument).exists() else spec
+    return portable_name(str(train.get("init", ""))) or "not recorded"
 
 
 def _ancestor(train: dict[str, Any]) -> str | None:

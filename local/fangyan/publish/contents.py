@@ -20,6 +20,7 @@ from typing import Any
 import yaml
 
 from fangyan.encoders import bare
+from fangyan.encoders.carrying import copy_record
 from fangyan.encoders.choice import choice_of_experiment
 from fangyan.encoders.espnet_model import locate, read_weights
 from fangyan.encoders.text_side import portable
@@ -43,6 +44,7 @@ def lay_out(exp: Path, folder: Path) -> None:
             raise UserError(f"{file}: the model in {exp} needs it: pack in the folder of its recipe")
         (folder / home / place).parent.mkdir(parents=True, exist_ok=True)
         (copytree if file.is_dir() else copy)(file, folder / home / place)
+    copy_record(exp, folder / home)
     _write_yaml(folder / home / "config.yaml", _portable(settings, home, statistics is not None))
     write_text(folder / home / "tokens.txt", "".join(f"{token}\n" for token in settings["token_list"]))
     _write_yaml(folder / "meta.yaml", _meta(home, checkpoint.name, settings))
@@ -62,7 +64,7 @@ def _files(
         yield statistics, "stats/train/feats_stats.npz"
     if pieces:
         yield Path(pieces), "bpe.model"
-    for name in ("train.json", "RESULTS.md", "images"):
+    for name in ("RESULTS.md", "images"):
         if (exp / name).exists():
             yield exp / name, name
 

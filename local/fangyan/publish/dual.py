@@ -18,7 +18,7 @@ import numpy as np
 
 from fangyan import environment
 from fangyan.encoders import files, load_encoder
-from fangyan.encoders.carrying import RECORD, carry, copy
+from fangyan.encoders.carrying import carry, copy, copy_record
 from fangyan.encoders.choice import choice_of_experiment
 from fangyan.files import fingerprint, produce, write_text
 from fangyan.publish.archive import run_proof
@@ -47,9 +47,9 @@ def _lay_out(exp: Path, folder: Path) -> None:
 
     facts, spec = card.read(exp), f"llm:{exp}"
     carry(spec, folder, choice_of_experiment(exp).layer)
-    for name in (RECORD, "RESULTS.md"):
-        if (exp / name).exists():
-            copy(exp / name, folder / name)
+    copy_record(exp, folder)
+    if (exp / "RESULTS.md").exists():
+        copy(exp / "RESULTS.md", folder / "RESULTS.md")
     if (exp / "images").is_dir():
         copytree(exp / "images", folder / "images")
     _check(spec, folder, exp / FOLDER)
