@@ -4,9 +4,17 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
+from fangyan.config import compose
+
 ROOT = Path(__file__).resolve().parents[1]
 MADE = {"data", "exp", "downloads"}
 """Folders in a recipe's that git does not track."""
+
+
+def presets(*patterns: str) -> list[Path]:
+    """The training configurations of these places that ESPnet reads: others are those of the dual encoder."""
+    found = sorted(path for pattern in patterns for path in ROOT.glob(pattern))
+    return [path for path in found if compose(path).get("task") != "dual"]
 
 
 def copy_folders(target: Path, folders: Iterable[str] = ("conf", "egs2", "local", "utils")) -> Path:

@@ -1,10 +1,11 @@
 import pytest
+from repository import presets
 
 from fangyan.errors import DataError
 from fangyan.files import ROOT
 from fangyan.training.parameter_counts import count_parameters, parameter_table
 
-CONFIGURATIONS = sorted(ROOT.glob("conf/train/*.yaml"))
+CONFIGURATIONS = presets("conf/train/*.yaml")
 
 
 def whisper_encoder(bands, width, blocks):

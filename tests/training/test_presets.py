@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import yaml
+from repository import presets
 
 from fangyan.config import compose
 from fangyan.data import datadir
@@ -14,8 +15,7 @@ from fangyan.files import ROOT, read_table
 from fangyan.training import collect_stats, train
 from fangyan.training.teacher import teach
 
-FILES = sorted([*ROOT.glob("conf/train/**/*.yaml"), *ROOT.glob("egs2/*/*/conf/train/**/*.yaml")])
-PRESETS = [path for path in FILES if compose(path).get("task") != "dual"]  # not of ESPnet: tests/dual
+PRESETS = presets("conf/train/**/*.yaml", "egs2/*/*/conf/train/**/*.yaml")
 SMALL = {
     "output_size": 16,
     "num_blocks": 3,

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from repository import presets
 
 from fangyan.config import check_keys, compose
 from fangyan.data import datadir
@@ -106,7 +107,7 @@ def test_unknown_keys_are_refused_before_anything_runs(job, tmp_path):
 
 @pytest.mark.parametrize(
     "path",
-    sorted([*ROOT.glob("conf/train/*.yaml"), *ROOT.glob("egs2/*/*/conf/train/*.yaml")]),
+    presets("conf/train/*.yaml", "egs2/*/*/conf/train/*.yaml"),
     ids=lambda p: p.stem,
 )
 def test_espnet_knows_every_key_of_our_configurations(path):

@@ -133,7 +133,7 @@ def leaderboard(files: tuple[Path, ...], out: Path | None) -> None:
 @cli.command()
 @option("exp", "experiment folder")
 def pack(exp: Path) -> None:
-    """model.zip in the form of the ESPnet model zoo; of a model that reads units packed/.
+    """model.zip for the ESPnet model zoo; of an LLM a folder.
 
     \b
     Example: fangyan pack --exp exp/a
@@ -169,7 +169,7 @@ def publish(exp: Path, hf_repo: str, private: bool, revision: str, i_have_permis
 @option("exp", "experiment folder, or a packed model, of a language model that reads units")
 @option("out", "folder for the causal language model, its tokenizer and its units")
 def export_llm(exp: Path, out: Path) -> None:
-    """A language model that reads units, as one that writes: a folder of transformers.
+    """A language model that reads units, as one that writes.
 
     \b
     Example: fangyan export_llm --exp exp/a --out exp/a/causal

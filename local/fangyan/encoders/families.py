@@ -64,7 +64,7 @@ FAMILIES = {
     "llm": Family(
         LLM,
         "experiment, folder or Hub id",
-        "an experiment, a folder or a Hub id of a language model that reads units and texts",
+        "an LLM that reads units: experiment, folder or Hub id",
         "llm:exp/a",
         LLM_FILES,
         text_side=True,

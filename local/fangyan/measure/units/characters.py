@@ -83,7 +83,7 @@ def stretches_of(encoder: Encoder, output: np.ndarray, text: str) -> list[Stretc
 
 def cut(units: np.ndarray, stretches: Sequence[Stretch]) -> Iterator[tuple[str, np.ndarray]]:
     """Each character with the units of its frames; one that has none is left out."""
-    bounds = [round(stretch.end * len(units)) for stretch in stretches]
+    bounds = np.rint([stretch.end * len(units) for stretch in stretches]).astype(int).tolist()
     for stretch, start, end in zip(stretches, [0, *bounds], bounds, strict=False):
         if end > start:
             yield stretch.character, units[start:end]
