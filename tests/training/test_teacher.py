@@ -11,7 +11,7 @@ from fangyan.data import datadir
 from fangyan.data.columns import read_column
 from fangyan.encoders import load_encoder
 from fangyan.errors import DataError, UserError
-from fangyan.training.teacher import teach, whitening
+from fangyan.training.teacher import read_vectors, teach, whitening
 
 CONFIG = "task: align\nteacher: text:{teacher}\n{more}\n"
 OWN = {"cmn": "你看书", "yue": "你睇書"}
@@ -110,13 +110,15 @@ def test_whitened_vectors_have_no_direction_in_which_they_vary_more(tmp_path):
     mixed = (random.normal(size=(5000, 3)) * [2, 1, 0.5] @ [[0.8, 0.6, 0], [-0.6, 0.8, 0], [0, 0, 1]]).astype(
         np.float32
     )
-    matrix = whitening(archive(tmp_path, mixed))
+    matrix = whitening(read_vectors(archive(tmp_path, mixed)))
     assert matrix == pytest.approx(matrix.T, abs=1e-4)
     assert np.cov((mixed @ matrix).T) == pytest.approx(np.eye(3), abs=0.05)
 
 
 def test_vectors_that_are_there_twice_count_once_and_few_of_them_are_hardly_whitened(tmp_path):
     four = np.array([[3, 0], [-3, 0], [0, 1], [0, -1]], np.float32)
-    once = whitening(archive(tmp_path, four))
-    assert np.array_equal(once, whitening(archive(tmp_path, np.concatenate([four, four[:2], four[:1]]))))
+    once = whitening(read_vectors(archive(tmp_path, four)))
+    assert np.array_equal(
+        once, whitening(read_vectors(archive(tmp_path, np.concatenate([four, four[:2], four[:1]]))))
+    )
     assert 1 < once[1, 1] / once[0, 0] < 3  # 3 of their own covariance, 1 of one that is shrunk to the end

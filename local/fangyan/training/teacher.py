@@ -79,24 +79,28 @@ def check_taught(job: Run) -> None:
             )
 
 
-def mean_vector(scp: Path) -> np.ndarray:
-    """(D,) the mean of all vectors of a ``teacher.scp``."""
+def read_vectors(scp: Path) -> np.ndarray:
+    """(N, D) all vectors of a ``teacher.scp``, in its order."""
     import kaldiio
 
-    return np.mean([*kaldiio.load_scp(f"{scp}").values()], axis=0, dtype=np.float64).astype(np.float32)
+    return np.stack([*kaldiio.load_scp(f"{scp}").values()])
 
 
-def whitening(scp: Path) -> np.ndarray:
-    """(D, D) that takes the vectors of a ``teacher.scp``, less their mean, to uncorrelated numbers of variance 1.
+def mean_vector(vectors: np.ndarray) -> np.ndarray:
+    """(D,) float32, the mean of (N, D) vectors."""
+    return vectors.mean(0, dtype=np.float64).astype(np.float32)
+
+
+def whitening(vectors: np.ndarray) -> np.ndarray:
+    """(D, D) float32 that takes (N, D) vectors, less their mean, to uncorrelated numbers of variance 1.
 
     It is symmetric (ZCA). The covariance is that of the different vectors, after Ledoit and Wolf (2004) shrunk as far
     as so few of them ask for; of more than `SAMPLE` every n-th is taken.
     """
-    import kaldiio
     from sklearn.covariance import ledoit_wolf
 
-    vectors = np.unique([*kaldiio.load_scp(f"{scp}").values()], axis=0).astype(np.float64)
-    covariance, _ = ledoit_wolf(vectors[:: -(-len(vectors) // SAMPLE)])
+    different = np.unique(vectors, axis=0).astype(np.float64)
+    covariance, _ = ledoit_wolf(different[:: -(-len(different) // SAMPLE)])
     variances, axes = np.linalg.eigh(covariance)
     floor = max(variances[-1] * np.finfo(np.float32).eps, np.finfo(np.float32).tiny)
     return (axes / np.sqrt(np.maximum(variances, floor)) @ axes.T).astype(np.float32)

@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
+import numpy as np
 import torch
 from espnet2.asr.espnet_model import ESPnetASRModel
 from espnet2.torch_utils.device_funcs import force_gatherable
@@ -249,12 +250,12 @@ class Task(asr.Task):
         files = {name: file for file, name, _ in args.train_data_path_and_name_and_type}
         # Statistics are collected without; a model that training resumes from has it as well.
         if TEACHER.name in files:
-            _place_texts(model, Path(files[TEACHER.name]))
+            _place_texts(model, teacher.read_vectors(Path(files[TEACHER.name])))
         return super().build_optimizers(args, model)
 
 
-def _place_texts(model: Aligned, vectors: Path) -> None:
-    """Sets what a joint space does with texts by the teacher's ``vectors`` of the training data."""
+def _place_texts(model: Aligned, vectors: np.ndarray) -> None:
+    """Sets what a joint space does with texts by the teacher's ``vectors``, (N, D), of the training data."""
     space, mean = model.joint, torch.from_numpy(teacher.mean_vector(vectors))
     if mean.shape != space.centre.shape:
         raise DataError(f"model_conf: teacher_size is {len(mean)} for its teacher, got {len(space.centre)}")
