@@ -25,7 +25,7 @@ from fangyan.dual.pretrain import pretrain
 from fangyan.dual.run import DualRun
 from fangyan.dual.settings import Settings
 from fangyan.dual.trainer import Bar, DualTrainer, Retrieval, weighted_batches
-from fangyan.encoders.pretrained import quiet
+from fangyan.encoders.pretrained import first_line, quiet
 from fangyan.encoders.unit_strings import TEXT, prefix_tokens, unit_tokens
 from fangyan.environment import install_extra
 from fangyan.errors import UserError, out_of_memory
@@ -139,7 +139,7 @@ def add_lora(model: SentenceTransformer, lora: Mapping[str, Any], new: Sequence[
         try:
             model[0].model = get_peft_model(model[0].model, told)
         except ValueError as error:
-            raise UserError(f"lora: modules: {f'{error}'.partition(chr(10))[0]}") from None
+            raise UserError(f"lora: modules: {first_line(error)}") from None
 
 
 def make_trainer(job: DualRun, model: SentenceTransformer, work: Path) -> DualTrainer:

@@ -21,7 +21,7 @@ from transformers import (
 
 from fangyan.dual.llm_folder import locate
 from fangyan.dual.settings import RANDOM
-from fangyan.encoders.pretrained import quiet
+from fangyan.encoders.pretrained import first_line, quiet
 from fangyan.errors import DataError, UserError
 
 PAD, UNKNOWN, END = "<pad>", "<unk>", "<end>"
@@ -49,8 +49,7 @@ def load(llm: str, folder: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBa
             raise UserError(f"the weights are not of a {type(model).__name__}, they lack {missing[0]}")
         return model, AutoTokenizer.from_pretrained(folder, **safe)
     except Exception as error:  # of whatever kind: any values may stand in its files
-        reason = f"{error}".strip().partition("\n")[0]
-        raise UserError(f"llm: {llm}: no causal LM that is read here: {reason}") from None
+        raise UserError(f"llm: {llm}: no causal LM that is read here: {first_line(error)}") from None
 
 
 def make(conf: dict[str, Any], texts: Iterable[str]) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
@@ -63,9 +62,7 @@ def make(conf: dict[str, Any], texts: Iterable[str]) -> tuple[PreTrainedModel, P
         config = AutoConfig.for_model(told.pop("model_type", "llama"), **told)
         return AutoModelForCausalLM.from_config(config, trust_remote_code=False).float(), tokenizer
     except Exception as error:  # of whatever kind: any values may stand there
-        raise DataError(
-            f"llm_conf: no causal LM of transformers: {f'{error}'.partition(chr(10))[0]}"
-        ) from None
+        raise DataError(f"llm_conf: no causal LM of transformers: {first_line(error)}") from None
 
 
 def character_tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerBase:
