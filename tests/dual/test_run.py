@@ -16,6 +16,14 @@ def test_varieties_that_are_left_out_are_not_learnt_and_have_no_prefix(job):
         _ = job(varieties=["cmn"], pairs={"text_text": 1.0}).pairs
 
 
+def test_of_a_variety_that_is_not_heard_texts_can_be_learnt(job):
+    pairs = {"speech_text": 1.0, "text_text": 1.0}
+    run = job(varieties=["cmn"], pairs=pairs, text_data=[f"{job().train}"])
+    assert {utterance.variety for role in run.speech.values() for utterance in role} == {"cmn"}
+    assert {wording.variety for wording in run.wordings} == {"yue"}
+    assert run.varieties == ["cmn", "yue"]
+
+
 def test_of_utterances_that_are_cut_it_is_told_how_many(job):
     assert describe_cuts(job()) == []
     run = job(max_tokens=8)

@@ -67,23 +67,27 @@ class DualRun:
 
     @cached_property
     def wordings(self) -> list[Wording]:
-        """The texts learnt beside their Mandarin wording, each once; none where that data set has no weight."""
+        """The texts learnt beside their Mandarin wording, each once; none where that data set has no weight.
+
+        They are those of the training data, where it has both wordings, and those of ``text_data``.
+        """
         if not self.settings.pairs.get("text_text"):
             return []
-        found = (read_wordings(source, self.settings.varieties) for source in self.text_sources)
-        return list(dict.fromkeys(wording for some in found for wording in some))
+        own = all((self.train / name).is_file() for name in ("text", "text_cmn"))
+        taught = read_wordings(self.train, self.settings.varieties) if own else []
+        found = (wording for source in self.text_sources for wording in read_wordings(source))
+        return list(dict.fromkeys([*taught, *found]))
 
     @cached_property
     def text_sources(self) -> list[Path]:
-        """The data directories and tables with wordings: the training data where it has both, and ``text_data``."""
-        named = list(map(Path, self.settings.text_data))
-        for source in named:
+        """The data directories and tables of ``text_data``; of these all varieties are learnt."""
+        sources = list(map(Path, self.settings.text_data))
+        for source in sources:
             if not source.exists():
                 raise UserError(
                     f"{self.config}: text_data: {source}: no such data directory, and no such table"
                 )
-        own = all((self.train / name).is_file() for name in ("text", "text_cmn"))
-        return [self.train, *named] if own else named
+        return sources
 
     @cached_property
     def pairs(self) -> dict[str, list[Pair]]:
