@@ -1,5 +1,7 @@
 """What tests share: a micro corpus of tones that sing, in three "varieties"; a cluster, a Hub and a browser."""
 
+import gc
+import multiprocessing
 import shutil
 import sys
 from pathlib import Path
@@ -14,6 +16,20 @@ from fangyan.files import ROOT
 
 settings.register_profile("busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy machine")
+
+
+@pytest.fixture(autouse=True)
+def no_process_is_left():
+    """What a test leaves running holds pipes open that others wait for: it is stopped, and the test fails."""
+    yield
+    if multiprocessing.active_children():
+        gc.collect()  # what an exception that is told of keeps ends with it
+    left = multiprocessing.active_children()
+    for process in left:
+        process.terminate()
+        process.join()
+    assert not left, f"the test left processes behind: {left}"
+
 
 PITCH = {"我": 220, "你": 330, "吃": 440, "饭": 550, "看": 660, "书": 770, "水": 880, "喝": 990}
 SENTENCES = ("我吃饭", "你吃饭", "我看书", "你看书", "我喝水", "你喝水", "看我吃", "喝你水")

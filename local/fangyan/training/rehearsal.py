@@ -43,7 +43,7 @@ VARIETIES = ("cmn", "cmn", "yue", "yue")
 COUNT = len(VARIETIES)
 TEXT = "我"
 ONCE = {"max_epoch": 1, "accum_grad": 1, "min_batch_size": 1, "drop_last_iter": False}
-ONCE |= {"dataset_scaling_factor": 1.0, "use_wandb": False}
+ONCE |= {"dataset_scaling_factor": 1.0, "use_wandb": False, "num_workers": 0}
 """Instead of what a configuration says of how much and how long, which is checked as numbers."""
 DEPTH = 2
 """So many blocks at least of those built are trained."""
