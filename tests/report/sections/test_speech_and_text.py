@@ -83,6 +83,8 @@ def test_the_tables_are_as_they_were_measured(exp):
     assert ["text:cmn", "75.0", "–"] in body
     names = ("cross_modal", "cross_modal_text", "hard_negatives", "classify")
     assert all((exp / f"images/{name}_test.png").exists() for name in names)
+    head = "R@1 on test with one vector each, at layer joint, in percent: speech to text 75.0 (65.0–85.0), "
+    assert head in text.partition("## Contents")[0]
     assert "among 80 sentences (chance 1.3 %), and with all variants among 400 texts (chance 0.3 %)" in text
 
 

@@ -45,7 +45,7 @@ def heroes(experiment: Results) -> list[Hero]:
 
 
 def remarks(experiment: Results) -> list[str]:
-    """What a reader of the headline must know about missing parts."""
+    """What a reader of the headline must know about missing parts, and what a joint space has beside it."""
     said = []
     if not experiment.encoder.seqsim:
         said.append("Retrieval was not scored: run the stages dump and measure.")
@@ -56,7 +56,7 @@ def remarks(experiment: Results) -> list[str]:
     missing = [name for name in experiment.tests if name not in experiment.encoder.seqsim]
     if experiment.encoder.seqsim and missing:
         said.append(f"Not scored: {', '.join(missing)}.")
-    return [*said, *_kinds(experiment)]
+    return [*said, *_kinds(experiment), *speech_and_text.remarks(experiment)]
 
 
 def _kinds(experiment: Results) -> Iterator[str]:

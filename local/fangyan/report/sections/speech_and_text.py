@@ -93,6 +93,15 @@ def kinds(found: CrossModal) -> Table:
     return Table(f"Kinds of pairs on {found.name}", caption, header, tuple(rows), text_columns=2)
 
 
+def remarks(experiment: Results) -> Iterator[str]:
+    """R@1 of each kind of pairs on the test sets, a sentence for each layer: that of the headline is of frames."""
+    for found in experiment.joint.cross_modal:
+        first = [row for row in found.kinds if row.metric == "recall_at_1" and found.name in experiment.tests]
+        for layer in dict.fromkeys(row.layer for row in first):
+            means = ", ".join(f"{row.kind} {_rate(row)}" for row in first if row.layer == layer)
+            yield f"R@1 on {found.name} with one vector each, at {layer_name(layer)}, in percent: {means}."
+
+
 def _hard_negatives(found: HardNegatives) -> Iterator[Block]:
     yield hard_scores(found)
     whole = [row for row in found.kinds if row.source == ALL]
