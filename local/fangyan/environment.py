@@ -37,7 +37,7 @@ def machine() -> dict[str, str | int | float]:
 
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     gpu = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "none"
-    return {"cpu": _cpu(), "cores": len(os.sched_getaffinity(0)), "memory_gib": round(memory, 1), "gpu": gpu}
+    return {"cpu": cpu(), "cores": len(os.sched_getaffinity(0)), "memory_gib": round(memory, 1), "gpu": gpu}
 
 
 def threads() -> int:
@@ -134,7 +134,8 @@ def changed(path: Path) -> bool | None:
         return None
 
 
-def _cpu() -> str:
+def cpu() -> str:
+    """The name of the processor."""
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
         for line in cpuinfo.read_text().splitlines():

@@ -8,6 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import fangyan.measure.seqsim
 from fangyan.errors import DataError
 from fangyan.features.frames import unit
 from fangyan.measure.seqsim import pack, seqsim, seqsim_matrix, seqsim_with
@@ -96,8 +97,22 @@ def test_tiles_of_any_size_give_the_same(tile):
     check(queries, candidates, seqsim_matrix(pack(queries, tile), pack(candidates, tile)))
 
 
-def test_without_onednn_as_on_a_gpu(monkeypatch):
-    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+def ways(test):
+    """The test with both ways to multiply and both to reduce: as on an Intel, on an AMD, on a GPU, without numba."""
+    return pytest.mark.parametrize("onednn", [True, False])(
+        pytest.mark.parametrize("numba", [True, False])(test)
+    )
+
+
+@pytest.fixture
+def go(monkeypatch, onednn, numba):
+    monkeypatch.setattr(fangyan.measure.seqsim, "_by_onednn", lambda: onednn)
+    if not numba:
+        monkeypatch.setattr(fangyan.measure.seqsim, "_kernels", lambda: None)
+
+
+@ways
+def test_each_way_gives_the_same(go):
     queries, candidates = random_set(5, [8, 3, 20, 3, 1]), random_set(6, [4, 31, 4, 4])
     check(queries, candidates, seqsim_matrix(pack(queries, 10), candidates))
 
@@ -190,10 +205,8 @@ def test_equal_scores_tie_at_any_length(d):
         assert spread(scores) < TIE / 2 and (scores - 1).abs().max() < TIE and scores.max() <= 1
 
 
-@pytest.mark.parametrize("onednn", [True, False])
-def test_what_is_the_same_scores_the_same_wherever_it_lies(onednn, monkeypatch):
-    if not onednn:
-        monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+@ways
+def test_what_is_the_same_scores_the_same_wherever_it_lies(go):
     (again,), others = random_set(10, [333], 24), random_set(11, [2, 900, 40, 333, 1100, 7], 24)
     candidates = [x for other in others for x in (again, other)] + [np.tile(again, (4, 1))]
     queries = random_set(12, [1500, 9, 64], 24)

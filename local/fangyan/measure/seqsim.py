@@ -15,28 +15,32 @@ Conventions
   what is equal differs by less than `measure.ties.TIE`, and nothing is beyond 1 or -1.
 
 Method: the utterances of a set, sorted by length, are laid end to end in tiles of at most `TILE` frames; two tiles
-make one matrix product. In it utterances of equal length form a *run*, whose maxima are one reduction over a view, and
-so are their means.
+make one matrix product. On a CPU both maxima of it and their means are taken in one pass (`measure.kernels`). On a GPU,
+and without numba, utterances of equal length form a *run*, whose maxima are one reduction over a view, and so are their
+means.
 
 Working memory, beside the two packed sets and the three matrices of the result, whatever the number of utterances: one
-block of scores, 1024 x 1024 x 4 bytes = 4 MiB on a CPU, where it stays in the cache, and 256 MiB on a GPU; on a CPU
-also one tile in the layout of oneDNN (2 MiB at d = 512) and its kernels (`STEP`). Only an utterance longer than a tile
-makes larger ones. `fangyan.bench` measures it.
+block of scores, 1536 x 1536 x 4 bytes = 9 MiB on a CPU and 256 MiB on a GPU; where oneDNN multiplies also one tile in
+its layout (3 MiB at d = 512) and its kernels (`STEP`). Only an utterance longer than a tile makes larger ones.
+`fangyan.bench` measures it.
 """
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache, cached_property
 from itertools import accumulate, groupby
+from math import prod
 from typing import NamedTuple
 
+import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from fangyan.environment import cpu
 from fangyan.features.frames import Frames, FrameSet, checked, same_dimension, unit
 
-TILE = {"cpu": 1024, "cuda": 8192}
-"""Frames in a tile by kind of device: the scores of two tiles fit a CPU's cache, a GPU wants large products."""
+TILE = {"cpu": 1536, "cuda": 8192}
+"""Frames in a tile by kind of device: the scores of two tiles are near a CPU's cores, a GPU wants large products."""
 
 STEP = 64
 """The frames of a tile are filled up with zeros to a multiple of this: for every size of product that it meets oneDNN
@@ -67,6 +71,12 @@ class Tile:
     frames: Tensor  # (R, d), of length 1, or 0 for a zero frame and the fill
     runs: tuple[Rows, ...]
 
+    @cached_property
+    def ends(self) -> np.ndarray:
+        """(n + 1,): where utterances begin, and the last ends."""
+        lengths = [run.length for run in self.runs for _ in range(run.count)]
+        return np.cumsum([0, *lengths])
+
 
 @dataclass(frozen=True)
 class Packed:
@@ -92,8 +102,9 @@ def seqsim_matrix(queries: FrameSet | Packed, candidates: FrameSet | Packed) -> 
     a, b = (x if isinstance(x, Packed) else pack(x) for x in (queries, candidates))
     same_dimension(a.dimension, b.dimension)
     found = SeqSim(*(a.tiles[0].frames.new_empty(a.size, b.size) for _ in range(3)))
+    block = found.f1.new_empty(prod(max(len(tile.frames) for tile in side.tiles) for side in (a, b)))
     for y in b.tiles:
-        products = _products_with(y.frames)
+        products = _products_with(y.frames, block)
         for x in a.tiles:
             for matrix, scores in zip(found, _compare(x, y, products(x.frames)), strict=True):
                 matrix[x.places[:, None], y.places] = scores
@@ -121,11 +132,11 @@ def pack(features: FrameSet, tile: int | None = None) -> Packed:
     utterance (id or place in the list) that is not two-dimensional, has no frames, another d, a NaN or infinity, or
     what is no real number.
     """
-    units = [unit(frames) for frames in checked(features).values()]
-    by_length = sorted(enumerate(units), key=lambda item: len(item[1]))
-    device, dimension = units[0].device, units[0].shape[1]
+    given = list(checked(features).values())
+    by_length = sorted(enumerate(given), key=lambda item: len(item[1]))
+    device, dimension = given[0].device, given[0].shape[1]
     parts = _split(by_length, tile or TILE.get(device.type, TILE["cuda"]))
-    return Packed(tuple(_lay_out(*zip(*part, strict=True)) for part in parts), len(units), dimension)
+    return Packed(tuple(_lay_out(*zip(*part, strict=True)) for part in parts), len(given), dimension)
 
 
 def _split(utterances: list[tuple[int, Tensor]], size: int) -> Iterator[list[tuple[int, Tensor]]]:
@@ -139,37 +150,71 @@ def _split(utterances: list[tuple[int, Tensor]], size: int) -> Iterator[list[tup
     yield part
 
 
-def _lay_out(places: tuple[int, ...], units: tuple[Tensor, ...]) -> Tile:
+def _lay_out(places: tuple[int, ...], utterances: tuple[Tensor, ...]) -> Tile:
     """The tile of the utterances at ``places`` of the set, which are sorted by length."""
-    counts = [(len(list(same)), length) for length, same in groupby(map(len, units))]
-    starts = accumulate((count * length for count, length in counts), initial=0)
-    frames = torch.cat(units)
+    counts = [(len(list(same)), length) for length, same in groupby(map(len, utterances))]
+    *starts, end = accumulate((count * length for count, length in counts), initial=0)
+    first = utterances[0]
+    frames = first.new_empty(-(-end // STEP) * STEP, first.shape[1], dtype=torch.float32)
+    frames[end:] = 0
+    rows = frames[:end].split([*map(len, utterances)])
+    for given, place in zip(utterances, rows, strict=True):
+        _normalise(given, place)
     return Tile(
         torch.tensor(places, device=frames.device),
-        F.pad(frames, (0, 0, 0, -len(frames) % STEP)),
-        tuple(
-            Rows(start, *run) for start, run in zip(starts, counts, strict=False)
-        ),  # it ends where none starts
+        frames,
+        tuple(Rows(start, *run) for start, run in zip(starts, counts, strict=True)),
     )
 
 
-def _products_with(b: Tensor) -> Callable[[Tensor], Tensor]:
-    """What makes ``a @ b.T`` of any ``a``; on a CPU by oneDNN, as fast in float32 as torch.mm (Intel) or twice (AMD).
+def _normalise(frames: Tensor, place: Tensor) -> None:
+    if frames.device.type == "cpu" and frames.dtype == torch.float32 and (fast := _kernels()):
+        fast.normalise(frames.detach().contiguous().numpy(), place.numpy())
+    else:
+        place.copy_(unit(frames))
 
-    These two operators are those of `torch.compile`. They lay out b once, and give an ordinary tensor; the product of
-    two ``to_mkldnn()``, the documented way, lays b out each time and copies each result: that takes 15 to 40 % longer.
+
+def _products_with(b: Tensor, block: Tensor) -> Callable[[Tensor], Tensor]:
+    """What makes ``a @ b.T`` of any ``a``: in ``block``, or by oneDNN in a tensor of its own.
+
+    In float32 oneDNN is twice as fast as torch.mm on an AMD, and 3 to 10 % slower on an Intel. These two operators are
+    those of `torch.compile`: they lay out b once, and give an ordinary tensor; the product of two ``to_mkldnn()``, the
+    documented way, lays b out each time and copies each result: that takes 15 to 40 % longer.
     """
-    if b.device.type != "cpu" or not torch.backends.mkldnn.is_available():
-        return lambda a: a @ b.T
+    if b.device.type != "cpu" or not _by_onednn():
+        return lambda a: torch.mm(a, b.T, out=block[: len(a) * len(b)].view(len(a), len(b)))
     laid_out = torch.ops.mkldnn._reorder_linear_weight(b)
     return lambda a: torch.ops.mkldnn._linear_pointwise(a, laid_out, None, "none", [], "")
 
 
+@cache
+def _by_onednn() -> bool:
+    return torch.backends.mkldnn.is_available() and "Intel" not in cpu()
+
+
 def _compare(a: Tile, b: Tile, cosines: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Precision, recall and F1, (n, m) each, of all pairs of utterances of two tiles, by the cosines of the frames."""
-    best_in_b, best_in_a = _by_utterance(cosines, 1, b, torch.amax), _by_utterance(cosines, 0, a, torch.amax)
-    precision, recall = _by_utterance(best_in_b, 0, a, _mean), _by_utterance(best_in_a, 1, b, _mean)
+    if cosines.device.type == "cpu" and (fast := _kernels()):
+        precision, recall = (torch.empty(len(a.places), len(b.places), dtype=torch.float64) for _ in range(2))
+        fast.means_of_best(cosines.numpy(), a.ends, b.ends, precision.numpy(), recall.numpy())
+        precision, recall = (means.clamp_(-1, 1).float() for means in (precision, recall))
+    else:
+        best_in_b, best_in_a = (
+            _by_utterance(cosines, 1, b, torch.amax),
+            _by_utterance(cosines, 0, a, torch.amax),
+        )
+        precision, recall = _by_utterance(best_in_b, 0, a, _mean), _by_utterance(best_in_a, 1, b, _mean)
     return precision, recall, _f1(precision, recall)
+
+
+@cache
+def _kernels():
+    """`fangyan.measure.kernels`; None where numba is not there, or may write nowhere."""
+    try:
+        from fangyan.measure import kernels
+    except (ImportError, RuntimeError):
+        return None
+    return kernels
 
 
 def _by_utterance(values: Tensor, dim: int, tile: Tile, reduce: Callable[[Tensor, int], Tensor]) -> Tensor:
