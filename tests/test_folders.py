@@ -70,6 +70,7 @@ VERBS = {
     "space": "space --encoder fbank --data {data}/test --out {data}/test --i_have_permission me",
     "tokens": "tokens --data {data}/test --target text --out {data}/test",
     "embed": "embed {wav} --encoder fbank --out {data}/test/wav.ark",
+    "subset": "subset --data {data}/test --minutes 0.01 --out {data}/test",
     "data": "data --corpus kaldi --corpus_dir {data}/test --out {data}",
 }
 

@@ -15,7 +15,7 @@ from fangyan.files import versions
 from fangyan.shards import Shard
 
 SECTIONS = {
-    "Data": "data mix survey",
+    "Data": "data mix subset survey",
     "Training": "params tokens teach stats train train_dual decode score",
     "Units": "kmeans units unit_report",
     "Measuring": "dump measure retrieve intervals control synonymy explain report significance average",

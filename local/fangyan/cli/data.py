@@ -53,6 +53,22 @@ def mix(mixture: Path, roots: Path, out: Path, nj: int) -> None:
 
 
 @cli.command()
+@option("data", "data directory to draw from")
+@option("minutes", "how much speech, as much of each variety", float)
+@option("out", "the data directory to write")
+@option("seed", "random seed", int, default=1)
+def subset(data: Path, minutes: float, out: Path, seed: int) -> None:
+    """Some minutes of a data directory, as much of each variety.
+
+    \b
+    Example: fangyan subset --data data/train --minutes 10 --out data/train_10min
+    """
+    from fangyan.corpora.subset import subset
+
+    report_built(subset(data, minutes, out, seed), out)
+
+
+@cli.command()
 @click.argument(
     "data",
     nargs=-1,
