@@ -51,7 +51,11 @@ ASR = "asr"
 TASKS = Registry(
     "task",
     "fangyan.tasks",
-    {ASR: "fangyan.training.tasks.asr:Task", "align": "fangyan.training.tasks.align:Task"},
+    {
+        ASR: "fangyan.training.tasks.asr:Task",
+        "align": "fangyan.training.tasks.align:Task",
+        "pretrain": "fangyan.training.tasks.pretrain:Task",
+    },
 )
 """What a model is trained for. Training asks here, and whoever builds the model again."""
 

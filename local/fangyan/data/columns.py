@@ -79,9 +79,12 @@ def column(path: Path, name: str) -> Path:
 
 
 def reference(path: Path) -> Path:
-    """The table whose ids are those of the utterances: ``wav.scp``, and ``utt2spk`` where there are no recordings."""
-    scp, speakers = path / "wav.scp", path / "utt2spk"
-    return speakers if speakers.exists() and not scp.exists() else scp
+    """The table whose ids are those of the utterances: ``wav.scp``, or else ``utt2spk``, or else ``text``.
+
+    The second is of a directory without recordings, the third of one of texts alone.
+    """
+    tables = [path / name for name in ("wav.scp", "utt2spk", "text")]
+    return next(filter(Path.exists, tables), tables[0])
 
 
 def sources(scp: Path) -> list[tuple[int, int]]:

@@ -29,6 +29,7 @@ SAID_ELSEWHERE = {
     **dict.fromkeys(("valid_data_path_and_name_and_type", "valid_shape_file"), "--dev"),
     **dict.fromkeys(("collect_stats", "resume"), "the stage"),
     "task_package": "task",
+    "text_form": "--text_form",
     **dict.fromkeys(("local_rank", "multiprocessing_distributed"), "--ngpu and --num_nodes"),
     **dict.fromkeys(("dist_backend", "dist_init_method", "dist_launcher"), "--ngpu and --num_nodes"),
     **dict.fromkeys(("dist_world_size", "dist_rank"), "--ngpu and --num_nodes"),

@@ -45,7 +45,7 @@ def measured(job: Run) -> list[Input]:
 
 def present(job: Run, data: Path) -> list[Input]:
     """The inputs of the task that are read of ``data``; `DataError` where a required one is not there for all ids."""
-    inputs = task_of(job.settings, job.config).inputs
+    inputs = task_of(job.settings, job.config).inputs_by(job.settings)
     there = [one for one in inputs if one.required or one.column == TARGET or (data / one.column).exists()]
     for one in there:
         if one not in (SPEECH, TRANSCRIPT):
@@ -119,7 +119,7 @@ def put_shapes_in_order(job: Run, folder: Path) -> None:
 
 def training_arguments(job: Run) -> dict[str, Any]:
     """ESPnet's arguments for the data directories of ``job`` and its statistics."""
-    arguments = _token_arguments(job)
+    arguments = _token_arguments(job) | _told(job)
     for role, data in job.sets().items():
         inputs, stats = present(job, data), job.stats / role
         files = [stats / "text" if one.column == TARGET else data / one.column for one in inputs]
@@ -128,6 +128,10 @@ def training_arguments(job: Run) -> dict[str, Any]:
         shapes = [str(job.stats / role / f"{one.name}_shape") for one in measured(job)]
         arguments[f"{role}_shape_file"] = shapes
     return arguments
+
+
+def _told(job: Run) -> dict[str, Any]:
+    return {} if job.task == ASR else task_of(job.settings, job.config).arguments(job)
 
 
 def _triples(inputs: Sequence[Input], files: Iterable[Path]) -> Iterator[str]:
@@ -144,6 +148,12 @@ def data_fingerprints(job: Run, only_measured: bool = False) -> dict[str, str]:
     """Role -> fingerprint of what is read of its data directory, audio and further columns included."""
     sets = job.sets().items()
     return {role: datadir.identity(data, *further_columns(job, data, only_measured)) for role, data in sets}
+
+
+def further_fingerprints(job: Run) -> dict[str, str]:
+    """``texts``: the fingerprint of what a task reads beside its data directories; nothing where it reads no such."""
+    files = [] if job.task == ASR else task_of(job.settings, job.config).further_files(job.settings)
+    return {"texts": fingerprint(*files)} if files else {}
 
 
 def token_fingerprint(job: Run) -> str:

@@ -120,6 +120,7 @@ def _make_shallow(model: torch.nn.Module) -> None:
     The others are alike. What belongs to all, as their numbers and rates, was checked when they were built.
     """
     named = [*(getattr(model.encoder, "interctc_layer_idx", None) or [])]
+    named.append(getattr(model, "least_blocks", 0))
     if hasattr(model, JOINT):
         named.append(model.joint.depth)
     for blocks in (getattr(model.encoder, "encoders", None), _decoders(model)):

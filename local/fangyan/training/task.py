@@ -58,6 +58,21 @@ class Trained:
         check_heard(job)
 
     @classmethod
+    def inputs_by(cls, settings: Mapping[str, Any]) -> tuple[Input, ...]:
+        """The inputs by a configuration, which may name columns; their names are those of ``inputs``."""
+        return cls.inputs
+
+    @classmethod
+    def arguments(cls, job: Run) -> dict[str, Any]:
+        """What ESPnet is told of a run besides its data, statistics and tokens."""
+        return {}
+
+    @classmethod
+    def further_files(cls, settings: Mapping[str, Any]) -> list[Path]:
+        """The files that are learnt from beside the data directories."""
+        return []
+
+    @classmethod
     def known_classes(cls) -> dict[str, dict[str, type]]:
         """The classes that a configuration may choose by part of the model and name: ESPnet's and further ones."""
         with cls._registered():

@@ -103,7 +103,7 @@ def _check_stats(job: Run) -> None:
 def _inputs(job: Run, settings: Mapping[str, Any]) -> dict[str, Any]:
     """What the finished experiment is recognised by."""
     found = {"settings": deciding_settings(settings), "seed": job.seed} | _materials(job)
-    return found | _start(job, settings) | _weighted(job, settings)
+    return found | inputs.further_fingerprints(job) | _start(job, settings) | _weighted(job, settings)
 
 
 def _made(exp: Path) -> list[Path]:

@@ -60,7 +60,7 @@ def _check(action: Action, value: Any, where: str) -> None:
     ):
         raise DataError(f"{where}: a list of {action.nargs} is needed, got {value!r}")
     many = action.nargs not in (None, "?", 0) or type(action).__name__ == "_AppendAction"
-    if many and value == []:
+    if many and value == [] != action.default:
         raise DataError(f"{where}: at least one is needed, got []")
     if many and isinstance(value, str) and action.type is str:  # ESPnet would take its letters for a list
         raise DataError(f"{where}: a list is needed, got {value!r}")
