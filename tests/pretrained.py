@@ -14,13 +14,13 @@ include: {base}
 task: pretrain
 model: pretrained
 decoder: null
-model_conf: {{units: 8, label_rate: 50, speech_layers: 1, mask_length: 4{more}}}
+model_conf: {{units: 8, label_rate: 50, speech_layers: 1, mask_length: 4}}
 max_epoch: 2
 best_model_criterion: [[valid, acc_shared, max]]
 text_data: [{texts}]
 text_dev: [{texts}]
 """
-"""To be formatted with ``base``, what it includes, ``texts``, directories, and ``more`` of the model."""
+"""To be formatted with ``base``, what it includes, and ``texts``, a directory."""
 
 
 def write_units(data: Path) -> Path:
