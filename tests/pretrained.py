@@ -23,22 +23,22 @@ text_dev: [{texts}]
 """To be formatted with ``base``, what it includes, and ``texts``, a directory."""
 
 
-def write_units(data: Path) -> Path:
-    """Writes the column ``units`` of a data directory that was sung: at each moment the number of its tone."""
+def write_units(data: Path, rate: int = RATE, column: str = "units") -> Path:
+    """Writes a column of units of a data directory that was sung: at each moment the number of its tone."""
     lines = []
     for row in datadir.read(data):
-        count = round(row.duration * RATE)
+        count = round(row.duration * rate)
         heard = (row.text[n * len(row.text) // count] for n in range(count))
         lines.append(f"{row.id} {' '.join(f'{TONES.index(tone)}' for tone in heard)}\n")
-    write_text(data / "units", "".join(lines))
+    write_text(data / column, "".join(lines))
     return data
 
 
-def write_texts(folder: Path, texts: list[str], repeat: int = 10) -> Path:
+def write_texts(folder: Path, texts: list[str], repeat: int = 10, column: str = "units") -> Path:
     """Writes a directory of texts, each character so many units."""
     ids = [f"t{n:03d}" for n in range(len(texts))]
     units = (" ".join(f"{TONES.index(tone)}" for tone in text for _ in range(repeat)) for text in texts)
-    tables = {"text": texts, "units": units, "utt2lang": ["cmn"] * len(texts)}
+    tables = {"text": texts, column: units, "utt2lang": ["cmn"] * len(texts)}
     for name, values in tables.items():
         folder.mkdir(parents=True, exist_ok=True)
         write_text(folder / name, "".join(f"{key} {v}\n" for key, v in zip(ids, values, strict=True)))

@@ -57,7 +57,9 @@ def test_what_is_no_directory_of_texts_is_told(tmp_path):
         DataError, match=re.escape(f"{tmp_path / 'b' / 'text'}: no such file: a directory of")
     ):
         read(tmp_path / "b")
-    with pytest.raises(DataError, match="others: no column of units"):
+    with pytest.raises(
+        DataError, match="others: no such file: a directory of texts as units has text and others"
+    ):
         read(write_texts(tmp_path / "a", ["我"]), column="others")
 
 

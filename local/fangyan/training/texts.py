@@ -74,11 +74,11 @@ def read_texts(folders: Sequence[Path], k: int, column: str, form: NormalForm, m
 
 
 def _read(folder: Path, k: int, column: str) -> dict[str, np.ndarray]:
-    file = folder / TEXT
-    if not file.is_file():
-        raise DataError(f"{file}: no such file: a directory of texts has {TEXT} and {column}")
+    for file in (folder / TEXT, folder / column):
+        if not file.is_file():
+            raise DataError(f"{file}: no such file: a directory of texts as units has {TEXT} and {column}")
     found = read_units(folder, k, column)
-    check_ids(folder / column, found, file, read_map(file))
+    check_ids(folder / column, found, folder / TEXT, read_map(folder / TEXT))
     return found
 
 
