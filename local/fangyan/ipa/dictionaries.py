@@ -103,7 +103,7 @@ def _mandarin(text: str) -> Iterator[str]:
     from pypinyin import Style, lazy_pinyin
 
     def unread(run: str) -> list[str]:
-        return [UNREAD for char in run if _spoken(char)]
+        return [UNREAD for char in run if is_spoken(char)]
 
     for syllable in lazy_pinyin(simplify(text), Style.TONE, errors=unread):
         phones = UNREAD if syllable == UNREAD else "".join(next(iter(pinyin_to_ipa(syllable))))
@@ -114,7 +114,7 @@ def _cantonese(text: str) -> Iterator[str]:
     from ToJyutping import get_ipa_list
 
     for char, read in get_ipa_list(text):
-        if read or _spoken(char):
+        if read or is_spoken(char):
             yield (read or UNREAD).translate(NARROW)
 
 
@@ -132,7 +132,7 @@ def _pfs(phrase: str) -> str:
         return UNREAD
 
 
-def _spoken(char: str) -> bool:
+def is_spoken(char: str) -> bool:
     """Whether a character says something: all but spaces and punctuation."""
     return category(char)[0] not in "ZP"
 

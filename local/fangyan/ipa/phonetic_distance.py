@@ -133,13 +133,22 @@ def _saved(row: np.ndarray, savings: np.ndarray, lengths: np.ndarray) -> np.ndar
     return ends[lengths, np.arange(len(lengths))]
 
 
+def spell(ipa: str) -> list[str]:
+    """The symbols of ``ipa`` in order, longest first match; `is_segment` tells those that panphon knows."""
+    return list(_table().segs_safe(to_segments(ipa)))
+
+
+def is_segment(symbol: str) -> bool:
+    """Whether panphon knows a symbol of `spell`."""
+    return symbol in _table().seg_dict
+
+
 @cache
 def _split(ipa: str) -> tuple[list[str], list[str]]:
-    """The segments that panphon knows, longest first match, and the symbols that it does not."""
-    table = _table()
-    found = table.segs_safe(to_segments(ipa))
-    known = [symbol for symbol in found if symbol in table.seg_dict]
-    return known, [symbol for symbol in found if symbol not in table.seg_dict]
+    """The segments that panphon knows, and the symbols that it does not."""
+    found = spell(ipa)
+    known = [symbol for symbol in found if is_segment(symbol)]
+    return known, [symbol for symbol in found if not is_segment(symbol)]
 
 
 def _vectors(known: Sequence[str]) -> np.ndarray:

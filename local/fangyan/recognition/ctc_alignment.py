@@ -2,8 +2,7 @@
 
 Of all paths through the CTC posteriors that spell the transcript, it is the most probable (Kürzinger et al. 2020;
 Viterbi by torchaudio). CTC is peaky: most frames of a path are blank, and a peak says where a character was written
-down, not how long it was spoken. To credit every frame to a character, `divide_frames` parts the blanks between two
-peaks in the middle.
+down, not how long it was spoken (`units.alignment.divide_frames` credits every frame to a character).
 
 Nothing in CTC makes a model write a character where it was spoken. An encoder that attends to the whole utterance may
 learn to write all of them into its first and last frames, as small models on little data do; `is_plausible_pace` tells.
@@ -12,25 +11,15 @@ learn to write all of them into its first and last frames, as small models on li
 from collections.abc import Sequence
 from itertools import groupby, pairwise
 from statistics import median
-from typing import NamedTuple
 
 import numpy as np
 
 from fangyan.encoders import Encoder
 from fangyan.encoders.espnet_model import SPECIAL
-from fangyan.errors import DataError
-
-BLANK = 0
+from fangyan.units.alignment import BLANK, Span, forced_alignment
 
 FASTEST = 0.06
 """Seconds from one syllable to the next: nobody speaks faster (fast Mandarin has 8 syllables a second, 0.125 s)."""
-
-
-class Span(NamedTuple):
-    """The frames from ``start`` to before ``end``."""
-
-    start: int
-    end: int
 
 
 def spans(encoder: Encoder, output: np.ndarray, characters: str) -> list[Span]:
@@ -76,35 +65,6 @@ def vocabulary(encoder: Encoder) -> list[str]:
     model = getattr(encoder, "model", None)
     tokens = [] if getattr(model, "ctc", None) is None else list(model.token_list)
     return tokens if any(token[0] != "<" for token in tokens) else []
-
-
-def forced_alignment(posteriors: np.ndarray, tokens: Sequence[int]) -> list[Span]:
-    """The frames of each token on the most probable CTC path that spells ``tokens``.
-
-    ``posteriors``: (T, V) log-probabilities, `BLANK` the first. `DataError` where there are too few frames: T must be
-    at least the tokens plus the times that one follows itself, since a blank must part these.
-    """
-    import torch
-    from torchaudio.functional import forced_align, merge_tokens
-
-    needed = len(tokens) + sum(a == b for a, b in pairwise(tokens))
-    if len(posteriors) < needed:
-        raise DataError(f"CTC needs {needed} frames for {len(tokens)} characters, got {len(posteriors)}")
-    if not tokens:
-        return []
-    path, scores = forced_align(torch.tensor(posteriors)[None], torch.tensor([tokens]), blank=BLANK)
-    return [Span(span.start, span.end) for span in merge_tokens(path[0], scores[0], BLANK)]
-
-
-def divide_frames(peaks: Sequence[Span], frames: int) -> list[Span]:
-    """All ``frames`` divided among the characters at ``peaks``, in order; none where there are no characters.
-
-    Bounds lie midway between two peaks; what comes before the first and after the last belongs to these.
-    """
-    if not peaks:
-        return []
-    between = [(a.end + b.start) // 2 for a, b in pairwise(peaks)]
-    return [Span(*bounds) for bounds in pairwise([0, *between, frames])]
 
 
 def is_plausible_pace(peaks: Sequence[Span], frame_rate: float) -> bool:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from fangyan.errors import DataError
 from fangyan.measure.explain.comparison import AlignedUtterance, Side, characters, compare_frames
 from fangyan.measure.seqsim import seqsim
-from fangyan.recognition.ctc_alignment import Span
+from fangyan.units.alignment import Span
 
 X, Y, BETWEEN = [1.0, 0.0], [0.0, 1.0], [3.0, 4.0]  # cosines of the last: 0.6 with X, 0.8 with Y
 

@@ -7,8 +7,8 @@ from matplotlib.text import Annotation, Text
 
 from fangyan.measure.explain import figure
 from fangyan.measure.explain.comparison import AlignedUtterance, compare_frames
-from fangyan.recognition.ctc_alignment import Span
 from fangyan.style import save
+from fangyan.units.alignment import Span
 
 NOBODY_HAS_IT = "\U0010fffe"
 

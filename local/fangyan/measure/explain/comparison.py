@@ -4,7 +4,7 @@ With the cosines S of all frames of a query (T) and a target (U), precision is t
 best cosine in the target, recall the mean over the target's frames of the best in the query. A mean is a sum over
 frames, so a character contributes the best cosines of its frames, divided by T (or U): the contributions of the query's
 characters sum up to precision, those of the target's to recall. Which frames are a character's says
-`fangyan.recognition.ctc_alignment.divide_frames`.
+`fangyan.units.alignment.divide_frames`.
 """
 
 from collections.abc import Sequence
@@ -13,8 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fangyan.recognition import ctc_alignment
-from fangyan.recognition.ctc_alignment import Span
+from fangyan.units.alignment import Span, divide_frames
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ class AlignedUtterance:
     @property
     def parts(self) -> list[Span]:
         """The frames of each character; together they are all frames."""
-        return ctc_alignment.divide_frames(self.peaks, len(self.frames))
+        return divide_frames(self.peaks, len(self.frames))
 
 
 @dataclass(frozen=True)

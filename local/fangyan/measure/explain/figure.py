@@ -16,9 +16,10 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from fangyan.measure.explain.comparison import FrameComparison, Side
-from fangyan.recognition.ctc_alignment import Span, is_plausible_pace
+from fangyan.recognition.ctc_alignment import is_plausible_pace
 from fangyan.rounding import decimals
 from fangyan.style import ACCENT, DEEP, MUTED, PAPER, STYLE
+from fangyan.units.alignment import Span
 
 FORTH, BACK = "#d9480f", "#f2b705"
 """Best frame in the target, and in the query: readable on every shade of the matrix."""

@@ -22,6 +22,7 @@ from fangyan.features.pipeline import BATCH_SECONDS, SPEECH, batches, encoded, s
 from fangyan.measure.explain.transcripts import Transcript, transcript
 from fangyan.progress import Progress
 from fangyan.recognition import ctc_alignment
+from fangyan.units.alignment import divide_frames
 
 
 class Stretch(NamedTuple):
@@ -77,7 +78,7 @@ def stretches_of(encoder: Encoder, output: np.ndarray, text: str) -> list[Stretc
         return []
     if not ctc_alignment.is_plausible_pace(peaks, encoder.rate_of(encoder.deepest)):
         return []
-    spans = ctc_alignment.divide_frames(peaks, len(output))
+    spans = divide_frames(peaks, len(output))
     return [Stretch(char, span.end / len(output)) for char, span in zip(text, spans, strict=bool(spans))]
 
 
