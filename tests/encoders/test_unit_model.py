@@ -59,6 +59,32 @@ def test_a_saved_model_is_read_again_and_finds_its_encoder_beside_it(tmp_path):
     assert np.array_equal(found.centroids, CENTROIDS)
 
 
+def test_a_frame_gets_the_phone_of_the_greatest_product_and_bias(tmp_path):
+    # x = (1, 0): 2 - 3, 0 + 0, 1 - 0.5; x = (2, 0): 4 - 3, 0, 2 - 0.5; x = (9, 0): 15, 0, 8.5.
+    rows, bias = np.float32([[2, 0], [0, 1], [1, 0]]), np.float32([-3, 0, -0.5])
+    model = UnitModel("mfcc", "mfcc", rows, bias=bias, names=("SIL", "a", "n"))
+    assert [*model.assign(np.float32([[1, 0], [2, 0], [9, 0]]))] == [2, 2, 0]
+    model.save(tmp_path)
+    found = unit_model.load(tmp_path)
+    assert found.names == ("SIL", "a", "n") and np.array_equal(found.bias, bias)
+    half = -np.float32((CENTROIDS**2).sum(1) / 2)
+    frames = np.random.default_rng(1).normal(size=(30, 2))
+    nearest = UnitModel("mfcc", "mfcc", CENTROIDS).assign(frames)
+    assert np.array_equal(UnitModel("mfcc", "mfcc", CENTROIDS, bias=half).assign(frames), nearest)
+
+
+def test_a_model_of_phones_whose_files_disagree_is_told(tmp_path):
+    UnitModel("mfcc", "mfcc", CENTROIDS, names=("SIL", "a")).save(tmp_path)
+    with pytest.raises(DataError, match=r"units\.yaml: names are 3 different words, one for each unit, got"):
+        unit_model.load(tmp_path)
+    UnitModel("mfcc", "mfcc", CENTROIDS, names=("SIL", "a", "a")).save(tmp_path)
+    with pytest.raises(DataError, match="names are 3 different words"):
+        unit_model.load(tmp_path)
+    UnitModel("mfcc", "mfcc", CENTROIDS, bias=np.zeros(2, np.float32)).save(tmp_path)
+    with pytest.raises(DataError, match=r"the bias is a number for each of 3 units, got \(2,\)"):
+        unit_model.load(tmp_path)
+
+
 def test_a_folder_that_is_no_model_is_told(tmp_path):
     with pytest.raises(DataError, match="no model of units"):
         unit_model.load(tmp_path)

@@ -34,6 +34,28 @@ def kmeans(
     report_built(kmeans.kmeans(encoder, layer, list(dict.fromkeys(data)), k, out, seed, frames, merged), out)
 
 
+@cli.command("phone_units")
+@option("encoder", "SPEC: espnet:<exp folder, model.zip or Hub id>, hf:<Hub id or folder>, mfcc, ...", str)
+@option("layer", "layer of the encoder", str)
+@option("data", "data directory with transcripts (may be repeated)", multiple=True)
+@option("seed", "random seed", click.IntRange(0, 2**31 - 1), default=1)
+@option("frames", "frames to learn from, at most", click.IntRange(1), default=200_000)
+@option("out", "folder of the model of units")
+def phone_units(encoder: str, layer: str, data: tuple[Path, ...], seed: int, frames: int, out: Path) -> None:
+    """A model of units that are phones, from transcripts.
+
+    A linear classifier on a layer, by CTC and forced alignment. Phones are those of the pronunciation
+    dictionaries, or of utt2ipa.
+
+    \b
+    Example: fangyan phone_units --encoder espnet:exp/a --layer layer01 \
+      --data data/train --out exp/units/phones
+    """
+    from fangyan.units import phone_units
+
+    report_built(phone_units.phone_units(encoder, layer, list(dict.fromkeys(data)), out, seed, frames), out)
+
+
 @cli.command()
 @option("units", "folder of the model of units")
 @option("data", "data directory (may be repeated)", multiple=True)

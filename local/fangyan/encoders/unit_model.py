@@ -1,7 +1,11 @@
 """Discrete units: of each frame of one layer of an encoder, the nearest of k centroids; a folder says of which.
 
-    units.safetensors   centroids (k, d) float32
-    units.yaml          encoder: its SPEC; layer; merged: whether neighbouring frames of one unit are one unit
+    units.safetensors   centroids (k, d) float32; of phones bias (k,) float32 as well
+    units.yaml          encoder: its SPEC; layer; merged: whether neighbouring frames of one unit are one unit;
+                        of phones names: what the units are called
+
+Units that are phones are those of a linear classifier: the unit of a frame x is that with the greatest x . w + b, w
+being its row of ``centroids``. The nearest centroid c is the same of w = c, b = -|c|^2 / 2.
 
 A SPEC whose argument begins with ``./`` names what lies in that folder, so that a model of units can be carried about.
 """
@@ -26,19 +30,22 @@ HERE = "./"
 BLOCK = 256
 """Frames whose products with all centroids are in memory at a time, in the cache of a processor."""
 KINDS = {"encoder": str, "layer": str, "merged": bool}
+CENTROIDS, BIAS = "centroids", "bias"
 
 
 @dataclass(frozen=True)
 class UnitModel:
     """Frames -> units: ``encoder``, a SPEC, ``layer``, one of its layers, ``centroids``, (k, d) float32.
 
-    ``merged``: runs of a unit are one.
+    ``merged``: runs of a unit are one. ``bias``, (k,) float32, and ``names``: of phones, else none.
     """
 
     encoder: str
     layer: str
     centroids: np.ndarray
     merged: bool = False
+    bias: np.ndarray | None = None
+    names: tuple[str, ...] = ()
 
     @property
     def k(self) -> int:
@@ -58,14 +65,16 @@ class UnitModel:
         units = np.empty(len(frames), np.int64)
         for start in range(0, len(frames), BLOCK):
             block = np.asarray(frames[start : start + BLOCK], np.float32) @ self.centroids.T
-            block -= self._half
+            block += self._offset
             block.argmax(1, units[start : start + BLOCK])
         return merge(units) if self.merged else units
 
     @cached_property
-    def _half(self) -> np.ndarray:
-        """(k,) half the squared length of each centroid: the nearest has the greatest product, less this."""
-        return ((self.centroids.astype(np.float64) ** 2).sum(1) / 2).astype(np.float32)
+    def _offset(self) -> np.ndarray:
+        """(k,) the bias; less half its squared length, the product of a frame with its nearest centroid is greatest."""
+        if self.bias is not None:
+            return self.bias
+        return (-(self.centroids.astype(np.float64) ** 2).sum(1) / 2).astype(np.float32)
 
     def load_encoder(self, device: str | None = None) -> Encoder:
         """The encoder, at its layer alone."""
@@ -73,9 +82,11 @@ class UnitModel:
 
     def save(self, folder: Path) -> None:
         """Writes ``units.safetensors`` and ``units.yaml``."""
-        weights = save({"centroids": np.ascontiguousarray(self.centroids, np.float32)})
+        tensors = {CENTROIDS: self.centroids} | ({} if self.bias is None else {BIAS: self.bias})
+        weights = save({name: np.ascontiguousarray(tensor, np.float32) for name, tensor in tensors.items()})
         (folder / WEIGHTS).write_bytes(weights)  # save_file lets nobody else read it
         settings = {"encoder": self.encoder, "layer": self.layer, "merged": self.merged}
+        settings |= {"names": list(self.names)} if self.names else {}
         write_text(folder / SETTINGS, yaml.safe_dump(settings, allow_unicode=True, sort_keys=False))
 
 
@@ -89,19 +100,37 @@ def load(folder: Path) -> UnitModel:
         not isinstance(settings.get(name), kind) for name, kind in KINDS.items()
     ):
         raise DataError(f"{path}: has encoder and layer, words, and merged, true or false, got {settings!r}")
-    try:
-        centroids = load_file(folder / WEIGHTS)["centroids"]
-    except (OSError, KeyError, SafetensorError) as error:
-        raise DataError(f"{folder / WEIGHTS}: no centroids can be read from it: {error}") from None
-    if centroids.ndim != 2 or 0 in centroids.shape:
-        raise DataError(f"{folder / WEIGHTS}: centroids are (k, d) numbers, got {centroids.shape}")
+    centroids, bias = _load_weights(folder / WEIGHTS)
+    names = _check_names(path, settings.get("names", []), len(centroids))
     family, _, argument = settings["encoder"].partition(":")
     if argument.startswith(HERE) and ".." in Path(argument).parts:
         raise DataError(
             f"{path}: an encoder {HERE} lies in the folder of its units, got {settings['encoder']}"
         )
     spec = f"{family}:{folder / argument}" if argument.startswith(HERE) else settings["encoder"]
-    return UnitModel(spec, settings["layer"], centroids, settings["merged"])
+    return UnitModel(spec, settings["layer"], centroids, settings["merged"], bias, names)
+
+
+def _load_weights(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
+    """The centroids, and the bias where there is one."""
+    try:
+        tensors = load_file(path)
+        centroids, bias = tensors[CENTROIDS], tensors.get(BIAS)
+    except (OSError, KeyError, SafetensorError) as error:
+        raise DataError(f"{path}: no centroids can be read from it: {error}") from None
+    if centroids.ndim != 2 or 0 in centroids.shape:
+        raise DataError(f"{path}: centroids are (k, d) numbers, got {centroids.shape}")
+    if bias is not None and bias.shape != centroids.shape[:1]:
+        raise DataError(f"{path}: the bias is a number for each of {len(centroids)} units, got {bias.shape}")
+    return centroids, bias
+
+
+def _check_names(path: Path, names: object, k: int) -> tuple[str, ...]:
+    """The names of the units; none, or one for each."""
+    listed = isinstance(names, list) and all(isinstance(name, str) for name in names)
+    if not listed or (names and len({*names}) != k) or len({*names}) != len(names):
+        raise DataError(f"{path}: names are {k} different words, one for each unit, got {names!r}")
+    return tuple(names)
 
 
 def merge(units: Sequence[int] | np.ndarray) -> np.ndarray:

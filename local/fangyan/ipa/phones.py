@@ -1,9 +1,9 @@
 """Phones of a text: what a dictionary reads, else the IPA of the data, split into the segments of panphon.
 
 One sound has one spelling (`phonetic_distance.to_segments`), so initials, glides, vowels and codas are phones. Tones
-are none: they are of a syllable and of no part of it, and no two sources write them alike. The dictionary comes first, so
-that transcripts and unpaired texts are read alike; the data's own IPA where no dictionary reads all of a text. What is
-read by neither is `UNKNOWN`, one for each character (a phrase of Hakka), as a word that a lexicon lacks.
+are none: they are of a syllable and of no part of it, and no two sources write them alike. The dictionary comes first,
+so that transcripts and unpaired texts are read alike; the data's own IPA where no dictionary reads all of a text. What
+neither reads is `UNKNOWN`, one for each character (a phrase of Hakka), as a word that a lexicon lacks.
 """
 
 from dataclasses import dataclass

@@ -1,5 +1,6 @@
 """The column of units of a data directory: a line ``id 3 17 17 5`` for each utterance, units being 0 to k - 1."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +47,18 @@ def units_of(model: Path, data: Path, name: str = COLUMN) -> dict[str, np.ndarra
             "another column with --column"
         )
     return read_units(data, unit_model.load(model).k, name)
+
+
+def check_apart(sets: Iterable[Path]) -> None:
+    """Raises a `DataError` where two data directories have an utterance of one id."""
+    seen: dict[str, Path] = {}
+    for data in sets:
+        for key in read_map(reference(data)):
+            if (first := seen.setdefault(key, data)) is not data:
+                raise DataError(
+                    f"{locate_id(reference(data), key)}: data directories that are used together have different "
+                    f"ids, got {shown(key)} of {first} again"
+                )
 
 
 def _parse(value: str, k: int) -> np.ndarray:
