@@ -11,6 +11,7 @@ the lengths of utterances uniform from `SHORTEST` to `LONGEST` frames. Where the
 - `fangyan.bench.preparation`: preparing a data directory against merely opening its recordings
 - `fangyan.bench.search`: search among recordings by a first cut against exhaustive search; by a sentence among vectors
 - `fangyan.bench.align`: a step of training with a joint space against one without
+- `fangyan.bench.pretrain`: a step of pre-training against one of recognition, and what it waits for its texts
 - `fangyan.bench.dump`: dumping features against the bare encoder, and against one utterance at a time; its memory
 - `fangyan.bench.towers`: the same of an audio tower of a speech LLM; the memory of loading it
 - `fangyan.bench.units`: units of frames against the product with all centroids; the memory of a column of units
@@ -21,7 +22,20 @@ from pathlib import Path
 
 import torch
 
-from fangyan.bench import align, dump, llm, memory, peers, preparation, search, seqsim, towers, units, yubao
+from fangyan.bench import (
+    align,
+    dump,
+    llm,
+    memory,
+    peers,
+    preparation,
+    pretrain,
+    search,
+    seqsim,
+    towers,
+    units,
+    yubao,
+)
 from fangyan.bench.benchmark import COLUMNS, LONGEST, SEED, SHORTEST, Benchmark, Size, measure
 from fangyan.environment import machine
 from fangyan.errors import DataError
@@ -36,6 +50,7 @@ BENCHMARKS = (
     *preparation.BENCHMARKS,
     *search.BENCHMARKS,
     *align.BENCHMARKS,
+    *pretrain.BENCHMARKS,
     *dump.BENCHMARKS,
     *towers.BENCHMARKS,
     *units.BENCHMARKS,

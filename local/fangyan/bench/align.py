@@ -21,11 +21,11 @@ LETTERS = 12
 
 
 class Step:
-    """A step of training of the model of ``conf/train/<name>.yaml`` on one batch."""
+    """A step of training of the model of a configuration of the repository on one batch."""
 
-    def __init__(self, name: str, batch: dict[str, Tensor], device: str) -> None:
+    def __init__(self, config: str, batch: dict[str, Tensor], device: str) -> None:
         torch.manual_seed(SEED)
-        self.model = sketch(ROOT / f"conf/train/{name}.yaml", TOKENS, device).train()
+        self.model = sketch(ROOT / config, TOKENS, device).train()
         self.optimiser = torch.optim.AdamW(self.model.parameters(), 1e-4)
         self.batch = {key: value.to(device) for key, value in batch.items()}
 
@@ -38,7 +38,10 @@ class Step:
 def steps(size: Size, device: str) -> Data:
     """A step of the task align and one of asr, of the same utterances."""
     speech, taught = batch(max(1, size.utterances // 10))
-    return Step("align", speech | taught, device), Step("e_branchformer", speech, device)
+    conf = "conf/train"
+    return Step(f"{conf}/align.yaml", speech | taught, device), Step(
+        f"{conf}/e_branchformer.yaml", speech, device
+    )
 
 
 def batch(sentences: int) -> Sequence[dict[str, Tensor]]:
