@@ -27,6 +27,8 @@ LIGHT = (
     "fangyan.publish",
     "fangyan.search.building",
     "fangyan.units.kmeans",
+    "fangyan.units.phone_units",
+    "fangyan.units.text_units",
     "fangyan.units.assign",
     "fangyan.measure.units",
 )

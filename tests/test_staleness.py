@@ -27,6 +27,8 @@ from fangyan.shards import Shard
 from fangyan.training.initialise import content_of
 from fangyan.units.assign import assign
 from fangyan.units.kmeans import kmeans
+from fangyan.units.phone_units import phone_units
+from fangyan.units.text_units import text_units
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,16 @@ def after_kmeans(verb):
     return both
 
 
+def phones_it(w):
+    return phone_units("mfcc", "mfcc", [w.data], w / "phones")
+
+
+def read_texts(w):
+    if not (w / "phones").exists():
+        phones_it(w)
+    return text_units(w / "phones", [w.data], "text", w / "texts")
+
+
 def experiment(w):
     return replace(w.job, train=w.data, dev=w.data, exp=w / "exp")
 
@@ -121,6 +133,8 @@ STAGES = {
     "kmeans": kmeans_it,
     "units": after_kmeans(lambda w: assign(w / "units", [w.data], "units_k4")),
     "unit report": after_kmeans(lambda w: unit_report([w / "units"], w.data, w / "unit_report")),
+    "phone units": phones_it,
+    "text units": read_texts,
     "index": lambda w: add(w / "index", [w.data], "fbank").new,
     "survey": lambda w: survey([w.data], w / "survey"),
     "survey audio": lambda w: survey([w.data], w / "survey", hear=True),
@@ -147,14 +161,14 @@ CHANGES = {
     "a note": lambda w: (w.data / "NOTES").write_text("nobody reads this\n"),
 }
 HEARING = ("data", "dump", "retrieve", "control", "explain", "explain telling", "index", "survey audio")
-HEARING += ("space", "stats", "decode", "kmeans", "units", "unit report")
+HEARING += ("space", "stats", "decode", "kmeans", "units", "unit report", "phone units")
 READ = [(stage, "a recording") for stage in HEARING]
 READ += [(stage, "a transcript") for stage in ("data", "index", "survey", "space", "tokens", "stats")]
-READ += [("data", "a column")]
+READ += [("phone units", "a transcript"), ("text units", "a transcript"), ("data", "a column")]
 READ += [("retrieve", "the groups"), ("space", "the groups")]
 READ += [("retrieve", "the table of varieties"), ("survey", "the table of varieties")]
 UNREAD = [(stage, "a note") for stage in STAGES]
-UNREAD += [(stage, "a recording") for stage in ("survey", "tokens")]
+UNREAD += [(stage, "a recording") for stage in ("survey", "tokens", "text units")]
 UNREAD += [(stage, "a column") for stage in ("dump", "retrieve", "survey", "tokens", "kmeans", "units")]
 UNREAD += [("retrieve", "the time of a recording"), ("control", "the time of a recording")]
 UNREAD += [(stage, "the table of varieties") for stage in ("dump", "stats", "decode", "index", "explain")]

@@ -74,6 +74,30 @@ def units(units: Path, data: tuple[Path, ...], column: str, part: Shard) -> None
         report_built(bool(assign.assign(units, [folder], column, part)), folder / column)
 
 
+@cli.command("text_units")
+@option("units", "folder of a model of units that are phones")
+@option("data", "data directory (may be repeated)", multiple=True)
+@option("column", "what is read", click.Choice(["text", "text_cmn"]), default="text")
+@option("durations", "how long phones last", click.Choice(["measured", "published"]), default="measured")
+@option("seed", "random seed", click.IntRange(0, 2**31 - 1), default=1)
+@option("out", "directory of texts")
+def text_units(
+    units: Path, data: tuple[Path, ...], column: str, durations: str, seed: int, out: Path
+) -> None:
+    """A directory of texts with their units, as if they were spoken.
+
+    Phones of the pronunciation dictionaries, each repeated as long as it lasts: as it was aligned in the
+    speech that the units are learnt from, or as published for SpeechLM.
+
+    \b
+    Example: fangyan text_units --units exp/units/phones --data data/train \
+      --column text_cmn --out data/texts
+    """
+    from fangyan.units import text_units
+
+    report_built(text_units.text_units(units, list(dict.fromkeys(data)), column, out, durations, seed), out)
+
+
 @cli.command("unit_report")
 @option("units", "folder of a model of units (may be repeated)", multiple=True)
 @option("data", "data directory with varieties; with sentences and speakers it says more")
