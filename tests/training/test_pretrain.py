@@ -55,7 +55,7 @@ def trained(make) -> Run:
 def test_what_is_measured_is_told_of_every_epoch(trained):
     rows = read_table(trained.exp / "history.tsv")
     assert len(rows) == 2
-    for name in ("loss", "loss_speech", "loss_shared", "loss_features", "loss_ctc_text"):
+    for name in ("loss", "loss_speech", "loss_shared", "loss_ctc_text"):
         assert all(float(row[f"{role}_{name}"]) > 0 for row in rows for role in ("train", "valid"))
     for name in ("train_acc_speech", "valid_acc_speech", "train_acc_shared", "valid_acc_shared"):
         assert all(0 <= float(row[name]) <= 1 for row in rows)

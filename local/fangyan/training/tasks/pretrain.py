@@ -8,15 +8,18 @@ After Zhang et al. 2024 (arXiv 2209.15329), over any encoder of `training.stacks
 
     text as units -> embeddings -> masked ---------------------> shared stack -> after_norm -> CTC: characters
 
-The loss is, of a masked frame, the cross entropy of its unit at both stacks, and ``feature_penalty`` times the mean
-square of what the input layer gives; of a character of the text ``unit_ctc`` times its CTC loss. Swapping puts the
-embeddings of units in the place of unmasked frames, so that those of speech and of text come to be alike. Without
-texts it is masked pre-training as in HuBERT. ``model_conf``: ``units``, how many there are, ``label_rate``, how many a
-second, and ``speech_layers`` decide the model; the rest is as published.
+The loss is, of a masked frame, the cross entropy of its unit at both stacks; of a character of the text ``unit_ctc``
+times its CTC loss; and where the front end is learnt, as convolutions on the waveform are and log mel energies are not,
+``feature_penalty`` times the mean square of what it gives, whose gradient is taken ``feature_grad_mult`` times.
+
+Swapping puts the embeddings of units in the place of unmasked frames, so that those of speech and of text come to be
+alike. Without texts it is masked pre-training as in HuBERT. ``model_conf``: ``units``, how many there are,
+``label_rate``, how many a second, and ``speech_layers`` decide the model; the rest is as published.
 """
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -24,6 +27,7 @@ from typing import Any
 import torch
 from espnet2.asr.espnet_model import ESPnetASRModel
 from espnet2.iterators.abs_iter_factory import AbsIterFactory
+from espnet2.legacy.nets.pytorch_backend.nets_utils import make_pad_mask
 from espnet2.torch_utils.device_funcs import force_gatherable
 from torch import Generator, Tensor, nn
 
@@ -87,7 +91,9 @@ class Pretrained(ESPnetASRModel):
         self.ratio, size = label_rate / frame_rate(self), self.encoder.output_size()
         self.heads = UnitHeads((SPEECH_STACK, SHARED_STACK), size, units, projection, temperature)
         self.embedding, self.embedding_norm = nn.Embedding(units, size), nn.LayerNorm(size)
-        self.speech_mask, self.text_mask = (nn.Parameter(torch.empty(size).uniform_()) for _ in range(2))
+        # Positions multiply what enters the speech stack by √d: so masks of both stacks are alike in size.
+        self.speech_mask = nn.Parameter(torch.empty(size).uniform_() / size**0.5)
+        self.text_mask = nn.Parameter(torch.empty(size).uniform_())
 
     def collect_feats(self, speech, speech_lengths, **others):
         """As ESPnet's: statistics are of speech alone."""
@@ -106,17 +112,11 @@ class Pretrained(ESPnetASRModel):
 
     def _speech(self, speech, speech_lengths, units, units_lengths) -> tuple[Tensor, dict, Tensor]:
         """The loss of speech, its parts, and the number of masked frames."""
-        features, lengths = self._features(speech, speech_lengths)
+        features, lengths, penalty = self._features(speech, speech_lengths)
         frames, random = stacks.frames_of(self.encoder, lengths), self._random()
         targets = at_frames(units, units_lengths, frames, self.ratio)
         masked = self._spans(frames, self.mask_prob, self.mask_length, random)
-        entered: list[Tensor] = []
-
-        def mask(given: Tensor) -> Tensor:
-            entered.append(given)
-            scaled = self.feature_grad_mult * given + (1 - self.feature_grad_mult) * given.detach()
-            return _where(masked, self.speech_mask, scaled)
-
+        mask = partial(_where, masked, self.speech_mask)
         stream, masks = stacks.enter(self.encoder, features, lengths, mask)
         stream = stacks.through(self.encoder, stream, masks, range(self.split))
         heard = first_tensor(stream)
@@ -125,10 +125,13 @@ class Pretrained(ESPnetASRModel):
         wanted = targets[masked]
         loss_speech, acc_speech = self.heads.predict(SPEECH_STACK, heard[masked], wanted)
         loss_shared, acc_shared = self.heads.predict(SHARED_STACK, shared[masked], wanted)
-        penalty = entered[0][targets >= 0].float().square().mean()
         told = {"loss_speech": loss_speech.detach(), "loss_shared": loss_shared.detach()}
-        told |= {"acc_speech": acc_speech, "acc_shared": acc_shared, "loss_features": penalty.detach()}
-        return loss_speech + loss_shared + self.feature_penalty * penalty, told, masked.sum()
+        told |= {"acc_speech": acc_speech, "acc_shared": acc_shared}
+        loss = loss_speech + loss_shared
+        if penalty is not None:
+            told["loss_features"] = penalty.detach()
+            loss = loss + self.feature_penalty * penalty
+        return loss, told, masked.sum()
 
     def _text(self, units, units_lengths, text, text_lengths) -> tuple[Tensor, float | None]:
         """CTC's mean loss over the characters of texts that are read as masked units, and its errors in evaluation."""
@@ -141,13 +144,18 @@ class Pretrained(ESPnetASRModel):
         loss, errors = self._calc_ctc_loss(written, frames, text, text_lengths)
         return loss * len(text) / text_lengths.sum(), errors
 
-    def _features(self, speech: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """As ESPnet's ``encode`` begins."""
-        with torch.autocast(speech.device.type, enabled=False):
-            found = self._extract_feats(speech, lengths)
+    def _features(self, speech: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        """What ESPnet's ``encode`` gives the encoder, and the mean square of what a front end gives that is learnt."""
+        with torch.autocast(speech.device.type, enabled=self.autocast_frontend):
+            features, lengths = self._extract_feats(speech, lengths)
+            penalty = None
+            if any(weight.requires_grad for weight in self.frontend.parameters()):
+                penalty = features[~make_pad_mask(lengths)].float().square().mean()
+                share = self.feature_grad_mult
+                features = share * features + (1 - share) * features.detach()
             for part in (self.specaug if self.training else None, self.normalize):
-                found = part(*found) if part is not None else found
-        return found
+                features, lengths = part(features, lengths) if part is not None else (features, lengths)
+        return features, lengths, penalty
 
     def _shared(self, stream: stacks.Stream, masks: Tensor) -> Tensor:
         """What the encoder gives, of what enters the shared stack."""
@@ -181,8 +189,9 @@ class Task(asr.Task):
     """Speech and its column of units, and beside each batch texts with theirs.
 
     Measured, of masked frames, for which history weighs batches: ``loss_speech`` and ``loss_shared``, cross entropies
-    of units at the two stacks, ``acc_speech`` and ``acc_shared``, the shares of units found, and ``loss_features``; of
-    texts ``loss_ctc_text`` a character and, of the development set, ``cer_text``, errors over characters of a batch.
+    of units at the two stacks, ``acc_speech`` and ``acc_shared``, the shares of units found; where the front end is
+    learnt, ``loss_features``; of texts ``loss_ctc_text`` a character and, of the development set, ``cer_text``, errors
+    over characters of a batch.
     """
 
     inputs = (SPEECH, Input("units", "units", "text_int"))
