@@ -12,7 +12,7 @@ from fangyan.data import audio, datadir
 from fangyan.encoders import Encoder, load_encoder, unit_model
 from fangyan.encoders.unit_model import UnitModel
 from fangyan.errors import DataError, UserError
-from fangyan.files import read_text
+from fangyan.files import made_from, read_text, stamp
 from fangyan.shards import Shard
 from fangyan.units import assign as assigning
 from fangyan.units.assign import assign
@@ -156,6 +156,9 @@ def test_an_encoder_that_was_changed_since_its_units_were_learnt_is_told(data, t
     assert (
         "learnt: mfcc has changed since: learn its units anew with fangyan kmeans" in capsys.readouterr().err
     )
+    stamp(tmp_path / "learnt", {"phone_units": made_from(tmp_path / "learnt")["kmeans"]}, [])
+    assign(tmp_path / "learnt", [data])
+    assert "learn its units anew with fangyan phone_units" in capsys.readouterr().err
 
 
 def test_what_is_no_column_of_this_work_is_kept(units, data):

@@ -1,1 +1,1 @@
-"""Discrete units of speech: k-means on a layer of any encoder, a column of each frame's unit, and what units tell."""
+"""Discrete units: k-means or phones of any encoder's frames, columns of them, texts as units, and what units tell."""

@@ -32,6 +32,8 @@ from fangyan.progress import Progress
 from fangyan.shards import WHOLE, Resumable, Shard
 from fangyan.units.column import COLUMN, HOME
 
+LEARNT_BY = ("kmeans", "phone_units")
+"""The verbs that learn models of units, as the stamps of these say."""
 BLOCK_SECONDS = 600.0
 """Speech that is lost at most where the work is killed."""
 
@@ -165,9 +167,9 @@ def _check_name(column: str) -> None:
 
 def _warn_of_another_encoder(folder: Path, units: UnitModel, encoder: Mapping[str, str]) -> None:
     """Tells on stderr where the encoder is not what it was when the model of units was learnt from it."""
-    learnt = (made_from(folder) or {}).get("kmeans", {})
-    if learnt.get("spec") == units.encoder and learnt["encoder"] != encoder:
-        print(
-            f"{folder}: {units.encoder} has changed since: learn its units anew with fangyan kmeans",
-            file=sys.stderr,
-        )
+    for verb, learnt in (made_from(folder) or {}).items():
+        if verb in LEARNT_BY and learnt.get("spec") == units.encoder and learnt["encoder"] != encoder:
+            print(
+                f"{folder}: {units.encoder} has changed since: learn its units anew with fangyan {verb}",
+                file=sys.stderr,
+            )

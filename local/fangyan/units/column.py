@@ -22,7 +22,7 @@ def read_units(data: Path, k: int, name: str = COLUMN) -> dict[str, np.ndarray]:
     `DataError` where there is no such column, where it has other ids than the utterances, and with file and line where
     a value is no units, or one that a model of ``k`` units has not.
     """
-    file, advice = data / name, f"make it with fangyan units --units UNITS --data {data}"
+    file, advice = data / name, f"make it with {_command(data)}"
     if not file.is_file():
         raise DataError(f"{file}: no column of units: {advice}")
     values, found = read_map(file), {}
@@ -43,10 +43,17 @@ def units_of(model: Path, data: Path, name: str = COLUMN) -> dict[str, np.ndarra
     made = made_from(data / HOME / name)
     if made and made.get("centroids") != fingerprint(model / unit_model.WEIGHTS):
         raise UserError(
-            f"{data / name}: of another model than {model}: run fangyan units --units {model} --data {data}, or name "
-            "another column with --column"
+            f"{data / name}: of another model than {model}: run {_command(data, model)}, or name another column with "
+            "--column"
         )
     return read_units(data, unit_model.load(model).k, name)
+
+
+def _command(data: Path, model: Path | str = "UNITS") -> str:
+    """What is typed to make a column: of recordings, or of texts alone."""
+    if reference(data).name == "wav.scp":
+        return f"fangyan units --units {model} --data {data}"
+    return f"fangyan text_units --units {model} --data DATA --out {data}"
 
 
 def check_apart(sets: Iterable[Path]) -> None:
@@ -67,6 +74,6 @@ def _parse(value: str, k: int) -> np.ndarray:
         if not (word.isascii() and word.isdecimal() and int(word[:10]) < k and len(word) <= 10):
             raise ValueError(
                 f"units are whole numbers from 0 to {k - 1}, of a model of {k}, parted by blanks, got "
-                f"{shown(word)!r}: was the column made by another model? Make it anew with fangyan units"
+                f"{shown(word)!r}: was the column made by another model? Make it anew"
             )
     return np.array(words, np.int32)

@@ -79,7 +79,7 @@ def phone_units(
         encoder = SomeLayers(load_encoder(spec), [layer])
         drawn = draw(read_transcripts(sets), encoder.rate_of(layer), frames, chance)
         names = (SILENCE, UNKNOWN, *sorted({p for t in drawn for p in t.phones} - {UNKNOWN}))
-        examples = _fitting(drawn, encode(encoder, [t.utterance for t in drawn]), names)
+        examples = fitting(drawn, encode(encoder, [t.utterance for t in drawn]), names)
         learnt, held_out = split([t for t, _ in examples], chance)
         by_id = {t.utterance.id: example for t, example in examples}
         model = learn([by_id[key] for key in learnt], len(names), seed)
@@ -151,7 +151,7 @@ def to_example(phones: Iterable[str], frames: np.ndarray, names: Sequence[str]) 
     return Example(frames, [0, *(number.get(phone, unknown) for phone in phones), 0])
 
 
-def _fitting(
+def fitting(
     drawn: Sequence[Transcribed], frames: dict[str, np.ndarray], names: Sequence[str]
 ) -> list[tuple[Transcribed, Example]]:
     """Those that can be aligned; on stderr how many cannot. `DataError` where none can."""
