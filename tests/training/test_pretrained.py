@@ -6,10 +6,12 @@ from torch import tensor
 from torch.nn.functional import cross_entropy, ctc_loss, log_softmax, normalize
 
 from fangyan.encoders.blocks import first_tensor
+from fangyan.errors import DataError
 from fangyan.files import ROOT
 from fangyan.training import stacks
 from fangyan.training.espnet_task import sketch
 from fangyan.training.masking import at_frames, spans
+from fangyan.training.pretrained import Pretrained
 
 TOKENS = ["<blank>", "<unk>", "我", "你", "<sos/eos>"]
 CONFIG = """\
@@ -182,3 +184,19 @@ def test_what_a_front_end_that_is_learnt_gives_is_kept_small_and_learnt_more_slo
         squares = [row[:n].square() for row, n in zip(features, lengths, strict=True)]
         assert told["loss_features"].item() == pytest.approx(torch.cat(squares).mean().item(), rel=1e-5)
     assert [value > 0 for value in gradients.values()] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("mask_length", 0, "model_conf: mask_length is a whole number from 1 up, got 0"),
+        ("mask_length", 2.5, "mask_length is a whole number from 1 up, got 2.5"),
+        ("mask_prob", 1.5, "mask_prob is a number from 0 to 1, got 1.5"),
+        ("label_rate", "fast", "label_rate is a number from 1 to 16000, got 'fast'"),
+        ("temperature", float("nan"), "temperature is a number from 0.001 up, got nan"),
+        ("units", True, "units is a whole number from 2 up, got True"),
+    ],
+)
+def test_a_number_that_cannot_be_meant_is_refused(key, value, message):
+    with pytest.raises(DataError, match=message):
+        Pretrained(**{"units": 6, "label_rate": 50, "speech_layers": 1} | {key: value})

@@ -31,12 +31,20 @@ LEAST |= dict.fromkeys(
         "min_batch_size",
         "max_batch_size",
         "translations",
+        "text_units",
     ),
     1,
 )
 """Below these, training fails late, never begins or learns nothing."""
 
-ABOVE_ZERO = ("grad_clip", "grad_clip_type", "layer_decay", "dataset_scaling_factor")
+ABOVE_ZERO = (
+    "grad_clip",
+    "grad_clip_type",
+    "layer_decay",
+    "dataset_scaling_factor",
+    "text_ratio",
+    "crop_seconds",
+)
 
 
 def check_values(settings: Mapping[str, Any], actions: Iterable[Action], source: str) -> None:
