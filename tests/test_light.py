@@ -29,6 +29,7 @@ LIGHT = (
     "fangyan.units.kmeans",
     "fangyan.units.phone_units",
     "fangyan.units.text_units",
+    "fangyan.units.text_to_unit",
     "fangyan.units.assign",
     "fangyan.measure.units",
 )

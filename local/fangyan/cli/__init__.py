@@ -17,7 +17,7 @@ from fangyan.shards import Shard
 SECTIONS = {
     "Data": "data mix subset survey",
     "Training": "params tokens teach stats train train_dual decode score",
-    "Units": "kmeans phone_units units text_units unit_report",
+    "Units": "kmeans phone_units units text_to_unit text_units unit_report",
     "Measuring": "dump measure retrieve intervals control synonymy explain report significance average",
     "Compare": "submission leaderboard",
     "Use a model": "encoders transcribe embed compare index search demo space pack publish export_llm",

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from fangyan.cli import cli, option, report_built, shardable
+from fangyan.cli import cli, configuration, option, report_built, shardable
 from fangyan.rounding import decimals
 from fangyan.shards import Shard
 
@@ -74,15 +74,45 @@ def units(units: Path, data: tuple[Path, ...], column: str, part: Shard) -> None
         report_built(bool(assign.assign(units, [folder], column, part)), folder / column)
 
 
+@cli.command("text_to_unit")
+@option("phones", "folder of a model of units that are phones")
+@option("units", "folder of a model of hidden units")
+@option("data", "data directory with transcripts and the column (may be repeated)", multiple=True)
+@option("column", "the column of these units", str, default="units")
+@configuration("config", "YAML file of sizes and training", default="conf/text_to_unit.yaml")
+@option("seed", "random seed", click.IntRange(0, 2**31 - 1), default=1)
+@option("out", "folder of the network")
+def text_to_unit(
+    phones: Path, units: Path, data: tuple[Path, ...], column: str, config: Path, seed: int, out: Path
+) -> None:
+    """A network that turns texts into hidden units.
+
+    \b
+    Example: fangyan text_to_unit --phones exp/units/phones --units exp/units/a \
+      --data data/train --out exp/units/a_of_texts
+    """
+    from fangyan.units import text_to_unit
+
+    sets = list(dict.fromkeys(data))
+    report_built(text_to_unit.text_to_unit(phones, units, sets, column, config, out, seed), out)
+
+
 @cli.command("text_units")
-@option("units", "folder of a model of units that are phones")
+@option("units", "folder of a model of units: phones, or with --model hidden ones")
+@option("model", "folder of text_to_unit, for hidden units", default=None)
 @option("data", "data directory (may be repeated)", multiple=True)
 @option("column", "what is read", click.Choice(["text", "text_cmn"]), default="text")
 @option("durations", "how long phones last", click.Choice(["measured", "published"]), default="measured")
 @option("seed", "random seed", click.IntRange(0, 2**31 - 1), default=1)
 @option("out", "directory of texts")
 def text_units(
-    units: Path, data: tuple[Path, ...], column: str, durations: str, seed: int, out: Path
+    units: Path,
+    model: Path | None,
+    data: tuple[Path, ...],
+    column: str,
+    durations: str,
+    seed: int,
+    out: Path,
 ) -> None:
     """A directory of texts with their units, as if they were spoken.
 
@@ -95,7 +125,8 @@ def text_units(
     """
     from fangyan.units import text_units
 
-    report_built(text_units.text_units(units, list(dict.fromkeys(data)), column, out, durations, seed), out)
+    sets = list(dict.fromkeys(data))
+    report_built(text_units.text_units(units, sets, column, out, durations, seed, model), out)
 
 
 @cli.command("unit_report")

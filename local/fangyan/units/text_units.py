@@ -12,6 +12,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from zlib import crc32
 
@@ -29,6 +30,7 @@ from fangyan.ipa import dictionaries
 from fangyan.ipa.phones import UNKNOWN, read_phones
 from fangyan.progress import track
 from fangyan.tables import Count, read_rows, write_rows
+from fangyan.units import text_to_unit
 from fangyan.units.column import COLUMN, HOME, check_apart
 from fangyan.units.phone_units import DURATIONS, SILENCE, PhoneDuration
 
@@ -73,35 +75,82 @@ class Durations:
 
 
 def text_units(
-    model: Path, sets: Sequence[Path], column: str, out: Path, kind: str = MEASURED, seed: int = 1
+    model: Path,
+    sets: Sequence[Path],
+    column: str,
+    out: Path,
+    kind: str = MEASURED,
+    seed: int = 1,
+    network: Path | None = None,
 ) -> bool:
     """Writes a directory of texts with their units to ``out``, and what has none; says whether it had to.
 
     ``model``: a folder of `phone_units`. ``sets``: data directories, recordings or none, with ``column``: ``text``, of
-    the variety, or ``text_cmn``, Mandarin. ``kind``: of durations. A symbol without a unit is `UNKNOWN`, a text without
+    the variety, or ``text_cmn``, Mandarin. ``kind``: of durations. ``network``: a folder of `text_to_unit`, for a
+    ``model`` of hidden units, whose durations are predicted. A symbol without a unit is `UNKNOWN`, a text without
     a phone is left out. `DataError` where all are, `UserError` for units that are no phones.
     """
-    units = unit_model.load(model)
-    if not units.names:
-        raise UserError(f"{model}: units without names are no phones: name a model of fangyan phone_units")
-    settings = {"column": column, "durations": kind, "seed": seed, "dictionaries": dictionaries.identity()}
-    centroids = fingerprint(model / unit_model.WEIGHTS)
-    inputs = settings | {"centroids": centroids, "names": list(units.names)}
+    source = _Durations(model, kind, seed) if network is None else _Network(model, network)
+    inputs = {"column": column, "dictionaries": dictionaries.identity(), **source.identity}
     inputs |= {"data": [datadir.tables(data) for data in sets]}
-    inputs |= {"measured": fingerprint(_aligned(model, units))} if kind == MEASURED else {}
 
     def build(folder: Path) -> None:
-        wordings = read_wordings(sets, column, units.names)
-        durations = KNOWN[kind](model, units)
-        by_id = {
-            w.utterance.id: draw_units(w, durations, seed) for w in track(wordings, "text_units", "texts")
-        }
+        wordings = read_wordings(sets, column, source.names)
+        make = source.load()
+        by_id = {w.utterance.id: make(w) for w in track(wordings, "text_units", "texts")}
         write_texts(folder, [w.utterance for w in wordings], by_id)
         make_folder(folder / HOME / COLUMN)
-        stamp(folder / HOME / COLUMN, {"centroids": centroids}, [folder / COLUMN])
+        stamp(folder / HOME / COLUMN, {"centroids": source.centroids}, [folder / COLUMN])
         _report_unread(folder, wordings, out)
 
     return produce(out, {"text_units": inputs}, build)
+
+
+class _Durations:
+    """Units that are phones, repeated by durations that are drawn."""
+
+    def __init__(self, model: Path, kind: str, seed: int) -> None:
+        self.model, self.kind, self.seed = model, kind, seed
+        self.units = unit_model.load(model)
+        self.names, self.centroids = self.units.names, fingerprint(model / unit_model.WEIGHTS)
+        if not self.names:
+            raise UserError(
+                f"{model}: units without names are no phones: name a model of fangyan phone_units, or with --model "
+                "what fangyan text_to_unit learnt of these units"
+            )
+        self.identity = {
+            "centroids": self.centroids,
+            "names": list(self.names),
+            "durations": kind,
+            "seed": seed,
+        }
+        if kind == MEASURED:
+            self.identity |= {"measured": fingerprint(_aligned(model, self.units))}
+
+    def load(self) -> Callable[[Wording], np.ndarray]:
+        """A function from a text to its units."""
+        durations = KNOWN[self.kind](self.model, self.units)
+        return lambda wording: draw_units(wording, durations, self.seed)
+
+
+class _Network:
+    """Hidden units, which a network predicts from phones."""
+
+    def __init__(self, model: Path, network: Path) -> None:
+        unit_model.load(model)
+        self.network, told = network, text_to_unit.read_settings(network)
+        self.names, self.centroids = tuple(told["names"]), fingerprint(model / unit_model.WEIGHTS)
+        if told["centroids"] != self.centroids:
+            raise UserError(
+                f"{network}: was learnt of other units than those of {model}: name these with --units, or learn it "
+                "anew with fangyan text_to_unit"
+            )
+        self.identity = {"centroids": self.centroids, "network": fingerprint(network / text_to_unit.WEIGHTS)}
+
+    def load(self) -> Callable[[Wording], np.ndarray]:
+        """A function from a text to its units."""
+        network = text_to_unit.load(self.network)
+        return lambda wording: network.predict([0, *chain.from_iterable(wording.words), 0])
 
 
 def read_wordings(sets: Iterable[Path], column: str, names: Sequence[str]) -> list[Wording]:
