@@ -7,6 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 TEMPLATE = ROOT / "egs2/TEMPLATE/emb1/emb.sh"
 DUAL = ROOT / "egs2/TEMPLATE/dual1/dual.sh"
+PRE = ROOT / "egs2/TEMPLATE/pre1/pre.sh"
 
 RECORDING_PYTHON = """#!/bin/bash
 if [ "$1" = -c ]; then exit "${NO_ESPNET:-0}"; fi

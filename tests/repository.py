@@ -25,5 +25,5 @@ def copy_folders(target: Path, folders: Iterable[str] = ("conf", "egs2", "local"
 
 
 def _untracked(folder: str, names: list[str]) -> set[str]:
-    made = MADE if Path(folder).name in ("emb1", "dual1") else set()
+    made = MADE if Path(folder).name in ("emb1", "dual1", "pre1") else set()
     return {name for name in names if name in made | {"__pycache__"} or name.endswith(".egg-info")}

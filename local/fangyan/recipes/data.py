@@ -16,11 +16,11 @@ def check_purpose(options: Options) -> None:
 
 def check_set_names(options: Options) -> Iterator[str]:
     """Names of sets, of which nothing is known before they are prepared."""
-    for name in ("train_set", "dev_set", "test_sets"):
+    for name in ("train_set", "transcribed_set", "text_sets", "dev_set", "test_sets"):
         for word in options.words(name):
             if "/" in word:
                 yield f"--{name} is a name in data/, got {word}: write {Path(word).name}"
-        if name != "test_sets" and len(options.words(name)) > 1:
+        if not name.endswith("sets") and len(options.words(name)) > 1:
             yield f"--{name} is one set, got {options[name]!r}"
 
 

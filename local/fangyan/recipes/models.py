@@ -9,7 +9,7 @@ from fangyan.encoders.layer_names import layers_in_settings, numbered
 from fangyan.errors import UserError, known_names
 from fangyan.recipes.options import Options
 
-MAKERS = ("data", "tokens", "teach", "stats", "kmeans", "units", "train")
+MAKERS = "data tokens teach stats kmeans learn_units units texts train pretrain finetune".split()
 """Stages that a new experiment can begin with; where nothing is trained, those that use an encoder as well."""
 INIT_FORMS = "known are a Hugging Face id, a folder, espnet:<experiment, model.zip or Hub id>"
 

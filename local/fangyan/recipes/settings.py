@@ -17,11 +17,14 @@ RANGES = {
     "seed": (int, 0, 2**32 - 1),  # as numpy takes them
     "vocabulary": (int, 0, inf),
     "k": (int, 2, inf),
+    "minutes": (float, 0.1, inf),
     "telling": (int, 0, inf),
     "control_quantile": (float, 0, 1),
 }
 """Option -> kind, least and largest value; an empty one is as the default has it."""
 NUMBERS = {int: "a whole number", float: "a number"}
+CONFIGURATIONS = {"train_config": ("stats", "train", "pretrain"), "finetune_config": ("finetune",)}
+"""Option that names the configuration of a training -> the stages that read it."""
 TRAINING = "init seed vocabulary ngpu num_nodes".split()
 IGNORED = {
     "encoder": [*TRAINING, *"target text_form exit_layers".split()],
@@ -50,7 +53,7 @@ def check_gpus(options: Options) -> None:
     """The GPUs that are here, where a training here is to have some."""
     asked = int(options["ngpu"]) if options["ngpu"].isdecimal() else 0
     elsewhere = options["backend"] == "slurm" or "WORLD_SIZE" in os.environ
-    if not asked or elsewhere or not options.runs("train"):
+    if not asked or elsewhere or not options.runs("train", "pretrain", "finetune"):
         return
     import torch
 
@@ -93,13 +96,20 @@ def check_tag(options: Options) -> None:
         raise UserError(f"--tag is the name of a folder in exp, got {options['tag']!r}")
 
 
-def check_train_config(options: Options) -> None:
-    """The configuration of the training: a new one of the user's own by what will read it, which takes seconds."""
-    if not (options.trains and options.runs("stats", "train")):
-        return
-    path = options.file("train_config")
+def check_configurations(options: Options) -> Iterator[str]:
+    """The configurations of trainings: a new one of the user's own by what will read it, which takes seconds."""
+    for name, stages in CONFIGURATIONS.items():
+        if options[name] and options.trains and options.runs(*stages):
+            try:
+                _check_configuration(options, name)
+            except UserError as error:
+                yield str(error)
+
+
+def _check_configuration(options: Options, name: str) -> None:
+    path = options.file(name)
     settings = config.compose(path)
-    if options.shipped("train_config", "train") or (options.exp / "train.json").exists():
+    if options.shipped(name, "train") or (options.exp / "train.json").exists():
         return
     if options.template.stem == "dual":
         from fangyan.dual.settings import read
@@ -186,7 +196,7 @@ RULES = (
     check_text_form,
     check_choice,
     check_tag,
-    check_train_config,
+    check_configurations,
     check_decode_config,
     check_measures,
     check_ignored,
