@@ -36,8 +36,8 @@ def test_its_stages_call_their_verbs_in_order(desk: Desk) -> None:
     found = calls(desk)
     learning = "--encoder mfcc --layer mfcc --seed 1 --data data/train"
     assert found["phone_units"] == [f"{learning} --out {UNITS}"]
-    assert found["units"] == [f"--units {UNITS} --data data/train --data data/dev"]
-    texts = f"--units {UNITS} --data data/%s --column text_cmn --seed 1 --out data/texts_%s_text_cmn"
+    assert found["units"] == [f"--units {UNITS} --data=data/train --data=data/dev"]
+    texts = f"--units {UNITS} --seed 1 --data data/%s --column text_cmn --out data/texts_%s_text_cmn"
     assert found["text_units"] == [texts % (name, name) for name in ("train", "dev")]
     written = "--tokens data/token_list/train_text_cmn --target text_cmn --seed 1 --exp"
     first = f"--config conf/train/pretrain.yaml --train data/train --dev data/dev {written} {FROM}"
@@ -58,12 +58,22 @@ def test_of_few_minutes_phones_are_learnt_and_the_encoder_is_fine_tuned(desk: De
     assert "--exp exp/finetune_10min_from_pretrain_mfcc_mfcc_phones_10min_seed2 " in finetuning
 
 
-def test_hidden_units_are_learnt_from_all_speech_and_have_no_texts(desk: Desk) -> None:
+def test_hidden_units_are_learnt_from_all_speech_and_what_is_transcribed_tells_how_texts_are_spoken(
+    desk: Desk,
+) -> None:
     spec = ["--unit_kind", "hidden", "--unit_encoder", "espnet:exp/a", "--layer", "norm", "--k", "9"]
     found = calls(desk, *spec, "--minutes", "10", "--pretrained", "mine")
-    units = "exp/units/espnet_exp_a_norm_hidden_k9_seed1"
-    learning = "--k 9 --encoder espnet:exp/a --layer norm --seed 1 --data data/train"
-    assert found["kmeans"] == [f"{learning} --out {units}"] and "text_units" not in found
+    units, phones = (f"exp/units/espnet_exp_a_norm_{kind}_seed1" for kind in ("hidden_k9", "phones_10min"))
+    frames, few = "--encoder espnet:exp/a --layer norm --seed 1", "data/train_10min_seed1"
+    assert found["kmeans"] == [f"--k 9 {frames} --data data/train --out {units}"]
+    assert found["units"] == [f"--units {units} --data=data/train --data=data/dev --data={few}"]
+    assert found["phone_units"] == [f"{frames} --data {few} --out {phones}"]
+    (network,) = found["text_to_unit"]
+    assert network.startswith(f"--phones {phones} --units {units} --data {few} --config ")
+    assert network.endswith(f" --seed 1 --out {units}_of_texts")
+    assert found["text_units"][0].startswith(
+        f"--units {units} --seed 1 --model {units}_of_texts --data data/train"
+    )
     assert "--exp exp/mine " in found["train"][0] and "--init espnet:exp/mine " in found["train"][1]
 
 

@@ -16,15 +16,16 @@ text_sets=train  # sets whose texts are learnt without their recordings, separat
 text_columns="text_cmn"  # columns of texts that are learnt: text_cmn (the Mandarin wording), text (the variety's own)
 dev_set=dev  # set that chooses checkpoints and layer
 test_sets="test"  # sets to report, separated by spaces; test_* stands for all that begin so
-unit_kind=phones  # what units are: phones, learnt from transcripts, or hidden, by k-means, which no text has
+unit_kind=phones  # what units are: phones, learnt from transcripts, or hidden, by k-means
 unit_encoder=mfcc  # SPEC of the encoder whose frames become units: mfcc, espnet:DIR|ZIP|HUB_ID, hf:HUB_ID|DIR
 layer=mfcc  # its layer
 k=100  # how many hidden units
+text_config=conf/text_to_unit.yaml  # configuration of the network that turns texts into hidden units, likewise
 target=text_cmn  # what is written: text_cmn (the Mandarin wording) or text (the variety's own)
 text_form=""  # normal form, NAME=VALUE words: latin=true, digits=kept|spoken, script=s2t|kept, variants=true (default: Han alone)
 train_config=conf/train/pretrain.yaml  # configuration of pre-training, of the recipe or else of the repository
 finetune_config=conf/train/finetune.yaml  # and of fine-tuning: of any task that starts with --init
-decode_config=conf/decode.yaml  # decoding configuration, of the recipe or else of the repository
+decode_config=conf/decode_ctc.yaml  # decoding configuration, of the recipe or else of the repository
 seed=1  # random seed, of units, texts, and both trainings
 pretrained=""  # name of the pre-trained encoder under exp/ (default: made from configuration, units and seed)
 tag=""  # name of the fine-tuned experiment under exp/ (default: CONFIG_from_PRETRAINED)
@@ -65,7 +66,7 @@ read -r -d '' -a wordings <<<"$text_columns" || true
 check_plan "${tests[@]}"
 case $unit_kind in
   phones) learn=(phone_units) ;;
-  hidden) learn=(kmeans --k "$k") && leave_out "hidden units are those of speech alone" texts ;;
+  hidden) learn=(kmeans --k "$k") ;;
   *) die "--unit_kind is phones or hidden, got $unit_kind" ;;
 esac
 [ ${#spoken_of[@]} -gt 0 ] || leave_out "no texts are named" texts
@@ -75,10 +76,12 @@ train_config=$(in_recipe_or_repository "$train_config")
 finetune_config=$(in_recipe_or_repository "$finetune_config")
 decode_config=$(in_recipe_or_repository "$decode_config")
 measures=$(in_recipe_or_repository "$measures")
+text_config=$(in_recipe_or_repository "$text_config")
 few=$transcribed_set${minutes:+_${minutes}min_seed$seed} # what is fine-tuned on
 kind=$(as_file_name "${unit_encoder}_$layer")_$unit_kind
 if [ "$unit_kind" = hidden ]; then kind+=_k$k; else kind+=${minutes:+_${minutes}min}; fi
 units=exp/units/${kind}_seed$seed
+phones=exp/units/$(as_file_name "${unit_encoder}_$layer")_phones${minutes:+_${minutes}min}_seed$seed
 pretrained=${pretrained:-$(basename "${train_config%.*}")_${kind}_seed$seed}
 tag=${tag:-$(basename "${finetune_config%.*}")${minutes:+_${minutes}min}_from_$pretrained}
 exp=exp/$tag
@@ -105,20 +108,29 @@ mapfile -t tests < <(sets_of "${tests[@]}")
 sets=("$dev_set" "${tests[@]}")
 if [[ $first_stage -le 12 && $last_stage -gt 1 ]]; then check_sets "$train_set" "$few" "${sets[@]}"; fi
 
+frames=(--encoder "$unit_encoder" --layer "$layer" --seed "$seed") # what units are of
 if stage 2 learn_units "Learn discrete units of speech from a layer of an encoder: exp/units"; then
   from=$few && [ "$unit_kind" = phones ] || from=$train_set
-  alone launch gpu python -m fangyan "${learn[@]}" --encoder "$unit_encoder" --layer "$layer" --seed "$seed" \
-    --data "data/$from" --out "$units"
+  alone launch gpu python -m fangyan "${learn[@]}" "${frames[@]}" --data "data/$from" --out "$units"
 fi
 
-if stage 3 units "Write the training and development sets as units: data/SET/units"; then
-  alone share gpu python -m fangyan units --units "$units" --data "data/$train_set" --data "data/$dev_set"
+if stage 3 units "Write speech as units: data/SET/units"; then
+  labelled=("$train_set" "$dev_set")
+  [ "$unit_kind" = phones ] || [ "$few" = "$train_set" ] || labelled+=("$few")
+  alone share gpu python -m fangyan units --units "$units" "${labelled[@]/#/--data=data/}"
 fi
 
 if stage 4 texts "Write texts as units, as if they were spoken: data/texts_SET_COLUMN"; then
+  spoken_as=(--units "$units" --seed "$seed")
+  if [ "$unit_kind" = hidden ]; then # how phones are spoken is learnt from what is transcribed
+    alone launch gpu python -m fangyan phone_units "${frames[@]}" --data "data/$few" --out "$phones"
+    alone launch gpu python -m fangyan text_to_unit --phones "$phones" --units "$units" --data "data/$few" --config "$text_config" \
+      --seed "$seed" --out "${units}_of_texts"
+    spoken_as+=(--model "${units}_of_texts")
+  fi
   for set in "${spoken_of[@]}" "$dev_set"; do
     for wording in "${wordings[@]}"; do
-      alone launch cpu python -m fangyan text_units --units "$units" --data "data/$set" --column "$wording" --seed "$seed" \
+      alone launch cpu python -m fangyan text_units "${spoken_as[@]}" --data "data/$set" --column "$wording" \
         --out "data/texts_${set}_$wording"
     done
   done

@@ -7,5 +7,5 @@ CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")"
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
 exec ../../TEMPLATE/pre1/pre.sh \
   --corpus mini_sinitic --corpus_dir downloads/mini_sinitic \
-  --train_set train --minutes 10 --dev_set dev --test_sets test \
+  --train_set train --minutes 10 --dev_set dev --test_sets test --text_config conf/text_to_unit_small.yaml \
   -- "$@"
