@@ -48,7 +48,7 @@ def phone_units(encoder: str, layer: str, data: tuple[Path, ...], seed: int, fra
     dictionaries, or of utt2ipa.
 
     \b
-    Example: fangyan phone_units --encoder espnet:exp/a --layer layer01 \
+    Example: fangyan phone_units --encoder espnet:exp/a --layer layer01 \\
       --data data/train --out exp/units/phones
     """
     from fangyan.units import phone_units
@@ -88,7 +88,7 @@ def text_to_unit(
     """A network that turns texts into hidden units.
 
     \b
-    Example: fangyan text_to_unit --phones exp/units/phones --units exp/units/a \
+    Example: fangyan text_to_unit --phones exp/units/phones --units exp/units/a \\
       --data data/train --out exp/units/a_of_texts
     """
     from fangyan.units import text_to_unit
@@ -120,7 +120,7 @@ def text_units(
     speech that the units are learnt from, or as published for SpeechLM.
 
     \b
-    Example: fangyan text_units --units exp/units/phones --data data/train \
+    Example: fangyan text_units --units exp/units/phones --data data/train \\
       --column text_cmn --out data/texts
     """
     from fangyan.units import text_units
