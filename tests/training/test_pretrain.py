@@ -147,6 +147,7 @@ def test_two_ranks_train_on_their_own_speech_and_texts(make, forked):
             "text_data: [data/none]",
             "data/none/text: no such file: a directory of texts as units has text and units",
         ),
+        ("crop_seconds: 0", "crop_seconds: a number above 0 is needed, got 0"),
         ("text_units: 5", "no text to learn from: of 0 .* and 5 have more than 5 units"),
         ("text_form: OK", "without effect in a configuration.*text_form .--text_form says it"),
         ("units_column: letters", "train/letters: no such column"),
