@@ -7,7 +7,7 @@ from fangyan.training.parameter_counts import count_parameters, parameter_table
 
 CONFIGURATIONS = presets("conf/train/*.yaml")
 
-AT_50 = ("whisper", "pretrain", "finetune")
+AT_50 = ("whisper", "pretrain_base", "pretrain_large", "finetune")
 
 
 def whisper_encoder(bands, width, blocks):
