@@ -177,7 +177,7 @@ def test_a_model_of_a_task_that_is_not_installed_is_refused_in_a_sentence(aligne
     with pytest.raises(DataError) as refused:
         load_encoder(f"espnet:{tmp_path}", "cpu")
     assert str(refused.value) == (
-        f"{tmp_path / 'config.yaml'}: task 'gone' is not installed: known are asr, align, aligned, pretrain: "
+        f"{tmp_path / 'config.yaml'}: task 'gone' is not installed: known are asr, align, pretrain, aligned, masked: "
         "the model was trained with the package aligned-speech 1.0"
     )
     with pytest.raises(DataError, match="task 'gone' is not installed"):
@@ -185,7 +185,7 @@ def test_a_model_of_a_task_that_is_not_installed_is_refused_in_a_sentence(aligne
 
 
 PRETRAINING = """\
-task: pretrain
+task: masked
 frontend: default
 frontend_conf: {fs: 16k, n_fft: 512, win_length: 400, hop_length: 160, n_mels: 80}
 normalize: global_mvn
@@ -223,7 +223,7 @@ def test_a_task_over_another_one_of_espnet_learns_from_units_alone(installed, jo
     wave = np.zeros(16_000, np.float32)
     whole, alone = (load_encoder(f"espnet:{folder}", "cpu")(wave) for folder in (units.exp, tmp_path))
     assert all(np.array_equal(whole[layer], alone[layer]) for layer in whole)
-    with pytest.raises(UserError, match="a model of the task 'pretrain' writes no text"):
+    with pytest.raises(UserError, match="a model of the task 'masked' writes no text"):
         espnet_model.inference(units.exp / "config.yaml", units.exp / "valid.loss.ave.pth")
 
 

@@ -107,8 +107,9 @@ def ways(test):
 @pytest.fixture
 def go(monkeypatch, onednn, numba):
     monkeypatch.setattr(fangyan.measure.seqsim, "_by_onednn", lambda: onednn)
+    monkeypatch.setattr(fangyan.measure.seqsim, "MANY", 0)
     if not numba:
-        monkeypatch.setattr(fangyan.measure.seqsim, "_kernels", lambda: None)
+        monkeypatch.setattr(fangyan.measure.seqsim, "_imported_kernels", lambda: None)
 
 
 @ways

@@ -63,7 +63,7 @@ def subset(data: Path, minutes: float, out: Path, seed: int) -> None:
     \b
     Example: fangyan subset --data data/train --minutes 10 --out data/train_10min
     """
-    from fangyan.corpora.subset import subset
+    from fangyan.data.subset import subset
 
     report_built(subset(data, minutes, out, seed), out)
 

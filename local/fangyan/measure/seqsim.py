@@ -42,6 +42,9 @@ from fangyan.features.frames import Frames, FrameSet, checked, same_dimension, u
 TILE = {"cpu": 1536, "cuda": 8192}
 """Frames in a tile by kind of device: the scores of two tiles are near a CPU's cores, a GPU wants large products."""
 
+MANY = 1 << 19
+"""Numbers from which it is worth its while to import numba, which takes longer than to compare a few recordings."""
+
 STEP = 64
 """The frames of a tile are filled up with zeros to a multiple of this: for every size of product that it meets oneDNN
 makes a kernel, which takes about 1 ms and 0.5 MiB."""
@@ -136,7 +139,9 @@ def pack(features: FrameSet, tile: int | None = None) -> Packed:
     by_length = sorted(enumerate(given), key=lambda item: len(item[1]))
     device, dimension = given[0].device, given[0].shape[1]
     parts = _split(by_length, tile or TILE.get(device.type, TILE["cuda"]))
-    return Packed(tuple(_lay_out(*zip(*part, strict=True)) for part in parts), len(given), dimension)
+    fast = _kernels(sum(frames.numel() for frames in given)) if device.type == "cpu" else None
+    tiles = tuple(_lay_out(*zip(*part, strict=True), fast) for part in parts)
+    return Packed(tiles, len(given), dimension)
 
 
 def _split(utterances: list[tuple[int, Tensor]], size: int) -> Iterator[list[tuple[int, Tensor]]]:
@@ -150,7 +155,7 @@ def _split(utterances: list[tuple[int, Tensor]], size: int) -> Iterator[list[tup
     yield part
 
 
-def _lay_out(places: tuple[int, ...], utterances: tuple[Tensor, ...]) -> Tile:
+def _lay_out(places: tuple[int, ...], utterances: tuple[Tensor, ...], fast) -> Tile:
     """The tile of the utterances at ``places`` of the set, which are sorted by length."""
     counts = [(len(list(same)), length) for length, same in groupby(map(len, utterances))]
     *starts, end = accumulate((count * length for count, length in counts), initial=0)
@@ -159,7 +164,7 @@ def _lay_out(places: tuple[int, ...], utterances: tuple[Tensor, ...]) -> Tile:
     frames[end:] = 0
     rows = frames[:end].split([*map(len, utterances)])
     for given, place in zip(utterances, rows, strict=True):
-        _normalise(given, place)
+        _normalise(given, place, fast)
     return Tile(
         torch.tensor(places, device=frames.device),
         frames,
@@ -167,8 +172,8 @@ def _lay_out(places: tuple[int, ...], utterances: tuple[Tensor, ...]) -> Tile:
     )
 
 
-def _normalise(frames: Tensor, place: Tensor) -> None:
-    if frames.device.type == "cpu" and frames.dtype == torch.float32 and (fast := _kernels()):
+def _normalise(frames: Tensor, place: Tensor, fast) -> None:
+    if fast and frames.dtype == torch.float32:
         fast.normalise(frames.detach().contiguous().numpy(), place.numpy())
     else:
         place.copy_(unit(frames))
@@ -194,7 +199,7 @@ def _by_onednn() -> bool:
 
 def _compare(a: Tile, b: Tile, cosines: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Precision, recall and F1, (n, m) each, of all pairs of utterances of two tiles, by the cosines of the frames."""
-    if cosines.device.type == "cpu" and (fast := _kernels()):
+    if cosines.device.type == "cpu" and (fast := _kernels(cosines.numel())):
         precision, recall = (torch.empty(len(a.places), len(b.places), dtype=torch.float64) for _ in range(2))
         fast.means_of_best(cosines.numpy(), a.ends, b.ends, precision.numpy(), recall.numpy())
         precision, recall = (means.clamp_(-1, 1).float() for means in (precision, recall))
@@ -207,9 +212,13 @@ def _compare(a: Tile, b: Tile, cosines: Tensor) -> tuple[Tensor, Tensor, Tensor]
     return precision, recall, _f1(precision, recall)
 
 
+def _kernels(numbers: int):
+    """`fangyan.measure.kernels`; None for few ``numbers``, and where numba is not there or may write nowhere."""
+    return _imported_kernels() if numbers >= MANY else None
+
+
 @cache
-def _kernels():
-    """`fangyan.measure.kernels`; None where numba is not there, or may write nowhere."""
+def _imported_kernels():
     try:
         from fangyan.measure import kernels
     except (ImportError, RuntimeError):

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from fangyan.data import datadir, durations, sources
-from fangyan.data.columns import CORPORA, CORPUS_WEIGHTS, columns, read_all, write_all
+from fangyan.data.columns import CORPORA, CORPUS_WEIGHTS, read_all, write_all
 from fangyan.data.datadir import Utterance
 from fangyan.data.entries import line, read_map
 from fangyan.errors import UserError
@@ -19,13 +19,14 @@ def subset(data: Path, minutes: float, out: Path, seed: int = 1) -> bool:
     """Writes the data directory ``out`` of ``minutes`` of speech drawn from ``data``, and says whether it had to.
 
     Each variety gives the same, to less than an utterance; a seed draws the same utterances each time, and a larger
-    number of minutes these and more. Columns and groups come along. `UserError` where a variety has not as much.
+    number of minutes these and more. Groups come along, and the columns that there are: those made later change nothing.
+    `UserError` where a variety has not as much.
     """
     if not (isfinite(minutes) and minutes > 0):
         raise UserError(f"--minutes is more than 0, got {minutes:g}")
     corpora = sorted({origin.corpus for origin in sources.origins(data)})
     inputs = {"corpus": " ".join(corpora), "minutes": minutes, "seed": seed}
-    inputs["data"] = datadir.tables(data, *columns(data))
+    inputs["data"] = datadir.tables(data)
     return produce(out, inputs, partial(_write, data, minutes, seed, out))
 
 

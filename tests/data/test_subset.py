@@ -1,11 +1,11 @@
-"""`fangyan.corpora.subset`: so much of each variety, with all that belongs to it."""
+"""`fangyan.data.subset`: so much of each variety, with all that belongs to it."""
 
 import pytest
 from conftest import sing
 
-from fangyan.corpora.subset import subset
 from fangyan.data import datadir
 from fangyan.data.columns import read_column
+from fangyan.data.subset import subset
 from fangyan.errors import UserError
 
 
