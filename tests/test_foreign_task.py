@@ -38,7 +38,7 @@ def installed(tmp_path_factory, patched) -> Path:
     about = home / "aligned_speech-1.0.dist-info"
     about.mkdir()
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: aligned-speech\nVersion: 1.0\n")
-    entries = "aligned = aligned_speech:Task\npretrain = pretraining_speech:Task"
+    entries = "aligned = aligned_speech:Task\nmasked = pretraining_speech:Task"
     (about / "entry_points.txt").write_text(f"[fangyan.tasks]\n{entries}\n")
     for file in PACKAGE.parent.glob("*.py"):
         shutil.copy(file, home)

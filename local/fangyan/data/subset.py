@@ -19,8 +19,8 @@ def subset(data: Path, minutes: float, out: Path, seed: int = 1) -> bool:
     """Writes the data directory ``out`` of ``minutes`` of speech drawn from ``data``, and says whether it had to.
 
     Each variety gives the same, to less than an utterance; a seed draws the same utterances each time, and a larger
-    number of minutes these and more. Groups come along, and the columns that there are: those made later change nothing.
-    `UserError` where a variety has not as much.
+    number of minutes these and more. Groups come along, and the columns that there are; those made later change
+    nothing. `UserError` where a variety has not as much.
     """
     if not (isfinite(minutes) and minutes > 0):
         raise UserError(f"--minutes is more than 0, got {minutes:g}")
