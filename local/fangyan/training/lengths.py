@@ -1,8 +1,7 @@
 """Utterances whose length does not fit: too long or too short for the encoder, or shorter than their CTC target."""
 
 import sys
-from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Iterator
 from typing import Any
 
 from fangyan.data import datadir
@@ -12,13 +11,9 @@ from fangyan.errors import DataError
 from fangyan.files import write_table
 from fangyan.training.espnet_task import sketch
 from fangyan.training.run import Run
+from fangyan.units.alignment import ctc_frames
 
 COLUMNS = ("id", "set", "frames", "needed")
-
-
-def ctc_frames(tokens: Sequence[str]) -> int:
-    """The frames that CTC needs to write tokens: one for each, and a blank between equal neighbours."""
-    return len(tokens) + sum(a == b for a, b in pairwise(tokens))
 
 
 def check_short(job: Run) -> None:

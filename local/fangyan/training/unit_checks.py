@@ -12,9 +12,9 @@ from fangyan.data.datadir import read_map
 from fangyan.data.entries import locate_id
 from fangyan.errors import DataError
 from fangyan.training.espnet_task import sketch
-from fangyan.training.lengths import ctc_frames
 from fangyan.training.run import Run
 from fangyan.training.texts import TEXT, Texts, check_one_model, read_texts
+from fangyan.units.alignment import ctc_frames
 from fangyan.units.column import COLUMN, read_units
 
 SLACK, SHARE = 5, 0.05

@@ -1,6 +1,6 @@
 """Forced alignment: the frames of each label of a sequence, on the most probable CTC path (Viterbi by torchaudio)."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -18,16 +18,21 @@ class Span(NamedTuple):
     end: int
 
 
+def ctc_frames(tokens: Sequence[Hashable]) -> int:
+    """The frames that CTC needs to write tokens: one for each, and a blank between equal neighbours."""
+    return len(tokens) + sum(a == b for a, b in pairwise(tokens))
+
+
 def forced_alignment(posteriors: np.ndarray, tokens: Sequence[int]) -> list[Span]:
     """The frames of each token on the most probable CTC path that spells ``tokens``.
 
-    ``posteriors``: (T, V) log-probabilities, `BLANK` the first. `DataError` where there are too few frames: T must be
-    at least the tokens plus the times that one follows itself, since a blank must part these.
+    ``posteriors``: (T, V) log-probabilities, `BLANK` the first. `DataError` where there are fewer frames
+    than `ctc_frames`.
     """
     import torch
     from torchaudio.functional import forced_align, merge_tokens
 
-    needed = len(tokens) + sum(a == b for a, b in pairwise(tokens))
+    needed = ctc_frames(tokens)
     if len(posteriors) < needed:
         raise DataError(f"CTC needs {needed} frames for {len(tokens)} labels, got {len(posteriors)}")
     if not tokens:

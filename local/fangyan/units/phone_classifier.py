@@ -9,13 +9,12 @@ from at mean 0 and deviation 1, which is folded into the weights. The same seed 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fangyan.progress import track
-from fangyan.units.alignment import Span, divide_frames, forced_alignment
+from fangyan.units.alignment import Span, ctc_frames, divide_frames, forced_alignment
 
 if TYPE_CHECKING:
     import torch
@@ -39,7 +38,7 @@ class Example:
     @property
     def fits(self) -> bool:
         """Whether there are frames enough: one for each phone, and one more between two of the same."""
-        return len(self.frames) >= len(self.phones) + sum(a == b for a, b in pairwise(self.phones))
+        return len(self.frames) >= ctc_frames(self.phones)
 
 
 @dataclass(frozen=True)
