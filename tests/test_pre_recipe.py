@@ -29,7 +29,7 @@ model_conf: {ctc_weight: 1.0}
 best_model_criterion: [[valid, cer_ctc, min]]
 """
 FIRST = "data learn_units units texts tokens".split()
-STAGES = [*FIRST, *"stats pretrain finetune decode score dump measure report pack".split()]
+STAGES = [*FIRST, *"stats pretrain analyse finetune decode score dump measure report pack".split()]
 KEPT = ("pairs.tsv", "ranks.tsv", "units.safetensors", "history.tsv", "units", "text", "cer.tsv")
 
 
@@ -88,6 +88,9 @@ def test_every_stage_leaves_what_it_is_for(finished, recipe):
     assert times == STAGES
     assert "acc_shared" in (recipe / "exp/first/history.tsv").read_text().splitlines()[0]
     assert "cer_ctc" in (finished / "history.tsv").read_text().splitlines()[0]
+    analysed = (recipe / "exp/first/RESULTS.md").read_text()
+    assert "## Texts as units" in analysed and "Texts as units on test, random" in analysed
+    assert (recipe / "exp/first/images/space.png").exists()
     assert (finished / "RESULTS.md").exists() and (finished / "model.zip").stat().st_size > 10_000
     assert (
         load_encoder(f"espnet:{recipe / 'exp/first'}", "cpu").layers

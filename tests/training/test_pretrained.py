@@ -128,6 +128,21 @@ def test_the_loss_is_its_parts_by_hand(model, batch):
     assert told["cer_text"] >= 0
 
 
+def test_texts_as_units_give_the_layers_from_the_shared_stack_on(model, batch):
+    with torch.no_grad():
+        layers, frames = model.of_units(batch["text_units"], batch["text_units_lengths"])
+        assert frames.tolist() == [20, 15, 10]
+        entering, left, norm = (layer[0] for layer in layers)
+        chosen = batch["text_units"][
+            :1, 1::2
+        ]  # 50 units a second, 25 frames: the second of two is in the middle
+        stream = stacks.placed(model.encoder, model.embedding_norm(model.embedding(chosen)))
+        assert torch.equal(entering, first_tensor(stream)[0])
+        stream = stacks.through(model.encoder, stream, torch.ones(1, 1, 20, dtype=torch.bool), range(1, 2))
+    assert torch.allclose(left, first_tensor(stream)[0], atol=1e-5)
+    assert torch.allclose(norm, model.encoder.after_norm(left), atol=1e-5)
+
+
 def test_without_texts_the_rest_is_the_same(model, batch):
     alone = {key: value for key, value in batch.items() if not key.startswith("text")}
     with torch.no_grad():

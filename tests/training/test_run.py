@@ -40,6 +40,21 @@ def test_the_target_chooses_the_wording(data, tmp_path):
     assert "好" in (tmp_path / "tokens/tokens.txt").read_text()
 
 
+def test_texts_that_nobody_spoke_are_written_with_the_characters_they_add(data, tmp_path):
+    spoken, cantonese = tmp_path / "spoken", tmp_path / "texts"
+    write_tokens(data, "text", spoken)
+    cantonese.mkdir()
+    for name, value in (("text", "佢我吃饭，吃"), ("utt2spk", "a"), ("utt2lang", "yue"), ("utt2sent", "s")):
+        (cantonese / name).write_text(f"t1 {value}\n")
+    out = tmp_path / "tokens"
+    assert write_tokens(data, "text", out, texts=[cantonese])
+    tokens = (out / "tokens.txt").read_text().split()
+    assert set(tokens) == {*(spoken / "tokens.txt").read_text().split(), "佢", "饭"} and tokens[2] == "吃"
+    assert not write_tokens(data, "text", out, texts=[cantonese])
+    (cantonese / "text").write_text("t1 睇\n")
+    assert write_tokens(data, "text", out, texts=[cantonese]) and "睇" in (out / "tokens.txt").read_text()
+
+
 def test_the_form_chooses_what_is_written_down(data, tmp_path):
     (data / "text").write_text("u0 我\nu1 我OK, OK\n")
     latin = NormalForm(latin=True)

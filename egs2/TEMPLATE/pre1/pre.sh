@@ -21,6 +21,7 @@ unit_encoder=mfcc  # SPEC of the encoder whose frames become units: mfcc, espnet
 layer=mfcc  # its layer
 k=100  # how many hidden units
 text_config=conf/text_to_unit.yaml  # configuration of the network that turns texts into hidden units, likewise
+analysis=conf/measure_pretrained.yaml  # what is measured of the pre-trained encoder: a list, of the recipe or else of the repository
 target=text_cmn  # what is written: text_cmn (the Mandarin wording) or text (the variety's own)
 text_form=""  # normal form, NAME=VALUE words: latin=true, digits=kept|spoken, script=s2t|kept, variants=true (default: Han alone)
 train_config=conf/train/pretrain.yaml  # configuration of pre-training, of the recipe or else of the repository
@@ -69,14 +70,14 @@ case $unit_kind in
   hidden) learn=(kmeans --k "$k") ;;
   *) die "--unit_kind is phones or hidden, got $unit_kind" ;;
 esac
-[ ${#spoken_of[@]} -gt 0 ] || leave_out "no texts are named" texts
+[ ${#spoken_of[@]} -gt 0 ] || leave_out "no texts are named" texts analyse
 
 mixture=${mixture:+$(in_recipe_or_repository "$mixture")}
-train_config=$(in_recipe_or_repository "$train_config")
-finetune_config=$(in_recipe_or_repository "$finetune_config")
-decode_config=$(in_recipe_or_repository "$decode_config")
-measures=$(in_recipe_or_repository "$measures")
-text_config=$(in_recipe_or_repository "$text_config")
+for option in train_config finetune_config decode_config measures analysis text_config; do
+  found=$(in_recipe_or_repository "${!option}")
+  printf -v "$option" %s "$found"
+done
+mapfile -t texts < <(for set in "${spoken_of[@]}"; do printf "data/texts_${set}_%s\n" "${wordings[@]}"; done)
 few=$transcribed_set${minutes:+_${minutes}min_seed$seed} # what is fine-tuned on
 kind=$(as_file_name "${unit_encoder}_$layer")_$unit_kind
 if [ "$unit_kind" = hidden ]; then kind+=_k$k; else kind+=${minutes:+_${minutes}min}; fi
@@ -106,7 +107,7 @@ if stage 1 data "Prepare Kaldi data directories: data/SET"; then
 fi
 mapfile -t tests < <(sets_of "${tests[@]}")
 sets=("$dev_set" "${tests[@]}")
-if [[ $first_stage -le 12 && $last_stage -gt 1 ]]; then check_sets "$train_set" "$few" "${sets[@]}"; fi
+if [[ $first_stage -le 13 && $last_stage -gt 1 ]]; then check_sets "$train_set" "$few" "${sets[@]}"; fi
 
 frames=(--encoder "$unit_encoder" --layer "$layer" --seed "$seed") # what units are of
 if stage 2 learn_units "Learn discrete units of speech from a layer of an encoder: exp/units"; then
@@ -128,7 +129,7 @@ if stage 4 texts "Write texts as units, as if they were spoken: data/texts_SET_C
       --seed "$seed" --out "${units}_of_texts"
     spoken_as+=(--model "${units}_of_texts")
   fi
-  for set in "${spoken_of[@]}" "$dev_set"; do
+  for set in "${spoken_of[@]}" "${sets[@]}"; do
     for wording in "${wordings[@]}"; do
       alone launch cpu python -m fangyan text_units "${spoken_as[@]}" --data "data/$set" --column "$wording" \
         --out "data/texts_${set}_$wording"
@@ -137,7 +138,7 @@ if stage 4 texts "Write texts as units, as if they were spoken: data/texts_SET_C
 fi
 
 if stage 5 tokens "List the tokens of the texts"; then
-  alone launch cpu python -m fangyan tokens --data "data/$train_set" "${writing[@]}" --out "$tokens"
+  alone launch cpu python -m fangyan tokens --data "data/$train_set" "${texts[@]/#/--texts=}" "${writing[@]}" --out "$tokens"
 fi
 
 if stage 6 stats "Collect lengths, mean and variance of the speech"; then
@@ -148,40 +149,50 @@ if stage 7 pretrain "Pre-train the encoder on speech and texts through units"; t
   launch train python -m fangyan train "${pretraining[@]}" ${ngpu:+--ngpu "$ngpu"} --num_nodes "$num_nodes"
 fi
 
-if stage 8 finetune "Fine-tune it on transcribed speech"; then
+if stage 8 analyse "See what it has learnt: retrieval across varieties, and where speech and texts meet"; then
+  learnt=(--encoder "espnet:exp/$pretrained" "${sets[@]/#/--data=data/}")
+  share gpu python -m fangyan dump "${learnt[@]}" --out "exp/$pretrained/feats"
+  share gpu python -m fangyan dump "${learnt[@]/#espnet:/random:}" --out "exp/$pretrained/baselines/random/feats"
+  share gpu python -m fangyan measure --exp "exp/$pretrained" "${learnt[@]}" --baseline "random=random:exp/$pretrained" \
+    --measures "$analysis"
+  launch cpu python -m fangyan report --exp "exp/$pretrained" --dev "$dev_set" "${tests[@]/#/--test=}" --data data \
+    --command "$command"
+fi
+
+if stage 9 finetune "Fine-tune it on transcribed speech"; then
   launch cpu python -m fangyan stats "${finetuning[@]}"
   launch train python -m fangyan train "${finetuning[@]}" ${ngpu:+--ngpu "$ngpu"} --num_nodes "$num_nodes"
 fi
 
-if stage 9 decode "Decode the test sets"; then
+if stage 10 decode "Decode the test sets"; then
   share gpu python -m fangyan decode --exp "$exp" "${tests[@]/#/--data=data/}" --config "$decode_config" --out "$exp/decode"
 fi
 
-if stage 10 score "Score the character error rate of each variety"; then
+if stage 11 score "Score the character error rate of each variety"; then
   for set in "${tests[@]}"; do
     launch cpu python -m fangyan score --decode "$exp/decode/$set" --data "data/$set" "${writing[@]}"
   done
 fi
 
-if stage 11 dump "Dump the features of every layer, and those of the baselines"; then
+if stage 12 dump "Dump the features of every layer, and those of the baselines"; then
   dump_features "${sets[@]}"
 fi
 
-if stage 12 measure "Measure the encoder and the baselines: retrieval across varieties, and all else that --measures lists"; then
+if stage 13 measure "Measure the encoder and the baselines: retrieval across varieties, and all else that --measures lists"; then
   share gpu python -m fangyan measure --exp "$exp" --encoder "${specs[0]}" "${compared[@]}" "${sets[@]/#/--data=data/}" \
     "${scored[@]/#/--layer=}" --measures "$measures"
 fi
 
-if stage 13 report "Write RESULTS.md, report.html and the figures"; then
+if stage 14 report "Write RESULTS.md, report.html and the figures"; then
   launch cpu python -m fangyan report --exp "$exp" --dev "$dev_set" "${tests[@]/#/--test=}" --data data \
     "${scored[@]/#/--layer=}" --encoder "${specs[0]}" --command "$command"
 fi
 
-if stage 14 pack "Pack the model in the form of the ESPnet model zoo"; then
+if stage 15 pack "Pack the model in the form of the ESPnet model zoo"; then
   launch cpu python -m fangyan pack --exp "$exp"
 fi
 
-if stage 15 publish "Publish the packed model on the Hugging Face Hub, if asked for with --stop_stage publish"; then
+if stage 16 publish "Publish the packed model on the Hugging Face Hub, if asked for with --stop_stage publish"; then
   publish_model
 fi
 

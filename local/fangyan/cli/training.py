@@ -72,9 +72,12 @@ def experiment(*more: Callable) -> Callable:
     click.IntRange(min=0),
     default=0,
 )
+@option("texts", "directory whose text is written as well (may be repeated)", multiple=True, default=())
 @text_form
 @option("out", "folder for tokens.txt")
-def tokens(data: Path, target: str, vocabulary: int, text_form: str, out: Path) -> None:
+def tokens(
+    data: Path, target: str, vocabulary: int, texts: tuple[Path, ...], text_form: str, out: Path
+) -> None:
     """The token list of a training set. What the text form leaves out of its transcripts is reported.
 
     \b
@@ -85,7 +88,7 @@ def tokens(data: Path, target: str, vocabulary: int, text_form: str, out: Path) 
     from fangyan.training import run
 
     form = NormalForm.parse(text_form)
-    report_built(run.write_tokens(data, target, out, form, vocabulary), out)
+    report_built(run.write_tokens(data, target, out, form, vocabulary, texts), out)
     print_warnings(run.describe_transcripts(data / target, form))
 
 

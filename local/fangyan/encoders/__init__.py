@@ -28,7 +28,7 @@ the package counts too: features are made again when it or the files change.
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from functools import cached_property, partial
+from functools import cached_property
 from importlib import import_module
 from itertools import batched
 from pathlib import Path
@@ -162,8 +162,8 @@ def load_encoder(spec: str, device: str | None = None, modality: Modality = "spe
     name, _, argument = spec.partition(":")
     module, options = family(name)
     texts = modality == "text" and has_text_sides(name)
-    load = module.load_text if texts else partial(module.load, **options)
-    encoder = load(argument, device or best_device())
+    load = module.load_text if texts else module.load
+    encoder = load(argument, device or best_device(), **options)
     check_names(spec, encoder.layers)
     if encoder.modality != modality:
         raise UserError(

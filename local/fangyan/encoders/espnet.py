@@ -15,11 +15,12 @@ from fangyan.encoders import NO_TEXT_SIDE, Encoder, bounds
 from fangyan.encoders.blocks import in_batches, watch_blocks
 from fangyan.encoders.bounds import ENDLESS
 from fangyan.encoders.choice import JOINT
-from fangyan.encoders.espnet_model import read, settings_of
+from fangyan.encoders.espnet_model import read, settings_of, weights
 from fangyan.encoders.espnet_prompt import NOTE, Prompt
 from fangyan.encoders.espnet_sketch import sketch
 from fangyan.encoders.facts import Facts, longest
-from fangyan.encoders.text_side import TextSide, load_teacher
+from fangyan.encoders.text_side import TextSide, load_teacher, reads_units
+from fangyan.encoders.unit_side import UnitSide
 from fangyan.errors import UserError
 
 MASKED = {
@@ -104,8 +105,7 @@ class ESPnetEncoder(Encoder):
         if self.prompt:
             given |= self.prompt.of(len(inputs))
             before = self.prompt.frames
-        for module, table in self.tables:
-            module.pe = table
+        self.reset_positions()
         masking = self._masked_convolutions() if self.masked else nullcontext()
         with watch_blocks(self.blocks) as outputs, masking:
             _, frames, _ = encoder(pad_sequence(inputs, batch_first=True), lengths, **given)
@@ -116,6 +116,11 @@ class ESPnetEncoder(Encoder):
                 f"the blocks of {type(encoder).__name__} do not give each frame a vector, one by one"
             )
         return [output[:, before:] for output in outputs], frames - before
+
+    def reset_positions(self) -> None:
+        """Makes positions those of a model that has seen nothing yet."""
+        for module, table in self.tables:
+            module.pe = table
 
     @contextmanager
     def _masked_convolutions(self) -> Iterator[None]:
@@ -226,13 +231,30 @@ def load(argument: str, device: str, trained: bool) -> ESPnetEncoder:
     return encoder
 
 
-def load_text(argument: str, device: str) -> Encoder:
-    """The text side of a model that was trained towards an encoder of text; `UserError` for a model without one."""
-    teacher = load_teacher(settings_of(argument), argument, device)  # what is wrong with it is told at once
+def load_text(argument: str, device: str, trained: bool) -> Encoder:
+    """The text side of a model that reads units, or was trained towards an encoder of text; `UserError` without one.
+
+    Only of the first there is one that is not ``trained``.
+    """
+    settings = settings_of(argument)
+    if reads_units(settings):
+        return _load_units(argument, device, trained)
+    if not trained:
+        raise UserError(f"random:{argument}: {NO_TEXT_SIDE}")
+    teacher = load_teacher(settings, argument, device)  # what is wrong with it is told at once
     space = getattr(read(argument, trained=True)[0], JOINT, None)
     if space is None:
         raise UserError(f"{argument}: {NO_TEXT_SIDE}")
     return TextSide(teacher, space)
+
+
+def _load_units(argument: str, device: str, trained: bool) -> Encoder:
+    """The side of a model that reads units; `UserError` for what was packed of one, its encoder alone."""
+    if trained and "embedding.weight" not in weights(argument):
+        raise UserError(
+            f"{argument}: an encoder alone, which reads no units: name the experiment that it was packed from"
+        )
+    return UnitSide(ESPnetEncoder(read(argument, trained)[0], device))
 
 
 def facts(argument: str, trained: bool) -> Facts:

@@ -15,7 +15,7 @@ from fangyan.encoders.espnet_build import build, name_of, task_of, without_known
 from fangyan.encoders.espnet_files import META, checkpoint_patterns, locate, read_settings, read_yaml
 from fangyan.encoders.espnet_kinds import HEARD, Heard
 from fangyan.encoders.pickled import read_weights
-from fangyan.encoders.text_side import portable, teacher_of
+from fangyan.encoders.text_side import portable, reads_units, teacher_of
 from fangyan.errors import DataError, UserError
 from fangyan.files import unpack, write_json
 
@@ -49,8 +49,12 @@ def settings_of(argument: str) -> dict[str, Any]:
 
 
 def teacher(argument: str) -> str:
-    """The SPEC of the encoder of text that a model was trained towards; `UserError` for a model without one."""
-    return teacher_of(settings_of(argument), argument)
+    """The SPEC of the encoder of text that a model was trained towards, empty for one that reads units itself.
+
+    `UserError` for a model without a text side.
+    """
+    settings = settings_of(argument)
+    return "" if reads_units(settings) else teacher_of(settings, argument)
 
 
 def _choice(folder: Path) -> Choice:

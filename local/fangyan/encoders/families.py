@@ -11,7 +11,7 @@ class Family(NamedTuple):
 
     ``module``: has `load`, `files` and `facts`, which get ``options``. ``finder``: of a family that reads models, the
     module that finds their files without loading them. ``text_side``: whether its models of speech may have one, which
-    ``load_text`` of the module loads.
+    ``load_text`` of the module loads, with the same options.
     """
 
     module: str
@@ -46,6 +46,7 @@ FAMILIES = {
         "random:exp/a",
         ESPNET_FILES,
         {"trained": False},
+        text_side=True,
     ),
     "hf": Family(
         HF,

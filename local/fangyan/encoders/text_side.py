@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from fangyan.encoders.joint import JointSpace
 
 CARD = "README.md"
+READER = "pretrained"
+"""What a model's configuration says under ``model`` that reads texts itself, as units: `encoders.unit_side`."""
 HERE = "./"
 """What begins the path of a folder that is looked for where the program runs; no id of the Hub begins so."""
 
@@ -61,6 +63,11 @@ class TextSide(Encoder):
         with torch.inference_mode():
             given = torch.from_numpy(np.concatenate(vectors)).to(self.space.centre.device)
             return [[*self.space.texts(given).cpu().numpy()[:, None]]]
+
+
+def reads_units(settings: Mapping[str, Any]) -> bool:
+    """Whether a model reads texts itself, as units."""
+    return settings.get("model") == READER
 
 
 def teacher_of(settings: Mapping[str, Any], source: object) -> str:

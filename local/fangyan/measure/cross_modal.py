@@ -55,7 +55,23 @@ def cross_modal(
     speech, of_texts = split_layer(layer)
     check_speech(feats, sets, speech)
     texts = dump_column(text or encoder, sets, column, of_texts, out)
-    found = retrieve(feats, sets, out / "retrieval", "pooled", layers=[layer], against=[(texts, "")])
+    return retrieve_texts(feats, texts, sets, out, "pooled", [layer])
+
+
+def retrieve_texts(
+    feats: Path,
+    texts: Path,
+    sets: Sequence[Path],
+    out: Path,
+    score: str,
+    layers: Sequence[str],
+    normalise: str = "none",
+) -> bool:
+    """Writes retrieval between recordings and texts and its kinds, as above; whether there was something to do.
+
+    ``feats``, ``texts``: folders of the features of both, a folder a set; ``score``, ``normalise``: as of `retrieve`.
+    """
+    found = retrieve(feats, sets, out / "retrieval", score, normalise, layers, against=[(texts, "")])
     return any([bool(found), *(_intervals(out, data.name) for data in sets)])
 
 

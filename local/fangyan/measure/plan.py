@@ -35,6 +35,7 @@ MEASURES = Registry(
         "word_test": "fangyan.measure.word_test:synonymy",
         "probe": "fangyan.measure.probing:probe",
         "cross_modal": "fangyan.measure.cross_modal:cross_modal",
+        "unit_texts": "fangyan.measure.unit_texts:unit_texts",
         "hard_negatives": "fangyan.measure.hard_negatives:hard_negatives",
         "classify": "fangyan.measure.classification:classify",
     },

@@ -120,6 +120,21 @@ class Pretrained(ESPnetASRModel):
         loss, errors = self._calc_ctc_loss(written, frames, text, text_lengths)
         return loss * len(text) / text_lengths.sum(), errors
 
+    def of_units(self, units: Tensor, units_lengths: Tensor) -> tuple[list[Tensor], Tensor]:
+        """The layers from what enters the shared stack on, (B, T, d) each, of texts without masks, and (B,) frames.
+
+        ``units``: (B, U), padded behind ``units_lengths``.
+        """
+        frames = frames_of_units(units_lengths, self.ratio)
+        chosen = at_frames(units, units_lengths, frames, self.ratio)
+        masks, stream = (chosen >= 0)[:, None], stacks.placed(self.encoder, self._embedded(chosen))
+        layers = [first_tensor(stream)]
+        for n in range(self.split, len(self.encoder.encoders)):
+            stream = stacks.through(self.encoder, stream, masks, range(n, n + 1))
+            layers.append(first_tensor(stream))
+        norm = [stacks.leave(self.encoder, stream)] if hasattr(self.encoder, "after_norm") else []
+        return [*layers, *norm], frames
+
     def _features(self, speech: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
         """What ESPnet's ``encode`` gives the encoder, and the mean square of what a front end gives that is learnt."""
         with torch.autocast(speech.device.type, enabled=self.autocast_frontend):

@@ -124,20 +124,33 @@ def describe_transcripts(file: Path, form: NormalForm = DEFAULT) -> list[str]:
     return lines
 
 
-def write_tokens(data: Path, target: str, out: Path, form: NormalForm = DEFAULT, vocabulary: int = 0) -> bool:
+def write_tokens(
+    data: Path,
+    target: str,
+    out: Path,
+    form: NormalForm = DEFAULT,
+    vocabulary: int = 0,
+    texts: Sequence[Path] = (),
+) -> bool:
     """Writes ``out/tokens.txt``, says whether it had to: the characters of a set, most frequent first.
 
+    ``texts``: directories whose ``text`` is counted with them, such as those that the task pretrain learns from.
     With a ``vocabulary`` above 0 so many sentencepieces instead; their model is beside it. The space between two Latin
     words is the character ``<space>``, as ESPnet's tokeniser has it.
     """
 
     def build(folder: Path) -> None:
-        texts = list(targets(data, target, form).values())
-        tokens = sentencepieces.learn_pieces(texts, vocabulary, folder) if vocabulary else _characters(texts)
+        known = [*targets(data, target, form).values()]
+        known += (text for folder in texts for text in targets(folder, "text", form).values())
+        tokens = sentencepieces.learn_pieces(known, vocabulary, folder) if vocabulary else _characters(known)
         write_text(folder / "tokens.txt", "\n".join(["<blank>", "<unk>", *tokens, "<sos/eos>"]) + "\n")
 
     inputs = {"text": fingerprint(transcripts(data, target)), "target": target} | form_inputs(form)
-    return produce(out, inputs | ({"vocabulary": vocabulary} if vocabulary else {}), build)
+    if vocabulary:
+        inputs["vocabulary"] = vocabulary
+    if texts:
+        inputs["texts"] = fingerprint(*(transcripts(folder, "text") for folder in texts))
+    return produce(out, inputs, build)
 
 
 def _characters(texts: Sequence[str]) -> list[str]:

@@ -4,7 +4,7 @@
 one measurement, each with a folder that begins with its name.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,12 +46,22 @@ class Classification:
 
 
 @dataclass(frozen=True)
+class UnitTexts:
+    """Retrieval between speech and texts as units on one set: of the encoder, and of each baseline by its name."""
+
+    name: str
+    encoder: Sequence[KindInterval]
+    baselines: Mapping[str, Sequence[KindInterval]]
+
+
+@dataclass(frozen=True)
 class Joint:
     """All of it, in the order of folders, then of sets."""
 
     cross_modal: Sequence[CrossModal] = ()
     hard_negatives: Sequence[HardNegatives] = ()
     classification: Sequence[Classification] = ()
+    unit_texts: Sequence[UnitTexts] = ()
 
 
 def read(exp: Path, sets: Sequence[str]) -> Joint:
@@ -64,7 +74,22 @@ def read(exp: Path, sets: Sequence[str]) -> Joint:
             for folder in folders(exp, "classify")
             for name, rows in read_sets(folder / "scores", sets, "scores.tsv", Classified).items()
         ],
+        _unit_texts(exp, sets),
     )
+
+
+def _unit_texts(exp: Path, sets: Sequence[str]) -> list[UnitTexts]:
+    rivals = {
+        path.name: _kinds(path / "unit_texts", sets) for path in sorted((exp / "baselines").glob("[!.]*/"))
+    }
+    return [
+        UnitTexts(name, rows, {rival: of[name] for rival, of in rivals.items() if name in of})
+        for name, rows in _kinds(exp / "unit_texts", sets).items()
+    ]
+
+
+def _kinds(folder: Path, sets: Sequence[str]) -> dict[str, list[KindInterval]]:
+    return read_sets(folder / "kinds", sets, "kinds.tsv", KindInterval)
 
 
 def folders(home: Path, measurement: str) -> list[Path]:
@@ -74,7 +99,7 @@ def folders(home: Path, measurement: str) -> list[Path]:
 
 
 def _cross_modal(folder: Path, sets: Sequence[str]) -> Iterable[CrossModal]:
-    kinds = read_sets(folder / "kinds", sets, "kinds.tsv", KindInterval)
+    kinds = _kinds(folder, sets)
     for name, pairs in read_sets(folder / "retrieval", sets, "pairs.tsv", Pair).items():
         check_pairs(folder / "retrieval" / name / "pairs.tsv", pairs)
         yield CrossModal(folder.name, name, pairs, kinds.get(name, []))

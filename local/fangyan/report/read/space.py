@@ -1,7 +1,7 @@
-"""The joint space of an experiment: its teacher, its objectives, and where some utterances and texts lie in it."""
+"""A space of speech and text: its teacher and objectives, if any, and where some utterances and texts lie in it."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from fangyan.encoders.choice import JOINT
 from fangyan.encoders.espnet_files import read_yaml
 from fangyan.encoders.text_side import Teacher, describe
 from fangyan.errors import DataError
-from fangyan.features import finished
+from fangyan.features import dump, finished
 from fangyan.features.archive import SCP
 from fangyan.registry import ASR
 
@@ -38,6 +38,7 @@ class Space:
     texts: Mapping[int, np.ndarray]
     utterances: Mapping[str, list[tuple[int, np.ndarray]]]  # by variety
     kept: float  # the share of their variance in the plane
+    title: str = "the joint space"
 
 
 def read_taught(exp: Path, train: Mapping[str, Any]) -> Taught | None:
@@ -52,11 +53,22 @@ def read_taught(exp: Path, train: Mapping[str, Any]) -> Taught | None:
 
 
 def read_space(exp: Path, data: Path) -> Space | None:
-    """The plane of the first sentences of a data directory; None without vectors of its recordings and texts.
+    """The plane of the first sentences of a data directory; None without features of its recordings and texts.
 
-    They lie in ``feats/<set>/joint`` and, by sentence, in ``cross_modal/feats/<set>/joint``.
+    They lie in ``feats/<set>/joint`` and, by sentence, in ``cross_modal/feats/<set>/joint``; of a model that reads
+    units, ``unit_texts`` stands for ``cross_modal``, and it is the mean frames of its last layer.
     """
-    spoken, written = (exp / home / data.name / JOINT for home in ("feats", "cross_modal/feats"))
+    found = _read(exp, data, "cross_modal", JOINT)
+    home = exp / "unit_texts/feats" / data.name
+    if found or not home.is_dir():
+        return found
+    *_, last = dump.layers(home)
+    found = _read(exp, data, "unit_texts", last)
+    return found and replace(found, title=f"the shared stack ({last})")
+
+
+def _read(exp: Path, data: Path, texts_of: str, layer: str) -> Space | None:
+    spoken, written = (exp / home / data.name / layer for home in ("feats", f"{texts_of}/feats"))
     if not all(place.exists() for place in (spoken / SCP, written / SCP, data / GROUPING[1])):
         return None
     utterances = datadir.read(data, [])
@@ -101,11 +113,15 @@ def plane(
 
 
 def _load(home: Path, wanted: Mapping[str, object]) -> Iterator[tuple[str, np.ndarray]]:
-    """The (D,) vector of each of ``wanted`` that an archive has; `DataError` for more than one frame."""
+    """The (D,) mean of the frames of each of ``wanted`` that an archive has, L2-normalised.
+
+    `DataError` for more than one frame at `JOINT`.
+    """
     places = datadir.read_map(home / SCP)
     for key in wanted:
         if key in places:
             frames = finished.load(home, key, places[key])
-            if len(frames) != 1:
+            if home.name == JOINT and len(frames) != 1:
                 raise DataError(f"{home / SCP}: {key}: one vector at {JOINT}, got {len(frames)}")
-            yield key, frames[0]
+            mean = frames.mean(0)
+            yield key, mean / (np.linalg.norm(mean) or 1)

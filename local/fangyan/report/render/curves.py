@@ -6,9 +6,11 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from fangyan.measure.cross_modal import KindInterval
 from fangyan.measure.retrieval.tables import Pair
 from fangyan.measure.selection import by_layer
 from fangyan.recognition.cer import ALL_VARIETIES
+from fangyan.report.read.joint import UnitTexts
 from fangyan.report.read.probes import Probes
 from fangyan.report.read.results import Results
 from fangyan.report.read.systems import System
@@ -18,6 +20,9 @@ from fangyan.style import ACCENT, INK, MUTED, STYLE
 
 LINES = ("-", "--", "-.", ":")
 """One for each of a few baselines or varieties."""
+
+BETWEEN = ("speech to text", "text to speech")
+"""Kinds of pairs between the two modalities."""
 
 TOP = 105
 """Where the percent axis ends; a CER beyond is left to the table."""
@@ -105,6 +110,27 @@ def probes(found: Probes) -> Figure:
             _bars(axes, drawn, places)
         legend(figure, panels[0])
     return figure
+
+
+def unit_texts(found: UnitTexts) -> Figure:
+    """R@1 between speech and texts as units by layer of the shared stack, with baselines and chance."""
+    chance = next(row.chance for row in found.encoder if row.kind == BETWEEN[0])
+    places = {layer: n for n, layer in enumerate(dict.fromkeys(row.layer for row in found.encoder))}
+    with matplotlib.rc_context(STYLE):
+        figure, axes = _axes(f"speech and texts as units, {latin(found.name, 'the test set')} (%)", places)
+        for kind, line in zip(BETWEEN, LINES, strict=False):
+            for name, rows in found.baselines.items():
+                look = {"color": MUTED, "linewidth": 1, "linestyle": line, "label": f"{kind}, {name}"}
+                _curve(axes, _of_kind(rows, kind), places, **look)
+            _curve(axes, _of_kind(found.encoder, kind), places, label=kind, **_MAIN | {"linestyle": line})
+        chance_line(axes, chance)
+        legend(figure, axes, columns=2)
+    return figure
+
+
+def _of_kind(rows: Sequence[KindInterval], kind: str) -> Heights:
+    """R@1 of one kind of pairs by layer, in percent."""
+    return {row.layer: 100 * row.mean for row in rows if (row.kind, row.metric) == (kind, "recall_at_1")}
 
 
 def recalls(pairs: Sequence[Pair]) -> Heights:

@@ -29,7 +29,7 @@ def draw(space: Space, name: str) -> Figure:
         for number, place in space.texts.items():
             look = {"ha": "center", "va": "center_baseline", "fontsize": 6, "color": NUMBER, "zorder": 4}
             axes.annotate(f"{number}", place, **look)
-        axes.set(xticks=[], yticks=[], title=f"the joint space on {latin(name, 'the test set')}")
+        axes.set(xticks=[], yticks=[], title=f"{space.title} on {latin(name, 'the test set')}")
         axes.set_aspect("equal", adjustable="datalim")
         legend(figure, axes, columns=4)
     return figure

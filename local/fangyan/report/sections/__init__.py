@@ -20,6 +20,7 @@ from fangyan.report.sections import (
     pronunciation_control,
     space,
     speech_and_text,
+    unit_texts,
     word_test,
 )
 from fangyan.rounding import decimals, group_digits, percent
@@ -101,6 +102,7 @@ def parts() -> dict[str, Callable[[Results], Iterator[Block]]]:
         "Hits and misses": explain.blocks,
         "Meaning or sound": _meaning,
         "Speech and text": speech_and_text.blocks,
+        "Texts as units": unit_texts.blocks,
         "The joint space": space.blocks,
         "What layers know": probes.blocks,
         "Character error rate": cer.blocks,

@@ -19,7 +19,7 @@ def blocks(experiment: Results) -> Iterator[Block]:
             f"joined to its text: {said}. Two principal components, with {percent(found.kept)} % of the variance: "
             "what is near here need not be near in all dimensions."
         )
-        alt = f"Scatter plot of utterances and texts in the joint space. {caption}"
+        alt = f"Scatter plot of utterances and texts in {found.title}. {caption}"
         yield Picture(picture_name("space", experiment, name), space.draw(found, name), alt, caption)
     if experiment.taught and not experiment.spaces:
         yield "No texts were encoded by the text side, so the joint space is not shown: run the stage measure."

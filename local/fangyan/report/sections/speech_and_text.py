@@ -1,6 +1,6 @@
 """The section "Speech and text": what a joint space is worth, in words, tables and figures."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from fangyan.features.layers import layer_name
 from fangyan.measure.classification import ALL as ALL_CLASSIFIED
@@ -58,7 +58,7 @@ def _cross_modal(found: CrossModal) -> Iterator[Block]:
         image = figures.heatmap(table, source="asked by")
         yield Picture(f"{found.folder}_{found.name}", image, alt, caption, on_page=False)
     if found.kinds:
-        yield kinds(found)
+        yield kinds(found.name, found.kinds, f"Kinds of pairs on {found.name}")
 
 
 def _matrix(name: str, layer: str, cells: dict[tuple[str, str], float], chance: float) -> Table:
@@ -69,9 +69,9 @@ def _matrix(name: str, layer: str, cells: dict[tuple[str, str], float], chance: 
     return heat(f"Speech and text on {name}", caption, list(map(label, sides)), sides, cells, chance)
 
 
-def kinds(found: CrossModal) -> Table:
-    """One row for each kind of pairs and layer."""
-    at = {(row.layer, row.kind, row.metric): row for row in found.kinds}
+def kinds(name: str, means: Sequence[KindInterval], title: str) -> Table:
+    """One row for each kind of pairs and layer, of the ``means`` on set ``name``."""
+    at = {(row.layer, row.kind, row.metric): row for row in means}
     rows = [
         (
             kind,
@@ -84,13 +84,13 @@ def kinds(found: CrossModal) -> Table:
         for (layer, kind, metric), first in at.items()
         if metric == "recall_at_1"
     ]
-    clusters = group_digits(" and ".join(dict.fromkeys(row.clusters for row in found.kinds)))
+    clusters = group_digits(" and ".join(dict.fromkeys(row.clusters for row in means)))
     caption = (
-        f"{found.name}, in percent: means over the ordered pairs of each kind. In brackets: 95 % intervals, bootstrap "
+        f"{name}, in percent: means over the ordered pairs of each kind. In brackets: 95 % intervals, bootstrap "
         f"over {clusters}. N: queries of all pairs."
     )
     header = ("pairs", "layer", "R@1", "R@5", "MRR", "N", "chance")
-    return Table(f"Kinds of pairs on {found.name}", caption, header, tuple(rows), text_columns=2)
+    return Table(title, caption, header, tuple(rows), text_columns=2)
 
 
 def remarks(experiment: Results) -> Iterator[str]:
