@@ -251,9 +251,8 @@ def load_text(argument: str, device: str, trained: bool) -> Encoder:
 def _load_units(argument: str, device: str, trained: bool) -> Encoder:
     """The side of a model that reads units; `UserError` for what was packed of one, its encoder alone."""
     if trained and "embedding.weight" not in weights(argument):
-        raise UserError(
-            f"{argument}: an encoder alone, which reads no units: name the experiment that it was packed from"
-        )
+        why = "an encoder alone, which reads no units: name the experiment that it was packed from"
+        raise UserError(f"{argument}: {why}")
     return UnitSide(ESPnetEncoder(read(argument, trained)[0], device))
 
 

@@ -10,7 +10,15 @@ from fangyan.rounding import percent
 
 
 def blocks(experiment: Results) -> Iterator[Block]:
-    """A picture for each test set whose utterances and texts were encoded; or that it is lacking."""
+    """The pictures of a joint space; or that they are lacking. That of texts as units is shown beside these."""
+    if not experiment.joint.unit_texts:
+        yield from pictures(experiment)
+    if experiment.taught and not experiment.spaces:
+        yield "No texts were encoded by the text side, so the joint space is not shown: run the stage measure."
+
+
+def pictures(experiment: Results) -> Iterator[Picture]:
+    """A picture for each test set whose utterances and texts were encoded."""
     for name, found in experiment.spaces.items():
         said = "; ".join(f"{n} {text or key}" for n, (key, text) in enumerate(found.sentences.items(), 1))
         spoken = ", ".join(label(variety) for variety in found.utterances)
@@ -21,5 +29,3 @@ def blocks(experiment: Results) -> Iterator[Block]:
         )
         alt = f"Scatter plot of utterances and texts in {found.title}. {caption}"
         yield Picture(picture_name("space", experiment, name), space.draw(found, name), alt, caption)
-    if experiment.taught and not experiment.spaces:
-        yield "No texts were encoded by the text side, so the joint space is not shown: run the stage measure."

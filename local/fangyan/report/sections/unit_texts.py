@@ -6,12 +6,13 @@ from fangyan.report.read.joint import UnitTexts
 from fangyan.report.read.results import Results
 from fangyan.report.render import curves
 from fangyan.report.render.blocks import Block, Picture
+from fangyan.report.sections import space
 from fangyan.report.sections.speech_and_text import kinds
 from fangyan.rounding import percent
 
 
 def blocks(experiment: Results) -> Iterator[Block]:
-    """A figure by layer of each test set, and its numbers; nothing where none was measured."""
+    """A figure by layer of each test set, its numbers, and pictures of some; nothing where none was measured."""
     if experiment.joint.unit_texts:
         yield (
             "The Mandarin wording of each sentence is read as units, as if it were spoken, and enters the shared stack "
@@ -23,6 +24,8 @@ def blocks(experiment: Results) -> Iterator[Block]:
         yield kinds(found.name, found.encoder, f"Texts as units on {found.name}")
         for name, rows in found.baselines.items():
             yield kinds(found.name, rows, f"Texts as units on {found.name}, {name}")
+    if experiment.joint.unit_texts:
+        yield from space.pictures(experiment)
 
 
 def _curve(found: UnitTexts) -> Picture:
