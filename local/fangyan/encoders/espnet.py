@@ -15,7 +15,7 @@ from fangyan.encoders import NO_TEXT_SIDE, Encoder, bounds
 from fangyan.encoders.blocks import in_batches, watch_blocks
 from fangyan.encoders.bounds import ENDLESS
 from fangyan.encoders.choice import JOINT
-from fangyan.encoders.espnet_model import read, settings_of, weights
+from fangyan.encoders.espnet_model import read, settings_of
 from fangyan.encoders.espnet_prompt import NOTE, Prompt
 from fangyan.encoders.espnet_sketch import sketch
 from fangyan.encoders.facts import Facts, longest
@@ -238,7 +238,7 @@ def load_text(argument: str, device: str, trained: bool) -> Encoder:
     """
     settings = settings_of(argument)
     if reads_units(settings):
-        return _load_units(argument, device, trained)
+        return UnitSide(ESPnetEncoder(read(argument, trained)[0], device))
     if not trained:
         raise UserError(f"random:{argument}: {NO_TEXT_SIDE}")
     teacher = load_teacher(settings, argument, device)  # what is wrong with it is told at once
@@ -246,14 +246,6 @@ def load_text(argument: str, device: str, trained: bool) -> Encoder:
     if space is None:
         raise UserError(f"{argument}: {NO_TEXT_SIDE}")
     return TextSide(teacher, space)
-
-
-def _load_units(argument: str, device: str, trained: bool) -> Encoder:
-    """The side of a model that reads units; `UserError` for what was packed of one, its encoder alone."""
-    if trained and "embedding.weight" not in weights(argument):
-        why = "an encoder alone, which reads no units: name the experiment that it was packed from"
-        raise UserError(f"{argument}: {why}")
-    return UnitSide(ESPnetEncoder(read(argument, trained)[0], device))
 
 
 def facts(argument: str, trained: bool) -> Facts:
