@@ -48,17 +48,19 @@ def test_by_hand(two, tmp_path):
     assert not mine(Sides(*two), ALL_PAIRS, tmp_path / "out", k=2)
 
 
-def plain(left: dict, right: dict, k: int) -> list[tuple[str, str, float]]:
+def plain(left: dict, right: dict, k: int, cut: int) -> list[tuple[str, str, float]]:
     """The pairs of two sets of frames with their margins, best first, by loops."""
     scores = {(a, b): seqsim(left[a], right[b]).f1 for a, b in product(left, right)}
+
+    def score(a: str, b: str) -> float:
+        return scores[(a, b) if a in left else (b, a)]
+
     means = {key: x.mean(0) / np.linalg.norm(x.mean(0)) for key, x in (left | right).items()}
     near = {}
     for here, there in ((left, right), (right, left)):
         for key in here:
-            near[key] = sorted(there, key=lambda other, key=key: -means[key] @ means[other])[:k]
-
-    def score(a: str, b: str) -> float:
-        return scores[(a, b) if a in left else (b, a)]
+            near[key] = sorted(there, key=lambda other, key=key: -means[key] @ means[other])[:cut]
+            near[key] = sorted(near[key], key=lambda other, key=key: -score(key, other))[:k]
 
     def margin(a: str, b: str) -> float:
         return score(a, b) / sum(np.mean([score(x, y) for y in near[x]]) / 2 for x in (a, b))
@@ -99,63 +101,63 @@ def random(tmp_path, new_index, monkeypatch):
 
 def test_as_the_plain_computation(random, tmp_path):
     sides, (left, right) = random
-    mine(sides, ALL_PAIRS, tmp_path / "out", k=6)
+    mine(sides, ALL_PAIRS, tmp_path / "out", k=6, cut=9)
     found = read_rows(tmp_path / "out" / PAIRS, Pair)
-    wanted = plain(left, right, 6)
+    wanted = plain(left, right, 6, 9)
     assert [(row.source, row.target) for row in found] == [(a, b) for a, b, _ in wanted]
     assert [row.margin for row in found] == pytest.approx([margin for *_, margin in wanted], abs=1e-5)
-    mine(sides, MUTUAL, tmp_path / "mutual", k=6)
+    mine(sides, MUTUAL, tmp_path / "mutual", k=6, cut=9)
     assert {*pairs(tmp_path / "mutual")} < {*pairs(tmp_path / "out")}
 
 
 @pytest.mark.parametrize("count", [2, 3, 20])
 def test_shards_merged_are_the_whole_byte_for_byte(random, tmp_path, count):
     sides, _ = random
-    mine(sides, MUTUAL, tmp_path / "whole/out", k=6)
+    mine(sides, MUTUAL, tmp_path / "whole/out", k=6, cut=9)
     out = tmp_path / "shards/out"
     for shard in reversed(Shard(0, count).shards()[1:]):
-        assert mine(sides, MUTUAL, out, 6, shard) == (shard.index <= 9)  # there are nine blocks
+        assert mine(sides, MUTUAL, out, 6, 9, shard) == (shard.index <= 9)  # there are nine blocks
     with pytest.raises(
         UserError, match=f"out: shard 1/{count} has 0 of its .* blocks: run the same with --shard 1/"
     ):
-        mine(sides, MUTUAL, out, 6, Shard(0, count))
-    assert mine(sides, MUTUAL, out, 6, Shard(1, count)) and mine(sides, MUTUAL, out, 6, Shard(0, count))
+        mine(sides, MUTUAL, out, 6, 9, Shard(0, count))
+    assert mine(sides, MUTUAL, out, 6, 9, Shard(1, count)) and mine(sides, MUTUAL, out, 6, 9, Shard(0, count))
     assert files(out) == files(tmp_path / "whole/out")
     assert [path.name for path in out.parent.iterdir()] == ["out"]
 
 
 def test_killed_it_goes_on_after_the_last_block(random, tmp_path, monkeypatch):
     sides, _ = random
-    mine(sides, ALL_PAIRS, tmp_path / "whole", k=6)
+    mine(sides, ALL_PAIRS, tmp_path / "whole", k=6, cut=9)
     real, done = mining.neighbours, []
 
-    def dies(banks, block, k):
+    def dies(banks, block, *counts):
         if len(done) == 4:
             raise KeyboardInterrupt
         done.append(block)
-        return real(banks, block, k)
+        return real(banks, block, *counts)
 
     monkeypatch.setattr(mining, "neighbours", dies)
     with pytest.raises(KeyboardInterrupt):
-        mine(sides, ALL_PAIRS, tmp_path / "out", k=6)
+        mine(sides, ALL_PAIRS, tmp_path / "out", k=6, cut=9)
     monkeypatch.setattr(mining, "neighbours", lambda *given: done.append(given[1]) or real(*given))
-    mine(sides, ALL_PAIRS, tmp_path / "out", k=6)
+    mine(sides, ALL_PAIRS, tmp_path / "out", k=6, cut=9)
     assert len(done) == len({*done}) == 9 and files(tmp_path / "out") == files(tmp_path / "whole")
 
 
 def test_another_threshold_finds_no_neighbours_anew(random, tmp_path, monkeypatch):
     sides, _ = random
-    mine(sides, ALL_PAIRS, tmp_path / "out", k=6)
+    mine(sides, ALL_PAIRS, tmp_path / "out", k=6, cut=9)
     every = pairs(tmp_path / "out")
     margin = read_rows(tmp_path / "out" / PAIRS, Pair)[3].margin
-    mine(sides, Rule(f"{margin - 1e-5:.6f}"), tmp_path / "new", k=6)
+    mine(sides, Rule(f"{margin - 1e-5:.6f}"), tmp_path / "new", k=6, cut=9)
     monkeypatch.setattr(mining, "neighbours", None)
-    assert not mine(sides, Rule("1"), tmp_path / "out", 6, Shard(1, 2))
-    assert mine(sides, Rule(f"{margin - 1e-5:.6f}"), tmp_path / "out", k=6)
+    assert not mine(sides, Rule("1"), tmp_path / "out", 6, 9, Shard(1, 2))
+    assert mine(sides, Rule(f"{margin - 1e-5:.6f}"), tmp_path / "out", k=6, cut=9)
     assert pairs(tmp_path / "out") == every[:4] and files(tmp_path / "out") == files(tmp_path / "new")
     (tmp_path / "out/mine").write_text("of the user")
     with pytest.raises(TypeError):  # another k needs them
-        mine(sides, ALL_PAIRS, tmp_path / "out", 5, WHOLE)
+        mine(sides, ALL_PAIRS, tmp_path / "out", 5, 9, WHOLE)
 
 
 def test_in_one_index_nothing_is_paired_with_itself_or_what_overlaps_it(tmp_path, new_index):

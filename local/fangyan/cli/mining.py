@@ -71,6 +71,12 @@ def segment(
     "precision", "with --truth: the threshold of the best recall with this precision", float, default=None
 )
 @option("k", "neighbours of each recording", click.IntRange(1, 1024), default=16)
+@option(
+    "cut",
+    "recordings that a first cut by mean frames leaves, of which they are",
+    click.IntRange(1),
+    default=64,
+)
 @option("out", "folder of the pairs")
 @shardable
 def mine(
@@ -84,6 +90,7 @@ def mine(
     truth: tuple[Path, ...],
     precision: float | None,
     k: int,
+    cut: int,
     out: Path,
     part: Shard,
 ) -> None:
@@ -98,7 +105,7 @@ def mine(
     from fangyan.mining import Rule, Sides, mine
 
     sides = Sides(source, target, texts, source_variety, target_variety)
-    report_built(mine(sides, Rule(threshold, mutual, truth, precision), out, k, part), out)
+    report_built(mine(sides, Rule(threshold, mutual, truth, precision), out, k, cut, part), out)
     _report(out)
 
 

@@ -1,10 +1,10 @@
 """Mining of parallel speech: recordings, or sentences, of two indexes that say the same, found by their features.
 
-    two indexes -> k nearest by mean, both ways -> SeqSim of these -> margins -> best of each -> pairs -> manifest
+    two indexes -> the nearest by mean, both ways -> k best by SeqSim -> margins -> best of each -> pairs -> manifest
 
-The neighbours of x, NN(x), are the k of the other side whose means have the highest cosine with its own; their likeness
-s is SeqSim F1 of all frames, which is the cosine for layers of one vector an utterance. The ratio margin (Artetxe and
-Schwenk 2019, Margin-based Parallel Corpus Mining; there of cosines) is::
+The likeness s of two is SeqSim F1 of all frames, which is the cosine for layers of one vector an utterance. The
+neighbours of x, NN(x), are the k of the other side that are most like it, of those that a first cut by the cosine of
+the means leaves. The ratio margin (Artetxe and Schwenk 2019, Margin-based Parallel Corpus Mining; there of cosines)::
 
     margin(x, y) = s(x, y) / (mean of s(x, z) over z in NN(x) / 2 + mean of s(y, z) over z in NN(y) / 2)
 
@@ -41,8 +41,8 @@ from fangyan.search import Index
 from fangyan.shards import WHOLE, Resumable, Shard
 from fangyan.tables import write_rows
 
-K = 16
-"""Neighbours of each recording."""
+K, CUT = 16, 64
+"""Neighbours of each recording; those that a first cut leaves, of which they are."""
 CANDIDATES, MADE_BY = "candidates.npy", "mining.json"
 
 
@@ -110,15 +110,19 @@ class Rule:
         return {"folder": self.threshold} | vars(truth.read_choice(Path(self.threshold))) if measured else {}
 
 
-def mine(sides: Sides, rule: Rule, out: Path, k: int = K, part: Shard = WHOLE) -> bool:
+def mine(sides: Sides, rule: Rule, out: Path, k: int = K, cut: int = CUT, part: Shard = WHOLE) -> bool:
     """Writes the pairs of two sides to the folder ``out`` (`listing`), and says whether it had to.
 
     Besides: ``candidates.npy``, ``mining.json``; with a truth ``thresholds.tsv`` and, at the threshold, ``scores.tsv``.
     ``part``: a shard of the neighbours, or the merge. `UserError` for sides that cannot be compared, and for no rule.
     """
     rule.check()
+    if cut < k:
+        raise UserError(
+            f"--cut {cut}: the --k {k} neighbours are among what it leaves, so it is {k} at least"
+        )
     margin, banks = rule.margin(), sides.banks()
-    job = _Job(sides, rule, out, k, margin, banks, read_truth(banks, rule.truth) if rule.truth else None)
+    job = _Job(sides, rule, out, k, cut, margin, banks, read_truth(banks, rule.truth) if rule.truth else None)
     if is_done(out, job.inputs):
         shards.discard_shards(out)  # a process may have been killed before it did
         return False
@@ -139,6 +143,7 @@ class _Job:
     rule: Rule
     out: Path
     k: int
+    cut: int
     margin: float | None
     banks: tuple[Bank, Bank]
     truths: tuple[Truth, Truth] | None
@@ -148,7 +153,7 @@ class _Job:
         """What decides the candidates."""
         made = self.banks[0].index.settings
         banks = [bank.identity for bank in self.banks]
-        return {"banks": banks, "encoder": made.identity, "layer": made.layer, "k": self.k}
+        return {"banks": banks, "encoder": made.identity, "layer": made.layer, "k": self.k, "cut": self.cut}
 
     @property
     def inputs(self) -> dict:
@@ -167,7 +172,7 @@ class _Job:
         done = len(written)
         with Progress("mine", sum(sizes), "recordings", sum(sizes[:done])) as bar:
             for block, size in zip(due[done:], sizes[done:], strict=True):
-                written.append(packed(neighbours(self.banks, block, self.k)))
+                written.append(packed(neighbours(self.banks, block, self.k, self.cut)))
                 bar.update(size)
 
     def finish(self, parts: Sequence[Journal]) -> None:
@@ -205,7 +210,8 @@ class _Job:
     def _made_by(self, threshold: float) -> dict:
         """What is to be quoted of the pairs."""
         settings = self.banks[0].index.settings
-        made = {"encoder": settings.spec, "layer": settings.layer, "k": self.k, "mutual": self.rule.mutual}
+        made = {"encoder": settings.spec, "layer": settings.layer, "k": self.k, "cut": self.cut}
+        made["mutual"] = self.rule.mutual
         made |= {name: f"{path}" for name, path in vars(self.sides).items() if isinstance(path, Path)}
         made |= {name: [*of] for name, of in vars(self.sides).items() if name.endswith("varieties") and of}
         made |= {"threshold": threshold, "truth": [f"{data}" for data in self.rule.truth]}

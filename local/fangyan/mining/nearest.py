@@ -1,7 +1,7 @@
-"""The nearest neighbours of a block of a bank in the other one: by cosine of the means, with SeqSim of all frames.
+"""The nearest neighbours of a block of a bank in the other one: by SeqSim, of those whose means have the best cosines.
 
 However many there are, in memory are at a time the means of `BLOCK` of the one and of `CHUNK` of the other, 4 d bytes
-each, the cosines that faiss blocks by itself, and the frames of one recording and its k neighbours.
+each, the cosines that faiss blocks by itself, and the frames of one recording and of those that a first cut leaves.
 """
 
 from base64 import b64decode, b64encode
@@ -37,20 +37,23 @@ def blocks(banks: tuple[Bank, Bank]) -> list[Block]:
     ]
 
 
-def neighbours(banks: tuple[Bank, Bank], block: Block, k: int) -> np.ndarray:
-    """(n, k) `FOUND`: of each place of a block its k nearest of the other side, nearest first.
+def neighbours(banks: tuple[Bank, Bank], block: Block, k: int, cut: int) -> np.ndarray:
+    """(n, k) `FOUND`: of each place of a block its k nearest of the other side by SeqSim, nearest first.
 
-    What overlaps it in the same recording is none of them. Where the other side has fewer, the row ends in `NOBODY`.
+    They are among the ``cut`` that are nearest by their means. What overlaps it in the same recording is none of them.
+    Where the other side has fewer, the row ends in `NOBODY`.
     """
     of, among = banks[block.side], banks[1 - block.side]
-    places, cosines = _nearest_apart(of, block, among, k)
+    places, cosines = _nearest_apart(of, block, among, cut)
     found = np.full((len(places), k), np.array((NOBODY, np.nan, np.nan), FOUND))
-    for n, row in enumerate(places):
-        there = row[row != NOBODY]
-        found[n, : len(there)]["place"] = there
-        found[n, : len(there)]["cosine"] = cosines[n, : len(there)]
+    for n, (row, alike) in enumerate(zip(places, cosines, strict=True)):
+        there = np.flatnonzero(row != NOBODY)
         if len(there):
-            found[n, : len(there)]["seqsim"] = _seqsim(of, block.start + n, among, there)
+            scores = _seqsim(of, block.start + n, among, row[there])
+            best = np.argsort(-scores, kind="stable")[:k]
+            for name, values in (("place", row), ("cosine", alike)):
+                found[name][n, : len(best)] = values[there][best]
+            found["seqsim"][n, : len(best)] = scores[best]
     return found
 
 
