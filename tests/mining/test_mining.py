@@ -1,6 +1,7 @@
 """`fangyan.mining`: margins by hand and against the plain computation, shards, kills, and what is refused."""
 
 import json
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -226,6 +227,10 @@ def test_sentences_in_place_of_a_target(aligned, sung, tmp_path):
     assert 0 < len(rows) <= 8 and {row.target for row in rows} <= {*texts} and rows[0].target_wav == ""
     lines = [json.loads(line) for line in (tmp_path / "out" / MANIFEST).read_text().splitlines()]
     assert [line["text_cmn"] for line in lines] == [row.target for row in rows]
+    with pytest.raises(
+        UserError, match="--target_variety: sentences, which --texts names, are of no variety"
+    ):
+        mine(replace(sides, target_varieties=["yue"]), MUTUAL, tmp_path / "out")
     with pytest.raises(UserError, match="--target INDEX or --texts FILE says where"):
         mine(Sides(tmp_path / "joint"), MUTUAL, tmp_path / "out")
 

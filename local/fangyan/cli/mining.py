@@ -68,7 +68,10 @@ def segment(
     default=(),
 )
 @option(
-    "precision", "with --truth: the threshold of the best recall with this precision", float, default=None
+    "precision",
+    "with --truth: the threshold of the best recall with this precision",
+    click.FloatRange(0, 1),
+    default=None,
 )
 @option("k", "neighbours of each recording", click.IntRange(1, 1024), default=16)
 @option(

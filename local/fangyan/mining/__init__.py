@@ -63,6 +63,8 @@ class Sides:
             raise UserError(
                 "--target INDEX or --texts FILE says where translations are looked for: one of them"
             )
+        if self.texts and self.target_varieties:
+            raise UserError("--target_variety: sentences, which --texts names, are of no variety")
         if self.texts:
             target = sentences(self.texts, source)
         else:
