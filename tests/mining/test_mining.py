@@ -9,16 +9,20 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from conftest import sing
+from joint import SENTENCES, counts
 from mined import files, turned
 
 from fangyan import corpora, mining
 from fangyan.__main__ import cli
 from fangyan.data import datadir
+from fangyan.encoders import identity
 from fangyan.errors import DataError, UserError
 from fangyan.measure.seqsim import seqsim
 from fangyan.mining import Rule, Sides, mine, nearest
 from fangyan.mining.listing import MANIFEST, PAIRS, Pair
-from fangyan.search import Index, add
+from fangyan.mining.truth import read_choice
+from fangyan.search import Entry, Index, add
+from fangyan.search.index import Settings, create
 from fangyan.shards import WHOLE, Shard
 from fangyan.tables import read_rows
 
@@ -216,21 +220,76 @@ def test_pairs_become_data_directories_in_which_they_are_translations(sung_index
     assert all(a.text_cmn == b.text_cmn for a, b in of_sentence.values())
 
 
-def test_sentences_in_place_of_a_target(aligned, sung, tmp_path):
-    spec = f"espnet:{aligned}"
-    add(tmp_path / "joint", [sung["test"]], spec, "joint")
-    texts = sorted({one.text_cmn for one in datadir.read(sung["test"])})
-    (tmp_path / "texts").write_text("".join(f"{text}\n" for text in texts), encoding="utf-8")
-    sides = Sides(tmp_path / "joint", texts=tmp_path / "texts", source_varieties=["yue"])
-    assert mine(sides, Rule(truth=[sung["test"]]), tmp_path / "out", k=2)
+READING = """\
+import numpy as np
+
+from fangyan.encoders import Encoder
+
+
+class Letters(Encoder):
+    modality, layers, frame_rate = "text", ("joint",), 0.0
+
+    def encode(self, items):
+        return [[np.bincount([ord(c) % 97 for c in text], minlength=97)[None].astype("float32") for text in items]]
+
+
+def load_text(argument, device):
+    return Letters()
+
+
+class Speech(Encoder):
+    layers, frame_rate = ("joint",), 0.0
+
+    def text_side(self):
+        return Letters()
+
+
+load = lambda argument, device: Speech()
+"""
+"""An encoder of speech with a text side, for which a text is how often each character is in it."""
+
+
+@pytest.fixture
+def spoken(tmp_path, package):
+    """An index of the layer joint: four sentences, each spoken twice and nearly what its text is, and one of noise."""
+    package("reading", "[fangyan.encoders]\nreading = reading\n", READING)
+    (tmp_path / "joint").mkdir()
+    index = create(tmp_path / "joint", Settings("reading", identity("reading"), "joint", 97))
+    chance = np.random.default_rng(0)
+    vectors = {f"{n}-{text}": counts(text) for text in SENTENCES for n in "ab"} | {"noise": np.zeros((1, 97))}
+    for key, vector in vectors.items():
+        found = vector + 0.1 * chance.random((1, 97))
+        entry = Entry(key, f"/{key}.wav", 0.0, None, "yue", "", "", 1, 0)
+        index.append([(entry, found / np.linalg.norm(found), -1)])
+    (tmp_path / "texts").write_text("".join(f"{text}\n" for text in (*SENTENCES, "我")), encoding="utf-8")
+    return Sides(tmp_path / "joint", texts=tmp_path / "texts")
+
+
+def test_sentences_in_place_of_a_target(spoken, tmp_path):
+    assert mine(spoken, Rule("1.2"), tmp_path / "out", k=4)
     rows = read_rows(tmp_path / "out" / PAIRS, Pair)
-    assert 0 < len(rows) <= 8 and {row.target for row in rows} <= {*texts} and rows[0].target_wav == ""
+    assert sorted((row.target, row.source) for row in rows) == sorted(
+        (t, f"{n}-{t}") for t in SENTENCES for n in "ab"
+    )
+    assert {(row.target_wav, row.target_variety) for row in rows} == {("", "")}
     lines = [json.loads(line) for line in (tmp_path / "out" / MANIFEST).read_text().splitlines()]
-    assert [line["text_cmn"] for line in lines] == [row.target for row in rows]
+    assert [(line["text_cmn"], line["audio"]) for line in lines] == [
+        (row.target, row.source_wav) for row in rows
+    ]
+    assert len({line["sentence"] for line in lines}) == 4
+    data = tmp_path / "data"  # what is known of the eight, by their wording
+    data.mkdir()
+    for name, value in (("wav.scp", "/{}.wav"), ("utt2sent", "s{}"), ("text_cmn", "{}")):
+        keys = sorted(f"{n}-{text}" for text in SENTENCES for n in "ab")
+        written = (f"{key} {value.format(key if name == 'wav.scp' else key[2:])}\n" for key in keys)
+        (data / name).write_text("".join(written), encoding="utf-8")
+    assert mine(spoken, Rule(truth=[data]), tmp_path / "out", k=4)
+    score = read_choice(tmp_path / "out")
+    assert (score.pairs, score.right, score.precision, score.recall) == (8, 8, 1.0, 1.0)
     with pytest.raises(
         UserError, match="--target_variety: sentences, which --texts names, are of no variety"
     ):
-        mine(replace(sides, target_varieties=["yue"]), MUTUAL, tmp_path / "out")
+        mine(replace(spoken, target_varieties=["yue"]), MUTUAL, tmp_path / "out")
     with pytest.raises(UserError, match="--target INDEX or --texts FILE says where"):
         mine(Sides(tmp_path / "joint"), MUTUAL, tmp_path / "out")
 

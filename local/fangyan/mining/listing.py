@@ -1,7 +1,7 @@
 """What is written of pairs: a table of all that is known of them, and a manifest that makes data directories of them.
 
 ``manifest/mined.jsonl`` is for ``fangyan data --corpus manifest``: a line a recording, the two of a pair with one
-sentence id, which no other pair has, nor has another run.
+sentence id, which no other pair has but one with the same sentence in place of a target.
 """
 
 import json
@@ -55,9 +55,9 @@ def write(folder: Path, chosen: np.ndarray, source: Bank, target: Bank) -> None:
 
 
 def _sentence(source: Entry | Utterance, target: Entry | Utterance) -> str:
-    """A name for what both say, which is the same in each run that finds this pair."""
-    places = [(one.wav, one.start, one.end) if one.wav else one.id for one in (source, target)]
-    return f"mined-{fingerprint(places)[:16]}"
+    """A name for what both say, the same in each run that finds this pair; with a sentence, in each of its pairs."""
+    what = [(one.wav, one.start, one.end) for one in (source, target)] if target.wav else target.id
+    return f"mined-{fingerprint(what)[:16]}"
 
 
 def _pair(source: Entry | Utterance, target: Entry | Utterance, one: np.void, sentence: str) -> Pair:

@@ -23,6 +23,8 @@ from fangyan.tables import Fraction, Total, read_rows
 THRESHOLDS, SCORES = "thresholds.tsv", "scores.tsv"
 ALL = "all"
 """What a row calls all varieties of a side together."""
+ANY = 1 << 40
+"""In how many pairs a sentence may be that was not spoken."""
 STEPS = 1000
 """Thresholds in a unit of margin."""
 
@@ -43,15 +45,17 @@ class Score:
 
 @dataclass(frozen=True, eq=False)
 class Truth:
-    """Of each place of a bank its sentence ("": not known) and its variety."""
+    """Of each place of a bank its sentence ("": not known) and its variety; ``pairs``: in how many each may be."""
 
     sentences: np.ndarray
     varieties: np.ndarray
+    pairs: int = 1
 
     def counts(self, variety: str) -> Counter[str]:
-        """How many recordings each sentence has in a variety, or in `ALL`."""
+        """In how many pairs each sentence may be, in a variety or in `ALL`."""
         of = (variety == ALL) | (self.varieties == variety)
-        return Counter(self.sentences[of & (self.sentences != "")].tolist())
+        found = Counter(self.sentences[of & (self.sentences != "")].tolist())
+        return Counter({sentence: count * self.pairs for sentence, count in found.items()})
 
 
 def read_truth(banks: tuple[Bank, Bank], sets: Sequence[Path]) -> tuple[Truth, Truth]:
@@ -89,7 +93,8 @@ def _truth(bank: Bank, known: dict) -> Truth:
         key = bank.stretches[place].item() if entry.wav else "".join(entry.text_cmn.split())
         found.append(known.get(key, ""))
         varieties.append(entry.variety)
-    return Truth(np.array(found, object), np.array(varieties, object))
+    recorded = bank.stretches["start"] < bank.stretches["end"]
+    return Truth(np.array(found, object), np.array(varieties, object), 1 if recorded.any() else ANY)
 
 
 @dataclass(frozen=True, eq=False)
