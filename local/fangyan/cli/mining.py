@@ -77,7 +77,7 @@ def segment(
 @option(
     "cut",
     "recordings that a first cut by mean frames leaves, of which they are",
-    click.IntRange(1),
+    click.IntRange(1, 1024),
     default=64,
 )
 @option("out", "folder of the pairs")
