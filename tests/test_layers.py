@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).parents[1] / "local" / "fangyan"
 FLOORS = (
     "errors registry progress terminal rounding experiments folders files journal shards config tables "
     "environment style "
-    "data ipa corpora cluster encoders features units training recognition measure dual search "
+    "data ipa corpora cluster encoders features units training recognition measure dual search mining "
     "report leaderboard data_report publish demo mteb bench recipes cli __main__"
 ).split()
 MODULES = sorted(PACKAGE.rglob("*.py"))

@@ -26,6 +26,8 @@ LIGHT = (
     "fangyan.report",
     "fangyan.publish",
     "fangyan.search.building",
+    "fangyan.mining",
+    "fangyan.mining.segmentation",
     "fangyan.units.kmeans",
     "fangyan.units.phone_units",
     "fangyan.units.text_units",

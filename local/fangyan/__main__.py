@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from fangyan.cli import cli, cluster, data, demo, measuring, results, training, units, use  # noqa: F401  (they add verbs)
+from fangyan.cli import cli, cluster, data, demo, measuring, mining, results, training, units, use  # noqa: F401  (they add verbs)
 from fangyan.errors import UserError, trouble
 from fangyan.experiments import note_failure
 
