@@ -98,7 +98,10 @@ def sentences(lines: Path, index: Index) -> Bank:
 
 
 def check_comparable(source: Index, target: Index) -> None:
-    """`UserError` where two indexes are not of one encoder at one layer."""
+    """`UserError` where two indexes are not of one encoder at one layer.
+
+    Frames may be kept in two forms: both are compared as they are decoded.
+    """
     for what in ("identity", "layer"):
         if getattr(source.settings, what) != getattr(target.settings, what):
             both = [f"{x.settings.spec} at {layer_name(x.settings.layer)}" for x in (source, target)]
