@@ -13,7 +13,8 @@ from fangyan.bench.benchmark import SEED, Benchmark, Data, Set, Size, seconds, s
 from fangyan.encoders.choice import JOINT
 from fangyan.features.frames import unit
 from fangyan.search import SHORTLIST, nearest
-from fangyan.search.index import NOTHING, Entry, Index, Settings, create
+from fangyan.search.index import NOTHING, Index, create
+from fangyan.search.records import Entry, Settings
 
 DIMENSION = 256
 FOLD = 125

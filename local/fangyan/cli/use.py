@@ -169,7 +169,13 @@ def compare(a: Path, b: Path, encoder: str, layer: str) -> None:
 @option("index", "folder of the index: a new one, or one to add to")
 @option("encoder", f"SPEC, for a new index: {SPEC}", str, default="")
 @layer
-def index(audio: tuple[Path, ...], index: Path, encoder: str, layer: str) -> None:
+@option(
+    "frames",
+    "for a new index, how it keeps frames: f16, int8 (half of that), pq (an eighth), pool:N (an N-th) (default: f16)",
+    str,
+    default="",
+)
+def index(audio: tuple[Path, ...], index: Path, encoder: str, layer: str, frames: str) -> None:
     """An index of recordings to search. Frames stay on disk; what is there already is skipped.
 
     \b
@@ -177,7 +183,7 @@ def index(audio: tuple[Path, ...], index: Path, encoder: str, layer: str) -> Non
     """
     from fangyan.search.building import LEFT_OUT, add
 
-    added = add(index, audio, encoder, layer)
+    added = add(index, audio, encoder, layer, frames)
     left_out = f", {len(added.left_out):,} left out (listed in {index / LEFT_OUT})" if added.left_out else ""
     click.echo(f"{index}: {added.new:,} recordings added, {added.known:,} were there{left_out}")
 
