@@ -7,7 +7,7 @@ import click
 
 from fangyan.cli import cli, configuration, on_terminal, option
 from fangyan.errors import UserError, shown
-from fangyan.rounding import decimals
+from fangyan.rounding import decimals, percent
 
 SPEC = (
     "espnet:<exp folder, model.zip or Hub id>, hf:<Hub id or folder of transformers>, llm:<experiment, folder or Hub "
@@ -186,6 +186,30 @@ def index(audio: tuple[Path, ...], index: Path, encoder: str, layer: str, frames
     added = add(index, audio, encoder, layer, frames)
     left_out = f", {len(added.left_out):,} left out (listed in {index / LEFT_OUT})" if added.left_out else ""
     click.echo(f"{index}: {added.new:,} recordings added, {added.known:,} were there{left_out}")
+
+
+@cli.command("index_forms")
+@inputs("query")
+@option("index", "folder of an index in half precision")
+@option("frames", "a form to compare with (may be repeated)", str, multiple=True, default=())
+@option("encoder", "SPEC of the index's encoder, where it lies elsewhere by now", str, default="")
+def index_forms(query: tuple[Path, ...], index: Path, frames: tuple[str, ...], encoder: str) -> None:
+    """What an index takes and loses in each form of --frames.
+
+    The queries are data directories with utt2lang and text_cmn. A line a form: bytes of frames a recording; the time
+    of a search as a ratio to f16; the share of queries whose best recording of another variety says the same in
+    Mandarin; and of those whose best one is that of f16. It stores the index again in each form, below $TMPDIR.
+
+    \b
+    Example: fangyan index_forms data/test --index my_index
+    """
+    from fangyan.search import form_losses
+
+    rows = form_losses.compare(index, query, frames or form_losses.COMPARED, encoder)
+    click.echo("frames\tbytes\ttime\tr1\tsame_best")
+    for row in rows:
+        numbers = (decimals(row.bytes, 0), decimals(row.time, 2), percent(row.r1), percent(row.same_best))
+        click.echo("\t".join((row.frames, *numbers)))
 
 
 @cli.command()
