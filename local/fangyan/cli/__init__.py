@@ -20,7 +20,8 @@ SECTIONS = {
     "Units": "kmeans phone_units units text_to_unit text_units unit_report",
     "Measuring": "dump measure retrieve intervals control synonymy explain report significance average",
     "Compare": "submission leaderboard",
-    "Use a model": "encoders transcribe embed compare index index_forms search demo space pack publish export_llm",
+    "Use a model": "encoders transcribe embed compare index index_forms export_index search demo space pack publish "
+    "export_llm",
     "Cluster and speed": "check submit status bench",
 }  # the help of the command line: titles, and under each its verbs in the order of their use
 

@@ -188,6 +188,20 @@ def index(audio: tuple[Path, ...], index: Path, encoder: str, layer: str, frames
     click.echo(f"{index}: {added.new:,} recordings added, {added.known:,} were there{left_out}")
 
 
+@cli.command("export_index")
+@option("index", "folder of the index")
+@option("out", "the table: FILE.parquet")
+def export_index(index: Path, out: Path) -> None:
+    """The recordings of an index as Parquet: what is known of each, its mean and its frames.
+
+    \b
+    Example: fangyan export_index --index my_index --out my_index.parquet
+    """
+    from fangyan.search.export import export
+
+    click.echo(f"{out}: {export(index, out):,} recordings")
+
+
 @cli.command("index_forms")
 @inputs("query")
 @option("index", "folder of an index in half precision")
