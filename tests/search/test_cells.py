@@ -99,11 +99,12 @@ def test_where_the_cells_hold_too_few_all_are_compared(grow):
     np.testing.assert_array_equal(rows, exact(index, queries, 500, index.live))
 
 
-@pytest.mark.parametrize("content", [b"", b"no cells", b"IwSq" + bytes(40)])
-def test_a_file_that_is_none_is_passed_over_and_made_anew(grow, tmp_path, content):
+@pytest.mark.parametrize("damage", ["none", "text", "header", "cut short"])
+def test_a_file_that_is_none_is_passed_over_and_made_anew(grow, tmp_path, damage):
     grow(600)
     whole = (tmp_path / cells.FILE).read_bytes()
-    (tmp_path / cells.FILE).write_bytes(content)
+    content = {"none": b"", "text": b"no cells", "header": whole[:4] + bytes(40), "cut short": whole[:-9]}
+    (tmp_path / cells.FILE).write_bytes(content[damage])
     index = Index(tmp_path)
     assert index.cells is None
     rows, _ = first_cut(index, vectors(3, 9), 10, index.live)
