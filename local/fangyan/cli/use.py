@@ -192,7 +192,7 @@ def index(audio: tuple[Path, ...], index: Path, encoder: str, layer: str, frames
 @option("index", "folder of the index")
 @option("out", "the table: FILE.parquet")
 def export_index(index: Path, out: Path) -> None:
-    """An index as Parquet: of each recording what is known, its mean, its frames.
+    """An index as Parquet, with means and frames, for other programs.
 
     \b
     Example: fangyan export_index --index my_index --out my_index.parquet
