@@ -184,6 +184,21 @@ def test_pq_learns_before_there_is_an_index(write, sung, tmp_path, monkeypatch):
     assert hits[0].entry.id == "yuetest-s03" and hits[0].f1 > 0.98
 
 
+def test_pq_learns_from_what_can_be_heard_and_from_no_more_than_is_enough(sung, tmp_path, monkeypatch):
+    monkeypatch.setattr("fangyan.features.embedding.BATCH_SECONDS", 8.0)  # several batches
+    (tmp_path / "text.flac").write_text("no audio")
+    learnt, learn = [], frame_codecs.Product.learn
+    monkeypatch.setattr(
+        frame_codecs.Product, "learn", lambda self, x: learnt.append(len(x)) or learn(self, x)
+    )
+    monkeypatch.setattr(frame_codecs, "FEWEST", 256)
+    for name, enough in (("all", 10**6), ("some", 300)):
+        monkeypatch.setattr(building, "ENOUGH", enough)
+        added = add(tmp_path / name, [sung["test"], tmp_path / "text.flac"], "fbank", form="pq")
+        assert (added.new, [one.reason for one in added.left_out]) == (24, ["not encoded"])
+    assert learnt[0] == sum(map(len, map(Index(tmp_path / "all").frames, range(24)))) > learnt[1] >= 300
+
+
 def test_a_form_that_is_unknown_is_told_before_the_encoder_is_loaded(sung, tmp_path):
     with pytest.raises(UserError, match="--frames int4: known are f16, int8, pq, and pool:N"):
         add(tmp_path / "index", [sung["test"]], "nobody", form="int4")

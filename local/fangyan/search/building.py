@@ -2,9 +2,10 @@
 
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
-from itertools import batched
+from itertools import batched, chain
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +32,7 @@ type Known = dict[tuple, tuple[int, Entry]]
 
 SEED = 0
 LEARNT_AT_ONCE = 256
-"""Recordings after which it is asked whether a form has enough to learn from."""
+"""Recordings, drawn by chance, that a form learns from before others are drawn."""
 
 
 @dataclass
@@ -110,12 +111,14 @@ def _sample(encoder: AtLayer, found: Sequence[Records]) -> np.ndarray:
     """L2-normalised frames of recordings drawn by chance, for a form to learn from: `ENOUGH`, or all there are."""
     best = [*_best_described(record for records in found for record in records).values()]
     random.Random(SEED).shuffle(best)
+    named = [replace(utterance, id=f"{n}") for n, utterance in enumerate(best)]
+    parts = (encode_batches(encoder, part, "learn") for part in batched(named, LEARNT_AT_ONCE))
     frames: list[np.ndarray] = []
-    for part in batched(best, LEARNT_AT_ONCE):
-        named = [replace(utterance, id=f"{n}") for n, utterance in enumerate(part)]
-        for batch in encode_batches(encoder, named, "learn"):
-            frames += [_units(u.id, x) for u, x in batch if not isinstance(x, DataError)]
-        if sum(map(len, frames)) >= ENOUGH:
+    for batch in chain.from_iterable(parts):
+        for utterance, encoded in batch:
+            with suppress(DataError):  # it is listed when it is to be added
+                frames.append(_units(utterance.id, encoded))
+        if sum(map(len, frames)) >= ENOUGH:  # asked after each batch: recordings may be hours long
             break
     return np.concatenate(frames) if frames else np.empty((0, 1), np.float32)
 
