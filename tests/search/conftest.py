@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fangyan.search import add
-from fangyan.search.index import Entry, Settings
+from fangyan.search.records import Entry, Settings
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from fangyan.errors import DataError, UserError
 from fangyan.features.embedding import frames_of
 from fangyan.files import read_table
 from fangyan.measure.seqsim import seqsim
-from fangyan.search import add, building, search
+from fangyan.search import add, building, frame_codecs, search
 from fangyan.search.building import absolute_spec
 from fangyan.search.index import Index
 
@@ -144,6 +144,64 @@ def test_an_index_of_other_features_is_refused(indexed, sung):
         add(indexed, [sung["dev"]], "mfcc")
     with pytest.raises(UserError, match="an index of layer fbank, --layer norm needs one of its own"):
         add(indexed, [sung["dev"]], "fbank", "norm")
+
+
+def test_the_form_of_the_frames_is_that_of_the_index(sung, tmp_path):
+    folder = tmp_path / "index"
+    assert add(folder, [sung["test"]], "fbank", form="int8").new == 24
+    assert Index(folder).settings.frames == "int8"
+    assert add(folder, [sung["dev"]]).new == 24 and add(folder, [sung["dev"]], form="int8").known == 24
+    with pytest.raises(UserError, match="an index of frames int8, --frames f16 needs one of its own"):
+        add(folder, [sung["dev"]], form="f16")
+    (hits,) = search(folder, [sung["test"].parent / "wav" / "yuetest-s03.wav"]).values()
+    assert hits[0].entry.id == "yuetest-s03" and hits[0].f1 > 0.999
+
+
+@pytest.mark.parametrize("write", [0, 1, 3])
+def test_pq_learns_before_there_is_an_index(write, sung, tmp_path, monkeypatch):
+    folder = tmp_path / "index"
+    with pytest.raises(
+        DataError, match=r"--frames pq: it learns from 9,984 frames at least, got [0-9,]+: begin with"
+    ):
+        add(folder, [sung["test"]], "fbank", form="pq")
+    assert not (folder / "index.json").exists()
+    monkeypatch.setattr(frame_codecs, "FEWEST", 256)
+    calls, whole = [], Index._write
+
+    def killed(self, name, data):
+        calls.append(name)
+        if len(calls) == write:
+            raise KeyboardInterrupt
+        whole(self, name, data)
+
+    monkeypatch.setattr(Index, "_write", killed)
+    if write:
+        with pytest.raises(KeyboardInterrupt):
+            add(folder, [sung["test"]], "fbank", form="pq")
+    added = add(folder, [sung["test"]], "fbank", form="pq")
+    assert added.new == 24 and Index(folder).codec.width == 20  # bytes, of d = 80
+    (hits,) = search(folder, [sung["test"].parent / "wav" / "yuetest-s03.wav"]).values()
+    assert hits[0].entry.id == "yuetest-s03" and hits[0].f1 > 0.98
+
+
+def test_pq_learns_from_what_can_be_heard_and_from_no_more_than_is_enough(sung, tmp_path, monkeypatch):
+    monkeypatch.setattr("fangyan.features.embedding.BATCH_SECONDS", 8.0)  # several batches
+    (tmp_path / "text.flac").write_text("no audio")
+    learnt, learn = [], frame_codecs.Product.learn
+    monkeypatch.setattr(
+        frame_codecs.Product, "learn", lambda self, x: learnt.append(len(x)) or learn(self, x)
+    )
+    monkeypatch.setattr(frame_codecs, "FEWEST", 256)
+    for name, enough in (("all", 10**6), ("some", 300)):
+        monkeypatch.setattr(building, "ENOUGH", enough)
+        added = add(tmp_path / name, [sung["test"], tmp_path / "text.flac"], "fbank", form="pq")
+        assert (added.new, [one.reason for one in added.left_out]) == (24, ["not encoded"])
+    assert learnt[0] == sum(map(len, map(Index(tmp_path / "all").frames, range(24)))) > learnt[1] >= 300
+
+
+def test_a_form_that_is_unknown_is_told_before_the_encoder_is_loaded(sung, tmp_path):
+    with pytest.raises(UserError, match="--frames int4: known are f16, int8, pq, and pool:N"):
+        add(tmp_path / "index", [sung["test"]], "nobody", form="int4")
 
 
 def test_a_new_index_needs_an_encoder_and_recordings(tmp_path, sung):

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from fangyan.errors import DataError, UserError
-from fangyan.search import index as module
-from fangyan.search.index import ENTRIES, FRAMES, MEANS, ROWS, Index, create, mean, sole_writer
+from fangyan.search.index import ENTRIES, MEANS, ROWS, Index, create, mean, sole_writer
+
+FRAMES = "frames.f16"
 
 
 @pytest.fixture
@@ -20,6 +21,15 @@ def two(tmp_path, settings, entry, turned):
     index = create(tmp_path, settings)
     index.append([(entry("a", "cmn"), turned(0, 90), -1), (entry("b", "yue"), turned(90), -1)])
     return index
+
+
+@pytest.fixture(params=["f16", "int8", "pq", "pool:2"])
+def form(request, tmp_path, settings):
+    """What makes an index of each form; the codebook of pq has a centroid for each direction of a circle."""
+    angles = np.linspace(0, 2 * np.pi, 256, endpoint=False)
+    circle = np.stack([np.cos(angles), np.sin(angles), 0 * angles, 0 * angles], 1)[None]
+    book = circle if request.param == "pq" else None
+    return lambda: create(tmp_path, replace(settings, frames=request.param), book)
 
 
 def test_what_was_appended_is_read_again(two, tmp_path, entry, turned):
@@ -36,6 +46,58 @@ def test_the_bytes_are_those_that_are_stated(two, tmp_path):
     # 3 frames of d = 2 in half precision, 2 means in single, 2 rows of 3 numbers
     assert two.sizes() | {ENTRIES: 0} == {FRAMES: 12, MEANS: 16, ROWS: 48, ENTRIES: 0}
     assert all((tmp_path / name).stat().st_size == size for name, size in two.sizes().items())
+
+
+def test_every_form_is_added_to_and_read_again(form, tmp_path, entry, turned):
+    index, due = form(), turned(0, 2, 90, 92)
+    index.append([(entry("a"), due, -1), (entry("b"), turned(45), -1)])
+    Index(tmp_path).append([(entry("c"), due[::-1], -1)])
+    index = Index(tmp_path)
+    frames, lengths = index.units([2, 1])
+    assert lengths.tolist() == [2 if index.settings.frames == "pool:2" else 4, 1]
+    np.testing.assert_allclose(np.linalg.norm(frames, axis=1), 1, atol=1e-6)
+    for row, spoken in enumerate([due, turned(45), due[::-1]]):
+        found = index.frames(row)
+        assert found.dtype == np.float32 and (found @ spoken.T).max(0).min() > np.cos(np.deg2rad(2))
+    np.testing.assert_allclose(index.means, turned(46, 45, 46), atol=1e-6)  # of the frames as they were given
+
+
+def test_in_every_form_a_write_cut_short_leaves_no_trace(form, tmp_path, entry, turned):
+    index = form()
+    index.append([(entry("a"), turned(0, 90), -1)])
+    name = index.codec.file
+    before = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(before + b"torn")
+    again = Index(tmp_path)
+    again.append([(entry("b"), turned(45), -1)])
+    assert (tmp_path / name).read_bytes()[: len(before)] == before
+    assert (tmp_path / name).stat().st_size == again.sizes()[name]
+    np.testing.assert_allclose(Index(tmp_path).frames(1), turned(45), atol=0.02)
+
+
+def test_an_index_of_format_1_is_one_of_half_precision_and_stays_what_it_is(two, tmp_path, entry, turned):
+    text = json.dumps({"spec": "nobody", "identity": {}, "layer": "layer", "dimension": 2, "format": 1})
+    (tmp_path / "index.json").write_text(text)
+    index = Index(tmp_path)
+    assert (index.settings.frames, len(index), index.codec.file) == ("f16", 2, FRAMES)
+    index.append([(entry("c"), turned(45), -1)])
+    np.testing.assert_allclose(Index(tmp_path).frames(2), turned(45), atol=5e-4)
+    assert (tmp_path / "index.json").read_text() == text
+
+
+def test_an_index_of_half_precision_has_the_bytes_it_always_had(two, tmp_path, turned):
+    frames = np.concatenate([turned(0, 90), turned(90)])
+    assert (tmp_path / FRAMES).read_bytes() == frames.astype("<f2").tobytes()
+
+
+@pytest.mark.parametrize("frames", ["f8", 5, None, "pool:1"])
+def test_settings_with_frames_of_no_form(two, tmp_path, frames):
+    values = json.loads((tmp_path / "index.json").read_text())
+    (tmp_path / "index.json").write_text(json.dumps(values | {"frames": frames}))
+    with pytest.raises(
+        DataError, match=f"index.json: not the settings of an index: frames {frames}: the index"
+    ):
+        Index(tmp_path)
 
 
 def test_a_replaced_recording_is_live_no_more(two, tmp_path, entry, turned):
@@ -118,7 +180,7 @@ def test_no_index_and_one_of_another_format(two, tmp_path):
         Index(tmp_path / "elsewhere")
     values = json.loads((tmp_path / "index.json").read_text())
     (tmp_path / "index.json").write_text(json.dumps(values | {"format": 99}))
-    with pytest.raises(DataError, match="an index of format 1, got 99: make it again"):
+    with pytest.raises(DataError, match="an index of format 1 to 2, got 99: make it again"):
         Index(tmp_path)
 
 
@@ -128,13 +190,3 @@ def test_one_writer_at_a_time(tmp_path):
         pass
     with sole_writer(tmp_path / "x"):
         pass
-
-
-def test_another_encoder_is_refused(settings, monkeypatch):
-    monkeypatch.setattr(module, "identity", lambda spec: {"content": spec})
-    known = replace(settings, spec="here", identity={"content": "there"})
-    with pytest.raises(UserError, match="here: not the encoder of this index, which is here as it was"):
-        known.check("")
-    with pytest.raises(UserError, match=r"other: not the encoder .* name that one with --encoder SPEC"):
-        known.check("other")
-    known.check("there")

@@ -1,8 +1,8 @@
 """Hits as lines; widths are counted by hand, Chinese characters as two."""
 
 from fangyan.search import Hit
-from fangyan.search.index import Entry
 from fangyan.search.listing import for_readers, tab_separated
+from fangyan.search.records import Entry
 from fangyan.terminal import width
 
 

@@ -9,7 +9,7 @@ the lengths of utterances uniform from `SHORTEST` to `LONGEST` frames. Where the
 - `fangyan.bench.memory`: whether the working memory of SeqSim grows with the number of utterances
 - `fangyan.bench.yubao`: the complete job of the YuBao benchmark
 - `fangyan.bench.preparation`: preparing a data directory against merely opening its recordings
-- `fangyan.bench.search`: search among recordings by a first cut against exhaustive search; by a sentence among vectors
+- `fangyan.bench.search`: search by a first cut against exhaustive search; by a sentence among vectors; in cells
 - `fangyan.bench.align`: a step of training with a joint space against one without
 - `fangyan.bench.pretrain`: a step of pre-training against one of recognition, and what it waits for its texts
 - `fangyan.bench.dump`: dumping features against the bare encoder, and against one utterance at a time; its memory

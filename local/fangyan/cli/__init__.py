@@ -21,7 +21,8 @@ SECTIONS = {
     "Measuring": "dump measure retrieve intervals control synonymy explain report significance average",
     "Compare": "submission leaderboard",
     "Parallel speech": "segment mine",
-    "Use a model": "encoders transcribe embed compare index search demo space pack publish export_llm",
+    "Use a model": "encoders transcribe embed compare index join_indexes index_forms export_index search demo space "
+    "pack publish export_llm",
     "Cluster and speed": "check submit status bench",
 }  # the help of the command line: titles, and under each its verbs in the order of their use
 

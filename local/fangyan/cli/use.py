@@ -7,7 +7,7 @@ import click
 
 from fangyan.cli import cli, configuration, on_terminal, option
 from fangyan.errors import UserError, shown
-from fangyan.rounding import decimals
+from fangyan.rounding import decimals, percent
 
 SPEC = (
     "espnet:<exp folder, model.zip or Hub id>, hf:<Hub id or folder of transformers>, llm:<experiment, folder or Hub "
@@ -169,7 +169,13 @@ def compare(a: Path, b: Path, encoder: str, layer: str) -> None:
 @option("index", "folder of the index: a new one, or one to add to")
 @option("encoder", f"SPEC, for a new index: {SPEC}", str, default="")
 @layer
-def index(audio: tuple[Path, ...], index: Path, encoder: str, layer: str) -> None:
+@option(
+    "frames",
+    "for a new index, how it keeps frames: f16, int8 (half of that), pq (an eighth), pool:N (an N-th) (default: f16)",
+    str,
+    default="",
+)
+def index(audio: tuple[Path, ...], index: Path, encoder: str, layer: str, frames: str) -> None:
     """An index of recordings to search. Frames stay on disk; what is there already is skipped.
 
     \b
@@ -177,9 +183,66 @@ def index(audio: tuple[Path, ...], index: Path, encoder: str, layer: str) -> Non
     """
     from fangyan.search.building import LEFT_OUT, add
 
-    added = add(index, audio, encoder, layer)
+    added = add(index, audio, encoder, layer, frames)
     left_out = f", {len(added.left_out):,} left out (listed in {index / LEFT_OUT})" if added.left_out else ""
     click.echo(f"{index}: {added.new:,} recordings added, {added.known:,} were there{left_out}")
+
+
+@cli.command("export_index")
+@option("index", "folder of the index")
+@option("out", "the table: FILE.parquet")
+def export_index(index: Path, out: Path) -> None:
+    """An index as Parquet, with means and frames, for other programs.
+
+    \b
+    Example: fangyan export_index --index my_index --out my_index.parquet
+    """
+    from fangyan.search.export import export
+
+    click.echo(f"{out}: {export(index, out):,} recordings")
+
+
+@cli.command("join_indexes")
+@click.argument(
+    "parts", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PART...", help="indexes"
+)
+@option("index", "folder of the index that they are added to, or that they make")
+def join_indexes(parts: tuple[Path, ...], index: Path) -> None:
+    """Indexes copied together, as when each machine made one.
+
+    Of one encoder, layer and form of frames. What is there already is skipped, and nothing is encoded again.
+
+    \b
+    Example: fangyan join_indexes part1 part2 --index whole
+    """
+    from fangyan.search.joining import join
+
+    added = join(index, parts)
+    click.echo(f"{index}: {added.new:,} recordings added, {added.known:,} were there")
+
+
+@cli.command("index_forms")
+@inputs("query")
+@option("index", "folder of an index in half precision")
+@option("frames", "a form to compare with (may be repeated)", str, multiple=True, default=())
+@option("encoder", "SPEC of the index's encoder, where it lies elsewhere by now", str, default="")
+def index_forms(query: tuple[Path, ...], index: Path, frames: tuple[str, ...], encoder: str) -> None:
+    """What an index takes and loses in each form of --frames.
+
+    The queries are data directories with utt2lang and text_cmn. A line a form: bytes of frames a recording; the time
+    of a search as a ratio to f16; the share of queries whose best recording of another variety says the same in
+    Mandarin; and of those whose best one is that of f16. It stores the index again in each form, below $TMPDIR.
+
+    \b
+    Example: fangyan index_forms data/test --index my_index
+    """
+    from fangyan.search import form_losses
+
+    rows = form_losses.compare(index, query, frames or form_losses.COMPARED, encoder)
+    click.echo("frames\tbytes\ttime\tr1\tsame_best")
+    for row in rows:
+        numbers = (decimals(row.bytes, 0), decimals(row.time, 2), percent(row.r1), percent(row.same_best))
+        click.echo("\t".join((row.frames, *numbers)))
 
 
 @cli.command()

@@ -1,14 +1,16 @@
 """Search by voice, or by a typed sentence: which of many recordings say what a query says, in whatever variety.
 
-A first cut takes the recordings whose means have the highest cosine with that of the query (exact, by FAISS); SeqSim of
-all frames ranks them. A mean is that of L2-normalised frames. It needs no statistics of the index, so that adding to it
-changes nothing that is there; centred or whitened means found no more of what SeqSim puts first. Of 2,820 recordings of
-the embedded corpus a cut of 100 has the best one by SeqSim for 97 % of the queries, one of 500 for all.
+A first cut takes the recordings whose means have the highest cosine with that of the query, by FAISS: exact among up
+to 100,000 recordings, of more in the nearest cells alone (`fangyan.search.cells`); SeqSim of all frames ranks them. A
+mean is that of L2-normalised frames. It needs no statistics of the index, so that adding to it changes nothing that is
+there; centred or whitened means found no more of what SeqSim puts first. Of 2,820 recordings of the embedded corpus a
+cut of 100 has the best one by SeqSim for 97 % of the queries, one of 500 for all.
 
 A typed sentence is looked for among vectors of its own space, one a recording: in an index of the layer ``joint``.
 
 An index of one hour takes 3600 x frames a second x d x 2 bytes: 17 MB at 25 frames a second and d = 96, 46 MB at
-d = 256. Of that a search reads the frames of the first cut alone, and all means, 4 d bytes a recording.
+d = 256; less in the other forms of `fangyan.search.frame_codecs`. Of that a search reads the frames of the first cut
+alone, and the means of up to 100,000 recordings, 4 d bytes each, or the cells it looks into.
 """
 
 import os
@@ -19,6 +21,7 @@ from itertools import batched
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import faiss
 import numpy as np
 
 from fangyan.data.datadir import Utterance
@@ -26,8 +29,11 @@ from fangyan.errors import UserError, known_names
 from fangyan.features.embedding import frames_of, unique_recordings
 from fangyan.features.frames import checked, same_dimension, unit
 from fangyan.progress import track
+from fangyan.search import cells
 from fangyan.search.building import Added, add
-from fangyan.search.index import Entry, Index, mean
+from fangyan.search.index import Index, mean
+from fangyan.search.records import Entry
+from fangyan.search.varieties import read as read_varieties
 
 if TYPE_CHECKING:
     from fangyan.measure.seqsim import SeqSim
@@ -133,13 +139,18 @@ def nearest(
 def first_cut(
     index: Searchable, means: np.ndarray, cut: int, rows: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The ``cut`` of ``rows`` whose means are nearest each of (n, d) ``means``, and the cosines: (n, cut) both."""
-    import faiss
+    """The ``cut`` of sorted ``rows`` whose means are nearest each of (n, d) ``means``, and the cosines: (n, cut) both.
 
+    All of many rows are compared where the cells that are looked into hold fewer than the cut.
+    """
+    queries, cut = means.astype(np.float32), min(cut, len(rows))
+    if len(rows) > cells.FLAT and index.cells:
+        found = cells.nearest(index.cells, index.means, queries, cut, rows)
+        if all(len(near) == cut for near in found):
+            cosines = [index.means[near] @ query for near, query in zip(found, queries, strict=True)]
+            return np.stack(found), np.stack(cosines)
     vectors = index.means if len(rows) == len(index) else index.means[rows]
-    cosines, places = faiss.knn(
-        means.astype(np.float32), vectors, min(cut, len(rows)), metric=faiss.METRIC_INNER_PRODUCT
-    )
+    cosines, places = faiss.knn(queries, vectors, cut, metric=faiss.METRIC_INNER_PRODUCT)
     return rows[places], cosines
 
 
@@ -187,10 +198,12 @@ def _rows(index: Index, varieties: Sequence[str]) -> np.ndarray:
         raise UserError(f"{index.folder}: an index without recordings: add some with `fangyan index`")
     if not varieties:
         return live
-    of_row = np.array([entry.variety for entry in index.entries()])[live]
+    names, codes = read_varieties(index)
+    of_row = codes[live]
+    there = {str(names[code]) for code in np.unique(of_row)}
     for variety in varieties:
-        if variety not in of_row:
-            known = sorted(set(of_row) - {""})
+        if variety not in there:
+            known = sorted(there - {""})
             advice = known_names(variety, known) if known else "none, it was made without a data directory"
             raise UserError(f"--variety {variety}: not among the varieties of this index: {advice}")
-    return live[np.isin(of_row, varieties)]
+    return live[np.isin(of_row, np.flatnonzero(np.isin(names, varieties)))]

@@ -1,8 +1,11 @@
 """An index made and added to: what it has is skipped, what cannot be read or encoded is left out and listed."""
 
+import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
+from itertools import batched, chain
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +18,21 @@ from fangyan.features.at_layer import AtLayer, load_at_layer
 from fangyan.features.embedding import encode_batches, find_recordings, place_of
 from fangyan.features.frames import checked, unit
 from fangyan.files import version
-from fangyan.search.index import LEFT_OUT, NOTHING, SETTINGS, Entry, Index, Settings, create, sole_writer
+from fangyan.search import cells, varieties
+from fangyan.search.frame_codecs import DEFAULT, ENOUGH, find_codec
+from fangyan.search.index import LEFT_OUT, NOTHING, SETTINGS, Index, create, sole_writer
+from fangyan.search.records import Entry, Settings
 from fangyan.tables import write_rows
+
+type Records = Sequence[Utterance | Dropped]
+"""What one path names."""
 
 type Known = dict[tuple, tuple[int, Entry]]
 """The newest row and entry of each place in an index."""
+
+SEED = 0
+LEARNT_AT_ONCE = 256
+"""Recordings, drawn by chance, that a form learns from before others are drawn."""
 
 
 @dataclass
@@ -31,16 +44,19 @@ class Added:
     left_out: list[Dropped] = field(default_factory=list)
 
 
-def add(folder: Path, paths: Sequence[Path], spec: str = "", layer: str = "") -> Added:
+def add(folder: Path, paths: Sequence[Path], spec: str = "", layer: str = "", form: str = "") -> Added:
     """What became of the recordings of ``paths`` (`features.embedding.find_recordings`) in the index ``folder``.
 
     A recording is known by where it lies. One whose file has changed since, or of which more is said now (a data
-    directory with transcripts after a mere folder), is encoded anew and replaces the old one. ``spec`` and ``layer``
-    make a new index; `UserError` where the one that is there is of others, `DataError` where none could be heard.
+    directory with transcripts after a mere folder), is encoded anew and replaces the old one. ``spec``, ``layer`` and
+    ``form`` (of frames, by default half precision) make a new index; `UserError` where the one that is there is of
+    others, `DataError` where none could be heard.
     """
+    if form:
+        find_codec(form, 1)  # a name that is unknown is told at once
     found = [find_recordings(path) for path in paths]  # before the encoder, which takes long to load
     with sole_writer(folder):
-        index, encoder = _opened(folder, spec, layer)
+        index, encoder = _opened(folder, spec, layer, form, found)
         known: Known = {entry.place: (row, entry) for row, entry in enumerate(index.entries())}
         added = Added()
         best = _best_described(record for records in found for record in records)
@@ -49,6 +65,8 @@ def add(folder: Path, paths: Sequence[Path], spec: str = "", layer: str = "") ->
             if missing:
                 _encode(index, encoder(), missing, known, added)
         write_rows(folder / LEFT_OUT, added.left_out, Dropped)
+        varieties.extend(index)
+        cells.extend(index)
     if added.left_out and not added.new + added.known:
         raise DataError(
             f"{folder / LEFT_OUT}: none of {len(added.left_out)} recordings could be added, the first: "
@@ -57,23 +75,52 @@ def add(folder: Path, paths: Sequence[Path], spec: str = "", layer: str = "") ->
     return added
 
 
-def _opened(folder: Path, spec: str, layer: str) -> tuple[Index, Callable[[], AtLayer]]:
+def _opened(
+    folder: Path, spec: str, layer: str, form: str, found: Sequence[Records]
+) -> tuple[Index, Callable[[], AtLayer]]:
     """The index in ``folder``, or a new one, and what gives its encoder: loaded once, that of an old one on demand."""
-    if (folder / SETTINGS).exists():
-        index = Index(folder)
-        if layer and layer != index.settings.layer:
+    if not (folder / SETTINGS).exists():
+        return _created(folder, spec, layer, form or DEFAULT, found)
+    index = Index(folder)
+    there = index.settings
+    for option, asked, known in (("layer", layer, there.layer), ("frames", form, there.frames)):
+        if asked and asked != known:
             raise UserError(
-                f"{folder}: an index of layer {index.settings.layer}, --layer {layer} needs one of its own"
+                f"{folder}: an index of {option} {known}, --{option} {asked} needs one of its own"
             )
-        index.settings.check(spec)
-        return index, cache(partial(index.settings.encoder, spec))
+    there.check(spec)
+    return index, cache(partial(there.encoder, spec))
+
+
+def _created(
+    folder: Path, spec: str, layer: str, form: str, found: Sequence[Records]
+) -> tuple[Index, Callable[[], AtLayer]]:
+    """A new index of what the encoder gives, and what gives the encoder."""
     if not spec:
         raise UserError(f"{folder}: no index there yet: --encoder SPEC says which encoder is to make one")
     encoder = load_at_layer(spec, layer)
     noise = np.random.default_rng(0).normal(0, 0.01, SAMPLE_RATE).astype(np.float32)
     ((layer, frames),) = encoder(noise).items()
-    settings = Settings(absolute_spec(spec), identity(spec), layer, frames.shape[1])
-    return create(folder, settings), lambda: encoder
+    codec = find_codec(form, frames.shape[1])
+    codebook = codec.learn(_sample(encoder, found)) if codec.learns else None
+    settings = Settings(absolute_spec(spec), identity(spec), layer, frames.shape[1], form)
+    return create(folder, settings, codebook), lambda: encoder
+
+
+def _sample(encoder: AtLayer, found: Sequence[Records]) -> np.ndarray:
+    """L2-normalised frames of recordings drawn by chance, for a form to learn from: `ENOUGH`, or all there are."""
+    best = [*_best_described(record for records in found for record in records).values()]
+    random.Random(SEED).shuffle(best)
+    named = [replace(utterance, id=f"{n}") for n, utterance in enumerate(best)]
+    parts = (encode_batches(encoder, part, "learn") for part in batched(named, LEARNT_AT_ONCE))
+    frames: list[np.ndarray] = []
+    for batch in chain.from_iterable(parts):
+        for utterance, encoded in batch:
+            with suppress(DataError):  # it is listed when it is to be added
+                frames.append(_units(utterance.id, encoded))
+        if sum(map(len, frames)) >= ENOUGH:  # asked after each batch: recordings may be hours long
+            break
+    return np.concatenate(frames) if frames else np.empty((0, 1), np.float32)
 
 
 def absolute_spec(spec: str) -> str:
@@ -93,7 +140,7 @@ def _best_described(records: Iterable[Utterance | Dropped]) -> dict[tuple, Utter
 
 
 def _missing(
-    records: Sequence[Utterance | Dropped], best: Mapping[tuple, Utterance], known: Known, added: Added
+    records: Records, best: Mapping[tuple, Utterance], known: Known, added: Added
 ) -> Iterator[tuple[str, tuple[Utterance, Entry]]]:
     """The id, utterance and entry of those that the index lacks; those it has are counted, and those left out."""
     added.left_out += (record for record in records if isinstance(record, Dropped))

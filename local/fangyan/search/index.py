@@ -1,109 +1,56 @@
 """The index on disk: frames, their means and descriptions of recordings, appended a batch at a time.
 
 A folder
-- ``index.json``: the encoder (SPEC and identity), the layer, the dimension d
-- ``frames.f16``: the frames of all recordings, (sum of T, d) L2-normalised, half precision
+- ``index.json``: the encoder (SPEC and identity), the layer, the dimension d, the form of the frames
+- ``frames.f16``: the frames of all recordings, (sum of T, d) L2-normalised, half precision; in another form
+  (`fangyan.search.frame_codecs`) ``frames.i1``, or ``frames.pq`` with its ``codebook.f32``
 - ``means.f32``: of each recording the mean of these frames, L2-normalised again, (N, d)
 - ``entries.jsonl``: a line a recording, the fields of `Entry`
 - ``rows``: of each recording where its frames and its line end, and the row that it replaces or -1, 3 x int64
 - ``left_out.tsv``: what the last command could not read or encode, and why
 
 The middle four are appended to, ``rows`` last: what is not in it does not count and is cut off by the next writer. So a
-kill loses at most a batch, and a search meanwhile sees a whole index. Numbers are little-endian.
+kill loses at most a batch, and a search meanwhile sees a whole index. Numbers are little-endian. What is derived from
+these, `fangyan.search.varieties` and `fangyan.search.cells`, may lag behind: a search looks up the rest by itself.
 """
 
 import fcntl
 import json
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fangyan.encoders import Encoder, identity, load_encoder, teacher_of
+from fangyan.encoders import Encoder, load_encoder, teacher_of
 from fangyan.encoders.choice import JOINT
 from fangyan.errors import DataError, UserError
-from fangyan.features.at_layer import AtLayer
 from fangyan.features.frames import unit
 from fangyan.features.layers import layer_name
 from fangyan.files import read_text, write_json
 from fangyan.folders import check_own, make_folder
+from fangyan.search import cells
+from fangyan.search.frame_codecs import CODEBOOK, FILES, find_codec, form_of
+from fangyan.search.records import FORMAT, Entry, Settings
 
 if TYPE_CHECKING:
+    import faiss
     from torch import Tensor
 
 SETTINGS = "index.json"
-FRAMES, MEANS, ENTRIES, ROWS = "frames.f16", "means.f32", "entries.jsonl", "rows"
+MEANS, ENTRIES, ROWS = "means.f32", "entries.jsonl", "rows"
 LEFT_OUT, LOCK = "left_out.tsv", ".lock"
-OWN = (FRAMES, MEANS, ENTRIES, ROWS, LEFT_OUT, LOCK, f".{SETTINGS.replace('.', '.partial.')}")
+OWN = (*FILES, CODEBOOK, MEANS, ENTRIES, ROWS, LEFT_OUT, LOCK, f".{SETTINGS.replace('.', '.partial.')}")
 """What may lie in a folder before it is an index: a kill may have left it."""
 ROW = np.dtype([("frames", "<i8"), ("entries", "<i8"), ("replaces", "<i8")])
-FRAME, MEAN = np.dtype("<f2"), np.dtype("<f4")
+MEAN = np.dtype("<f4")
 NOTHING = -1
 DAMAGED = "the index is damaged: remove its folder and make it again"
-FORMAT = 1
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A recording: its id, where it lies, what is said of it, and the size and time of the file."""
-
-    id: str
-    wav: str
-    start: float
-    end: float | None
-    variety: str
-    text: str
-    text_cmn: str
-    size: int
-    mtime_ns: int
-
-    UNDESCRIBED: ClassVar = ("", "", "")
-
-    @property
-    def place(self) -> tuple[str, float, float | None]:
-        """Where it lies: two entries with the same place are two versions of one recording."""
-        return self.wav, self.start, self.end
-
-    @property
-    def description(self) -> tuple[str, str, str]:
-        """What is said of it: variety and wordings."""
-        return self.variety, self.text, self.text_cmn
-
-    @property
-    def version(self) -> tuple[int, int]:
-        """Size and time of the file it was made from."""
-        return self.size, self.mtime_ns
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What all recordings of an index share. ``identity``: of the encoder that ``spec`` names, by content."""
-
-    spec: str
-    identity: dict[str, str]
-    layer: str
-    dimension: int
-    format: int = FORMAT
-
-    def check(self, spec: str) -> None:
-        """Raises `UserError` where ``spec`` (empty: the index's own) gives other features than the index has."""
-        if identity(spec or self.spec) != self.identity:
-            raise UserError(
-                f"{spec or self.spec}: not the encoder of this index, which is {self.spec} as it was when it made "
-                "the index: name that one with --encoder SPEC, or make a new index"
-            )
-
-    def encoder(self, spec: str = "") -> AtLayer:
-        """The encoder that the index was made by, at its layer; ``spec`` says where it lies now, if elsewhere."""
-        self.check(spec)
-        print(f"{spec or self.spec}: {layer_name(self.layer)}, as the index has it", file=sys.stderr)
-        return AtLayer(load_encoder(spec or self.spec), self.layer)
+FORMATS = (1, FORMAT)
 
 
 class Index:
@@ -115,6 +62,7 @@ class Index:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.settings = _settings(folder / SETTINGS)
+        self.codec = find_codec(self.settings.frames, self.dimension, folder)
         self.rows = _rows(folder / ROWS)
         self._check()
 
@@ -126,7 +74,7 @@ class Index:
         """d of all frames."""
         return self.settings.dimension
 
-    @property
+    @cached_property
     def live(self) -> np.ndarray:
         """The rows that no later one replaces."""
         live, replaced = np.ones(len(self), bool), self.rows["replaces"]
@@ -139,9 +87,14 @@ class Index:
         return np.memmap(self.folder / MEANS, MEAN, "r", shape=(len(self), self.dimension))
 
     @cached_property
+    def cells(self) -> "faiss.IndexIVF | None":
+        """The means in cells, if there are so many that a first cut looks into the nearest cells alone."""
+        return cells.read(self)
+
+    @cached_property
     def _frames(self) -> np.ndarray:
-        shape = (int(self.rows["frames"][-1]), self.dimension)
-        return np.memmap(self.folder / FRAMES, FRAME, "r", shape=shape)
+        shape = (int(self.rows["frames"][-1]), self.codec.width)
+        return np.memmap(self.folder / self.codec.file, self.codec.dtype, "r", shape=shape)
 
     def text_side(self, spec: str = "") -> Encoder:
         """What encodes texts to be looked for here; ``spec`` as of `Settings.encoder`.
@@ -159,16 +112,20 @@ class Index:
         return load_encoder(spec, modality="text")
 
     def frames(self, row: int) -> np.ndarray:
-        """The (T, d) float16 frames of a recording, L2-normalised, mapped from disk."""
+        """The (T, d) float32 frames of a recording, decoded and L2-normalised."""
+        return self.units([row])[0].numpy()
+
+    def stored(self, row: int) -> np.ndarray:
+        """The (T', width) numbers that are kept of a recording, mapped from disk."""
         return self._frames[slice(*self._span("frames", row))]
 
     def units(self, rows: Sequence[int]) -> "tuple[Tensor, Tensor]":
         """The L2-normalised frames of the recordings at ``rows`` end to end, (sum of T, d) float32, and T of each."""
         import torch
 
-        found = [self.frames(int(row)) for row in rows]
-        frames = unit(torch.from_numpy(np.concatenate(found)))  # after half precision
-        return frames, torch.tensor(list(map(len, found)))
+        found = [self.stored(int(row)) for row in rows]
+        frames = torch.from_numpy(self.codec.decode(np.concatenate(found)))
+        return unit(frames), torch.tensor(list(map(len, found)))
 
     def entry(self, row: int) -> Entry:
         """What is known of a recording."""
@@ -177,36 +134,47 @@ class Index:
             stream.seek(start)
             return self._parse(row, stream.read(end - start))
 
-    def entries(self) -> Iterator[Entry]:
-        """What is known of each recording, in the order of the rows."""
+    def entries(self, first: int = 0) -> Iterator[Entry]:
+        """What is known of each recording, in the order of the rows, from the ``first`` on."""
         with (self.folder / ENTRIES).open("rb") as stream:
-            for row in range(len(self)):
+            stream.seek(int(self.rows["entries"][first - 1]) if first else 0)
+            for row in range(first, len(self)):
                 yield self._parse(row, stream.readline())
 
     def append(self, batch: Sequence[tuple[Entry, np.ndarray, int]]) -> None:
         """Adds recordings, each as entry, L2-normalised (T, d) frames, and the row it replaces or -1."""
         entries, frames, replaces = zip(*batch, strict=True)
+        means = np.stack([mean(x) for x in frames])
+        self.append_stored(entries, [self.codec.encode(x) for x in frames], means, replaces)
+
+    def append_stored(
+        self,
+        entries: Sequence[Entry],
+        stored: Sequence[np.ndarray],
+        means: np.ndarray,
+        replaces: Sequence[int] | int = NOTHING,
+    ) -> None:
+        """Adds recordings whose frames are encoded, (T', width) each, with their (n, d) means."""
         lines = [json.dumps(asdict(e), ensure_ascii=False).encode() + b"\n" for e in entries]
-        rows = np.empty(len(batch), ROW)
+        rows = np.empty(len(entries), ROW)
         at_frame, at_line, _ = self._end()
-        rows["frames"] = at_frame + np.cumsum([len(x) for x in frames])
+        rows["frames"] = at_frame + np.cumsum([len(x) for x in stored])
         rows["entries"] = at_line + np.cumsum([len(line) for line in lines])
         rows["replaces"] = replaces
-        self._write(FRAMES, np.concatenate(frames).astype(FRAME).tobytes())
-        self._write(MEANS, np.stack([mean(x) for x in frames]).astype(MEAN).tobytes())
+        self._write(self.codec.file, np.concatenate(stored).tobytes())
+        self._write(MEANS, means.astype(MEAN).tobytes())
         self._write(ENTRIES, b"".join(lines))
         self._write(ROWS, rows.tobytes())
         self.rows = np.concatenate([self.rows, rows])
-        self.__dict__.pop("means", None)
-        self.__dict__.pop("_frames", None)
+        for name in ("live", "means", "_frames"):
+            self.__dict__.pop(name, None)
 
     def sizes(self) -> dict[str, int]:
         """The bytes of each file that count."""
         frames, entries, count = self._end()
-        width = self.dimension
         return {
-            FRAMES: frames * width * FRAME.itemsize,
-            MEANS: count * width * MEAN.itemsize,
+            self.codec.file: frames * self.codec.width * self.codec.dtype.itemsize,
+            MEANS: count * self.dimension * MEAN.itemsize,
             ENTRIES: entries,
             ROWS: count * ROW.itemsize,
         }
@@ -253,10 +221,12 @@ def mean(frames: np.ndarray) -> np.ndarray:
     return found / (np.linalg.norm(found) or 1.0)
 
 
-def create(folder: Path, settings: Settings) -> Index:
-    """A new index without recordings in ``folder``."""
-    for name in (FRAMES, MEANS, ENTRIES, ROWS):
+def create(folder: Path, settings: Settings, codebook: np.ndarray | None = None) -> Index:
+    """A new index without recordings in ``folder``; ``codebook``: what the form of its frames has learnt."""
+    for name in (find_codec(settings.frames, settings.dimension).file, MEANS, ENTRIES, ROWS):
         (folder / name).write_bytes(b"")
+    if codebook is not None:
+        (folder / CODEBOOK).write_bytes(codebook.astype(MEAN).tobytes())
     write_json(folder / SETTINGS, asdict(settings))
     return Index(folder)
 
@@ -282,10 +252,13 @@ def _rows(path: Path) -> np.ndarray:
 
 
 def _settings(path: Path) -> Settings:
+    text = read_text(path, "no index there: make one with `fangyan index`")
     try:
-        settings = Settings(**json.loads(read_text(path, "no index there: make one with `fangyan index`")))
+        settings = Settings(**json.loads(text))
     except (ValueError, TypeError):
         raise DataError(f"{path}: not the settings of an index: {DAMAGED}") from None
-    if settings.format != FORMAT:
-        raise DataError(f"{path}: an index of format {FORMAT}, got {settings.format}: make it again")
+    if settings.format not in FORMATS:
+        raise DataError(f"{path}: an index of format 1 to {FORMAT}, got {settings.format}: make it again")
+    if not form_of(f"{settings.frames}"):
+        raise DataError(f"{path}: not the settings of an index: frames {settings.frames}: {DAMAGED}")
     return settings

@@ -15,6 +15,8 @@ from fangyan.search.index import MEAN, mean
 class MemoryIndex:
     """Utterances by their row; its length is their number. It answers as `fangyan.search.index.Index` does."""
 
+    cells = None
+
     def __init__(self, utterances: Sequence[Utterance], features: Mapping[str, np.ndarray]) -> None:
         """``features``: (T, d) frames by id, of each utterance; `DataError` as `fangyan.features.frames.checked`."""
         self.utterances = utterances
