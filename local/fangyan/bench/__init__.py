@@ -10,6 +10,7 @@ the lengths of utterances uniform from `SHORTEST` to `LONGEST` frames. Where the
 - `fangyan.bench.yubao`: the complete job of the YuBao benchmark
 - `fangyan.bench.preparation`: preparing a data directory against merely opening its recordings
 - `fangyan.bench.search`: search by a first cut against exhaustive search; by a sentence among vectors; in cells
+- `fangyan.bench.mining`: neighbours by a first cut and SeqSim against SeqSim with the whole other side
 - `fangyan.bench.align`: a step of training with a joint space against one without
 - `fangyan.bench.pretrain`: a step of pre-training against one of recognition, and what it waits for its texts
 - `fangyan.bench.dump`: dumping features against the bare encoder, and against one utterance at a time; its memory
@@ -27,6 +28,7 @@ from fangyan.bench import (
     dump,
     llm,
     memory,
+    mining,
     peers,
     preparation,
     pretrain,
@@ -49,6 +51,7 @@ BENCHMARKS = (
     *yubao.BENCHMARKS,
     *preparation.BENCHMARKS,
     *search.BENCHMARKS,
+    *mining.BENCHMARKS,
     *align.BENCHMARKS,
     *pretrain.BENCHMARKS,
     *dump.BENCHMARKS,
