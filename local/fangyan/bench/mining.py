@@ -1,5 +1,6 @@
 """The neighbours of recordings as mining finds them, against SeqSim with everything on the other side."""
 
+from dataclasses import replace
 from tempfile import TemporaryDirectory
 
 import numpy as np
@@ -10,13 +11,15 @@ from fangyan.mining import CUT, K
 from fangyan.mining.banks import STRETCH, Bank
 from fangyan.mining.nearest import Block, neighbours
 
+PART = 8
+"""Of the recordings that search is measured with: all frames of the one side are in memory at once."""
 ASKED = Block(0, 0, QUERIES)
 """The first recordings of the source."""
 
 
 def banks(size: Size, device: str) -> Data:
     """A folder that is there as long as its object; as both sides all of the index in it, of which nothing overlaps."""
-    folder, index, _ = recordings(size, device)
+    folder, index, _ = recordings(replace(size, utterances=max(1, size.utterances // PART)), device)
     rows = np.arange(len(index))
     sides = []
     for side in range(2):
