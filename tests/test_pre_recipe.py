@@ -89,7 +89,7 @@ def test_every_stage_leaves_what_it_is_for(finished, recipe):
     assert "acc_shared" in (recipe / "exp/first/history.tsv").read_text().splitlines()[0]
     assert "cer_ctc" in (finished / "history.tsv").read_text().splitlines()[0]
     analysed = (recipe / "exp/first/RESULTS.md").read_text()
-    assert "## Texts as units" in analysed and "Texts as units on test, random" in analysed
+    assert "## Texts as units" in analysed and "test, random, in percent: means" in analysed
     assert (recipe / "exp/first/images/space.png").exists()
     assert (finished / "RESULTS.md").exists() and (finished / "model.zip").stat().st_size > 10_000
     assert (

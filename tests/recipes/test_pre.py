@@ -8,7 +8,8 @@ from desk import PRE, Desk
 
 from fangyan import recipes
 
-STAGES = "data learn_units units texts tokens stats pretrain finetune decode score dump measure report pack".split()
+FIRST = "data learn_units units texts tokens stats pretrain analyse".split()
+STAGES = [*FIRST, *"finetune decode score dump measure report pack".split()]
 FROM = "exp/pretrain_mfcc_mfcc_phones_seed1"
 TAG = "exp/finetune_from_pretrain_mfcc_mfcc_phones_seed1"
 UNITS = "exp/units/mfcc_mfcc_phones_seed1"
@@ -38,13 +39,25 @@ def test_its_stages_call_their_verbs_in_order(desk: Desk) -> None:
     assert found["phone_units"] == [f"{learning} --out {UNITS}"]
     assert found["units"] == [f"--units {UNITS} --data=data/train --data=data/dev"]
     texts = f"--units {UNITS} --seed 1 --data data/%s --column text_cmn --out data/texts_%s_text_cmn"
-    assert found["text_units"] == [texts % (name, name) for name in ("train", "dev")]
+    assert found["text_units"] == [texts % (name, name) for name in ("train", "dev", "test")]
+    assert found["tokens"][0].startswith(
+        "--data data/train --texts=data/texts_train_text_cmn --target text_cmn "
+    )
     written = "--tokens data/token_list/train_text_cmn --target text_cmn --seed 1 --exp"
     first = f"--config conf/train/pretrain.yaml --train data/train --dev data/dev {written} {FROM}"
     then = f"--config conf/train/finetune.yaml --train data/train --dev data/dev {written} {TAG} --init espnet:{FROM}"
     assert found["stats"] == [first, then]
     assert found["train"] == [f"{words} --num_nodes 1" for words in (first, then)]
-    assert found["dump"][0] == f"--encoder espnet:{TAG} --data=data/dev --data=data/test --out {TAG}/feats"
+    sets = "--data=data/dev --data=data/test"
+    assert found["dump"][:3] == [
+        f"--encoder espnet:{FROM} {sets} --out {FROM}/feats",
+        f"--encoder random:{FROM} {sets} --out {FROM}/baselines/random/feats",
+        f"--encoder espnet:{TAG} {sets} --out {TAG}/feats",
+    ]
+    learnt = f"--exp {FROM} --encoder espnet:{FROM} {sets} --baseline random=random:{FROM} --measures "
+    assert found["measure"][0].startswith(learnt) and found["report"][0].startswith(
+        f"--exp {FROM} --dev dev "
+    )
     assert found["pack"] == [f"--exp {TAG}"] and "subset" not in found
 
 
@@ -78,8 +91,9 @@ def test_hidden_units_are_learnt_from_all_speech_and_what_is_transcribed_tells_h
 
 
 def test_without_texts_it_is_speech_alone(desk: Desk) -> None:
-    assert "text_units" not in calls(desk, "--text_sets=")
-    assert len(calls(desk, "--text_sets", "train more", "--text_columns", "text text_cmn")["text_units"]) == 6
+    found = calls(desk, "--text_sets=")
+    assert "text_units" not in found and "--texts" not in found["tokens"][0] and len(found["report"]) == 1
+    assert len(calls(desk, "--text_sets", "train more", "--text_columns", "text text_cmn")["text_units"]) == 8
 
 
 @pytest.mark.parametrize("stage", ["learn_units", "texts", "pretrain", "finetune"])

@@ -18,6 +18,7 @@ import numpy as np
 
 from fangyan.files import atomic
 from fangyan.progress import track
+from fangyan.rounding import percent
 
 if TYPE_CHECKING:
     from fangyan.search.index import Index
@@ -43,7 +44,7 @@ def extend(index: "Index") -> None:
     """Writes the cells of a large index where they lack more than `LAG` of it; prints the recall of new ones."""
     if len(index) <= FLAT:
         return
-    number = 2 ** round(log2(sqrt(len(index))))
+    number = 2 ** int(log2(sqrt(len(index))) + 0.5)
     cells = read(index)
     if cells is None or cells.nlist != number:
         cells = _made(index, number)
@@ -107,7 +108,7 @@ def _made(index: "Index", number: int) -> faiss.IndexIVF:
     recall = _choose_probes(cells, means)
     print(
         f"{index.folder / FILE}: {number:,} cells of {len(means):,} recordings, of which a search looks into "
-        f"{cells.nprobe:,}: there are {100 * recall:.1f} % of the {NEAREST} nearest of {ASKED} recordings",
+        f"{cells.nprobe:,}: there are {percent(recall)} % of the {NEAREST} nearest of {ASKED} recordings",
         file=sys.stderr,
     )
     return cells

@@ -27,6 +27,7 @@ def test_speech_and_text_are_shown_by_layer_beside_what_is_untrained(exp):
     assert "speech to text layer02 25.0, norm 50.0; text to speech layer02 25.0, norm 50.0." in curve.alt
     assert own.rows[2][:3] == ("speech to text", "norm", "50.0 (40.0–60.0)")
     assert untrained.title == "Texts as units on test, random"
+    assert untrained.caption.startswith("test, random, in percent: ")
     assert untrained.rows[0][:3] == ("speech to text", "layer02", "12.5 (2.5–22.5)")
     assert len(curve.figure.axes[0].lines) == 5  # two kinds of each, and chance
     assert [*space.blocks(found)] == []

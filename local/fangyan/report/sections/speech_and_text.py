@@ -69,8 +69,8 @@ def _matrix(name: str, layer: str, cells: dict[tuple[str, str], float], chance: 
     return heat(f"Speech and text on {name}", caption, list(map(label, sides)), sides, cells, chance)
 
 
-def kinds(name: str, means: Sequence[KindInterval], title: str) -> Table:
-    """One row for each kind of pairs and layer, of the ``means`` on set ``name``."""
+def kinds(what: str, means: Sequence[KindInterval], title: str) -> Table:
+    """One row for each kind of pairs and layer, of the ``means``; the caption begins with ``what`` they are of."""
     at = {(row.layer, row.kind, row.metric): row for row in means}
     rows = [
         (
@@ -86,7 +86,7 @@ def kinds(name: str, means: Sequence[KindInterval], title: str) -> Table:
     ]
     clusters = group_digits(" and ".join(dict.fromkeys(row.clusters for row in means)))
     caption = (
-        f"{name}, in percent: means over the ordered pairs of each kind. In brackets: 95 % intervals, bootstrap "
+        f"{what}, in percent: means over the ordered pairs of each kind. In brackets: 95 % intervals, bootstrap "
         f"over {clusters}. N: queries of all pairs."
     )
     header = ("pairs", "layer", "R@1", "R@5", "MRR", "N", "chance")

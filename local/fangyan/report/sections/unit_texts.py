@@ -23,7 +23,7 @@ def blocks(experiment: Results) -> Iterator[Block]:
         yield _curve(found)
         yield kinds(found.name, found.encoder, f"Texts as units on {found.name}")
         for name, rows in found.baselines.items():
-            yield kinds(found.name, rows, f"Texts as units on {found.name}, {name}")
+            yield kinds(f"{found.name}, {name}", rows, f"Texts as units on {found.name}, {name}")
     if experiment.joint.unit_texts:
         yield from space.pictures(experiment)
 
