@@ -27,6 +27,7 @@ def home(tmp_path, package):
     assert folder == home / "data/texts_test_text_cmn"
     folder.mkdir()
     write_lines(folder / "utt2sent", (f"{u.id} {u.sentence}\n" for u in texts))
+    write_lines(folder / "utt2lang", (f"{u.id} {u.variety}\n" for u in texts))
     lines = [f"f1-{n} {units}\n" for n, units in enumerate(UNITS)]
     write_lines(folder / "units", [*lines, *(f"m1-{n} {units} 5\n" for n, units in enumerate(UNITS))])
     return home

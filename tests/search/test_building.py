@@ -116,9 +116,8 @@ def test_what_cannot_be_heard_is_listed_and_the_rest_is_added(tmp_path):
     assert (added := add(tmp_path / "index", [sounds])).new == 1 and len(added.left_out) == 4
 
 
-@pytest.mark.parametrize("write", range(1, 9))
-def test_killed_at_any_write_and_run_again_it_finds_the_same(write, indexed, sung, tmp_path, monkeypatch):
-    monkeypatch.setattr("fangyan.features.embedding.BATCH_SECONDS", 8.0)  # several batches
+def kill_at(monkeypatch, write):
+    """Has the process killed at that write to an index, from 1; returns the method that writes."""
     calls, whole = [], Index._write
 
     def killed(self, name, data):
@@ -128,6 +127,13 @@ def test_killed_at_any_write_and_run_again_it_finds_the_same(write, indexed, sun
         whole(self, name, data)
 
     monkeypatch.setattr(Index, "_write", killed)
+    return whole
+
+
+@pytest.mark.parametrize("write", range(1, 9))
+def test_killed_at_any_write_and_run_again_it_finds_the_same(write, indexed, sung, tmp_path, monkeypatch):
+    monkeypatch.setattr("fangyan.features.embedding.BATCH_SECONDS", 8.0)  # several batches
+    whole = kill_at(monkeypatch, write)
     with pytest.raises(KeyboardInterrupt):
         add(tmp_path / "other", [sung["test"]], "fbank")
     monkeypatch.setattr(Index, "_write", whole)
@@ -166,15 +172,7 @@ def test_pq_learns_before_there_is_an_index(write, sung, tmp_path, monkeypatch):
         add(folder, [sung["test"]], "fbank", form="pq")
     assert not (folder / "index.json").exists()
     monkeypatch.setattr(frame_codecs, "FEWEST", 256)
-    calls, whole = [], Index._write
-
-    def killed(self, name, data):
-        calls.append(name)
-        if len(calls) == write:
-            raise KeyboardInterrupt
-        whole(self, name, data)
-
-    monkeypatch.setattr(Index, "_write", killed)
+    kill_at(monkeypatch, write)
     if write:
         with pytest.raises(KeyboardInterrupt):
             add(folder, [sung["test"]], "fbank", form="pq")

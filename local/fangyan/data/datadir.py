@@ -163,7 +163,7 @@ def write(
         if name not in OPTIONAL or any(map(attrgetter(field), rows)):
             file = path / name
             write_lines(file, (line(file, u.id, value) for u, value in zip(rows, values, strict=True)))
-    write_lines(path / "spk2utt", (f"{s} {' '.join(u)}\n" for s, u in sorted(_by_speaker(rows).items())))
+    write_speakers(path, ((u.id, u.speaker) for u in rows))
     _check_speakers(path, rows)
     _check_turned_round(path, rows)
     lost = (dataclasses.replace(d, id=shown(d.id)) for d in dropped)
@@ -240,10 +240,16 @@ def read_dropped(path: Path) -> list[Dropped]:
     return read_rows(path / ".dropped.tsv", Dropped)
 
 
-def _by_speaker(utterances: Iterable[Utterance]) -> dict[str, list[str]]:
+def write_speakers(path: Path, speaker_of: Iterable[tuple[str, str]]) -> None:
+    """Writes ``spk2utt`` of a data directory: ``speaker_of``, pairs of utterance and speaker, turned round."""
+    file, speakers = path / "spk2utt", _by_speaker(speaker_of)
+    write_lines(file, (line(file, speaker, " ".join(ids)) for speaker, ids in sorted(speakers.items())))
+
+
+def _by_speaker(speaker_of: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     speakers: dict[str, list[str]] = {}
-    for utterance in utterances:
-        speakers.setdefault(utterance.speaker, []).append(utterance.id)
+    for utterance, speaker in speaker_of:
+        speakers.setdefault(speaker, []).append(utterance)
     return speakers
 
 
@@ -264,7 +270,7 @@ def _check_speakers(path: Path, utterances: Sequence[Utterance]) -> None:
 
 def _check_turned_round(path: Path, utterances: Sequence[Utterance]) -> None:
     """Raises a `DataError` where ``spk2utt`` is not ``utt2spk`` turned round."""
-    expected = _by_speaker(utterances)
+    expected = _by_speaker((u.id, u.speaker) for u in utterances)
     file = needed(path, "spk2utt")
     found = {key: value.split() for key, value in read_map(file).items()}
     for n, (speaker, ids) in enumerate(found.items(), 1):

@@ -11,9 +11,8 @@ texts of a sentence, which differ in how long units last, the first by id is rea
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from fangyan.data.entries import read_map
 from fangyan.errors import UserError
-from fangyan.features import dump
+from fangyan.features import dump, sentences
 from fangyan.measure.cross_modal import retrieve_texts
 from fangyan.measure.retrieval.layers import APART
 from fangyan.measure.texts import COLUMN, dump_texts
@@ -55,7 +54,4 @@ def _read(data: Path, units: str) -> Mapping[str, str]:
             f"{folder / units}: no texts as units there: make them with fangyan text_units --data {data} --column "
             f"{COLUMN} --out {folder}"
         )
-    sentences, found = read_map(folder / "utt2sent"), {}
-    for key, line in read_map(folder / units).items():
-        found.setdefault(sentences[key], line)
-    return found
+    return {sentence.id: sentence.text for sentence in sentences.read(folder, units)}

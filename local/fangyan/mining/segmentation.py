@@ -17,7 +17,7 @@ import numpy as np
 
 from fangyan import shards
 from fangyan.data import audio
-from fangyan.data.datadir import Dropped, Utterance
+from fangyan.data.datadir import Dropped, Utterance, write_speakers
 from fangyan.data.durations import measure_durations
 from fangyan.data.entries import line
 from fangyan.data.names import fits_a_line, is_id
@@ -217,10 +217,7 @@ def _write(found: Sequence[tuple[Utterance, Spans | str]], lost: Sequence[Droppe
         folder / "segments", ((key, f"{one.id} {start:.3f} {end:.3f}") for key, one, start, end in pieces)
     )
     _write_table(folder / "utt2spk", ((key, one.speaker) for key, one, *_ in pieces))
-    speakers: dict[str, list[str]] = {}
-    for key, one, *_ in pieces:
-        speakers.setdefault(one.speaker, []).append(key)
-    _write_table(folder / "spk2utt", ((key, " ".join(ids)) for key, ids in sorted(speakers.items())))
+    write_speakers(folder, ((key, one.speaker) for key, one, *_ in pieces))
     if all(one.variety for one, _ in spoken):
         _write_table(folder / "utt2lang", ((key, one.variety) for key, one, *_ in pieces))
         _write_table(folder / "utt2sent", ((key, key) for key, *_ in pieces))

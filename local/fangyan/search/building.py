@@ -57,7 +57,7 @@ def add(folder: Path, paths: Sequence[Path], spec: str = "", layer: str = "", fo
     found = [find_recordings(path) for path in paths]  # before the encoder, which takes long to load
     with sole_writer(folder):
         index, encoder = _opened(folder, spec, layer, form, found)
-        known: Known = {entry.place: (row, entry) for row, entry in enumerate(index.entries())}
+        known = newest(index)
         added = Added()
         best = _best_described(record for records in found for record in records)
         for records in found:
@@ -65,14 +65,24 @@ def add(folder: Path, paths: Sequence[Path], spec: str = "", layer: str = "", fo
             if missing:
                 _encode(index, encoder(), missing, known, added)
         write_rows(folder / LEFT_OUT, added.left_out, Dropped)
-        varieties.extend(index)
-        cells.extend(index)
+        extend_derived(index)
     if added.left_out and not added.new + added.known:
         raise DataError(
             f"{folder / LEFT_OUT}: none of {len(added.left_out)} recordings could be added, the first: "
             f"{added.left_out[0].detail or added.left_out[0].reason}"
         )
     return added
+
+
+def newest(index: Index) -> Known:
+    """What an index has at each place."""
+    return {entry.place: (row, entry) for row, entry in enumerate(index.entries())}
+
+
+def extend_derived(index: Index) -> None:
+    """Makes longer what is derived from the recordings of an index, after some were added."""
+    varieties.extend(index)
+    cells.extend(index)
 
 
 def _opened(

@@ -1,6 +1,7 @@
 """An index as a table that other programs read: Parquet, a row a recording, one group of rows in memory at a time."""
 
 from itertools import batched
+from math import ceil
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,8 @@ from pyarrow.parquet import ParquetWriter
 
 from fangyan.errors import UserError
 from fangyan.files import atomic
-from fangyan.progress import track
-from fangyan.search import AT_ONCE, Index
+from fangyan.progress import track_iterable
+from fangyan.search import AT_ONCE, Entry, Index
 
 SUFFIX = ".parquet"
 SAID = {
@@ -36,15 +37,15 @@ def export(folder: Path, out: Path) -> int:
     index = Index(folder)
     vector = pa.list_(pa.float32(), index.dimension)
     schema = pa.schema([*SAID.items(), ("mean", vector), ("frames", pa.list_(vector))])
-    parts = [*batched(index.live.tolist(), AT_ONCE)]
+    groups = batched(index.live_entries(), AT_ONCE)
     with atomic(out) as temporary, ParquetWriter(temporary, schema) as writer:
-        for rows in track(parts, "export", "groups"):
-            writer.write_table(_group(index, rows, schema))
+        for group in track_iterable(groups, ceil(len(index.live) / AT_ONCE), "export", "groups"):
+            writer.write_table(_group(index, group, schema))
     return len(index.live)
 
 
-def _group(index: Index, rows: tuple[int, ...], schema: pa.Schema) -> pa.Table:
-    entries = [index.entry(row) for row in rows]
+def _group(index: Index, records: tuple[tuple[int, Entry], ...], schema: pa.Schema) -> pa.Table:
+    rows, entries = zip(*records, strict=True)
     frames, lengths = index.units(rows)
     starts = np.concatenate([[0], np.cumsum(lengths.numpy())]).astype(np.int32)
     said = [pa.array([getattr(entry, name) for entry in entries], kind) for name, kind in SAID.items()]

@@ -87,8 +87,8 @@ def _store_again(index: Index, form: str, folder: Path) -> Index:
     codec = find_codec(form, index.dimension)
     codebook = codec.learn(_sample(index)) if codec.learns else None
     copy = create(folder, replace(index.settings, frames=form), codebook)
-    for rows in batched(index.live.tolist(), AT_ONCE):
-        copy.append([(index.entry(row), index.frames(row), NOTHING) for row in rows])
+    for records in batched(index.live_entries(), AT_ONCE):
+        copy.append([(entry, index.frames(row), NOTHING) for row, entry in records])
     return copy
 
 

@@ -141,6 +141,11 @@ class Index:
             for row in range(first, len(self)):
                 yield self._parse(row, stream.readline())
 
+    def live_entries(self) -> Iterator[tuple[int, Entry]]:
+        """The row of each recording that no later one replaces, and what is known of it; read in one go."""
+        live = set(self.live.tolist())
+        return ((row, entry) for row, entry in enumerate(self.entries()) if row in live)
+
     def append(self, batch: Sequence[tuple[Entry, np.ndarray, int]]) -> None:
         """Adds recordings, each as entry, L2-normalised (T, d) frames, and the row it replaces or -1."""
         entries, frames, replaces = zip(*batch, strict=True)

@@ -1,7 +1,6 @@
 """Indexes copied together: what each machine has made of a part of the recordings, as one to be searched and mined."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import batched
 from pathlib import Path
 
@@ -9,15 +8,14 @@ import numpy as np
 
 from fangyan.errors import UserError
 from fangyan.progress import Progress
-from fangyan.search import cells, varieties
-from fangyan.search.building import Added
+from fangyan.search.building import Added, Known, extend_derived, newest
 from fangyan.search.index import NOTHING, SETTINGS, Index, create, sole_writer
 from fangyan.search.records import Entry
 
 AT_ONCE = 1024
 """Recordings that are copied at a time, and lost at most where the work is killed."""
-type Known = dict[tuple, tuple[int, Entry]]
-"""The newest row and entry of each place."""
+ALIKE = {"identity": "encoder", "layer": "layer", "dimension": "dimension", "frames": "frames"}
+"""Settings that all parts share, and what a message calls them."""
 
 
 def join(folder: Path, parts: Sequence[Path]) -> Added:
@@ -35,31 +33,23 @@ def join(folder: Path, parts: Sequence[Path]) -> Added:
         for part in opened:
             _check_alike(whole or opened[0], part)
         whole = whole or create(folder, opened[0].settings, opened[0].codec.codebook)
-        known: Known = {entry.place: (row, entry) for row, entry in enumerate(whole.entries())}
-        added = Added()
-        with Progress("join", sum(map(len, opened)), "recordings") as bar:
+        known, added = newest(whole), Added()
+        with Progress("join", sum(len(part.live) for part in opened), "recordings") as bar:
             for part in opened:
-                for rows in batched(part.live.tolist(), AT_ONCE):
-                    _copy(part, rows, whole, known, added)
-                    bar.update(len(rows))
-                bar.update(len(part) - len(part.live))
-        varieties.extend(whole)
-        cells.extend(whole)
+                for records in batched(part.live_entries(), AT_ONCE):
+                    _copy(part, records, whole, known, added)
+                    bar.update(len(records))
+        extend_derived(whole)
     return added
 
 
 def _check_alike(first: Index, part: Index) -> None:
     """`UserError` where what is kept of recordings cannot be kept in one index."""
-    a, b = (replace(index.settings, spec="", format=0) for index in (first, part))
+    a, b = (vars(index.settings) for index in (first, part))
+    if other := [what for name, what in ALIKE.items() if a[name] != b[name]]:
+        told = " and ".join(other)
+        raise UserError(f"{part.folder}: of another {told} than {first.folder}: indexes of one are joined")
     learnt = [index.codec.codebook for index in (first, part)]
-    if a != b:
-        names = [
-            name
-            for name in ("identity", "layer", "dimension", "frames")
-            if getattr(a, name) != getattr(b, name)
-        ]
-        what = " and ".join("encoder" if name == "identity" else name for name in names)
-        raise UserError(f"{part.folder}: of another {what} than {first.folder}: indexes of one are joined")
     if learnt[0] is not None and not np.array_equal(*learnt):
         raise UserError(
             f"{part.folder}: its quadruples are others than those that {first.folder} has learnt: make parts that are "
@@ -67,11 +57,12 @@ def _check_alike(first: Index, part: Index) -> None:
         )
 
 
-def _copy(part: Index, rows: Sequence[int], whole: Index, known: Known, added: Added) -> None:
-    """Appends to ``whole`` those of the ``rows`` of ``part`` that it lacks, or of which it has an older file."""
+def _copy(
+    part: Index, records: Sequence[tuple[int, Entry]], whole: Index, known: Known, added: Added
+) -> None:
+    """Appends to ``whole`` those ``records`` of ``part`` that it lacks, or of which it has an older file."""
     chosen, entries, replaces = [], [], []
-    for row in rows:
-        entry = part.entry(row)
+    for row, entry in records:
         there, old = known.get(entry.place, (NOTHING, None))
         if old and old.mtime_ns >= entry.mtime_ns:
             added.known += 1

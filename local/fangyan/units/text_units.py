@@ -246,10 +246,7 @@ def write_texts(folder: Path, utterances: Sequence[Utterance], units: Mapping[st
     }
     for name, value in values.items():
         write_lines(folder / name, (line(folder / name, u.id, value(u)) for u in utterances))
-    speakers: dict[str, list[str]] = {}
-    for u in utterances:
-        speakers.setdefault(u.speaker, []).append(u.id)
-    write_lines(folder / "spk2utt", (f"{s} {' '.join(ids)}\n" for s, ids in sorted(speakers.items())))
+    datadir.write_speakers(folder, ((u.id, u.speaker) for u in utterances))
 
 
 def _report_unread(folder: Path, wordings: Iterable[Wording], out: Path) -> None:

@@ -92,6 +92,11 @@ def _kinds(folder: Path, sets: Sequence[str]) -> dict[str, list[KindInterval]]:
     return read_sets(folder / "kinds", sets, "kinds.tsv", KindInterval)
 
 
+def recall_at_1(rows: Iterable[KindInterval], kind: str) -> dict[str, float]:
+    """The mean R@1 of one kind of pairs by layer."""
+    return {row.layer: row.mean for row in rows if (row.kind, row.metric) == (kind, "recall_at_1")}
+
+
 def folders(home: Path, measurement: str) -> list[Path]:
     """The folders of the results of a measurement, of each line of a list, by name."""
     found = (path for path in home.glob(f"{measurement}*") if path.is_dir())

@@ -10,7 +10,7 @@ from fangyan.measure.cross_modal import KindInterval
 from fangyan.measure.retrieval.tables import Pair
 from fangyan.measure.selection import by_layer
 from fangyan.recognition.cer import ALL_VARIETIES
-from fangyan.report.read.joint import UnitTexts
+from fangyan.report.read.joint import UnitTexts, recall_at_1
 from fangyan.report.read.probes import Probes
 from fangyan.report.read.results import Results
 from fangyan.report.read.systems import System
@@ -130,7 +130,7 @@ def unit_texts(found: UnitTexts) -> Figure:
 
 def _of_kind(rows: Sequence[KindInterval], kind: str) -> Heights:
     """R@1 of one kind of pairs by layer, in percent."""
-    return {row.layer: 100 * row.mean for row in rows if (row.kind, row.metric) == (kind, "recall_at_1")}
+    return {layer: 100 * mean for layer, mean in recall_at_1(rows, kind).items()}
 
 
 def recalls(pairs: Sequence[Pair]) -> Heights:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from fangyan.report.read.joint import UnitTexts
+from fangyan.report.read.joint import UnitTexts, recall_at_1
 from fangyan.report.read.results import Results
 from fangyan.report.render import curves
 from fangyan.report.render.blocks import Block, Picture
@@ -38,5 +38,5 @@ def _curve(found: UnitTexts) -> Picture:
 
 
 def _by_layer(found: UnitTexts, kind: str) -> str:
-    rows = (row for row in found.encoder if (row.kind, row.metric) == (kind, "recall_at_1"))
-    return ", ".join(f"{row.layer} {percent(row.mean)}" for row in rows)
+    means = recall_at_1(found.encoder, kind)
+    return ", ".join(f"{layer} {percent(mean)}" for layer, mean in means.items())
