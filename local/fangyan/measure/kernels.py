@@ -28,31 +28,43 @@ def _larger(context, a, b):
 
 
 @njit(cache=True, nogil=True)
-def means_of_best(cosines, ends_a, ends_b, precision, recall):
-    """Fills ``precision`` and ``recall``, (n, m) float64, of n utterances with m, by the cosines of their frames.
+def compare(cosines, ends_a, ends_b, places_a, places_b, precision, recall, f1):
+    """Writes precision, recall and F1 of n utterances with m, by the cosines of their frames, where they belong.
 
     ``cosines``: (R, C) float32; utterances lie end to end: row ``ends_a[i]`` is the first of utterance i, and
-    ``ends_a[n]`` the end of the last; so columns. One pass: a cosine is read once for both maxima.
+    ``ends_a[n]`` the end of the last; so columns. ``places_a[i]`` and ``places_b[j]`` are row and column of utterances
+    i and j in the results, float32 matrices; conventions are those of `fangyan.measure.seqsim`. One pass: a cosine is
+    read once for both maxima.
     """
+    sums = np.empty(len(places_b))
     best_in_a = np.empty(ends_b[-1], np.float32)
-    for i in range(len(ends_a) - 1):
+    for i in range(len(places_a)):
+        sums[:] = 0
         best_in_a[:] = BELOW
-        precision[i] = 0
         for t in range(ends_a[i], ends_a[i + 1]):
             row = cosines[t]  # by index: LLVM makes no vectors of what it gets from an iterator
-            for j in range(len(ends_b) - 1):
+            for j in range(len(places_b)):
                 part, best = row[ends_b[j] : ends_b[j + 1]], best_in_a[ends_b[j] : ends_b[j + 1]]
                 largest = BELOW
                 for k in range(len(part)):
                     largest = _larger(largest, part[k])
                     best[k] = _larger(best[k], part[k])
-                precision[i, j] += largest
-        for j in range(len(ends_b) - 1):
-            precision[i, j] /= ends_a[i + 1] - ends_a[i]
+                sums[j] += largest
+        for j in range(len(places_b)):
             total = 0.0
             for value in best_in_a[ends_b[j] : ends_b[j + 1]]:
                 total += value
-            recall[i, j] = total / (ends_b[j + 1] - ends_b[j])
+            at = places_a[i], places_b[j]
+            precision[at] = p = _cosine(sums[j] / (ends_a[i + 1] - ends_a[i]))
+            recall[at] = r = _cosine(total / (ends_b[j + 1] - ends_b[j]))
+            product = p * r
+            f1[at] = (product + product) / (p + r) if product > 0 else np.float32(0)
+
+
+@njit
+def _cosine(mean):
+    """What rounding leaves of it is none beyond 1."""
+    return np.float32(min(max(mean, -1.0), 1.0))
 
 
 @njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})

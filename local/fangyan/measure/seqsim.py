@@ -106,11 +106,11 @@ def seqsim_matrix(queries: FrameSet | Packed, candidates: FrameSet | Packed) -> 
     same_dimension(a.dimension, b.dimension)
     found = SeqSim(*(a.tiles[0].frames.new_empty(a.size, b.size) for _ in range(3)))
     block = found.f1.new_empty(prod(max(len(tile.frames) for tile in side.tiles) for side in (a, b)))
+    fast = _kernels(prod(sum(len(tile.frames) for tile in side.tiles) for side in (a, b)), block)
     for y in b.tiles:
         products = _products_with(y.frames, block)
         for x in a.tiles:
-            for matrix, scores in zip(found, _compare(x, y, products(x.frames)), strict=True):
-                matrix[x.places[:, None], y.places] = scores
+            _compare(x, y, products(x.frames), found, fast)
     return found
 
 
@@ -139,7 +139,7 @@ def pack(features: FrameSet, tile: int | None = None) -> Packed:
     by_length = sorted(enumerate(given), key=lambda item: len(item[1]))
     device, dimension = given[0].device, given[0].shape[1]
     parts = _split(by_length, tile or TILE.get(device.type, TILE["cuda"]))
-    fast = _kernels(sum(frames.numel() for frames in given)) if device.type == "cpu" else None
+    fast = _kernels(sum(frames.numel() for frames in given), given[0])
     tiles = tuple(_lay_out(*zip(*part, strict=True), fast) for part in parts)
     return Packed(tiles, len(given), dimension)
 
@@ -147,11 +147,14 @@ def pack(features: FrameSet, tile: int | None = None) -> Packed:
 def _split(utterances: list[tuple[int, Tensor]], size: int) -> Iterator[list[tuple[int, Tensor]]]:
     """Neighbours, as (place, frames), together as long as they have no more than ``size`` frames."""
     part: list[tuple[int, Tensor]] = []
+    held = 0
     for utterance in utterances:
-        if part and sum(len(frames) for _, frames in (*part, utterance)) > size:
+        length = len(utterance[1])
+        if part and held + length > size:
             yield part
-            part = []
+            part, held = [], 0
         part.append(utterance)
+        held += length
     yield part
 
 
@@ -197,24 +200,20 @@ def _by_onednn() -> bool:
     return torch.backends.mkldnn.is_available() and "Intel" not in cpu()
 
 
-def _compare(a: Tile, b: Tile, cosines: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Precision, recall and F1, (n, m) each, of all pairs of utterances of two tiles, by the cosines of the frames."""
-    if cosines.device.type == "cpu" and (fast := _kernels(cosines.numel())):
-        precision, recall = (torch.empty(len(a.places), len(b.places), dtype=torch.float64) for _ in range(2))
-        fast.means_of_best(cosines.numpy(), a.ends, b.ends, precision.numpy(), recall.numpy())
-        precision, recall = (means.clamp_(-1, 1).float() for means in (precision, recall))
-    else:
-        best_in_b, best_in_a = (
-            _by_utterance(cosines, 1, b, torch.amax),
-            _by_utterance(cosines, 0, a, torch.amax),
-        )
-        precision, recall = _by_utterance(best_in_b, 0, a, _mean), _by_utterance(best_in_a, 1, b, _mean)
-    return precision, recall, _f1(precision, recall)
+def _compare(a: Tile, b: Tile, cosines: Tensor, found: SeqSim[Tensor], fast) -> None:
+    """Writes ``found`` of all pairs of utterances of two tiles, by the cosines of their frames."""
+    if fast:
+        given = (cosines, a.ends, b.ends, a.places, b.places, *found)
+        return fast.compare(*(np.asarray(x) for x in given))
+    best_in_b, best_in_a = _by_utterance(cosines, 1, b, torch.amax), _by_utterance(cosines, 0, a, torch.amax)
+    precision, recall = _by_utterance(best_in_b, 0, a, _mean), _by_utterance(best_in_a, 1, b, _mean)
+    for matrix, scores in zip(found, (precision, recall, _f1(precision, recall)), strict=True):
+        matrix[a.places[:, None], b.places] = scores
 
 
-def _kernels(numbers: int):
-    """`fangyan.measure.kernels`; None for few ``numbers``, and where numba is not there or may write nowhere."""
-    return _imported_kernels() if numbers >= MANY else None
+def _kernels(numbers: int, like: Tensor):
+    """`fangyan.measure.kernels`; None for few ``numbers``, on a GPU, and where numba is not or may write nowhere."""
+    return _imported_kernels() if numbers >= MANY and like.device.type == "cpu" else None
 
 
 @cache
