@@ -8,7 +8,7 @@ import pytest
 from fangyan import bench
 from fangyan.bench import seqsim
 from fangyan.bench.benchmark import COLUMNS, Size
-from fangyan.errors import DataError
+from fangyan.errors import DataError, UserError
 from fangyan.files import read_table
 
 SMALL = Size(utterances=3, repeats=2, sites=3, sentences=2)
@@ -50,3 +50,10 @@ def test_run(rows):
     assert printed[4] == "# seqsim_vs_other on cpu left out: results differ"
     told = {line.split()[1] for line in printed[3:] if line.startswith("#")}
     assert told | {row["name"] for row in table} == {benchmark.name for benchmark in bench.BENCHMARKS}
+
+
+def test_some_rows_alone(tmp_path, capsys):
+    bench.run(tmp_path, SMALL, only=("seqsim_vs_loop", "yubao"))
+    assert [row["name"] for row in read_table(tmp_path / "bench.tsv")] == ["seqsim_vs_loop_d256", "yubao_job"]
+    with pytest.raises(UserError, match="--only 'seqsin': known are seqsim_vs_matmul_d256, "):
+        bench.run(tmp_path, SMALL, only=("seqsim", "seqsin"))

@@ -40,7 +40,7 @@ from fangyan.bench import (
 )
 from fangyan.bench.benchmark import COLUMNS, LONGEST, SEED, SHORTEST, Benchmark, Size, measure
 from fangyan.environment import machine
-from fangyan.errors import DataError
+from fangyan.errors import DataError, UserError, known_names
 from fangyan.files import write_table
 from fangyan.progress import track
 
@@ -61,14 +61,22 @@ BENCHMARKS = (
 )
 
 
-def run(out: Path, size: Size | None = None) -> None:
-    """Prints the table of all benchmarks and writes it to ``out/bench.tsv``; about ten minutes on two cores."""
+def run(out: Path, size: Size | None = None, only: tuple[str, ...] = ()) -> None:
+    """Prints the table of all benchmarks and writes it to ``out/bench.tsv``; about ten minutes on two cores.
+
+    ``only``: of those alone whose names begin with one of these; `UserError` for a beginning that no name has.
+    """
     size = size or Size()
+    names = [benchmark.name for benchmark in BENCHMARKS]
+    for beginning in only:
+        if not any(name.startswith(beginning) for name in names):
+            raise UserError(f"--only {beginning!r}: {known_names(beginning, names)}")
+    chosen = [benchmark for benchmark in BENCHMARKS if benchmark.name.startswith(only or "")]
     devices = ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",)
     print("\n".join(_header(size)))
     print(*COLUMNS, sep="\t")
     rows = []
-    for benchmark in track(BENCHMARKS, "bench", "benchmarks"):
+    for benchmark in track(chosen, "bench", "benchmarks"):
         for device in devices:
             if device in benchmark.devices:
                 rows += _row(benchmark, size, device)

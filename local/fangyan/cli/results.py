@@ -181,12 +181,13 @@ def export_llm(exp: Path, out: Path) -> None:
 
 @cli.command()
 @option("out", "folder for bench.tsv", default=Path())
-def bench(out: Path) -> None:
+@option("only", "rows whose names begin so (may be repeated; default: all)", str, multiple=True, default=())
+def bench(out: Path, only: tuple[str, ...]) -> None:
     """Speeds as ratios to a baseline of the same run.
 
     \b
-    Example: fangyan bench --out exp/bench
+    Example: fangyan bench --only seqsim --only search_in_cells --out exp/bench
     """
     from fangyan.bench import run
 
-    run(out)
+    run(out, only=only)
