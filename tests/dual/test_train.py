@@ -10,7 +10,7 @@ from sentence_transformers import SentenceTransformer
 
 from fangyan.dual import fit
 from fangyan.dual.train import train
-from fangyan.dual.trainer import DualTrainer
+from fangyan.dual.trainer import DualTrainer, computes_in_bf16
 from fangyan.encoders import unit_model
 from fangyan.encoders.unit_strings import of_text, of_units
 from fangyan.errors import UserError
@@ -112,12 +112,20 @@ def test_it_ends_after_so_many_steps_and_killed_then_it_trains_no_more(job, monk
     assert [epoch.epoch for epoch in history.read(run.exp)] == [1]
 
 
+@pytest.mark.skipif(not computes_in_bf16(), reason="nothing in this machine computes in bfloat16")
+def test_in_bf16_the_weights_stay_in_single_precision(job):
+    run = job(bf16=True, max_steps=2)
+    run = job(bf16=True, max_steps=2, pretrain_text={"data": [f"{run.train}"], "epochs": 1})
+    train(run)
+    assert {weight.dtype for weight in weights(run.exp).values()} == {torch.float32}
+
+
 @pytest.mark.parametrize(
     ("values", "said"),
     [
         ({"lora": {"modules": ["q_prj"]}}, "lora: modules: .*q_prj"),
         ({"max_tokens": 4096}, "max_tokens: random reads 2048 tokens at most, got 4096"),
-        ({"bf16": True}, "dual.yaml: bf16: no GPU of this machine computes in it"),
+        ({"bf16": True}, "dual.yaml: bf16: nothing in this machine computes in it"),
         (
             {"llm": "nobody/nothing"},
             "nobody/nothing: no such path here, and the Hugging Face Hub did not give it",
@@ -126,6 +134,7 @@ def test_it_ends_after_so_many_steps_and_killed_then_it_trains_no_more(job, monk
 )
 def test_what_the_language_model_cannot_do_is_told(job, values, said, monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("torch.cpu.get_capabilities", dict)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(UserError, match=said):
         train(job(**values))

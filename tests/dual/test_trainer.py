@@ -1,10 +1,11 @@
 from collections import Counter
 
+import pytest
 import torch
 from sentence_transformers.base.sampler import DefaultBatchSampler
 from torch.utils.data import ConcatDataset, RandomSampler
 
-from fangyan.dual.trainer import Retrieval, weighted_batches
+from fangyan.dual.trainer import Retrieval, computes_in_bf16, weighted_batches
 
 
 def batches(weights: list[float], epoch: int = 0) -> list[list[int]]:
@@ -42,3 +43,27 @@ def test_retrieval_is_the_share_of_utterances_that_find_their_text():
 
     queries = [("a", "s1"), ("b", "s2"), ("c", "s1"), ("c", "s2")]
     assert Retrieval(queries, {"A": "s1", "B": "s2"}, 2)(Model()) == {"acc_text": 0.75}
+
+
+@pytest.mark.parametrize(
+    ("can", "so"),
+    [
+        ({}, False),
+        ({"avx512_bf16": False, "avx512_fp16": True}, False),
+        ({"avx512_bf16": True}, True),
+        ({"amx_bf16": True}, True),
+        ({"bf16": True}, True),
+    ],
+)
+def test_a_processor_computes_in_bf16_where_it_says_so(can, so, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("torch.cpu.get_capabilities", lambda: can)
+    assert computes_in_bf16() is so
+
+
+@pytest.mark.parametrize("so", [False, True])
+def test_a_gpu_is_asked_first(so, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda: so)
+    monkeypatch.setattr("torch.cpu.get_capabilities", lambda: {"bf16": not so})
+    assert computes_in_bf16() is so

@@ -24,7 +24,14 @@ from fangyan.dual.pairs import Pair, labels
 from fangyan.dual.pretrain import pretrain
 from fangyan.dual.run import DualRun
 from fangyan.dual.settings import Settings
-from fangyan.dual.trainer import Bar, DualTrainer, Retrieval, weighted_batches
+from fangyan.dual.trainer import (
+    Bar,
+    DualTrainer,
+    Retrieval,
+    arithmetic,
+    computes_in_bf16,
+    weighted_batches,
+)
 from fangyan.encoders.pretrained import first_line, quiet
 from fangyan.encoders.unit_strings import TEXT, prefix_tokens, unit_tokens
 from fangyan.environment import install_extra
@@ -42,8 +49,8 @@ def fit(job: DualRun, work: Path, out: Path) -> tuple[dict[int, dict], int]:
     ``work``: its checkpoints, from the newest whole one of which it goes on.
     """
     of = job.settings
-    if of.bf16 and not (torch.cuda.is_available() and torch.cuda.is_bf16_supported()):
-        raise UserError(f"{job.config}: bf16: no GPU of this machine computes in it: leave it out")
+    if of.bf16 and not computes_in_bf16():
+        raise UserError(f"{job.config}: bf16: nothing in this machine computes in it: leave it out")
     make_start(job, work / START)
     model = pipeline(of, work / START)
     set_seed(job.seed)
@@ -188,7 +195,6 @@ def _arguments(job: DualRun, work: Path) -> SentenceTransformerTrainingArguments
         learning_rate=of.learning_rate,
         warmup_steps=of.warmup,
         weight_decay=of.weight_decay,
-        bf16=of.bf16,
         multi_dataset_batch_sampler=weighted_batches([of.pairs[name] for name in job.pairs]),
         eval_strategy="epoch",
         save_strategy="epoch",
@@ -198,7 +204,7 @@ def _arguments(job: DualRun, work: Path) -> SentenceTransformerTrainingArguments
         save_total_limit=1,
         report_to="none",
         disable_tqdm=True,
-        dataloader_pin_memory=torch.cuda.is_available(),
+        **arithmetic(of.bf16),
     )
     arguments._n_gpu = min(
         arguments.n_gpu, 1

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
 from datasets import Dataset
 from transformers import (
     DataCollatorForLanguageModeling,
@@ -15,7 +14,7 @@ from transformers import (
 )
 
 from fangyan.dual.settings import Settings
-from fangyan.dual.trainer import Bar
+from fangyan.dual.trainer import Bar, arithmetic
 
 
 def pretrain(
@@ -38,12 +37,11 @@ def pretrain(
         learning_rate=told["learning_rate"],
         warmup_steps=of.warmup,
         weight_decay=of.weight_decay,
-        bf16=of.bf16,
         logging_strategy="no",
         save_strategy="no",
         report_to="none",
         disable_tqdm=True,
-        dataloader_pin_memory=torch.cuda.is_available(),
+        **arithmetic(of.bf16),
     )
     trainer = Trainer(
         model,

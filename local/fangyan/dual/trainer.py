@@ -21,6 +21,22 @@ TRAINED = "trained.safetensors"
 """What a checkpoint has of the model and the loss: what is trained of them."""
 
 
+def computes_in_bf16() -> bool:
+    """Whether the GPU has bfloat16 or, without one, the processor: AVX512-BF16, AMX, or an ARM with it."""
+    if torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported()
+    return any(there for name, there in torch.cpu.get_capabilities().items() if name.endswith("bf16"))
+
+
+def arithmetic(bf16: bool) -> dict[str, bool]:
+    """What transformers' trainers are told of the numbers to compute in, and of where."""
+    return {
+        "bf16": bf16,
+        "use_cpu": bf16 and not torch.cuda.is_available(),  # asked for, they take a processor at its word
+        "dataloader_pin_memory": torch.cuda.is_available(),
+    }
+
+
 class DualTrainer(SentenceTransformerTrainer):
     """The trainer, whose checkpoints hold all that is trained, that of the loss too, and nothing else of the model.
 
