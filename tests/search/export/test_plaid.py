@@ -130,6 +130,13 @@ def test_what_cannot_be_held_is_refused(dimension, why, tmp_path, settings):
     assert not (tmp_path / "out").exists()
 
 
+def test_a_folder_whose_chunks_the_engine_has_merged_is_made_again(axes, tmp_path):
+    export(axes.folder, tmp_path / "out", "plaid")
+    (tmp_path / "out/0.codes.npy").unlink()
+    assert export(axes.folder, tmp_path / "out", "plaid") == 4
+    assert len(decode(tmp_path / "out")) == 4
+
+
 def test_a_kill_leaves_nothing_that_is_trusted(axes, tmp_path, monkeypatch):
     monkeypatch.setattr(plaid, "_write_inverted_file", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
@@ -155,6 +162,7 @@ def test_fast_plaid_opens_it_and_finds_by_maxsim(fast_plaid, axes, tmp_path):
     export(axes.folder, tmp_path / "idx.plaid", "plaid")
     np.savez(tmp_path / "query.npz", **{"query.wav": QUERY})
     found = fast_plaid(f"{snippet('fast_plaid')}\nimport json\nprint(json.dumps(found))", tmp_path)
+    assert export(axes.folder, tmp_path / "idx.plaid", "plaid") == 4
     assert dict(zip(FOUND, [score for _, score in sorted(found)], strict=True)) == pytest.approx(
         FOUND, abs=1e-2
     )
