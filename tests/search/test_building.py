@@ -51,6 +51,14 @@ def test_adding_again_encodes_nothing(indexed, sung, monkeypatch):
     assert Index(indexed).sizes() == sizes
 
 
+def test_of_a_large_index_no_more_entries_are_kept_than_are_asked_for(indexed):
+    known = building.newest(Index(indexed))
+    some = {*list(known)[:3]}
+    assert len(known) == 24 and building.newest(Index(indexed), some) == {
+        place: known[place] for place in some
+    }
+
+
 def test_what_is_named_twice_is_added_once(sung, tmp_path):
     wav = sung["test"].parent / "wav" / "cmntest-s00.wav"
     assert (added := add(tmp_path / "index", [wav, wav], "fbank")).new == 1 and added.known == 1

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fangyan.search import cells, first_cut
-from fangyan.search.index import Index, create
+from fangyan.search.index import MEANS, Index, create
 
 DIMENSION = 8
 
@@ -120,3 +120,28 @@ def test_cells_of_another_index_are_passed_over(grow, tmp_path, settings, entry)
     other.append([(entry("a"), vectors(1), -1)])
     (tmp_path / "other" / cells.FILE).write_bytes((tmp_path / cells.FILE).read_bytes())
     assert Index(tmp_path / "other").cells is None  # of more recordings than there are
+
+
+@pytest.mark.parametrize("changed", [[-1], range(600), range(300, 600)])
+def test_cells_of_other_means_are_told_passed_over_and_made_anew(grow, tmp_path, capsys, changed):
+    means = grow(600).means.copy()
+    whole = (tmp_path / cells.FILE).read_bytes()
+    means[changed] = vectors(600, 5)[changed]
+    (tmp_path / MEANS).write_bytes(means.tobytes())
+    index, queries = Index(tmp_path), vectors(3, 9)
+    capsys.readouterr()
+    rows, _ = first_cut(index, queries, 10, index.live)
+    np.testing.assert_array_equal(rows, exact(index, queries, 10, index.live))
+    told = "cells.faiss: not made from the means of this index, or by an earlier version: all recordings are compared"
+    assert capsys.readouterr().err.count(told) == 1
+    cells.extend(index)
+    assert (tmp_path / cells.FILE).read_bytes() != whole and Index(tmp_path).cells.ntotal == 600
+
+
+def test_cells_of_an_earlier_version_are_made_anew(grow, tmp_path, capsys):
+    index = grow(600)
+    whole = (tmp_path / cells.FILE).read_bytes()
+    (tmp_path / cells.FILE).write_bytes(whole[:-32])
+    assert Index(tmp_path).cells is None and "or by an earlier version" in capsys.readouterr().err
+    cells.extend(index)
+    assert (tmp_path / cells.FILE).read_bytes() == whole

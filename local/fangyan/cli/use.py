@@ -190,16 +190,21 @@ def index(audio: tuple[Path, ...], index: Path, encoder: str, layer: str, frames
 
 @cli.command("export_index")
 @option("index", "folder of the index")
-@option("out", "the table: FILE.parquet")
-def export_index(index: Path, out: Path) -> None:
-    """An index as Parquet, with means and frames, for other programs.
+@option("to", "parquet, or a folder of plaid or qdrant", str, default="parquet")
+@option("out", "what is written: FILE.parquet, else a folder")
+def export_index(index: Path, to: str, out: Path) -> None:
+    """An index as other programs read it: a table, PLAID, Qdrant.
+
+    Parquet is a row a recording with its mean and frames. PLAID and Qdrant search by MaxSim: the precision of SeqSim
+    times the frames of the query.
 
     \b
-    Example: fangyan export_index --index my_index --out my_index.parquet
+    Example: fangyan export_index --index my_index --to qdrant \\
+      --out my_index.qdrant
     """
     from fangyan.search.export import export
 
-    click.echo(f"{out}: {export(index, out):,} recordings")
+    click.echo(f"{out}: {export(index, out, to):,} recordings")
 
 
 @cli.command("join_indexes")

@@ -1,7 +1,7 @@
 """An index made and added to: what it has is skipped, what cannot be read or encoded is left out and listed."""
 
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
@@ -28,7 +28,7 @@ type Records = Sequence[Utterance | Dropped]
 """What one path names."""
 
 type Known = dict[tuple, tuple[int, Entry]]
-"""The newest row and entry of each place in an index."""
+"""The newest row and entry of places in an index."""
 
 SEED = 0
 LEARNT_AT_ONCE = 256
@@ -57,9 +57,9 @@ def add(folder: Path, paths: Sequence[Path], spec: str = "", layer: str = "", fo
     found = [find_recordings(path) for path in paths]  # before the encoder, which takes long to load
     with sole_writer(folder):
         index, encoder = _opened(folder, spec, layer, form, found)
-        known = newest(index)
-        added = Added()
         best = _best_described(record for records in found for record in records)
+        known = newest(index, best)
+        added = Added()
         for records in found:
             missing = dict(_missing(records, best, known, added))
             if missing:
@@ -74,9 +74,12 @@ def add(folder: Path, paths: Sequence[Path], spec: str = "", layer: str = "", fo
     return added
 
 
-def newest(index: Index) -> Known:
-    """What an index has at each place."""
-    return {entry.place: (row, entry) for row, entry in enumerate(index.entries())}
+def newest(index: Index, places: Container[tuple] | None = None) -> Known:
+    """What an index has at each place, or at each of those: of a large index the others need not be in memory."""
+    there = (
+        (row, entry) for row, entry in enumerate(index.entries()) if places is None or entry.place in places
+    )
+    return {entry.place: (row, entry) for row, entry in there}
 
 
 def extend_derived(index: Index) -> None:

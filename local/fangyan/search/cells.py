@@ -3,13 +3,16 @@
 ``cells.faiss``: a byte for each number of a mean, in about sqrt(N) cells by k-means. It is derived from the
 means, never the truth: `extend` makes it when an index has more than `FLAT` recordings, adds what came later, and makes
 it anew when the size asks for twice as many cells. Recordings that it lacks are compared one by one, and so are all
-where it cannot be read. A search maps it from disk, and computes the cosines of what it finds again from the means.
+where it cannot be read, or is of other means, as when one of the two files is from a backup: after what FAISS writes
+stands a `_fingerprint`. A search maps it from disk, and computes the cosines of what it finds again from the means.
 """
 
 import sys
 from collections.abc import Iterator
+from hashlib import sha256
 from itertools import count, takewhile
 from math import ceil, log2, sqrt
+from os import SEEK_END
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,6 +41,8 @@ ASKED, NEAREST, ENOUGH = 100, 500, 0.98
 """Recall is that of the `NEAREST` recordings of `ASKED`; so many cells are looked into that it is `ENOUGH` ..."""
 MOST = 1 / 8
 """... but no larger share of all."""
+TOLD = 1000
+"""Means that tell whether the cells are of these."""
 
 
 def extend(index: "Index") -> None:
@@ -55,10 +60,12 @@ def extend(index: "Index") -> None:
         _fill(cells, index.means)
     with atomic(index.folder / FILE) as temporary:
         faiss.write_index(cells, str(temporary))
+        with temporary.open("ab") as stream:
+            stream.write(_fingerprint(index.means[: cells.ntotal]))
 
 
 def read(index: "Index") -> faiss.IndexIVF | None:
-    """The cells of an index, mapped from disk; None where there are none, or not those of this index."""
+    """The cells of an index, mapped from disk; None where there are none, or, as is told, not those of its means."""
     path: Path = index.folder / FILE
     if not path.exists():
         return None
@@ -66,8 +73,28 @@ def read(index: "Index") -> faiss.IndexIVF | None:
         cells = faiss.read_index(str(path), faiss.IO_FLAG_MMAP)
     except RuntimeError:
         return None
-    fitting = isinstance(cells, faiss.IndexIVF) and cells.d == index.dimension
-    return cells if fitting and cells.ntotal <= len(index) else None
+    fitting = isinstance(cells, faiss.IndexIVF) and cells.d == index.dimension and cells.ntotal <= len(index)
+    if fitting and _last_bytes(path) == _fingerprint(index.means[: cells.ntotal]):
+        return cells
+    print(
+        f"{path}: not made from the means of this index, or by an earlier version: all recordings are compared one "
+        "by one until `fangyan index` makes it anew",
+        file=sys.stderr,
+    )
+    return None
+
+
+def _fingerprint(means: np.ndarray) -> bytes:
+    """Of means at equal distances, the last among them: means are appended, so others differ to the end."""
+    rows = np.linspace(0, len(means) - 1, min(len(means), TOLD)).astype(int)
+    return sha256(means[rows].tobytes()).digest()
+
+
+def _last_bytes(path: Path) -> bytes:
+    """As many as a fingerprint has."""
+    with path.open("rb") as stream:
+        stream.seek(-sha256().digest_size, SEEK_END)
+        return stream.read()
 
 
 def nearest(

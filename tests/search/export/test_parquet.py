@@ -1,4 +1,4 @@
-"""`fangyan.search.export`: what another reader finds in the table."""
+"""`fangyan.search.export.parquet`: what another reader finds in the table."""
 
 from dataclasses import replace
 
@@ -8,15 +8,14 @@ from click.testing import CliRunner
 from pyarrow.parquet import ParquetFile, read_table
 
 from fangyan.__main__ import cli
-from fangyan.errors import DataError, UserError
-from fangyan.search import export as module
-from fangyan.search.export import export
+from fangyan.errors import UserError
+from fangyan.search.export import export, groups
 from fangyan.search.index import create
 
 
 @pytest.mark.parametrize("form", ["f16", "int8"])
 def test_the_recordings_that_count_are_read_again(form, tmp_path, settings, entry, turned, monkeypatch):
-    monkeypatch.setattr(module, "AT_ONCE", 2)
+    monkeypatch.setattr(groups, "AT_ONCE", 2)
     index = create(tmp_path, replace(settings, frames=form))
     cut = replace(entry("b", "yue"), start=1.5, end=2.0, text="佢")
     spoken = [
@@ -51,10 +50,9 @@ def test_the_command_line(indexed, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["x.csv", "x"])
-def test_another_suffix_is_refused(name, tmp_path):
+def test_another_suffix_is_refused(name, tmp_path, settings):
+    create(tmp_path, settings)
     with pytest.raises(
-        UserError, match=rf"--out .*{name}: an index is written as .parquet, got (.csv|no suffix)"
+        UserError, match=rf"--out .*{name}: a table is written as .parquet, got (.csv|no suffix)"
     ):
         export(tmp_path, tmp_path / name)
-    with pytest.raises(DataError, match="no index there"):
-        export(tmp_path, tmp_path / "x.parquet")
