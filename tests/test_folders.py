@@ -1,5 +1,6 @@
 """`fangyan.folders`: what may be replaced, and what is left alone."""
 
+import errno
 import json
 from pathlib import Path
 
@@ -101,3 +102,13 @@ def test_an_index_that_was_killed_while_it_was_made_is_made_again(tmp_path):
 def test_work_that_goes_on_after_a_kill_says_so_too():
     with pytest.raises(UserError, match=r"/proc/x/y: nothing can be made there"):
         Journal(Path("/proc/x/y"), {}, lambda record: True).claim()
+
+
+def test_where_a_file_may_not_be_written_it_is_named_and_not_the_temporary_one(tmp_path, monkeypatch):
+    def refuse(path, *_, **__):
+        raise PermissionError(errno.EACCES, "Permission denied", f"{path}")
+
+    monkeypatch.setattr(Path, "touch", refuse)
+    with pytest.raises(PermissionError) as caught:
+        folders.make_file(tmp_path / ".a.partial", tmp_path / "a")
+    assert caught.value.filename == f"{tmp_path / 'a'}"

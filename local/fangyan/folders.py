@@ -50,6 +50,9 @@ def make_file(temporary: Path, name: Path) -> None:
         temporary.touch()
     except FileNotFoundError:
         raise _nothing_made(name) from None
+    except OSError as error:  # of a folder that nobody may write to, say
+        error.filename = f"{name}"
+        raise
 
 
 def replace_folder(temporary: Path, out: Path) -> None:

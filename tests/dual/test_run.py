@@ -1,9 +1,10 @@
+import shutil
 from dataclasses import replace
 
 import pytest
 
 from fangyan.dual.run import describe_cuts
-from fangyan.errors import UserError
+from fangyan.errors import DataError, UserError
 
 ALL = {"speech_text": 1.0, "speech_speech": 0.5, "text_text": 0.5}
 
@@ -14,6 +15,19 @@ def test_varieties_that_are_left_out_are_not_learnt_and_have_no_prefix(job):
     assert run.varieties == ["cmn"]
     with pytest.raises(UserError, match="pairs: text_text: the training data has none: leave it out"):
         _ = job(varieties=["cmn"], pairs={"text_text": 1.0}).pairs
+
+
+def test_a_variety_that_nobody_speaks_is_told_with_those_there(job):
+    with pytest.raises(UserError, match=r"dual.yaml: varieties: no utterance of yeu: did you mean 'yue'\?"):
+        _ = job(varieties=["cmn", "yeu"]).speech
+
+
+def test_no_variety_has_the_prefix_of_a_modality(job, tmp_path):
+    run = replace(job(), train=shutil.copytree(job().train, tmp_path / "train"))
+    table = run.train / "utt2lang"
+    table.write_text(table.read_text().replace(" yue", " speech"))
+    with pytest.raises(DataError, match=r"utt2lang:25: a variety is none of speech, text here"):
+        _ = run.speech
 
 
 def test_of_a_variety_that_is_not_heard_texts_can_be_learnt(job):

@@ -123,7 +123,9 @@ def test_in_bf16_the_weights_stay_in_single_precision(job):
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"lora": {"modules": ["q_prj"]}}, "lora: modules: .*q_prj"),
+        ({"lora": {"modules": ["q_prj"]}}, "dual.yaml: lora: modules: .*q_prj"),
+        ({"lora": {"modules": ["embed_tokens"]}}, "dual.yaml: lora: modules: .*trainable_token_indices"),
+        ({"llm_conf": {"hidden_siz": 3}}, "dual.yaml: llm_conf: .*unknown key 'hidden_siz'"),
         ({"max_tokens": 4096}, "max_tokens: random reads 2048 tokens at most, got 4096"),
         ({"bf16": True}, "dual.yaml: bf16: nothing in this machine computes in it"),
         (

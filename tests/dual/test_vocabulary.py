@@ -126,6 +126,60 @@ def test_weights_of_another_model_and_a_damaged_tokenizer_are_refused(folder):
         vocabulary.start(f"{folder}", {}, [])
 
 
+@pytest.mark.parametrize(
+    ("conf", "said"),
+    [
+        ({"hidden_siz": 16}, "unknown key 'hidden_siz' of a llama: did you mean 'hidden_size'?"),
+        ({"model_type": "gpt2", "intermediate_size": 32}, "unknown key 'intermediate_size' of a gpt2"),
+        ({"vocab_size": 5}, "vocab_size follows from the texts: leave it out"),
+        ({"model_type": "gpt2", "n_layer": 0}, "num_hidden_layers: one at least is needed, got 0"),
+        ({"num_hidden_layers": 0}, "num_hidden_layers: one at least is needed, got 0"),
+        (
+            {**SIZES, "model_type": "qwen3"},
+            "a qwen3 with hidden_size 16, num_attention_heads 2, num_key_value_heads 32, head_dim 128 "
+            ".* cannot compute: ",
+        ),
+        (
+            {**SIZES, "model_type": "bert"},
+            "a bert reads both ways; a model whose tokens see none that follow",
+        ),
+        ({**SIZES, "hidden_act": "foo"}, "KeyError 'foo'"),
+        ({"hidden_size": "wide"}, "Validation error for field 'hidden_size': [A-Z]"),
+    ],
+)
+def test_of_llm_conf_it_is_told_what_is_wrong(conf, said):
+    with pytest.raises(DataError, match=f"llm_conf: no causal LM of transformers: {said}"):
+        vocabulary.make(conf, ["你"])
+
+
+@pytest.mark.parametrize(
+    "conf",
+    [
+        {**SIZES, "rope_theta": 500.0, "attn_implementation": "eager"},  # read as other keys
+        {"model_type": "gpt2", "hidden_size": 16, "n_layer": 1, "n_head": 2},
+        {**SIZES, "model_type": "qwen3", "num_key_value_heads": 1, "head_dim": 8},
+        {**SIZES, "model_type": "gemma3_text", "num_key_value_heads": 1, "head_dim": 8},
+        {**SIZES, "model_type": "gpt_neox"},
+    ],
+    ids=lambda conf: conf.get("model_type", "llama"),
+)
+def test_random_weights_of_any_causal_model_are_made(conf):
+    model, tokenizer = vocabulary.make(conf, ["你好"])
+    assert model.config.vocab_size == len(tokenizer) == 5
+    assert model.config.num_hidden_layers == 1
+
+
+def test_a_folder_of_a_model_that_reads_both_ways_is_refused(folder):
+    from transformers import BertConfig, BertLMHeadModel
+
+    torch.manual_seed(0)
+    BertLMHeadModel(BertConfig(vocab_size=8, **SIZES)).save_pretrained(folder)
+    with pytest.raises(
+        UserError, match=f"llm: {folder}: no causal LM that is read here: a bert reads both ways"
+    ):
+        vocabulary.start(f"{folder}", {}, [])
+
+
 @pytest.mark.parametrize("conf", [{"model_type": "nothing"}, {"hidden_size": "wide"}, {"model_type": "t5"}])
 def test_random_weights_of_no_causal_model_are_refused(conf):
     with pytest.raises(DataError, match="llm_conf: no causal LM of transformers"):

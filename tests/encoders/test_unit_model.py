@@ -85,6 +85,18 @@ def test_a_model_of_phones_whose_files_disagree_is_told(tmp_path):
         unit_model.load(tmp_path)
 
 
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+def test_numbers_that_are_not_finite_are_told(tmp_path, number):
+    centroids = CENTROIDS.copy()
+    centroids[1, 0] = number
+    UnitModel("mfcc", "mfcc", centroids).save(tmp_path)
+    with pytest.raises(DataError, match=r"units\.safetensors: finite numbers are needed, centroids has nan"):
+        unit_model.load(tmp_path)
+    UnitModel("mfcc", "mfcc", CENTROIDS, bias=np.full(3, number, np.float32)).save(tmp_path)
+    with pytest.raises(DataError, match=r"units\.safetensors: finite numbers are needed, bias has nan"):
+        unit_model.load(tmp_path)
+
+
 def test_a_folder_that_is_no_model_is_told(tmp_path):
     with pytest.raises(DataError, match="no model of units"):
         unit_model.load(tmp_path)

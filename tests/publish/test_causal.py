@@ -73,7 +73,12 @@ def test_else_it_is_that_of_the_model_it_began_from_with_the_mean_for_new_tokens
         (hidden @ head.mean(0))[:, None].repeat(len(NEW), 1), abs=1e-4
     )
     shutil.rmtree(tmp_path / "base")
-    with pytest.raises(UserError, match="whose output layer is that of .*base, .*init.* not to be had"):
+    with pytest.raises(
+        UserError, match=rf"^{exp}/llm: .* whose output layer is that of .*base, .*init.* not to be had"
+    ):
+        export(exp, tmp_path / "other")
+    write_json(exp / "train.json", {"init": "random"})
+    with pytest.raises(UserError, match=rf"^{exp}/llm: .* random weights with an output layer of its own"):
         export(exp, tmp_path / "other")
 
 

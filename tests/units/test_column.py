@@ -37,6 +37,16 @@ def test_what_is_no_unit_is_told_with_its_line(data, value):
         read_units(home, 18)
 
 
+def test_a_column_that_was_cut_within_its_last_line_is_told(data):
+    home = data("3 17 17 4")
+    whole = (home / "units").read_text()
+    (home / "units").write_text(whole[:-1])
+    with pytest.raises(
+        DataError, match=rf"^{home}/units:24: the last line has no end, units may be cut off: "
+    ):
+        read_units(home, 18)
+
+
 def test_a_column_that_is_not_there_or_has_other_utterances_is_told(data, sung):
     home = data("3")
     (home / "units").write_text("hakdev-s00 3\n")

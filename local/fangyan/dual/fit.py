@@ -51,11 +51,12 @@ def fit(job: DualRun, work: Path, out: Path) -> tuple[dict[int, dict], int]:
     of = job.settings
     if of.bf16 and not computes_in_bf16():
         raise UserError(f"{job.config}: bf16: nothing in this machine computes in it: leave it out")
-    make_start(job, work / START)
-    model = pipeline(of, work / START)
-    set_seed(job.seed)
-    if of.lora:
-        add_lora(model, of.lora, _new_ids(work / START))
+    with named(job.config):
+        make_start(job, work / START)
+        model = pipeline(of, work / START)
+        set_seed(job.seed)
+        if of.lora:
+            add_lora(model, of.lora, _new_ids(work / START))
     trainer = make_trainer(job, model, work)
     with quiet(), memory_told(of):
         trainer.go_on(newest_whole(work))
@@ -66,6 +67,15 @@ def fit(job: DualRun, work: Path, out: Path) -> tuple[dict[int, dict], int]:
     with quiet():
         model.save(f"{out}", create_model_card=False)
     return epochs(trainer.state.log_history), sum(weight.numel() for weight in model.parameters())
+
+
+@contextmanager
+def named(config: Path) -> Iterator[None]:
+    """A `UserError` inside names the configuration, of which it is."""
+    try:
+        yield
+    except UserError as error:
+        raise type(error)(f"{config}: {error}") from None
 
 
 @contextmanager
@@ -145,7 +155,7 @@ def add_lora(model: SentenceTransformer, lora: Mapping[str, Any], new: Sequence[
         warnings.simplefilter("ignore", FutureWarning)  # of transformers, on what peft asks it
         try:
             model[0].model = get_peft_model(model[0].model, told)
-        except ValueError as error:
+        except (ValueError, TypeError) as error:  # TypeError: of the table of embeddings itself
             raise UserError(f"lora: modules: {first_line(error)}") from None
 
 

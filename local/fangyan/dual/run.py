@@ -8,6 +8,7 @@ from typing import Any
 
 from fangyan.data import datadir
 from fangyan.data.checks import check_data_directory
+from fangyan.data.entries import locate_id, read_map
 from fangyan.dual import llm_folder
 from fangyan.dual import settings as dual_settings
 from fangyan.dual.negatives import with_negatives
@@ -26,7 +27,8 @@ from fangyan.dual.pairs import (
 from fangyan.dual.settings import RANDOM, Settings
 from fangyan.encoders import hub, unit_model
 from fangyan.encoders.unit_model import SETTINGS, WEIGHTS, UnitModel
-from fangyan.errors import UserError
+from fangyan.encoders.unit_strings import MODALITIES
+from fangyan.errors import DataError, UserError, known_names
 from fangyan.files import fingerprint
 from fangyan.units.column import COLUMN, units_of
 
@@ -60,10 +62,26 @@ class DualRun:
     def speech(self) -> dict[str, list[Spoken]]:
         """The utterances that are learnt, by ESPnet's name of the role of their directory."""
         of = self.settings
+        self._check_varieties()
         return {
             role: read_speech(data, units_of(self.units, data, self.column), of.text_column, of.varieties)
             for role, data in self.sets().items()
         }
+
+    def _check_varieties(self) -> None:
+        """`UserError` for a variety that is named and not there, `DataError` for one whose prefix is a modality's."""
+        files = [data / "utt2lang" for data in self.sets().values()]
+        there = {file: read_map(file) for file in files if file.is_file()}
+        for file, varieties in there.items():
+            if taken := next((key for key, code in varieties.items() if code in MODALITIES), ""):
+                raise DataError(
+                    f"{locate_id(file, taken)}: a variety is none of {', '.join(MODALITIES)} here"
+                )
+        known = sorted({code for varieties in there.values() for code in varieties.values()})
+        if known and (missing := next((code for code in self.settings.varieties if code not in known), "")):
+            raise UserError(
+                f"{self.config}: varieties: no utterance of {missing}: {known_names(missing, known)}"
+            )
 
     @cached_property
     def wordings(self) -> list[Wording]:

@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 from fangyan import config as configs
+from fangyan.data.names import is_id
+from fangyan.encoders.unit_strings import MODALITIES
 from fangyan.errors import DataError, known_names
 
 TASK = "dual"
@@ -22,6 +25,7 @@ CHOICES = {
 }
 LEAST = {"max_tokens": 8, "batch_size": 2, "epochs": 1, "rank": 1}
 MOST = dict.fromkeys(("drop_variety", "drop_units", "warmup", "margin", "dropout", "hard_negatives"), 1)
+MOST |= dict.fromkeys(PAIRS, 1000)
 ABOVE_ZERO = ("learning_rate", "scale", "alpha")
 WORDS = {
     str: "a word",
@@ -73,7 +77,7 @@ def read(path: Path) -> Settings:
     found = configs.compose(path)
     known = {of.name: None for of in fields(Settings)} | {"pairs": dict.fromkeys(PAIRS)}
     configs.check_keys(found, known | {"lora": LORA, "pretrain_text": PRETRAIN}, f"{path}")
-    if "llm" not in found:
+    if found.get("llm", "") == "":
         raise DataError(f"{path}: llm: a Hub id, a folder, or {RANDOM} is needed, got nothing")
     for of in fields(Settings):
         if of.name in found:
@@ -87,6 +91,10 @@ def read(path: Path) -> Settings:
 
 def _check_together(found: Mapping[str, Any], path: Path) -> None:
     """`DataError` for values that mean nothing beside others."""
+    if (variety := found.get("text_variety", "cmn")) in MODALITIES or not is_id(variety):
+        raise DataError(f"{path}: text_variety: a code as in utt2lang is needed, got {variety!r}")
+    if found.get("lora") and not found["lora"]["modules"]:
+        raise DataError(f"{path}: lora: modules: at least one is needed, got []")
     if found.get("pretrain_text") and not found["pretrain_text"]["data"]:
         raise DataError(f"{path}: pretrain_text: data: at least one is needed, got []")
     if found.get("hard_negatives") and (column := found.get("text_column", "text_cmn")) != "text_cmn":
@@ -119,7 +127,7 @@ def _number(where: str, name: str, value: Any, kind: type = float) -> Any:
     if isinstance(value, bool) or not isinstance(value, (int, float) if kind is float else int):
         raise DataError(f"{where}: {WORDS[kind]} is needed, got {value!r}")
     least, most = LEAST.get(name, 0), MOST.get(name, float("inf"))
-    if not least <= value <= most or (name in ABOVE_ZERO and value == 0):
+    if not isfinite(value) or not least <= value <= most or (name in ABOVE_ZERO and value == 0):
         rule = (
             f"from {least} to {most}"
             if name in MOST

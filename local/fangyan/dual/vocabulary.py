@@ -5,7 +5,7 @@ speech; here also one for each prefix of variety and modality. How new rows begi
 ways, to be chosen by measurement.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
     AutoTokenizer,
+    PreTrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
@@ -22,10 +23,16 @@ from transformers import (
 from fangyan.dual.llm_folder import locate
 from fangyan.dual.settings import RANDOM
 from fangyan.encoders.pretrained import first_line, quiet
-from fangyan.errors import DataError, UserError
+from fangyan.errors import DataError, UserError, known_names
 
 PAD, UNKNOWN, END = "<pad>", "<unk>", "<end>"
 """The special tokens of a tokenizer of characters."""
+OF_TEXTS = ("vocab_size", "pad_token_id", "bos_token_id", "eos_token_id")
+"""What a configuration of transformers has, and the tokens of the texts decide."""
+HEADS = ("hidden_size", "num_attention_heads", "num_key_value_heads", "head_dim")
+"""Sizes that have to fit together."""
+SEEN = 1e-4
+"""Logits of a token that differ by more of the largest have seen what differs; rounding is far below."""
 
 
 def load(llm: str, folder: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
@@ -47,6 +54,7 @@ def load(llm: str, folder: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBa
             model, report = AutoModelForCausalLM.from_pretrained(folder, **told, **safe)
         if missing := sorted(key for key in report["missing_keys"] if "head" not in key):
             raise UserError(f"the weights are not of a {type(model).__name__}, they lack {missing[0]}")
+        check_causal(model)
         return model, AutoTokenizer.from_pretrained(folder, **safe)
     except Exception as error:  # of whatever kind: any values may stand in its files
         raise UserError(f"llm: {llm}: no causal LM that is read here: {first_line(error)}") from None
@@ -58,11 +66,51 @@ def make(conf: dict[str, Any], texts: Iterable[str]) -> tuple[PreTrainedModel, P
     tied = {"tie_word_embeddings": True, **conf}
     ends = dict.fromkeys(("bos_token_id", "eos_token_id"), tokenizer.eos_token_id)
     told = tied | ends | {"vocab_size": len(tokenizer), "pad_token_id": tokenizer.pad_token_id}
+    kind = told.pop("model_type", "llama")
     try:
-        config = AutoConfig.for_model(told.pop("model_type", "llama"), **told)
-        return AutoModelForCausalLM.from_config(config, trust_remote_code=False).float(), tokenizer
+        config = AutoConfig.for_model(kind, **told)
+        check_sizes(conf, config, AutoConfig.for_model(kind).to_dict())
+        model = AutoModelForCausalLM.from_config(config, trust_remote_code=False).float()
+        check_causal(model)
     except Exception as error:  # of whatever kind: any values may stand there
         raise DataError(f"llm_conf: no causal LM of transformers: {first_line(error)}") from None
+    return model, tokenizer
+
+
+def check_sizes(conf: Mapping[str, Any], config: PreTrainedConfig, known: Mapping[str, Any]) -> None:
+    """`DataError` for a key of ``llm_conf`` that means nothing: none of ``known``, and not read as another of them."""
+    made = config.to_dict()
+    for key in conf:
+        if key in OF_TEXTS:
+            raise DataError(f"{key} follows from the texts: leave it out")
+        if key in made and key not in known:
+            names = known_names(key, sorted(name for name in known if not name.startswith("_")))
+            raise DataError(f"unknown key {key!r} of a {config.model_type}: {names}")
+    if (layers := getattr(config, "num_hidden_layers", 1)) < 1:
+        raise DataError(f"num_hidden_layers: one at least is needed, got {layers}")
+
+
+def check_causal(model: PreTrainedModel) -> None:
+    """`DataError` for a model that cannot compute with its sizes, or of which a token sees what stands after it."""
+    training, tokens = model.training, torch.tensor([[2, 1, 2], [2, 1, 1]])
+    config = model.config.get_text_config()
+    try:
+        with torch.no_grad():
+            one, other = model.eval()(input_ids=tokens, attention_mask=torch.ones_like(tokens)).logits[:, :2]
+    except Exception as error:  # of whatever kind: sizes may fit together or not
+        sizes = (
+            f"{name} {getattr(config, name)}" for name in HEADS if getattr(config, name, None) is not None
+        )
+        raise DataError(
+            f"a {config.model_type} with {', '.join(sizes)} (those of transformers where none are named) cannot "
+            f"compute: {first_line(error)}"
+        ) from None
+    model.train(training)
+    if (one - other).abs().max() > SEEN * one.abs().max():
+        raise DataError(
+            f"a {config.model_type} reads both ways; a model whose tokens see none that follow is needed, as Llama or "
+            "Qwen"
+        )
 
 
 def character_tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerBase:

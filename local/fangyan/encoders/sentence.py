@@ -93,11 +93,11 @@ def load(argument: str, device: str) -> SentenceEncoder:
 
 @contextmanager
 def reading(spec: str) -> Iterator[None]:
-    """What transformers and its kin say inside of settings or weights they cannot read ends as a `UserError`."""
+    """What transformers and its kin say inside of what they cannot read ends as a `UserError`; ours pass."""
     try:
         with quiet():
             yield
-    except DataError:
+    except UserError:
         raise
     except Exception as error:  # of whatever kind: any values may stand in the settings
         reason = first_line(error)

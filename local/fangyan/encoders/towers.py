@@ -117,8 +117,11 @@ def recommended(settings: Any) -> str:
 
 
 def first_line(error: Exception) -> str:
-    """The first line of what an error says, or its kind where it says nothing."""
-    return str(error).strip().partition("\n")[0] or type(error).__name__
+    """The first line of what an error says, and the next after a colon; its kind where it says little."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if not lines or isinstance(error, KeyError):
+        return " ".join([type(error).__name__, *lines[:1]])
+    return " ".join(lines[: 2 if lines[0].endswith(":") else 1])
 
 
 def _class(config: Any) -> type:

@@ -122,6 +122,11 @@ def _load_weights(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
         raise DataError(f"{path}: centroids are (k, d) numbers, got {centroids.shape}")
     if bias is not None and bias.shape != centroids.shape[:1]:
         raise DataError(f"{path}: the bias is a number for each of {len(centroids)} units, got {bias.shape}")
+    for name, tensor in ((CENTROIDS, centroids), (BIAS, bias)):
+        if tensor is not None and not np.isfinite(tensor).all():
+            raise DataError(
+                f"{path}: finite numbers are needed, {name} has nan or inf: make the model of units anew"
+            )
     return centroids, bias
 
 

@@ -9,7 +9,8 @@ The prefixes and the units are tokens of the model's extended vocabulary, one ea
 
 from collections.abc import Iterable, Sequence
 
-SPEECH, TEXT = "[speech]", "[text]"
+MODALITIES = ("speech", "text")
+SPEECH, TEXT = (f"[{modality}]" for modality in MODALITIES)
 
 
 def unit_tokens(k: int) -> list[str]:

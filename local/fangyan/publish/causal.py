@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from fangyan.dual.settings import RANDOM
 from fangyan.encoders import files, hub, llm_files, sentence
 from fangyan.encoders.carrying import carry_units, copy
 from fangyan.encoders.families import LLM_SETTINGS
@@ -64,7 +65,12 @@ def _causal(place: Path, start: str, new: list[int]) -> Any:
 
 
 def _source(start: str, place: Path) -> Path:
-    """Where the language model that training began from lies."""
+    """Where the language model that training began from lies; `UserError` where it is not to be had."""
+    if start == RANDOM:
+        raise UserError(
+            f"{place}: its training began from random weights with an output layer of its own, which is not kept: "
+            "leave tie_word_embeddings: false out of llm_conf, and train it anew"
+        )
     try:
         return hub.locate(start, sentence.PATTERNS)
     except UserError as error:

@@ -9,7 +9,7 @@ from fangyan.data.columns import reference
 from fangyan.data.entries import check_ids, locate_id, read_map
 from fangyan.encoders import unit_model
 from fangyan.errors import DataError, UserError, shown
-from fangyan.files import fingerprint, made_from
+from fangyan.files import ends_early, fingerprint, made_from
 
 COLUMN = "units"
 HOME = ".units"
@@ -26,6 +26,8 @@ def read_units(data: Path, k: int, name: str = COLUMN) -> dict[str, np.ndarray]:
     if not file.is_file():
         raise DataError(f"{file}: no column of units: {advice}")
     values, found = read_map(file), {}
+    if values and ends_early(file):
+        raise DataError(f"{file}:{len(values)}: the last line has no end, units may be cut off: {advice}")
     check_ids(reference(data), read_map(reference(data)), file, values, advice)
     for key, value in values.items():
         try:
