@@ -133,12 +133,13 @@ def text_units(
 @option("units", "folder of a model of units (may be repeated)", multiple=True)
 @option("data", "data directory with varieties; with sentences and speakers it says more")
 @option("align", "model that says where each character is: espnet:<exp folder>", str, default="")
+@option("phones", "folder of a model of phone_units, which says where each phone is", default=None)
 @option("out", "folder for units.tsv")
-def unit_report(units: tuple[Path, ...], data: Path, align: str, out: Path) -> None:
+def unit_report(units: tuple[Path, ...], data: Path, align: str, phones: Path | None, out: Path) -> None:
     """What units tell of words, varieties and speakers, by model.
 
-    Use of the codebook, leakage of variety and speaker, likeness of translations, and with --align purity: a row for
-    each model of units, each figure beside what it is by chance.
+    Use of the codebook, leakage of variety and speaker, likeness of translations, with --align purity of characters
+    and with --phones of phones: a row for each model of units, each figure beside what it is by chance.
 
     \b
     Example: fangyan unit_report --units exp/units/layer04_k500 --data data/dev \\
@@ -147,10 +148,10 @@ def unit_report(units: tuple[Path, ...], data: Path, align: str, out: Path) -> N
     from fangyan.measure.units import NAME, UnitRow, report
     from fangyan.tables import read_rows
 
-    report_built(report(list(dict.fromkeys(units)), data, out, align), out / NAME)
+    report_built(report(list(dict.fromkeys(units)), data, out, align, phones), out / NAME)
     for row in read_rows(out / NAME, UnitRow):
         words = [f"{row.units}: perplexity {decimals(row.perplexity, 1)} of {row.k:,}"]
-        for label in ("variety", "speaker", "character"):
+        for label in ("variety", "speaker", "character", "phone"):
             if (nmi := getattr(row, f"{label}_nmi")) is not None:
                 chance = decimals(getattr(row, f"{label}_chance"), 3)
                 words.append(f"{label} {decimals(nmi, 3)} (by chance {chance})")

@@ -9,7 +9,7 @@ says how well the phones are found.
 
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,9 +18,9 @@ import numpy as np
 from fangyan.data import datadir, durations
 from fangyan.data.datadir import Utterance
 from fangyan.data.entries import locate_id
-from fangyan.encoders import Encoder, SomeLayers, check_spec, identity, load_encoder
+from fangyan.encoders import Encoder, SomeLayers, check_spec, identity, load_encoder, unit_model
 from fangyan.encoders.unit_model import UnitModel
-from fangyan.errors import DataError, shown
+from fangyan.errors import DataError, UserError, shown
 from fangyan.features.at_layer import check_each
 from fangyan.features.pipeline import BATCH_SECONDS, SPEECH, batches, encoded, seconds_of
 from fangyan.files import produce
@@ -169,6 +169,26 @@ def fitting(
     elif not found:
         raise DataError("--frames is less than any utterance has: take more")
     return [(t, example) for t, example in found if example.fits]
+
+
+def load_aligner(folder: Path) -> UnitModel:
+    """A model of phones, by which transcripts can be aligned; `UserError` for a folder of other units."""
+    model = unit_model.load(folder)
+    if not model.names:
+        raise UserError(f"{folder}: units without names are no phones: name a model of fangyan phone_units")
+    return model
+
+
+def aligned(
+    model: UnitModel, transcribed: Sequence[Transcribed]
+) -> Iterator[tuple[str, list[int], np.ndarray]]:
+    """Of each utterance that can be aligned its id, its phones and silences, and where these end as fractions of it."""
+    encoder = SomeLayers(load_encoder(model.encoder), [model.layer])
+    frames = encode(encoder, [t.utterance for t in transcribed])
+    classifier = Linear(model.centroids, model.bias)
+    for one, example in fitting(transcribed, frames, model.names):
+        ends = np.array([part.end for part in align(classifier, example)])
+        yield one.utterance.id, list(example.phones), ends / len(example.frames)
 
 
 def split(transcribed: Sequence[Transcribed], chance: np.random.Generator) -> tuple[list[str], list[str]]:

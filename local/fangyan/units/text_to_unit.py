@@ -17,14 +17,13 @@ import yaml
 
 from fangyan import config as configs
 from fangyan.data import datadir
-from fangyan.encoders import SomeLayers, load_encoder, unit_model
 from fangyan.encoders import identity as encoder_identity
+from fangyan.encoders import unit_model
 from fangyan.errors import DataError, UserError
 from fangyan.files import fingerprint, produce, write_text
 from fangyan.ipa import dictionaries
 from fangyan.units.column import units_of
-from fangyan.units.phone_classifier import Linear, align
-from fangyan.units.phone_units import Transcribed, encode, fitting, read_transcripts, split
+from fangyan.units.phone_units import Transcribed, aligned, load_aligner, read_transcripts, split
 
 if TYPE_CHECKING:
     from fangyan.units.fastspeech import FastSpeech
@@ -122,9 +121,7 @@ def text_to_unit(
     another model; `DataError` as `phone_units`.
     """
     settings = Settings.read(config)
-    models = {"phones": unit_model.load(phones), "units": unit_model.load(units)}
-    if not models["phones"].names:
-        raise UserError(f"{phones}: units without names are no phones: name a model of fangyan phone_units")
+    models = {"phones": load_aligner(phones), "units": unit_model.load(units)}
     if models["phones"].merged or models["units"].merged:
         raise UserError(
             f"{units}: merged units do not tell how long they last: make a model without --merged"
@@ -157,14 +154,7 @@ def _spoken(
     chance: np.random.Generator,
 ) -> tuple[list[Spoken], list[Spoken]]:
     """Utterances to learn from, and those of speakers held out; of one speaker alone they are the same."""
-    encoder = SomeLayers(load_encoder(model.encoder), [model.layer])
-    frames = encode(encoder, [t.utterance for t in transcribed])
-    classifier = Linear(model.centroids, model.bias)
-    found = {}
-    for one, example in fitting(transcribed, frames, model.names):
-        ends = np.array([part.end for part in align(classifier, example)])
-        key = one.utterance.id
-        found[key] = to_spoken(example.phones, ends / len(example.frames), units[key])
+    found = {key: to_spoken(phones, ends, units[key]) for key, phones, ends in aligned(model, transcribed)}
     learnt, held_out = split([t for t in transcribed if t.utterance.id in found], chance)
     return [found[key] for key in learnt], [found[key] for key in held_out or learnt]
 

@@ -12,7 +12,8 @@ from fangyan.encoders import Encoder
 from fangyan.errors import UserError
 from fangyan.measure.explain.transcripts import Transcript
 from fangyan.measure.units import characters
-from fangyan.measure.units.characters import Stretch, cut, stretches_of
+from fangyan.measure.units.characters import stretches_of
+from fangyan.measure.units.stretches import Stretch
 
 TOKENS = ["<blank>", "<unk>", "我", "吃", "<sos/eos>"]
 
@@ -55,20 +56,11 @@ def test_characters_that_nobody_could_speak_so_fast_are_not_believed():
     assert stretches_of(encoder, encoder.output(20), "我吃") == []
 
 
-def test_units_are_cut_at_the_same_times_whatever_their_rate():
-    found = [
-        (char, units.tolist())
-        for char, units in cut(np.arange(10), [Stretch("我", 0.35), Stretch("吃", 1.0)])
-    ]
-    assert found == [("我", [0, 1, 2, 3]), ("吃", [4, 5, 6, 7, 8, 9])]
-    assert [char for char, _ in cut(np.arange(2), [Stretch("我", 0.1), Stretch("吃", 1.0)])] == ["吃"]
-
-
 def test_what_is_not_believed_is_counted(sung, monkeypatch, capsys):
     utterances = [u for u in datadir.read(sung["dev"]) if u.text == "我吃饭"]
     monkeypatch.setattr(characters, "load_encoder", lambda spec: Peaky((2, 2), (8, 3), (14, 1)))
     found = characters.find("espnet:x", utterances, Transcript("text", NormalForm()))
-    assert {key: "".join(one.character for one in found[key]) for key in found} == {
+    assert {key: "".join(one.label for one in found[key]) for key in found} == {
         u.id: u.text for u in utterances
     }  # who is not known is looked for as <unk>
     assert capsys.readouterr().err == ""

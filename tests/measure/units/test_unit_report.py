@@ -13,7 +13,7 @@ from fangyan.encoders.unit_model import UnitModel
 from fangyan.errors import DataError, UserError
 from fangyan.measure import units as reporting
 from fangyan.measure.units import NAME, UnitRow, characters, report
-from fangyan.measure.units.characters import Stretch
+from fangyan.measure.units.stretches import Stretch
 from fangyan.tables import read_rows
 from fangyan.units import assign as assigning
 

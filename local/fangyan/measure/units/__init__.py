@@ -2,7 +2,7 @@
 
     recordings -> every encoder once, at the layers of all models -> units of each frame -> a row for each model
 
-Which layer gives units that are shared by varieties? One whose units tell much of the characters (`information.told`)
+Which layer gives units that are shared by varieties? One whose units tell much of characters (`information.told`)
 and make translations alike (`agreement`), but little of variety and speaker. What is measured of a column stands beside
 what it is by chance, since counts of few frames are never fair, and the less so the more units there are.
 """
@@ -19,8 +19,8 @@ from fangyan.encoders import SomeLayers, load_encoder, unit_model
 from fangyan.encoders.unit_model import UnitModel
 from fangyan.features.pipeline import SPEECH, seconds_of
 from fangyan.files import produce
-from fangyan.measure.units import characters
-from fangyan.measure.units.characters import Stretch
+from fangyan.measure.units import characters, phones
+from fangyan.measure.units.stretches import Stretch, cut
 from fangyan.progress import Progress
 from fangyan.tables import Amount, Count, Fraction, Total, write_rows
 from fangyan.units.agreement import Trio, agreement, translated, trios
@@ -31,6 +31,9 @@ NAME = "units.tsv"
 
 type Units = dict[str, np.ndarray]
 """Id of an utterance -> (T,) units, a unit for each frame."""
+
+type Said = Mapping[str, Sequence[Stretch]]
+"""Id of an utterance -> its characters, or its phones, on time."""
 
 
 @dataclass(frozen=True)
@@ -65,13 +68,23 @@ class UnitRow:
     purity: Fraction | None = None
     purity_chance: Fraction | None = None
     cluster_purity: Fraction | None = None
+    aligned_phones: Total = 0
+    phone_bits: Amount | None = None
+    phone_nmi: Fraction | None = None
+    phone_chance: Fraction | None = None
+    phone_purity: Fraction | None = None
+    phone_purity_chance: Fraction | None = None
+    phone_cluster_purity: Fraction | None = None
 
 
-def report(models: Sequence[Path], data: Path, out: Path, align: str = "") -> bool:
+def report(
+    models: Sequence[Path], data: Path, out: Path, align: str = "", by_phones: Path | None = None
+) -> bool:
     """Writes ``out/units.tsv``, a `UnitRow` for each folder of a model of units, and says whether it had to.
 
     ``data``: a data directory with varieties; speakers and sentences are those that it names. ``align``: the SPEC of a
-    model that says where each character is (`characters.find`); without one, columns on characters are empty.
+    model that says where each character is (`characters.find`), ``by_phones``: the folder of a model that aligns phones
+    (`phones.find`); without them, columns on characters and on phones are empty.
     `DataError` for what is no model of units, `UserError` for a model that says no such thing.
     """
     loaded = {folder: unit_model.load(folder) for folder in models}
@@ -80,16 +93,19 @@ def report(models: Sequence[Path], data: Path, out: Path, align: str = "") -> bo
         "models": [[f"{folder}", model.encoder, identity_of(folder)] for folder, model in loaded.items()],
         "data": datadir.identity(data),
         "align": characters.identity_of(align, told_by) if told_by else {},
+        "phones": phones.identity_of(by_phones) if by_phones else {},
     }
 
     def build(folder: Path) -> None:
         needs = {*SPOKEN} | ({told_by.column} if told_by else set())
         utterances = durations.measured(datadir.read(data, needs))
-        stretches = characters.find(align, utterances, told_by) if told_by else {}
+        said = {
+            "": characters.find(align, utterances, told_by) if told_by else {},
+            "phone_": phones.find(by_phones, data) if by_phones else {},
+        }
         compared, found = trios(utterances), _units(loaded, utterances)
         rows = [
-            _row(f"{path}", model, utterances, found[path], compared, stretches)
-            for path, model in loaded.items()
+            _row(f"{path}", model, utterances, found[path], compared, said) for path, model in loaded.items()
         ]
         write_rows(folder / NAME, rows, UnitRow)
 
@@ -118,7 +134,7 @@ def _row(
     utterances: Sequence[Utterance],
     units: Units,
     compared: Sequence[Trio],
-    stretches: Mapping[str, Sequence[Stretch]],
+    said: Mapping[str, Said],
 ) -> UnitRow:
     counts = np.bincount(np.concatenate([*units.values()]), minlength=model.k)
     alike = agreement(compared, units)
@@ -130,10 +146,12 @@ def _row(
         frames=int(counts.sum()),
         used=float((counts > 0).mean()),
         perplexity=perplexity(counts),
-        aligned=len(stretches),
+        aligned=len(said[""]),
+        aligned_phones=len(said["phone_"]),
         **_of_speech(utterances, units, model.k),
         **(vars(alike) if alike else {}),
-        **_of_characters(units, stretches, model.k),
+        **_of_said("character", "", units, said[""], model.k),
+        **_of_said("phone", "phone_", units, said["phone_"], model.k),
     )
 
 
@@ -153,17 +171,17 @@ def _of_speech(utterances: Sequence[Utterance], units: Units, k: int) -> dict[st
     return found
 
 
-def _of_characters(units: Units, stretches: Mapping[str, Sequence[Stretch]], k: int) -> dict[str, float]:
-    """The columns on characters, where there are any."""
-    pieces = [piece for key, found in stretches.items() for piece in characters.cut(units[key], found)]
+def _of_said(label: str, prefix: str, units: Units, said: Said, k: int) -> dict[str, float]:
+    """The columns on characters or on phones, where there are any; ``prefix``: of the columns on purity."""
+    pieces = [piece for key, found in said.items() for piece in cut(units[key], found)]
     if not pieces:
         return {}
-    found, chance = told([of_piece for _, of_piece in pieces], [character for character, _ in pieces], k)
+    found, chance = told([of_piece for _, of_piece in pieces], [name for name, _ in pieces], k)
     return {
-        "character_bits": found.bits,
-        "character_nmi": found.nmi,
-        "character_chance": chance.nmi,
-        "purity": found.purity,
-        "purity_chance": chance.purity,
-        "cluster_purity": found.cluster_purity,
+        f"{label}_bits": found.bits,
+        f"{label}_nmi": found.nmi,
+        f"{label}_chance": chance.nmi,
+        f"{prefix}purity": found.purity,
+        f"{prefix}purity_chance": chance.purity,
+        f"{prefix}cluster_purity": found.cluster_purity,
     }

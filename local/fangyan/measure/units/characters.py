@@ -4,13 +4,12 @@ All of an utterance belongs to one of its characters: bounds lie midway between 
 counted to the characters beside it (`fangyan.recognition.ctc_alignment`). An utterance whose characters follow each
 other faster than anybody speaks is left out, since there the model did not write them where they were spoken.
 
-Phones are not looked for: the characters that a model writes need not be those that were spoken (Mandarin wording of a
-Cantonese sentence), and IPA that is spread evenly over an utterance would be no alignment.
+The characters that a model writes need not be those that were spoken (Mandarin wording of a Cantonese sentence), so
+phones are not made of them: `fangyan.measure.units.phones` aligns what was said.
 """
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -20,16 +19,10 @@ from fangyan.encoders import identity as encoder_identity
 from fangyan.errors import DataError, UserError
 from fangyan.features.pipeline import BATCH_SECONDS, SPEECH, batches, encoded, seconds_of
 from fangyan.measure.explain.transcripts import Transcript, transcript
+from fangyan.measure.units.stretches import Stretch
 from fangyan.progress import Progress
 from fangyan.recognition import ctc_alignment
 from fangyan.units.alignment import divide_frames
-
-
-class Stretch(NamedTuple):
-    """A character, and where it ends as a fraction of its utterance; it begins where the one before it ends."""
-
-    character: str
-    end: float
 
 
 def transcript_of(spec: str) -> Transcript:
@@ -80,11 +73,3 @@ def stretches_of(encoder: Encoder, output: np.ndarray, text: str) -> list[Stretc
         return []
     spans = divide_frames(peaks, len(output))
     return [Stretch(char, span.end / len(output)) for char, span in zip(text, spans, strict=bool(spans))]
-
-
-def cut(units: np.ndarray, stretches: Sequence[Stretch]) -> Iterator[tuple[str, np.ndarray]]:
-    """Each character with the units of its frames; one that has none is left out."""
-    bounds = np.rint([stretch.end * len(units) for stretch in stretches]).astype(int).tolist()
-    for stretch, start, end in zip(stretches, [0, *bounds], bounds, strict=False):
-        if end > start:
-            yield stretch.character, units[start:end]
