@@ -166,7 +166,12 @@ def test_a_download_is_known_by_the_names_of_its_content(tiny, cached, noise):
     ("name", "file", "values", "message"),
     [
         ("hubert", "config.json", {"num_attention_heads": 0}, "no model of the installed transformers"),
-        ("hubert", "config.json", {"hidden_act": "nope"}, "no model of the installed transformers .'nope'"),
+        (
+            "hubert",
+            "config.json",
+            {"hidden_act": "nope"},
+            "no model of the installed transformers .KeyError 'nope'",
+        ),
         ("hubert", "config.json", {"hidden_size": -1}, "no model of the installed transformers"),
         (
             "hubert",

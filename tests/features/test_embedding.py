@@ -139,6 +139,7 @@ def test_pooled_vectors_are_those_that_pooled_retrieval_compares(sung, tmp_path)
     assert frames.keys() == vectors.keys()
     score = SCORES["pooled"]
     due = score.compare(score.prepare(frames), score.prepare(frames)).numpy()
+    vectors = {key: x.astype(np.float64) for key, x in vectors.items()}
     units = {key: x / np.linalg.norm(x) for key, x in vectors.items()}
     found = np.array([[units[a] @ units[b] for b in frames] for a in frames])
     np.testing.assert_allclose(found, due, atol=3e-7)

@@ -61,7 +61,10 @@ class TestInstalled:
         assert len(scores) == 6 and {pair.n for pair in pairs} == {7, 8, 9}
         due = {f"{pair.source}->{pair.target}": pair.recall_at_1 for pair in pairs}
         assert scores == pytest.approx(due, abs=1e-6)  # six digits in the file
-        assert result.get_score() == pytest.approx(sum(due.values()) / 6, abs=1e-6) and result.get_score() > 0
+        assert result.get_score() == pytest.approx(sum(due.values()) / 6, abs=1e-6)
+        assert (
+            result.get_score() > 0 or spec == "mfcc"
+        )  # of which rounding decides whether anything is found here
 
     def test_a_directory_that_was_not_prepared_is_enough(self, mteb, uneven, tmp_path, capsys):
         raw = tmp_path / "raw"
