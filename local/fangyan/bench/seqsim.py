@@ -15,6 +15,8 @@ SIDES = {"cpu": (1024, 2048), "cuda": (4096, 8192)}
 """Sides of the square matrices whose product shows the rate of the machine: that of the best one counts."""
 PRODUCTS = 4
 """In a row, so that a baseline lasts about as long as what is held against it."""
+LARGE = 4
+"""Times the utterances of a side, where packing, and memory that is new, are little of the whole."""
 EQUAL = 1e-4
 """Results that differ by less are equal."""
 
@@ -85,8 +87,8 @@ def race(
     )
 
 
-def _sets_of(dimension: int) -> Callable[[Size, str], Data]:
-    return lambda size, device: sets(dimension, size.utterances, device)
+def _sets_of(dimension: int, times: int = 1) -> Callable[[Size, str], Data]:
+    return lambda size, device: sets(dimension, times * size.utterances, device)
 
 
 def _gflops(queries: Set, candidates: Set) -> float:
@@ -116,13 +118,15 @@ def _best_side(multiply: Multiply, device: str) -> int:
 
 
 def _against_product(
-    name: str, multiply: Multiply, multiply_name: str, dimension: int, *devices: str
+    name: str, multiply: Multiply, multiply_name: str, dimension: int, *devices: str, times: int = 1
 ) -> Benchmark:
     def ceiling(queries: Set, candidates: Set) -> float:
         device = queries[0].device.type
         return _square_gflops(multiply, _best_side(multiply, device), device)
 
-    return Benchmark(name, "GFLOP/s", _gflops, ceiling, multiply_name, _sets_of(dimension), devices=devices)
+    return Benchmark(
+        name, "GFLOP/s", _gflops, ceiling, multiply_name, _sets_of(dimension, times), devices=devices
+    )
 
 
 BENCHMARKS = (
@@ -131,6 +135,14 @@ BENCHMARKS = (
         for d in (256, 512)
     ),
     *(_against_product(f"seqsim_vs_onednn_d{d}", _onednn, "oneDNN product", d, "cpu") for d in (256, 512)),
+    *(
+        _against_product(f"seqsim_large_vs_{name}_d{d}", multiply, title, d, "cpu", times=LARGE)
+        for name, multiply, title in (
+            ("matmul", _torch_mm, "torch.mm"),
+            ("onednn", _onednn, "oneDNN product"),
+        )
+        for d in (256, 512)
+    ),
     race("seqsim_vs_loop_d256", by_pair, "loop over pairs", 256, few=20),
     race("seqsim_vs_published_d512", as_published, "broadcast cosine", 512, few=5),
 )

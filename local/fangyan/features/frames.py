@@ -1,6 +1,7 @@
 """Frames of utterances, whatever makes them and whatever compares them: taken in strictly, L2-normalised."""
 
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -42,7 +43,7 @@ def _frames(name: object, features: Frames) -> "Tensor":
         raise DataError(
             f"utterance {name}: features are a (frames, d) array and not empty, got {tuple(frames.shape)}"
         )
-    if not (frames.sum().isfinite() or frames.isfinite().all()):
+    if not (isfinite(frames.sum().item()) or frames.isfinite().all()):
         raise DataError(f"utterance {name}: features must be finite, got NaN or infinity")
     single = frames.is_floating_point() and frames.dtype.itemsize <= torch.float32.itemsize
     return frames.to(torch.float32 if single else torch.float64)

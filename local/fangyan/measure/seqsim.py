@@ -105,12 +105,13 @@ def seqsim_matrix(queries: FrameSet | Packed, candidates: FrameSet | Packed) -> 
     a, b = (x if isinstance(x, Packed) else pack(x) for x in (queries, candidates))
     same_dimension(a.dimension, b.dimension)
     found = SeqSim(*(a.tiles[0].frames.new_empty(a.size, b.size) for _ in range(3)))
-    block = found.f1.new_empty(prod(max(len(tile.frames) for tile in side.tiles) for side in (a, b)))
-    fast = _kernels(prod(sum(len(tile.frames) for tile in side.tiles) for side in (a, b)), block)
+    fast = _kernels(prod(sum(len(tile.frames) for tile in side.tiles) for side in (a, b)), found.f1)
+    block = _block(a, b)
     for y in b.tiles:
         products = _products_with(y.frames, block)
         for x in a.tiles:
             _compare(x, y, products(x.frames), found, fast)
+        del products  # so that the next has its memory: what is new to a process costs as much as it takes to fill
     return found
 
 
@@ -182,14 +183,22 @@ def _normalise(frames: Tensor, place: Tensor, fast) -> None:
         place.copy_(unit(frames))
 
 
-def _products_with(b: Tensor, block: Tensor) -> Callable[[Tensor], Tensor]:
-    """What makes ``a @ b.T`` of any ``a``: in ``block``, or by oneDNN in a tensor of its own.
+def _block(a: Packed, b: Packed) -> Tensor | None:
+    """A place for the cosines of any two tiles; none where oneDNN multiplies, which takes none."""
+    frames = a.tiles[0].frames
+    if frames.device.type == "cpu" and _by_onednn():
+        return None
+    return frames.new_empty(prod(max(len(tile.frames) for tile in side.tiles) for side in (a, b)))
+
+
+def _products_with(b: Tensor, block: Tensor | None) -> Callable[[Tensor], Tensor]:
+    """What makes ``a @ b.T`` of any ``a``: in ``block``, or without one by oneDNN in a tensor of its own.
 
     In float32 oneDNN is twice as fast as torch.mm on an AMD, and 3 to 10 % slower on an Intel. These two operators are
     those of `torch.compile`: they lay out b once, and give an ordinary tensor; the product of two ``to_mkldnn()``, the
     documented way, lays b out each time and copies each result: that takes 15 to 40 % longer.
     """
-    if b.device.type != "cpu" or not _by_onednn():
+    if block is not None:
         return lambda a: torch.mm(a, b.T, out=block[: len(a) * len(b)].view(len(a), len(b)))
     laid_out = torch.ops.mkldnn._reorder_linear_weight(b)
     return lambda a: torch.ops.mkldnn._linear_pointwise(a, laid_out, None, "none", [], "")
