@@ -1,5 +1,6 @@
 """The task pretrain on the micro corpus: trained, resumed, what starts from it and reads it, and what it refuses."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,8 +12,9 @@ from safetensors.torch import load_file
 from fangyan.data import audio, datadir
 from fangyan.encoders import load_encoder
 from fangyan.errors import DataError, UserError
-from fangyan.files import read_table
-from fangyan.training import Run, collect_stats, train, write_tokens
+from fangyan.files import read_table, stamp
+from fangyan.training import Run, collect_stats, summary, train, write_tokens
+from fangyan.training.tasks.pretrain import Task
 from fangyan.training.unit_checks import check_masks, check_texts, check_units
 
 TEXTS = ["我吃饭", "你看书水", "喝水我看", "书我你", "你喝"]
@@ -61,6 +63,16 @@ def test_what_is_measured_is_told_of_every_epoch(trained):
         assert all(0 <= float(row[name]) <= 1 for row in rows)
     assert float(rows[-1]["valid_cer_text"]) > 0
     assert not train(trained)
+
+
+def test_the_experiment_says_of_which_model_its_units_are(make, trained, recipe):
+    assert summary.read(trained.exp)["units"] == ""  # nothing tells it of columns by hand
+    job, data = make("stamped"), recipe / "data/train"
+    stamp(data / ".units/units", {"centroids": "abc"}, [data / "units"])
+    try:
+        assert Task.summary(job) == {"units": "abc"}
+    finally:
+        shutil.rmtree(data / ".units")
 
 
 def weights(job: Run, name: str = "2epoch.pth"):

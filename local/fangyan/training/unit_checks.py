@@ -89,7 +89,8 @@ def check_masks(job: Run) -> None:
 
 def _covered(model) -> str:
     length = model.mask_length
-    return f"have at most {length + SPANS - 1} frames, all of which are masked (mask_length: {length}): they teach little"
+    most = length + SPANS - 1
+    return f"have at most {most} frames, all of which are masked (mask_length: {length}): they teach little"
 
 
 def check_texts(job: Run) -> None:

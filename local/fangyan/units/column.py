@@ -52,8 +52,8 @@ def units_of(model: Path, data: Path, name: str = COLUMN) -> dict[str, np.ndarra
     made = made_from(data / HOME / name)
     if made and made.get("centroids") != fingerprint(model / unit_model.WEIGHTS):
         raise UserError(
-            f"{data / name}: of another model than {model}: run {_command(data, name, model)}, or name another column with "
-            "--column"
+            f"{data / name}: of another model than {model}: run {_command(data, name, model)}, or name another column "
+            "with --column"
         )
     return read_units(data, unit_model.load(model).k, name)
 

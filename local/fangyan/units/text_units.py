@@ -150,7 +150,16 @@ class _Network:
     def load(self) -> Callable[[Wording], np.ndarray]:
         """A function from a text to its units."""
         network = text_to_unit.load(self.network)
-        return lambda wording: network.predict([0, *chain.from_iterable(wording.words), 0])
+
+        def predict(wording: Wording) -> np.ndarray:
+            try:
+                return network.predict([0, *chain.from_iterable(wording.words), 0])
+            except DataError as error:
+                raise DataError(
+                    f"{wording.place}: {wording.utterance.id}: {error} ({self.network})"
+                ) from None
+
+        return predict
 
 
 def read_wordings(sets: Iterable[Path], column: str, names: Sequence[str]) -> list[Wording]:

@@ -26,6 +26,7 @@ from typing import Any
 from espnet2.iterators.abs_iter_factory import AbsIterFactory
 
 from fangyan.data.text import NormalForm
+from fangyan.training import summary
 from fangyan.training.history import Curve
 from fangyan.training.inputs import SPEECH, Input
 from fangyan.training.lengths import check_heard
@@ -33,7 +34,7 @@ from fangyan.training.pretrained import ENDLESS, SHARED_STACK, SPEECH_STACK, Pre
 from fangyan.training.run import Run
 from fangyan.training.streams import PairedIterFactory, Pairing
 from fangyan.training.tasks import asr
-from fangyan.training.texts import Texts, read_texts
+from fangyan.training.texts import Texts, model_of, read_texts
 from fangyan.training.unit_checks import (
     check_masks,
     check_named,
@@ -98,6 +99,11 @@ class Task(asr.Task):
     def arguments(cls, job: Run) -> dict[str, Any]:
         """The normal form of the texts is that of the run."""
         return {"text_form": job.text_form}
+
+    @classmethod
+    def summary(cls, job: Run) -> dict[str, Any]:
+        """``units``: the fingerprint of the model of units, by which other units are told from those learnt."""
+        return {summary.UNITS: model_of(job.sets().values(), column_of(job.settings))}
 
     @classmethod
     def further_files(cls, settings: Mapping[str, Any]) -> list[Path]:
