@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fangyan.data.columns import NO_COLUMNS, SCP, reference
+from fangyan.data.columns import NO_COLUMNS, SCP, STAMPS, reference
 from fangyan.data.entries import check_ids, locate_id, read_map
 from fangyan.data.names import is_id
 from fangyan.encoders import unit_model
@@ -13,7 +13,7 @@ from fangyan.errors import DataError, UserError, shown
 from fangyan.files import ends_early, fingerprint, made_from
 
 COLUMN = "units"
-HOME = ".units"
+HOME = STAMPS
 """The folder of a data directory with the stamps of its columns of units."""
 
 
