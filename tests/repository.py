@@ -1,6 +1,9 @@
 """The repository, and copies of it in another place: as a fresh clone has it, without what recipes made."""
 
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -22,6 +25,13 @@ def copy_folders(target: Path, folders: Iterable[str] = ("conf", "egs2", "local"
     for folder in folders:
         shutil.copytree(ROOT / folder, target / folder, ignore=_untracked)
     return target
+
+
+def run_recipe(recipe: Path, *options: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """What ``run.sh`` of a recipe's folder does with these options, in the environment that tests run in."""
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"} | more
+    environment |= {"VIRTUAL_ENV": sys.prefix, "PATH": f"{sys.prefix}/bin:{environment['PATH']}"}
+    return subprocess.run([recipe / "run.sh", *options], env=environment, capture_output=True, text=True)
 
 
 def _untracked(folder: str, names: list[str]) -> set[str]:

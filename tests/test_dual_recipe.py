@@ -1,13 +1,10 @@
 """Every stage of the recipe of the dual encoder on the micro corpus, for real, and again."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from repository import copy_folders
+from repository import copy_folders, run_recipe
 
 from fangyan.encoders import load_encoder
 from fangyan.files import fingerprint
@@ -50,15 +47,9 @@ def options(sung, tmp_path_factory) -> list[str]:
     ]
 
 
-def run(recipe: Path, *options: str) -> subprocess.CompletedProcess:
-    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-    environment |= {"VIRTUAL_ENV": sys.prefix, "PATH": f"{sys.prefix}/bin:{environment['PATH']}"}
-    return subprocess.run([recipe / "run.sh", *options], env=environment, capture_output=True, text=True)
-
-
 @pytest.fixture(scope="module")
 def finished(recipe, options) -> Path:
-    result = run(recipe, *options)
+    result = run_recipe(recipe, *options)
     assert result.returncode == 0, result.stderr[-3000:]
     return recipe / "exp/micro"
 
@@ -90,7 +81,7 @@ def test_what_was_packed_gives_what_the_experiment_gives(finished, recipe, monke
 def test_again_it_changes_nothing_and_says_how_far_it_is(finished, recipe, options):
     before = results(recipe)
     assert len(before) > 8
-    result = run(recipe, *options)
+    result = run_recipe(recipe, *options)
     assert result.returncode == 0 and results(recipe) == before
-    status = run(recipe, *options, "--status").stdout
+    status = run_recipe(recipe, *options, "--status").stdout
     assert [line.split()[1] for line in status.splitlines() if " done " in line] == STAGES

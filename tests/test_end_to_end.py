@@ -5,15 +5,13 @@ import os
 import re
 import shlex
 import shutil
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
-from repository import copy_folders
+from repository import copy_folders, run_recipe
 
 from fangyan.corpora import yubao
 from fangyan.data import audio, datadir
@@ -29,12 +27,6 @@ def recipe(tmp_path_factory) -> Path:
     return copy_folders(tmp_path_factory.mktemp("end to end")) / "egs2" / "kaldi" / "emb1"
 
 
-def run(recipe: Path, *options: str, **more: str) -> subprocess.CompletedProcess:
-    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"} | more
-    environment |= {"VIRTUAL_ENV": sys.prefix, "PATH": f"{sys.prefix}/bin:{environment['PATH']}"}
-    return subprocess.run([recipe / "run.sh", *options], env=environment, capture_output=True, text=True)
-
-
 @pytest.fixture(scope="module")
 def options(sung, micro_config, tmp_path_factory) -> list[str]:
     quick = tmp_path_factory.mktemp("conf") / "quick.yaml"
@@ -45,7 +37,7 @@ def options(sung, micro_config, tmp_path_factory) -> list[str]:
 
 @pytest.fixture(scope="module")
 def finished(recipe, options) -> Path:
-    result = run(recipe, *options)
+    result = run_recipe(recipe, *options)
     assert result.returncode == 0, result.stderr[-3000:]
     return recipe / "exp" / "micro"
 
@@ -131,7 +123,7 @@ HEAVY = {"torch", "espnet2", "transformers", "matplotlib", "scipy"}
 
 def test_a_second_run_repeats_nothing_and_loads_nothing_heavy_to_know_it(recipe, options, finished):
     before, report = results(finished), (finished / "RESULTS.md").stat().st_mtime_ns
-    result = run(recipe, *options, PYTHONPROFILEIMPORTTIME="1")
+    result = run_recipe(recipe, *options, PYTHONPROFILEIMPORTTIME="1")
     assert result.returncode == 0, result.stderr[-3000:]
     assert results(finished) == before != {}
     assert (finished / "RESULTS.md").stat().st_mtime_ns == report
@@ -144,7 +136,7 @@ def test_a_second_run_repeats_nothing_and_loads_nothing_heavy_to_know_it(recipe,
 def test_a_users_own_recordings_are_scored_with_a_packed_model(recipe, options, sung, finished):
     model = ["--download", str(finished / "model.zip"), "--tag", "mine", "--baselines", "fbank"]
     decoding = options[options.index("--decode_config") :][:2]
-    result = run(recipe, "--corpus_dir", str(sung["test"]), *model, *decoding)
+    result = run_recipe(recipe, "--corpus_dir", str(sung["test"]), *model, *decoding)
     assert result.returncode == 0, result.stderr[-3000:]
     for same in ("retrieval/test/pairs.tsv", "decode/test/text", "decode/test/cer.tsv"):
         assert (recipe / "exp/mine" / same).read_text() == (finished / same).read_text()
@@ -153,14 +145,14 @@ def test_a_users_own_recordings_are_scored_with_a_packed_model(recipe, options, 
     assert re.findall(r"\| test +\| (layer\d\d|norm|fbank)\b", head) == [*LAYERS, "fbank"]
     assert f"recommended by the encoder, not chosen on these data: {chosen}." in head
     folds = [*model, *decoding, "--choose_layer", "folds", "--stage", "report", "--stop_stage", "report"]
-    result = run(recipe, "--corpus_dir", str(sung["test"]), *folds)
+    result = run_recipe(recipe, "--corpus_dir", str(sung["test"]), *folds)
     assert result.returncode == 0, result.stderr[-3000:]
     assert "4 sentences chose " in result.stdout
 
 
 def test_a_table_of_ones_own_without_a_development_set_is_answered(recipe, sung):
     own = ["--corpus_dir", str(sung["test"]), "--encoder", "fbank", "--baselines", "mfcc"]
-    result = run(recipe, *own)
+    result = run_recipe(recipe, *own)
     assert result.returncode == 0, result.stderr[-3000:]
     for name in ("fbank", "MFCC"):
         row = rf"\| test +\| {name} +\| +[\d.]+( \([\d.]+–[\d.]+\))? \| +[\d.]+ \| +8 \| +12.5 \|"
@@ -174,7 +166,7 @@ def test_a_table_of_ones_own_without_a_development_set_is_answered(recipe, sung)
 def test_a_users_mistake_ends_the_run_with_its_reason(recipe, options, sung, tmp_path):
     broken = shutil.copytree(sung["test"].parent, tmp_path / "corpus")
     (broken / "test" / "wav.scp").write_text("cmntest-s00 sox cmntest-s00.wav -t wav - |\n")
-    result = run(recipe, *options, "--corpus_dir", str(broken), "--tag", "broken")
+    result = run_recipe(recipe, *options, "--corpus_dir", str(broken), "--tag", "broken")
     assert result.returncode == 2
     assert "wav.scp:1: wav.scp holds plain paths, got a pipe" in result.stderr
     assert "Traceback" not in result.stderr
@@ -190,26 +182,26 @@ def cluster(slurm, tmp_path) -> dict[str, str]:
 
 def test_the_cluster_gives_the_same_results(recipe, options, finished, cluster):
     cut = "--tag clustered --backend slurm --baselines= --stop_stage dump".split()
-    result = run(recipe, *options, *cut, **cluster)
+    result = run_recipe(recipe, *options, *cut, **cluster)
     assert result.returncode == 0, result.stderr[-3000:]
     found, wanted = results(recipe / "exp" / "clustered"), results(finished)
     same = [name for name in found if not name.endswith(".pth")]  # checkpoints hold times
     assert {"decode/test/text", "feats/dev/norm/feats.ark", "feats/test/layer00/feats.ark"} <= set(same)
     assert [name for name in same if found[name] != wanted[name]] == []
-    status = run(recipe, *options, *cut, "--status", **cluster).stdout.splitlines()
+    status = run_recipe(recipe, *options, *cut, "--status", **cluster).stdout.splitlines()
     wanted = [[stage, "done"] for stage in STAGES[:7]]
     assert [line.split()[1:3] for line in status[1:9]] == [*wanted[:2], ["teach", "-"], *wanted[2:]]
 
 
 def test_a_chain_of_jobs_scores_an_encoder_while_nobody_waits(recipe, options, finished, slurm, cluster):
     chain = "--encoder fbank --tag left --backend slurm --submit --baselines= --stop_stage measure".split()
-    result = run(recipe, *options, *chain, **cluster)
+    result = run_recipe(recipe, *options, *chain, **cluster)
     assert result.returncode == 0, result.stderr[-3000:]
     while slurm.command("squeue", "--noheader"):
         time.sleep(0.5)
     table = "retrieval/test/pairs.tsv"
     assert (recipe / "exp/left" / table).read_text() == (finished / "baselines/fbank" / table).read_text()
-    status = run(recipe, *options, *chain, "--status", **cluster).stdout
+    status = run_recipe(recipe, *options, *chain, "--status", **cluster).stdout
     assert re.search(r"9 measure +done", status) and not (recipe / "exp/left/.stage").exists()
 
 
@@ -277,10 +269,12 @@ def benchmark(recipe) -> Path:
 @pytest.fixture(scope="module")
 def measured(benchmark, scraped) -> Path:
     """The experiment folder of fbank on the miniature."""
-    refused = run(benchmark, *FBANK, "--corpus_dir", str(scraped))
+    refused = run_recipe(benchmark, *FBANK, "--corpus_dir", str(scraped))
     assert refused.returncode == 2
     assert "recordings are missing (or empty files) at 73 of 78 sites" in refused.stderr
-    result = run(benchmark, *FBANK, "--corpus_dir", str(scraped), "--corpus_options", "allow_missing=true")
+    result = run_recipe(
+        benchmark, *FBANK, "--corpus_dir", str(scraped), "--corpus_options", "allow_missing=true"
+    )
     assert result.returncode == 0, result.stderr[-3000:]
     assert (
         "34 utterances, 0.00 h; left out: 433 missing recording, 1 sentence missing upstream" in result.stdout

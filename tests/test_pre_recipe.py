@@ -1,13 +1,10 @@
 """Every stage of the recipe of pre-training on the micro corpus, for real, and again."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from conftest import MICRO
-from repository import copy_folders
+from repository import copy_folders, run_recipe
 
 from fangyan.encoders import load_encoder, unit_model
 from fangyan.files import fingerprint
@@ -58,21 +55,15 @@ def options(sung, recipe) -> list[str]:
     return [word for name, value in given.items() for word in (f"--{name}", f"{value}")]
 
 
-def run(recipe: Path, *options: str) -> subprocess.CompletedProcess:
-    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-    environment |= {"VIRTUAL_ENV": sys.prefix, "PATH": f"{sys.prefix}/bin:{environment['PATH']}"}
-    return subprocess.run([recipe / "run.sh", *options], env=environment, capture_output=True, text=True)
-
-
 @pytest.fixture(scope="module")
 def finished(recipe, options) -> Path:
     """The experiment; how many phones the texts have is known when they are learnt."""
-    result = run(recipe, *options, "--stop_stage", FIRST[-1])
+    result = run_recipe(recipe, *options, "--stop_stage", FIRST[-1])
     assert result.returncode == 0, result.stderr[-3000:]
     (units,) = recipe.glob("exp/units/*")
     config = PRETRAIN.format(units=unit_model.load(units).k)
     (recipe / "conf/train/quick.yaml").write_text(config)
-    result = run(recipe, *options, "--stage", "stats")
+    result = run_recipe(recipe, *options, "--stage", "stats")
     assert result.returncode == 0, result.stderr[-3000:]
     return recipe / "exp/micro"
 
@@ -101,7 +92,7 @@ def test_every_stage_leaves_what_it_is_for(finished, recipe):
 def test_again_it_changes_nothing_and_says_how_far_it_is(finished, recipe, options):
     before = results(recipe)
     assert len(before) > 8
-    result = run(recipe, *options)
+    result = run_recipe(recipe, *options)
     assert result.returncode == 0 and results(recipe) == before
-    status = run(recipe, *options, "--status").stdout
+    status = run_recipe(recipe, *options, "--status").stdout
     assert [line.split()[1] for line in status.splitlines() if " done " in line] == STAGES

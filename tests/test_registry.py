@@ -56,3 +56,10 @@ def test_the_task_is_recognition_where_none_is_named():
     assert task_name({"task": "aligned"}, "a.yaml") == "aligned"
     with pytest.raises(DataError, match="^a.yaml: task is the name of a training task, got 3$"):
         task_name({"task": 3}, "a.yaml")
+
+
+def test_what_has_its_place_elsewhere_is_told_with_what_to_type():
+    from fangyan.registry import TASKS
+
+    with pytest.raises(UserError, match="^task 'dual' is none of these: fangyan train_dual takes its config"):
+        TASKS.load("dual")

@@ -12,6 +12,7 @@ from fangyan.config import contents
 from fangyan.data import audio, datadir
 from fangyan.data import text as texts
 from fangyan.data import varieties as tables_of_varieties
+from fangyan.data.subset import subset
 from fangyan.data_report import survey
 from fangyan.demo.space import space
 from fangyan.encoders.espnet_model import recognition_files
@@ -28,6 +29,7 @@ from fangyan.training.initialise import content_of
 from fangyan.units.assign import assign
 from fangyan.units.kmeans import kmeans
 from fangyan.units.phone_units import phone_units
+from fangyan.units.text_to_unit import text_to_unit
 from fangyan.units.text_units import text_units
 
 
@@ -113,6 +115,17 @@ def read_texts(w):
     return text_units(w / "phones", [w.data], "text", w / "texts")
 
 
+def learn_to_speak(w):
+    if not (w / "phones").exists():
+        phones_it(w)
+        kmeans_it(w)
+        assign(w / "units", [w.data], "units_k4")
+        (w / "network.yaml").write_text("{blocks: 1, width: 16, filter: 32, predictor_width: 16, updates: 2}")
+    return text_to_unit(
+        w / "phones", w / "units", [w.data], "units_k4", w / "network.yaml", w / "text_to_unit"
+    )
+
+
 def experiment(w):
     return replace(w.job, train=w.data, dev=w.data, exp=w / "exp")
 
@@ -135,6 +148,8 @@ STAGES = {
     "unit report": after_kmeans(lambda w: unit_report([w / "units"], w.data, w / "unit_report")),
     "phone units": phones_it,
     "text units": read_texts,
+    "text to unit": learn_to_speak,
+    "subset": lambda w: subset(w.data, 0.02, w / "subset"),
     "index": lambda w: add(w / "index", [w.data], "fbank").new,
     "survey": lambda w: survey([w.data], w / "survey"),
     "survey audio": lambda w: survey([w.data], w / "survey", hear=True),
@@ -158,17 +173,23 @@ CHANGES = {
         "".join(line.replace("\tyue\t", "\tsouthern\t") for line in w.table.open(encoding="utf-8"))
     ),
     "a column": lambda w: (w.data / "units").write_text((w.data / "utt2sent").read_text()),
+    "its units": lambda w: (w.data / "units_k4").write_text(
+        "".join(f"{u.id} 0 1 2 3\n" for u in datadir.read(w.data))
+    ),
     "a note": lambda w: (w.data / "NOTES").write_text("nobody reads this\n"),
 }
 HEARING = ("data", "dump", "retrieve", "control", "explain", "explain telling", "index", "survey audio")
-HEARING += ("space", "stats", "decode", "kmeans", "units", "unit report", "phone units")
+HEARING += ("space", "stats", "decode", "kmeans", "units", "unit report", "phone units", "text to unit")
 READ = [(stage, "a recording") for stage in HEARING]
 READ += [(stage, "a transcript") for stage in ("data", "index", "survey", "space", "tokens", "stats")]
 READ += [("phone units", "a transcript"), ("text units", "a transcript"), ("data", "a column")]
+READ += [("text to unit", "a transcript"), ("subset", "a transcript"), ("subset", "a column")]
+READ += [("text to unit", "its units")]
 READ += [("retrieve", "the groups"), ("space", "the groups")]
 READ += [("retrieve", "the table of varieties"), ("survey", "the table of varieties")]
 UNREAD = [(stage, "a note") for stage in STAGES]
-UNREAD += [(stage, "a recording") for stage in ("survey", "tokens", "text units")]
+UNREAD += [(stage, "a recording") for stage in ("survey", "tokens", "text units", "subset")]
+UNREAD += [("text to unit", "a column"), ("phone units", "a column"), ("text units", "a column")]
 UNREAD += [(stage, "a column") for stage in ("dump", "retrieve", "survey", "tokens", "kmeans", "units")]
 UNREAD += [("retrieve", "the time of a recording"), ("control", "the time of a recording")]
 UNREAD += [(stage, "the table of varieties") for stage in ("dump", "stats", "decode", "index", "explain")]

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
+from types import MappingProxyType
 from typing import Any
 
 from fangyan.errors import DataError, UserError, known_names
@@ -13,11 +14,13 @@ class Registry:
     """What is known by name. ``kind``: a word for it; ``group``: that of the entry points of other packages.
 
     ``own``: name -> ``module`` or ``module:object``, as an entry point says it. Other packages cannot take these names.
+    ``elsewhere``: name -> what to type for it instead.
     """
 
     kind: str
     group: str
     own: Mapping[str, str]
+    elsewhere: Mapping[str, str] = MappingProxyType({})
 
     def __contains__(self, name: str) -> bool:
         return name in self.own or name in self.installed()
@@ -27,6 +30,8 @@ class Registry:
         if name in self.own:
             return EntryPoint(name, self.own[name], self.group).load()
         others = self.installed()
+        if name in self.elsewhere and name not in others:
+            raise UserError(f"{self.kind} {name!r} is none of these: {self.elsewhere[name]}")
         if name not in others:
             known = known_names(name, [*self.own, *others])
             raise UserError(f"{self.kind} {name!r} is not installed: {known}")
@@ -56,6 +61,7 @@ TASKS = Registry(
         "align": "fangyan.training.tasks.align:Task",
         "pretrain": "fangyan.training.tasks.pretrain:Task",
     },
+    {"dual": "fangyan train_dual takes its configuration, and so do recipes of egs2/TEMPLATE/dual1"},
 )
 """What a model is trained for. Training asks here, and whoever builds the model again."""
 

@@ -7,6 +7,10 @@ from fangyan.data import datadir
 from fangyan.data.columns import read_column
 from fangyan.data.subset import subset
 from fangyan.errors import UserError
+from fangyan.units.assign import assign
+from fangyan.units.kmeans import kmeans
+
+original = datadir.read
 
 
 @pytest.fixture
@@ -33,6 +37,35 @@ def test_each_variety_gives_as_much_and_brings_its_columns(data, tmp_path):
     whole = read_column(data, "weights")
     assert read_column(tmp_path / "few", "weights").items() < whole.items()
     assert datadir.read_groups(tmp_path / "few") == {"cmn": "North", "yue": "South", "hak": "South"}
+
+
+def test_columns_that_are_made_later_come_to_a_finished_subset_and_change_nothing_else(data, tmp_path):
+    few = tmp_path / "few"
+    subset(data, 0.1, few)
+    before = {path.name: path.read_bytes() for path in few.iterdir()}
+    (data / "topics").write_text((data / "weights").read_text())
+    assert subset(data, 0.1, few) and not subset(data, 0.1, few)
+    assert (few / "topics").read_text() == (few / "weights").read_text()
+    assert {path.name: path.read_bytes() for path in few.iterdir()}.items() > before.items()
+
+
+def test_columns_of_units_are_made_of_the_subset_itself(data, tmp_path):
+    kmeans("mfcc", "mfcc", [data], 2, tmp_path / "model", frames=200)
+    assign(tmp_path / "model", [data])
+    subset(data, 0.1, tmp_path / "few")
+    assert not subset(data, 0.1, tmp_path / "few")
+    assert not (tmp_path / "few/units").exists()
+    assert assign(tmp_path / "model", [tmp_path / "few"]) == [tmp_path / "few/units"]
+    assert read_column(tmp_path / "few", "units").items() < read_column(data, "units").items()
+
+
+def test_a_data_directory_is_read_once(data, tmp_path, monkeypatch):
+    read = []
+    monkeypatch.setattr("fangyan.data.subset.datadir.read", lambda *a: read.append(a) or original(*a))
+    subset(data, 0.1, tmp_path / "few")
+    assert len(read) == 1
+    subset(data, 0.1, tmp_path / "few")
+    assert len(read) == 1
 
 
 def test_more_minutes_are_the_same_and_more_and_another_seed_draws_others(data, tmp_path):

@@ -44,6 +44,7 @@ def test_it_has_the_layers_of_the_shared_stack_and_as_many_frames_as_speech(side
         ("学生什么时候去机场", "got '学生什么时候去机场'"),
         ("1 -1", "got '-1'"),
         ("1 ²", "got '²'"),
+        ("1 " + "1" * 5000, "a text is units from 0 to 5"),
         (" ", "a text is units, one at least, got none"),
     ],
 )

@@ -6,7 +6,7 @@ from joint import counts, encoded, joint_space
 from fangyan.data import datadir
 from fangyan.data.datadir import Utterance
 from fangyan.errors import UserError
-from fangyan.files import write_lines
+from fangyan.files import stamp, write_lines
 from fangyan.measure.cross_modal import KindInterval
 from fangyan.measure.unit_texts import directory_of, unit_texts
 from fangyan.tables import read_rows
@@ -56,6 +56,18 @@ def test_what_changed_is_read_again(home):
     units = directory_of(home / "data/test") / "units"
     units.write_text(units.read_text().replace("f1-0 0 0 1", "f1-0 0 1 1"))
     assert run(home) and not run(home)
+
+
+def test_units_of_another_model_than_the_encoder_learnt_are_refused(home, tmp_path):
+    folder = directory_of(home / "data/test")
+    stamp(folder / ".units/units", {"centroids": "hidden"}, [folder / "units"])
+    (tmp_path / "exp").mkdir()
+    (tmp_path / "exp/train.json").write_text('{"units": "phones"}')
+    with pytest.raises(
+        UserError, match=r"texts_test_text_cmn/units: of another model of units than .*exp was trained on"
+    ):
+        unit_texts(f"espnet:{tmp_path / 'exp'}", home / "feats", [home / "data/test"], home / "unit_texts")
+    assert not encoded(home)
 
 
 def test_without_texts_as_units_it_is_told_how_they_are_made(home):

@@ -1,8 +1,10 @@
 import json
+import re
 import shlex
 from pathlib import Path
 
 import pytest
+from desk import DUAL, PRE, TEMPLATE
 
 from fangyan import recipes
 from fangyan.files import ROOT
@@ -364,3 +366,42 @@ def test_slurm_is_needed_only_where_jobs_are_submitted_and_its_classes_are_read(
     assert "unknown key 'partitoin': did you mean 'partition'?" in found
     monkeypatch.setenv("SLURM_JOB_ID", "7")
     assert mistakes("backend=slurm") == []
+
+
+@pytest.mark.parametrize(
+    ("template", "option", "task", "told"),
+    [
+        (
+            TEMPLATE,
+            "train_config",
+            "dual",
+            "the task dual is no train_config here: .* of egs2/TEMPLATE/dual1/dual.sh",
+        ),
+        (
+            PRE,
+            "train_config",
+            "asr",
+            "the task asr is no train_config here: .* --finetune_config of egs2",
+        ),
+        (PRE, "train_config", "align", "the task align is no train_config here"),
+        (
+            PRE,
+            "finetune_config",
+            "pretrain",
+            "the task pretrain is no finetune_config here: .* --train_config of",
+        ),
+        (
+            DUAL,
+            "train_config",
+            "pretrain",
+            "the task pretrain is no train_config here: .* egs2/TEMPLATE/pre1/pre.sh",
+        ),
+    ],
+)
+def test_a_configuration_of_another_recipe_is_told_with_the_one_that_takes_it(
+    tmp_path, template, option, task, told
+):
+    (tmp_path / "mine.yaml").write_text(f"task: {task}\n")
+    stages = "data stats train pretrain finetune".split()
+    found = recipes.mistakes([f"{option}=mine.yaml"], stages, tmp_path / "exp/x", template)
+    assert any(re.search(f"^--{option} mine.yaml: a configuration of {told}", one) for one in found), found

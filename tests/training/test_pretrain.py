@@ -1,5 +1,6 @@
 """The task pretrain on the micro corpus: trained, resumed, what starts from it and reads it, and what it refuses."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,9 +12,10 @@ from safetensors.torch import load_file
 from fangyan.data import audio, datadir
 from fangyan.encoders import load_encoder
 from fangyan.errors import DataError, UserError
-from fangyan.files import read_table
-from fangyan.training import Run, collect_stats, train, write_tokens
-from fangyan.training.unit_checks import check_texts, check_units
+from fangyan.files import read_table, stamp
+from fangyan.training import Run, collect_stats, summary, train, write_tokens
+from fangyan.training.tasks.pretrain import Task
+from fangyan.training.unit_checks import check_masks, check_texts, check_units
 
 TEXTS = ["我吃饭", "你看书水", "喝水我看", "书我你", "你喝"]
 
@@ -61,6 +63,16 @@ def test_what_is_measured_is_told_of_every_epoch(trained):
         assert all(0 <= float(row[name]) <= 1 for row in rows)
     assert float(rows[-1]["valid_cer_text"]) > 0
     assert not train(trained)
+
+
+def test_the_experiment_says_of_which_model_its_units_are(make, trained, recipe):
+    assert summary.read(trained.exp)["units"] == ""  # nothing tells it of columns by hand
+    job, data = make("stamped"), recipe / "data/train"
+    stamp(data / ".units/units", {"centroids": "abc"}, [data / "units"])
+    try:
+        assert Task.summary(job) == {"units": "abc"}
+    finally:
+        shutil.rmtree(data / ".units")
 
 
 def weights(job: Run, name: str = "2epoch.pth"):
@@ -147,7 +159,17 @@ def test_two_ranks_train_on_their_own_speech_and_texts(make, forked):
             "text_data: [data/none]",
             "data/none/text: no such file: a directory of texts as units has text and units",
         ),
-        ("crop_seconds: 0", "crop_seconds: a number above 0 is needed, got 0"),
+        ("crop_seconds: 0", r"crop_seconds: at least 0\.1 is needed, got 0"),
+        ("text_ratio: .inf", "refused.yaml: text_ratio: at most 1000 is needed, got inf"),
+        ("model_conf: {swap: 'no'}", "refused.yaml: model_conf: swap is true or false, got 'no'"),
+        (
+            "model_conf: {temperature: .inf}",
+            r"model_conf: temperature is a number from 0\.001 up, got inf",
+        ),
+        ("units_column: 3", "refused.yaml: units_column: the name of a table .* got 3"),
+        ("units_column: text", "refused.yaml: units_column: the name of a table .* got 'text'"),
+        ("text_data: [3]", r"refused.yaml: text_data: a list of directories of texts is needed, got \[3\]"),
+        ("text_data: []", "refused.yaml: text_dev: texts to measure by, of which text_data names none"),
         ("text_units: 5", "no text to learn from: of 0 .* and 5 have more than 5 units"),
         ("text_form: OK", "without effect in a configuration.*text_form .--text_form says it"),
         ("units_column: letters", "train/letters: no such column"),
@@ -156,6 +178,31 @@ def test_two_ranks_train_on_their_own_speech_and_texts(make, forked):
 def test_what_cannot_be_meant_is_refused_before_training(make, keys, message):
     with pytest.raises(DataError, match=message):
         make("refused", keys)
+
+
+def test_speech_for_texts_and_texts_named_twice_are_refused(make, recipe):
+    speech, texts = recipe / "data/train", recipe / "data/texts"
+    with pytest.raises(DataError, match=r"train/wav\.scp: a directory of texts as units has no recordings"):
+        make("refused", f"text_data: [{speech}]")
+    with pytest.raises(DataError, match="texts: is named twice among the directories of texts"):
+        make("refused", f"text_data: [{texts}, {texts}/]")
+
+
+def test_what_a_mask_covers_whole_is_told(make, capsys):
+    # 3 tones of 0.2, 0.22, 0.24 and 0.2 s (看我吃, 0.6 s) at 25 frames a second; texts of 4 to 8 frames.
+    job = make("covered", "model_conf: {mask_length: 13}\n")
+    check_masks(job)
+    check_texts(job)
+    told = capsys.readouterr().err
+    assert f"{job.train}: 6 of 12 utterances have at most 14 frames, all of which are masked" in told
+    assert "text_data: 1 of 5 texts have at most 14 frames, all of which are masked (mask_length: 13)" in told
+
+
+def test_where_nothing_is_learnt_of_texts_it_is_told(make, capsys):
+    check_texts(make("unread", "model_conf: {unit_ctc: 0}\n"))
+    assert (
+        "text_data, text_dev: unit_ctc is 0, by which nothing is learnt of texts" in capsys.readouterr().err
+    )
 
 
 def test_units_that_are_not_those_of_the_recording_or_the_model_are_told_with_their_line(make, trained):
@@ -191,5 +238,6 @@ def test_what_is_lost_of_texts_is_told(make, trained, tmp_path, capsys):
         "text_data: 1 texts of which the normal form leaves nothing are left out",
         "text_data: 1 texts of more than 16 units (text_units) are left out: cut them into sentences",
         "text_data: 1 of 2 texts have fewer frames than characters, which teaches nothing",
+        "text_data: 1 of 2 texts have at most 5 frames, all of which are masked (mask_length: 4): they teach little",
         "text_data: 1 characters of texts are no tokens and stand as <unk>: 鸭",
     ]

@@ -101,3 +101,11 @@ def test_one_that_is_short_enough_stays_and_all_cuts_are_drawn():
 
 def test_crops_of_an_epoch_are_the_same_for_its_seed():
     assert same(epoch(1, crop=1.2), epoch(1, crop=1.2)) and not same(epoch(1, crop=1.2), epoch(2, crop=1.2))
+
+
+def test_where_units_end_before_the_recording_every_crop_has_some():
+    waves, units = torch.arange(64000.0)[None], torch.arange(150)[None]  # 4 s, and the units of 3
+    batch = {"speech": waves, "speech_lengths": tensor([64000])}
+    batch |= {"units": units, "units_lengths": tensor([150])}
+    random = np.random.default_rng(1)
+    assert all(int(crop(batch, 0.1, 50.0, random)["units_lengths"][0]) > 0 for _ in range(50))

@@ -72,3 +72,10 @@ def test_a_column_that_was_made_by_another_model_is_refused_though_its_numbers_w
         UserError, match="dev/units: of another model than .*model: run fangyan units --units"
     ):
         units_of(model, home)
+    (home / "units").rename(home / "units_k5")
+    (home / HOME / "units").rename(home / HOME / "units_k5")
+    stamp(home / HOME / "units_k5", {"centroids": "other"}, [home / "units_k5"])
+    with pytest.raises(
+        UserError, match=r"units_k5: of another model .* --data .*dev --column units_k5, or name"
+    ):
+        units_of(model, home, "units_k5")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from fangyan.errors import DataError
 from fangyan.units import fastspeech_training as training
 from fangyan.units.fastspeech import FastSpeech
 from fangyan.units.text_to_unit import Settings, Spoken, TextToUnit
@@ -57,3 +58,9 @@ def test_the_step_size_rises_for_three_tenths_and_falls_to_a_twentieth():
     assert [training.step_size(step, settings) for step in (0, 15, 30, 65, 100)] == pytest.approx(
         [0.01, 0.505, 1.0, 0.05**0.5, 0.05]
     )
+
+
+def test_a_loss_that_is_no_number_ends_the_training():
+    settings = replace(TINY, updates=40, learning_rate=1e30, clip=1e30, warm_up=0.0)
+    with pytest.raises(DataError, match=r"text_to_unit: the loss is nan at update \d+: lower learning_rate"):
+        training.train([spoken([0, 1, 0])], [spoken([0, 1, 0])], 4, 8, settings, 1)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner
 
 from fangyan.__main__ import cli
@@ -61,6 +62,29 @@ def test_speech_teaches_a_network_by_which_texts_become_units(singer, tmp_path, 
         learning.text_to_unit(hidden, hidden, [data], "units_k6", config, tmp_path / "no")
     with pytest.raises(DataError, match="own/units: no such column: known are units_k6"):
         learning.text_to_unit(phones, hidden, [data], "units", config, tmp_path / "no")
+    words = f"text_units --units {hidden} --model {out} --durations published --data {data} --out {tmp_path / 'no'}"
+    asked = CliRunner().invoke(cli, words.split())
+    assert asked.exit_code and "--durations published: with --model the network says how long" in str(
+        asked.exception
+    )
+    assert not (tmp_path / "no").exists()
+
+    texts_only = text_units(phones, [data], "text", tmp_path / "texts_only")
+    assert texts_only
+    with pytest.raises(DataError, match=r"texts_only/wav\.scp: no such file: recordings are needed here"):
+        learning.text_to_unit(phones, phones, [tmp_path / "texts_only"], "units", config, tmp_path / "no")
+
+    network = learning.load(out)
+    torch.nn.init.constant_(network.network.predictor.output.bias, 20.0)
+    learning.save(network, Settings.read(config), 6, out)
+    with pytest.raises(
+        DataError, match=r"own/text:1: cmnown-s00: the network .* has a phone last .* \(.*network"
+    ):
+        text_units(hidden, [data], "text", tmp_path / "no", network=out)
+    torch.nn.init.constant_(network.network.predictor.output.bias, float("nan"))
+    learning.save(network, Settings.read(config), 6, out)
+    with pytest.raises(DataError, match=r"text_to_unit\.safetensors: finite numbers are needed, got nan"):
+        text_units(hidden, [data], "text", tmp_path / "no", network=out)
     UnitModel("mfcc", "mfcc", np.zeros((6, 39), np.float32), merged=True).save(hidden)
     with pytest.raises(UserError, match="hidden: merged units do not tell how long they last"):
         learning.text_to_unit(phones, hidden, [data], "units_k6", config, tmp_path / "no")
@@ -77,7 +101,15 @@ def test_speech_teaches_a_network_by_which_texts_become_units(singer, tmp_path, 
         ("width: 6", "width is a multiple of twice the heads"),
         ("kernel: 4", "kernel and predictor_kernel are odd"),
         ("heads: 0", "width, heads, .* are above 0"),
-        ("dropout: 2", "dropout, .* are at most 1"),
+        ("dropout: 1", "dropout, .* are below 1, or nothing is learnt"),
+        ("warm_up: 1.5", "warm_up is at most 1"),
+        ("clip: 0", "learning_rate and clip are above 0, or nothing is learnt"),
+        ("learning_rate: 0", "learning_rate and clip are above 0, or nothing is learnt"),
+        (
+            "learning_rate: 5e-4",
+            r"learning_rate is a number .*, got '5e-4': YAML takes 5e-4 for a word, write 5\.0e-4",
+        ),
+        ("learning_rate: fast", "learning_rate is a number from 0 up, got 'fast'$"),
         ("learning_rate: .inf", "learning_rate is a number from 0 up, got inf"),
         ("updates: 1.5", "updates is a whole number from 0 up, got 1.5"),
         ("dropout: -1", "dropout is a number from 0 up, got -1"),

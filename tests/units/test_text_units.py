@@ -159,3 +159,13 @@ def test_a_directory_of_texts_of_other_units_is_refused(sung, phones, tmp_path):
     UnitModel("mfcc", "mfcc", np.ones((len(NAMES), 39), np.float32), names=NAMES).save(phones)
     with pytest.raises(UserError, match="texts/units: of another model .* run fangyan text_units --units .*"):
         units_of(phones, tmp_path / "texts")
+
+
+def test_a_model_whose_names_are_no_phones_of_ours_is_refused(sung, phones, tmp_path):
+    centroids = np.ones((3, 39), np.float32)
+    UnitModel("mfcc", "mfcc", centroids, bias=centroids[:, 0], names=("SIL", "a", "b")).save(phones)
+    with pytest.raises(
+        DataError,
+        match=r"units\.yaml: names of phones begin with SIL and <UNK>, got SIL, a: make the model anew",
+    ):
+        texts.text_units(phones, [sung["dev"]], "text_cmn", tmp_path / "texts", "published")

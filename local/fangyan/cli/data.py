@@ -56,7 +56,7 @@ def mix(mixture: Path, roots: Path, out: Path, nj: int) -> None:
 @option("data", "data directory to draw from")
 @option("minutes", "how much speech, as much of each variety", float)
 @option("out", "the data directory to write")
-@option("seed", "random seed", int, default=1)
+@option("seed", "random seed", click.IntRange(0, 2**31 - 1), default=1)
 def subset(data: Path, minutes: float, out: Path, seed: int) -> None:
     """Some minutes of a data directory, as much of each variety.
 

@@ -36,7 +36,7 @@ def experiment(*more: Callable) -> Callable:
         option("dev", "development data directory"),
         option("tokens", "folder of tokens.txt"),
         option("target", "the wording to write down: text_cmn (Mandarin) or text (the variety's own)", str),
-        option("seed", "random seed", int),
+        option("seed", "random seed", click.IntRange(0, 2**32 - 1)),
         option("exp", "experiment folder"),
         option(
             "init",
@@ -171,7 +171,7 @@ def train(job, ngpu: int | None, num_nodes: int) -> None:
 @option("dev", "development data directory, with a column of units")
 @option("units", "folder of the model of units that the column is of")
 @option("column", "the name of that column", str, default="units")
-@option("seed", "random seed", int)
+@option("seed", "random seed", click.IntRange(0, 2**32 - 1))
 @option("exp", "experiment folder")
 def train_dual(**values) -> None:
     """An LLM trained as dual encoder of units of speech and of text. Killed, it goes on when it is run again.

@@ -102,7 +102,12 @@ def text_to_unit(
 @option("model", "folder of text_to_unit, for hidden units", default=None)
 @option("data", "data directory (may be repeated)", multiple=True)
 @option("column", "what is read", click.Choice(["text", "text_cmn"]), default="text")
-@option("durations", "how long phones last", click.Choice(["measured", "published"]), default="measured")
+@option(
+    "durations",
+    "how long phones last (default: measured; with --model as it says)",
+    click.Choice(["measured", "published"]),
+    default=None,
+)
 @option("seed", "random seed", click.IntRange(0, 2**31 - 1), default=1)
 @option("out", "directory of texts")
 def text_units(
@@ -110,7 +115,7 @@ def text_units(
     model: Path | None,
     data: tuple[Path, ...],
     column: str,
-    durations: str,
+    durations: str | None,
     seed: int,
     out: Path,
 ) -> None:
@@ -123,10 +128,15 @@ def text_units(
     Example: fangyan text_units --units exp/units/phones --data data/train \\
       --column text_cmn --out data/texts
     """
+    from fangyan.errors import UserError
     from fangyan.units import text_units
 
-    sets = list(dict.fromkeys(data))
-    report_built(text_units.text_units(units, sets, column, out, durations, seed, model), out)
+    if model and durations:
+        raise UserError(
+            f"--durations {durations}: with --model the network says how long units last: leave one out"
+        )
+    sets, kind = list(dict.fromkeys(data)), durations or text_units.MEASURED
+    report_built(text_units.text_units(units, sets, column, out, kind, seed, model), out)
 
 
 @cli.command("unit_report")

@@ -32,6 +32,8 @@ CORPORA, CORPUS_WEIGHTS = "utt2corpus", "corpus2weight"
 NO_COLUMNS = frozenset((*FILES, GROUPS, "spk2utt", CORPORA, CORPUS_WEIGHTS))
 NO_COLUMNS |= {"segments", "reco2file_and_channel", "reco2dur", "spk2gender", "cmvn.scp", "stm", "glm"}
 """Files that mean something of their own, here or in Kaldi, also where their ids are those of the utterances."""
+STAMPS = ".units"
+"""The folder of a data directory with the stamps of columns that a verb made of its recordings or texts, by name."""
 type Columns = dict[str, dict[str, str]]
 """Name of a column -> id of an utterance -> value."""
 SCP = ".scp"

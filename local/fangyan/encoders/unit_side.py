@@ -18,6 +18,9 @@ from fangyan.errors import DataError, shown
 if TYPE_CHECKING:
     from fangyan.encoders.espnet import ESPnetEncoder
 
+DIGITS = 10
+"""A longer word is no unit: Python itself reads no number of thousands of digits."""
+
 
 class UnitSide(Encoder):
     """Texts as units of a model of speech, at the layers of its shared stack; frames come as often as of speech."""
@@ -37,7 +40,7 @@ class UnitSide(Encoder):
         """(U,) the units of a text."""
         k = self.model.embedding.num_embeddings
         for word in item.split():
-            if not (word.isascii() and word.isdigit() and int(word) < k):
+            if not (word.isascii() and word.isdigit() and len(word) <= DIGITS and int(word) < k):
                 raise DataError(
                     f"a text is units from 0 to {k - 1}, as fangyan text_units writes them, got {shown(word)!r}"
                 )

@@ -16,6 +16,8 @@ from fangyan.features import dump, sentences
 from fangyan.measure.cross_modal import retrieve_texts
 from fangyan.measure.retrieval.layers import APART
 from fangyan.measure.texts import COLUMN, dump_texts
+from fangyan.training import summary
+from fangyan.training.texts import model_of
 from fangyan.units.column import COLUMN as UNITS
 
 
@@ -32,9 +34,10 @@ def unit_texts(
 
     ``encoder``: SPEC of a pre-trained model, or of its untrained twin; ``feats``: its features of recordings;
     ``score``, ``normalise``: as of `fangyan.measure.retrieval.retrieve`; ``units``: the column. `UserError` where a set
-    has no texts as units, and for an encoder that reads none.
+    has no texts as units, or those of another model of units than the encoder learnt, and for one that reads none.
     """
     wordings = {data: _read(data, units) for data in sets}
+    _check_model(encoder, [directory_of(data) for data in sets], units)
     for data, texts in wordings.items():
         dump_texts(encoder, texts, data.name, "", out)
     layers = [f"{name}{APART}{name}" for name in dump.layers(out / "feats" / sets[0].name)]
@@ -55,3 +58,15 @@ def _read(data: Path, units: str) -> Mapping[str, str]:
             f"{COLUMN} --out {folder}"
         )
     return {sentence.id: sentence.text for sentence in sentences.read(folder, units)}
+
+
+def _check_model(encoder: str, folders: Sequence[Path], units: str) -> None:
+    """`UserError` for texts as units of another model than the encoder was trained on, as far as stamps tell."""
+    exp = Path(encoder.partition(":")[2])
+    learnt = summary.read(exp).get(summary.UNITS)
+    for folder in folders if learnt else ():
+        if model_of([folder], units) not in ("", learnt):
+            raise UserError(
+                f"{folder / units}: of another model of units than {exp} was trained on: run stages units and texts "
+                "again with the options of that training"
+            )

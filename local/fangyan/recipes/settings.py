@@ -9,6 +9,7 @@ from pathlib import Path
 from fangyan import config
 from fangyan.errors import UserError
 from fangyan.recipes.options import Options
+from fangyan.registry import task_name
 
 RANGES = {
     "nj": (int, 1, inf),
@@ -25,6 +26,20 @@ RANGES = {
 NUMBERS = {int: "a whole number", float: "a number"}
 CONFIGURATIONS = {"train_config": ("stats", "train", "pretrain"), "finetune_config": ("finetune",)}
 """Option that names the configuration of a training -> the stages that read it."""
+MISPLACED = {
+    ("emb", "train_config"): ("dual",),
+    ("pre", "train_config"): ("asr", "align", "dual"),
+    ("pre", "finetune_config"): ("pretrain", "dual"),
+    ("dual", "train_config"): ("asr", "align", "pretrain"),
+}
+"""Template and option -> the tasks that are none of its training."""
+RUN_BY = {
+    "asr": "--train_config of egs2/TEMPLATE/emb1/emb.sh, or --finetune_config of egs2/TEMPLATE/pre1/pre.sh",
+    "pretrain": "--train_config of egs2/TEMPLATE/pre1/pre.sh",
+    "dual": "--train_config of egs2/TEMPLATE/dual1/dual.sh",
+}
+RUN_BY["align"] = RUN_BY["asr"]
+"""Task -> the option that takes its configuration."""
 TRAINING = "init seed vocabulary ngpu num_nodes".split()
 IGNORED = {
     "encoder": [*TRAINING, *"target text_form exit_layers".split()],
@@ -109,6 +124,11 @@ def check_configurations(options: Options) -> Iterator[str]:
 def _check_configuration(options: Options, name: str) -> None:
     path = options.file(name)
     settings = config.compose(path)
+    task = task_name(settings, path)
+    if task in MISPLACED.get((options.template.stem, name), ()):
+        raise UserError(
+            f"--{name} {options[name]}: a configuration of the task {task} is no {name} here: it is for {RUN_BY[task]}"
+        )
     if options.shipped(name, "train") or (options.exp / "train.json").exists():
         return
     if options.template.stem == "dual":

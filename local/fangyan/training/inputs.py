@@ -1,6 +1,7 @@
 """What the task of an experiment reads of its data directories: checked, for stamps, and as arguments of ESPnet."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,12 +46,22 @@ def measured(job: Run) -> list[Input]:
 
 def present(job: Run, data: Path) -> list[Input]:
     """The inputs of the task that are read of ``data``; `DataError` where a required one is not there for all ids."""
-    inputs = task_of(job.settings, job.config).inputs_by(job.settings)
+    with _blamed(job):
+        inputs = task_of(job.settings, job.config).inputs_by(job.settings)
     there = [one for one in inputs if one.required or one.column == TARGET or (data / one.column).exists()]
     for one in there:
         if one not in (SPEECH, TRANSCRIPT):
             read_column(data, one.column)
     return there
+
+
+@contextmanager
+def _blamed(job: Run) -> Iterator[None]:
+    """What a task refuses of the configuration names its file."""
+    try:
+        yield
+    except DataError as error:
+        raise DataError(f"{job.config}: {error}") from None
 
 
 def archives(job: Run) -> list[Path]:
@@ -152,7 +163,8 @@ def data_fingerprints(job: Run, only_measured: bool = False) -> dict[str, str]:
 
 def further_fingerprints(job: Run) -> dict[str, str]:
     """``texts``: the fingerprint of what a task reads beside its data directories; nothing where it reads no such."""
-    files = [] if job.task == ASR else task_of(job.settings, job.config).further_files(job.settings)
+    with _blamed(job):
+        files = [] if job.task == ASR else task_of(job.settings, job.config).further_files(job.settings)
     return {"texts": fingerprint(*files)} if files else {}
 
 

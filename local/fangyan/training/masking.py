@@ -4,9 +4,12 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.functional import max_pool1d, pad
 
+SPANS = 2
+"""So many spans of an utterance are masked at least, where there is room."""
+
 
 def spans(
-    lengths: Tensor, share: float, length: int, fewest: int = 2, random: Generator | None = None
+    lengths: Tensor, share: float, length: int, fewest: int = SPANS, random: Generator | None = None
 ) -> Tensor:
     """(B, T) bool, on the CPU: True in spans of ``length`` frames that begin anywhere; T is the greatest length.
 

@@ -5,6 +5,7 @@
 
 from collections.abc import Mapping
 from functools import partial
+from math import isfinite
 from typing import Any
 
 import torch
@@ -172,13 +173,16 @@ class Pretrained(ESPnetASRModel):
 
 
 def _check_numbers(given: Mapping[str, Any]) -> None:
-    """`DataError` for a number of the model that is none, or out of `LIMITS`."""
+    """`DataError` for a number of the model that is none, or out of `LIMITS`, and for a ``swap`` that is no choice."""
     for name, (kind, least, most) in LIMITS.items():
         value = given[name]
         known = int if kind is int else int | float
-        if isinstance(value, bool) or not isinstance(value, known) or not least <= value <= most:
+        number = isinstance(value, known) and not isinstance(value, bool) and isfinite(value)
+        if not number or not least <= value <= most:
             whole, end = "whole " if kind is int else "", f" to {most:g}" if most < ENDLESS else " up"
             raise DataError(f"model_conf: {name} is a {whole}number from {least:g}{end}, got {value!r}")
+    if not isinstance(given["swap"], bool):
+        raise DataError(f"model_conf: swap is true or false, got {given['swap']!r}")
 
 
 def _where(masked: Tensor, instead: Tensor, frames: Tensor) -> Tensor:

@@ -126,6 +126,9 @@ def _stretch(
     if len(wave) <= most:
         return wave, units
     samples = SAMPLE_RATE / label_rate
-    first = int(random.integers(int((len(wave) - most) / samples) + 1))
+    last = min(
+        int((len(wave) - most) / samples), max(len(units) - 1, 0)
+    )  # units may end before the recording
+    first = int(random.integers(last + 1))
     start = round(first * samples)
     return wave[start : start + most], units[first : first + round(most / samples)]

@@ -11,7 +11,9 @@ from fangyan.files import read_json
 from fangyan.training.run import TARGETS
 
 NAME = "train.json"
-WORDS, NUMBERS = ("task", "train_set", "dev_set", "init", "text_form"), ("parameters", "seconds")
+UNITS = "units"
+"""Of a model that reads units: the fingerprint of those that it was trained on, empty where nothing told it."""
+WORDS, NUMBERS = ("task", "train_set", "dev_set", "init", "text_form", UNITS), ("parameters", "seconds")
 
 
 def read(folder: Path) -> dict[str, Any]:

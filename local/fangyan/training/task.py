@@ -68,6 +68,11 @@ class Trained:
         return {}
 
     @classmethod
+    def summary(cls, job: Run) -> dict[str, Any]:
+        """What ``train.json`` says of a run besides what it says of all."""
+        return {}
+
+    @classmethod
     def further_files(cls, settings: Mapping[str, Any]) -> list[Path]:
         """The files that are learnt from beside the data directories."""
         return []

@@ -7,7 +7,7 @@
 Sorted, of equal ids, without recordings. Beside ``units`` lies a stamp as columns of speech have it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,8 +51,12 @@ class Texts:
 def read_texts(folders: Sequence[Path], k: int, column: str, form: NormalForm, most: int) -> Texts:
     """The texts of directories in normal form, of ``most`` units at most; longer ones are left out and counted.
 
-    `DataError` for a directory that is none or has units that a model of ``k`` has not, and where no text is left.
+    `DataError` for a directory that is none, or is named twice, or has units that a model of ``k`` has not, and where
+    no text is left.
     """
+    for n, folder in enumerate(folders):
+        if folder.resolve() in {other.resolve() for other in folders[:n]}:
+            raise DataError(f"{folder}: is named twice among the directories of texts: name it once")
     words: list[str] = []
     units: list[np.ndarray] = []
     empty = long = 0
@@ -74,12 +78,23 @@ def read_texts(folders: Sequence[Path], k: int, column: str, form: NormalForm, m
 
 
 def _read(folder: Path, k: int, column: str) -> dict[str, np.ndarray]:
+    if (folder / "wav.scp").exists():
+        raise DataError(
+            f"{folder / 'wav.scp'}: a directory of texts as units has no recordings: name one that fangyan text_units "
+            "wrote"
+        )
     for file in (folder / TEXT, folder / column):
         if not file.is_file():
             raise DataError(f"{file}: no such file: a directory of texts as units has {TEXT} and {column}")
     found = read_units(folder, k, column)
     check_ids(folder / column, found, folder / TEXT, read_map(folder / TEXT))
     return found
+
+
+def model_of(folders: Iterable[Path], column: str) -> str:
+    """The fingerprint of the model that columns of units were made by, as the first stamp tells; empty for none."""
+    made = ((made_from(folder / HOME / column) or {}).get("centroids") for folder in folders)
+    return next(filter(None, made), "")
 
 
 def check_one_model(folders: Sequence[Path], column: str) -> None:

@@ -225,6 +225,7 @@ def _summary(job: Run, here: Rank) -> dict[str, Any]:
         "seconds": sum(float(row["seconds"]) for row in read_table(job.exp / history.NAME)),
         "ranks": here.world,
         **environment.here(),
+        **task_of(job.settings, job.config).summary(job),
         "data": {role: _origin(data) for role, data in job.sets().items()},
     }
 

@@ -35,7 +35,11 @@ LEAST |= dict.fromkeys(
     ),
     1,
 )
+LEAST |= {"crop_seconds": 0.1}
 """Below these, training fails late, never begins or learns nothing."""
+
+MOST = {"text_ratio": 1000}
+"""Above these, no memory holds a batch."""
 
 ABOVE_ZERO = (
     "grad_clip",
@@ -43,7 +47,6 @@ ABOVE_ZERO = (
     "layer_decay",
     "dataset_scaling_factor",
     "text_ratio",
-    "crop_seconds",
 )
 
 
@@ -95,6 +98,8 @@ def _check_item(action: Action, item: Any, where: str) -> None:
         raise DataError(f"{where}: {words} is needed, got {item!r}")
     if kind.startswith(("int", "float")) and read < least:
         raise DataError(f"{where}: at least {least} is needed, got {item!r}")
+    if action.dest in MOST and read > MOST[action.dest]:
+        raise DataError(f"{where}: at most {MOST[action.dest]} is needed, got {item!r}")
     if action.dest in ABOVE_ZERO and not read > 0:
         raise DataError(f"{where}: a number above 0 is needed, got {item!r}")
 

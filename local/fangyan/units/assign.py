@@ -17,10 +17,8 @@ import numpy as np
 
 from fangyan import shards
 from fangyan.data import datadir, durations
-from fangyan.data.columns import NO_COLUMNS, SCP
 from fangyan.data.datadir import Utterance
 from fangyan.data.entries import line
-from fangyan.data.names import is_id
 from fangyan.encoders import Encoder, identity, unit_model
 from fangyan.encoders.unit_model import UnitModel
 from fangyan.errors import UserError
@@ -30,7 +28,7 @@ from fangyan.folders import make_folder
 from fangyan.journal import Journal
 from fangyan.progress import Progress
 from fangyan.shards import WHOLE, Resumable, Shard
-from fangyan.units.column import COLUMN, HOME
+from fangyan.units.column import COLUMN, HOME, is_column
 
 LEARNT_BY = ("kmeans", "phone_units")
 """The verbs that learn models of units, as the stamps of these say."""
@@ -160,8 +158,7 @@ class _Job:
 
 def _check_name(column: str) -> None:
     """`UserError` for a name that no further column of a data directory can have."""
-    known = column in NO_COLUMNS or column.endswith(SCP)
-    if known or not is_id(column) or column.startswith(".") or Path(column).name != column:
+    if not is_column(column):
         raise UserError(f"--column {column}: the name of a table that is none of Kaldi's, such as units_k500")
 
 

@@ -5,15 +5,22 @@ from pathlib import Path
 
 import numpy as np
 
-from fangyan.data.columns import reference
+from fangyan.data.columns import NO_COLUMNS, SCP, STAMPS, reference
 from fangyan.data.entries import check_ids, locate_id, read_map
+from fangyan.data.names import is_id
 from fangyan.encoders import unit_model
 from fangyan.errors import DataError, UserError, shown
 from fangyan.files import ends_early, fingerprint, made_from
 
 COLUMN = "units"
-HOME = ".units"
+HOME = STAMPS
 """The folder of a data directory with the stamps of its columns of units."""
+
+
+def is_column(name: str) -> bool:
+    """Whether a further column of a data directory can have this name."""
+    known = name in NO_COLUMNS or name.endswith(SCP)
+    return not known and is_id(name) and not name.startswith(".") and Path(name).name == name
 
 
 def read_units(data: Path, k: int, name: str = COLUMN) -> dict[str, np.ndarray]:
@@ -22,7 +29,7 @@ def read_units(data: Path, k: int, name: str = COLUMN) -> dict[str, np.ndarray]:
     `DataError` where there is no such column, where it has other ids than the utterances, and with file and line where
     a value is no units, or one that a model of ``k`` units has not.
     """
-    file, advice = data / name, f"make it with {_command(data)}"
+    file, advice = data / name, f"make it with {_command(data, name)}"
     if not file.is_file():
         raise DataError(f"{file}: no column of units: {advice}")
     values, found = read_map(file), {}
@@ -45,16 +52,16 @@ def units_of(model: Path, data: Path, name: str = COLUMN) -> dict[str, np.ndarra
     made = made_from(data / HOME / name)
     if made and made.get("centroids") != fingerprint(model / unit_model.WEIGHTS):
         raise UserError(
-            f"{data / name}: of another model than {model}: run {_command(data, model)}, or name another column with "
-            "--column"
+            f"{data / name}: of another model than {model}: run {_command(data, name, model)}, or name another column "
+            "with --column"
         )
     return read_units(data, unit_model.load(model).k, name)
 
 
-def _command(data: Path, model: Path | str = "UNITS") -> str:
+def _command(data: Path, name: str, model: Path | str = "UNITS") -> str:
     """What is typed to make a column: of recordings, or of texts alone."""
     if reference(data).name == "wav.scp":
-        return f"fangyan units --units {model} --data {data}"
+        return f"fangyan units --units {model} --data {data}" + f" --column {name}" * (name != COLUMN)
     return f"fangyan text_units --units {model} --data DATA --out {data}"
 
 

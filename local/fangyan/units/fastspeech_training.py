@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch.nn.functional import cross_entropy, mse_loss
 
+from fangyan.errors import DataError
 from fangyan.progress import track
 from fangyan.rounding import percent
 from fangyan.units.fastspeech import FastSpeech, batch
@@ -23,7 +24,10 @@ IGNORED = -100
 def train(
     learnt: Sequence[Spoken], valid: Sequence[Spoken], phones: int, k: int, settings: Settings, seed: int
 ) -> FastSpeech:
-    """The network with the most units of ``valid`` right; on stderr how many. The same seed gives the same bytes."""
+    """The network with the most units of ``valid`` right; on stderr how many. The same seed gives the same bytes.
+
+    `DataError` where the loss is no finite number.
+    """
     torch.manual_seed(seed)
     network = FastSpeech(phones, k, settings)
     optimiser = torch.optim.Adam(network.parameters(), settings.learning_rate)
@@ -33,7 +37,12 @@ def train(
     for update in track(range(1, settings.updates + 1), "text_to_unit", "updates"):
         network.train()
         optimiser.zero_grad()
-        sum(losses(network, next(batches), settings.label_smoothing)).backward()
+        loss = sum(losses(network, next(batches), settings.label_smoothing))
+        if not loss.isfinite():
+            raise DataError(
+                f"text_to_unit: the loss is {loss.item()} at update {update}: lower learning_rate"
+            )
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), settings.clip)
         optimiser.step()
         schedule.step()

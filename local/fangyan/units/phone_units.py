@@ -171,11 +171,21 @@ def fitting(
     return [(t, example) for t, example in found if example.fits]
 
 
-def load_aligner(folder: Path) -> UnitModel:
-    """A model of phones, by which transcripts can be aligned; `UserError` for a folder of other units."""
+def load_aligner(folder: Path, instead: str = "") -> UnitModel:
+    """A model of phones, by which transcripts can be aligned; `UserError` for a folder of other units.
+
+    ``instead``: what may be done where it is not phones that one wants. `DataError` for names that are none of ours.
+    """
     model = unit_model.load(folder)
     if not model.names:
-        raise UserError(f"{folder}: units without names are no phones: name a model of fangyan phone_units")
+        raise UserError(
+            f"{folder}: units without names are no phones: name a model of fangyan phone_units{instead}"
+        )
+    if model.names[:2] != (SILENCE, UNKNOWN):
+        raise DataError(
+            f"{folder / unit_model.SETTINGS}: names of phones begin with {SILENCE} and {UNKNOWN}, got "
+            f"{', '.join(model.names[:2])}: make the model anew with fangyan phone_units"
+        )
     return model
 
 

@@ -8,7 +8,7 @@ weights that are kept are those with the most units right on speakers held out, 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from math import inf
+from math import inf, isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from fangyan.units.fastspeech import FastSpeech
 
 WEIGHTS, SETTINGS = "text_to_unit.safetensors", "text_to_unit.yaml"
+LONGEST = 10_000
+"""What no phone lasts, whatever the units are of."""
 KEYS = ("names", "k", "centroids")
 """What a trained network has beside its settings."""
 
@@ -63,7 +65,10 @@ class Settings:
             whole = isinstance(getattr(cls, name), int)
             number = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
             if not number or not 0 <= value < inf:
-                raise DataError(f"{path}: {name} is a {'whole ' * whole}number from 0 up, got {value!r}")
+                hint = ": YAML takes 5e-4 for a word, write 5.0e-4" * _is_number(value)
+                raise DataError(
+                    f"{path}: {name} is a {'whole ' * whole}number from 0 up, got {value!r}{hint}"
+                )
         settings = cls(**found)
         for rule, holds in settings._rules().items():
             if not holds:
@@ -73,13 +78,26 @@ class Settings:
     def _rules(self) -> dict[str, bool]:
         """What must hold, and whether it does."""
         sizes = (self.width, self.heads, self.filter, self.predictor_width, self.updates, self.valid_every)
-        fractions = (self.dropout, self.predictor_dropout, self.label_smoothing, self.warm_up)
+        steps, lost = (
+            (self.learning_rate, self.clip),
+            (self.dropout, self.predictor_dropout, self.label_smoothing),
+        )
         return {
             "width, heads, filter, predictor_width, updates and valid_every are above 0": min(sizes) > 0,
+            "learning_rate and clip are above 0, or nothing is learnt": min(steps) > 0,
             "width is a multiple of twice the heads": self.width % max(2 * self.heads, 1) == 0,
             "kernel and predictor_kernel are odd": bool(self.kernel % 2 and self.predictor_kernel % 2),
-            "dropout, predictor_dropout, label_smoothing and warm_up are at most 1": max(fractions) <= 1,
+            "dropout, predictor_dropout and label_smoothing are below 1, or nothing is learnt": max(lost) < 1,
+            "warm_up is at most 1": self.warm_up <= 1,
         }
+
+
+def _is_number(value: object) -> bool:
+    """Whether a value is a word that means a number."""
+    try:
+        return isinstance(value, str) and isfinite(float(value))
+    except ValueError:
+        return False
 
 
 @dataclass(frozen=True)
@@ -100,13 +118,19 @@ class TextToUnit:
     centroids: str
 
     def predict(self, phones: Sequence[int]) -> np.ndarray:
-        """(T,) the units of phones: each lasts as predicted, a unit at least."""
+        """(T,) the units of phones: each lasts as predicted, a unit at least; `DataError` for more than `LONGEST`."""
         import torch
 
         with torch.inference_mode():
             numbers, padding = torch.tensor([phones]), torch.zeros(1, len(phones), dtype=torch.bool)
             read, lasting = self.network.read(numbers, padding)
-            durations = lasting.exp().sub(1).round().long().clamp(1)
+            lasts = lasting.exp().sub(1).round()
+            if not lasts.max() <= LONGEST:
+                raise DataError(
+                    f"the network from texts to units has a phone last {lasts.max().item():g} units: learn it anew "
+                    "with a lower learning_rate or more updates"
+                )
+            durations = lasts.long().clamp(1)
             logits, _ = self.network.speak(read, durations)
         return logits[0].argmax(-1).numpy()
 
@@ -138,8 +162,9 @@ def text_to_unit(
         from fangyan.units import fastspeech_training
 
         chance = np.random.default_rng(seed)
+        transcripts = read_transcripts(sets)
         by_id = {key: found for data in sets for key, found in units_of(units, data, column).items()}
-        learnt, held_out = _spoken(models["phones"], read_transcripts(sets), by_id, chance)
+        learnt, held_out = _spoken(models["phones"], transcripts, by_id, chance)
         names, k = models["phones"].names, models["units"].k
         network = fastspeech_training.train(learnt, held_out, len(names), k, settings, seed)
         save(TextToUnit(network, names, inputs["units"]), settings, k, folder)
@@ -198,6 +223,10 @@ def load(folder: Path) -> TextToUnit:
     try:
         network = FastSpeech(len(names), k, Settings(**told))
         network.load_state_dict(load_file(folder / WEIGHTS))
+        if not all(weight.isfinite().all() for weight in network.state_dict().values()):
+            raise DataError(
+                f"{folder / WEIGHTS}: finite numbers are needed, got nan or inf: make the network anew"
+            )
     except (TypeError, RuntimeError, OSError, SafetensorError) as error:
         raise DataError(f"{folder / WEIGHTS}: is not of {SETTINGS} beside it: {error}") from None
     return TextToUnit(network.eval(), tuple(names), centroids)

@@ -32,7 +32,7 @@ from fangyan.progress import track
 from fangyan.tables import Count, read_rows, write_rows
 from fangyan.units import text_to_unit
 from fangyan.units.column import COLUMN, HOME, check_apart
-from fangyan.units.phone_units import DURATIONS, SILENCE, PhoneDuration
+from fangyan.units.phone_units import DURATIONS, SILENCE, PhoneDuration, load_aligner
 
 MANDARIN = {"text_cmn": "cmn"}
 """Columns that are of one variety, whichever is spoken."""
@@ -111,13 +111,8 @@ class _Durations:
 
     def __init__(self, model: Path, kind: str, seed: int) -> None:
         self.model, self.kind, self.seed = model, kind, seed
-        self.units = unit_model.load(model)
+        self.units = load_aligner(model, ", or with --model what fangyan text_to_unit learnt of these units")
         self.names, self.centroids = self.units.names, fingerprint(model / unit_model.WEIGHTS)
-        if not self.names:
-            raise UserError(
-                f"{model}: units without names are no phones: name a model of fangyan phone_units, or with --model "
-                "what fangyan text_to_unit learnt of these units"
-            )
         self.identity = {
             "centroids": self.centroids,
             "names": list(self.names),
@@ -150,7 +145,16 @@ class _Network:
     def load(self) -> Callable[[Wording], np.ndarray]:
         """A function from a text to its units."""
         network = text_to_unit.load(self.network)
-        return lambda wording: network.predict([0, *chain.from_iterable(wording.words), 0])
+
+        def predict(wording: Wording) -> np.ndarray:
+            try:
+                return network.predict([0, *chain.from_iterable(wording.words), 0])
+            except DataError as error:
+                raise DataError(
+                    f"{wording.place}: {wording.utterance.id}: {error} ({self.network})"
+                ) from None
+
+        return predict
 
 
 def read_wordings(sets: Iterable[Path], column: str, names: Sequence[str]) -> list[Wording]:

@@ -28,6 +28,8 @@ from fangyan.units.assign import assigned, blocks, identity_of
 from fangyan.units.information import perplexity, told
 
 NAME = "units.tsv"
+CHARACTER, PHONE = "character", "phone"
+"""What a transcript is made of, as columns are called."""
 
 type Units = dict[str, np.ndarray]
 """Id of an utterance -> (T,) units, a unit for each frame."""
@@ -100,8 +102,8 @@ def report(
         needs = {*SPOKEN} | ({told_by.column} if told_by else set())
         utterances = durations.measured(datadir.read(data, needs))
         said = {
-            "": characters.find(align, utterances, told_by) if told_by else {},
-            "phone_": phones.find(by_phones, data) if by_phones else {},
+            CHARACTER: characters.find(align, utterances, told_by) if told_by else {},
+            PHONE: phones.find(by_phones, data) if by_phones else {},
         }
         compared, found = trios(utterances), _units(loaded, utterances)
         rows = [
@@ -146,12 +148,12 @@ def _row(
         frames=int(counts.sum()),
         used=float((counts > 0).mean()),
         perplexity=perplexity(counts),
-        aligned=len(said[""]),
-        aligned_phones=len(said["phone_"]),
+        aligned=len(said[CHARACTER]),
+        aligned_phones=len(said[PHONE]),
         **_of_speech(utterances, units, model.k),
         **(vars(alike) if alike else {}),
-        **_of_said("character", "", units, said[""], model.k),
-        **_of_said("phone", "phone_", units, said["phone_"], model.k),
+        **_of_said(CHARACTER, "", units, said[CHARACTER], model.k),
+        **_of_said(PHONE, "phone_", units, said[PHONE], model.k),
     )
 
 

@@ -26,6 +26,7 @@ from typing import Any
 from espnet2.iterators.abs_iter_factory import AbsIterFactory
 
 from fangyan.data.text import NormalForm
+from fangyan.training import summary
 from fangyan.training.history import Curve
 from fangyan.training.inputs import SPEECH, Input
 from fangyan.training.lengths import check_heard
@@ -33,8 +34,15 @@ from fangyan.training.pretrained import ENDLESS, SHARED_STACK, SPEECH_STACK, Pre
 from fangyan.training.run import Run
 from fangyan.training.streams import PairedIterFactory, Pairing
 from fangyan.training.tasks import asr
-from fangyan.training.texts import Texts, read_texts
-from fangyan.training.unit_checks import check_texts, check_units, text_files
+from fangyan.training.texts import Texts, model_of, read_texts
+from fangyan.training.unit_checks import (
+    check_masks,
+    check_named,
+    check_texts,
+    check_units,
+    column_of,
+    text_files,
+)
 from fangyan.units.column import COLUMN as UNITS
 
 OPTIONS = (
@@ -69,8 +77,9 @@ class Task(asr.Task):
 
     @classmethod
     def inputs_by(cls, settings: Mapping[str, Any]) -> tuple[Input, ...]:
-        """The column of units is the one that a configuration names."""
-        return SPEECH, Input("units", settings.get("units_column") or UNITS, "text_int")
+        """The column of units is the one that a configuration names; `DataError` for keys that name none."""
+        check_named(settings)
+        return SPEECH, Input("units", column_of(settings), "text_int")
 
     @classmethod
     def required_data_names(cls, train: bool = True, inference: bool = False) -> tuple[str, ...]:
@@ -92,6 +101,11 @@ class Task(asr.Task):
         return {"text_form": job.text_form}
 
     @classmethod
+    def summary(cls, job: Run) -> dict[str, Any]:
+        """``units``: the fingerprint of the model of units, by which other units are told from those learnt."""
+        return {summary.UNITS: model_of(job.sets().values(), column_of(job.settings))}
+
+    @classmethod
     def further_files(cls, settings: Mapping[str, Any]) -> list[Path]:
         """The tables of the directories of texts."""
         return text_files(settings)
@@ -101,6 +115,7 @@ class Task(asr.Task):
         """As of every task; `DataError` for units or texts that are not those of the configuration."""
         check_heard(job)
         check_units(job)
+        check_masks(job)
         check_texts(job)
 
     @classmethod
@@ -132,5 +147,5 @@ def _texts(args: Namespace, folders: Sequence[str]) -> Texts | None:
         return None
     form = NormalForm.parse(args.text_form)
     return read_texts(
-        [*map(Path, folders)], args.model_conf["units"], args.units_column, form, args.text_units
+        [*map(Path, folders)], args.model_conf["units"], column_of(vars(args)), form, args.text_units
     )
