@@ -1,14 +1,16 @@
 """`fangyan.search.joining`: several indexes as one, without encoding anything again."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from fangyan.errors import UserError
-from fangyan.search import nearest
+from fangyan.search import joining, nearest
 from fangyan.search.index import Index, create
 from fangyan.search.joining import join
+from fangyan.search.records import Entry
 
 
 @pytest.fixture
@@ -82,3 +84,33 @@ def test_quadruples_that_were_learnt_apart_are_told(tmp_path, settings, entry, t
 def test_an_index_is_not_joined_to_itself(parts):
     with pytest.raises(UserError, match="first: an index cannot be joined to itself"):
         join(parts[0], parts)
+
+
+def test_entries_are_in_memory_a_batch_at_a_time(tmp_path, settings, entry, turned, monkeypatch):
+    """Those of ten million recordings would be gigabytes."""
+    import gc
+    import weakref
+
+    class Watched(Entry):
+        pass
+
+    made = weakref.WeakSet()
+
+    def parse(self, row, line):
+        one = Watched(**json.loads(line))
+        made.add(one)
+        return one
+
+    part = create(folder(tmp_path, "part"), settings)
+    for n in range(40):
+        part.append([(entry(f"{n}"), turned(n), -1)])
+    monkeypatch.setattr(Index, "_parse", parse)
+    monkeypatch.setattr(joining, "AT_ONCE", 4)
+    kept = []
+    monkeypatch.setattr(
+        Index,
+        "append_stored",
+        lambda *a, f=Index.append_stored: (f(*a), gc.collect(), kept.append(len(made))),
+    )
+    assert join(tmp_path / "whole", [part.folder]).new == 40
+    assert len(kept) == 10 and max(kept) <= 9

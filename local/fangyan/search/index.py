@@ -21,6 +21,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import cached_property
+from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -143,8 +144,9 @@ class Index:
 
     def live_entries(self) -> Iterator[tuple[int, Entry]]:
         """The row of each recording that no later one replaces, and what is known of it; read in one go."""
-        live = set(self.live.tolist())
-        return ((row, entry) for row, entry in enumerate(self.entries()) if row in live)
+        live = np.zeros(len(self), bool)
+        live[self.live] = True
+        return compress(enumerate(self.entries()), live)
 
     def append(self, batch: Sequence[tuple[Entry, np.ndarray, int]]) -> None:
         """Adds recordings, each as entry, L2-normalised (T, d) frames, and the row it replaces or -1."""
