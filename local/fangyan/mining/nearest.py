@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fangyan.mining.banks import Bank, overlapping
+from fangyan.mining.copies import copies
 
 BLOCK = 1024
 """What is done at a time, and lost at most where the work is killed."""
@@ -40,8 +41,8 @@ def blocks(banks: tuple[Bank, Bank]) -> list[Block]:
 def neighbours(banks: tuple[Bank, Bank], block: Block, k: int, cut: int) -> np.ndarray:
     """(n, k) `FOUND`: of each place of a block its k nearest of the other side by SeqSim, nearest first.
 
-    They are among the ``cut`` that are nearest by their means. What overlaps it in the same recording is none of them.
-    Where the other side has fewer, the row ends in `NOBODY`.
+    They are among the ``cut`` that are nearest by their means. What overlaps it in the same recording is none of
+    them, nor is a copy of it under another name. Where the other side has fewer, the row ends in `NOBODY`.
     """
     of, among = banks[block.side], banks[1 - block.side]
     places, cosines = _nearest_apart(of, block, among, cut)
@@ -64,6 +65,7 @@ def _nearest_apart(of: Bank, block: Block, among: Bank, k: int) -> tuple[np.ndar
     while True:
         places, cosines = _nearest(means, among, min(asked, len(among)))
         apart = ~overlapping(here, among.stretches[places])
+        apart &= ~copies(of, block.start, among, places, np.where(apart, cosines, 0))
         if asked >= len(among) or (apart.sum(1) >= k).all():
             break
         asked *= 2
