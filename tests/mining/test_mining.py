@@ -303,6 +303,7 @@ def test_sentences_in_place_of_a_target(spoken, tmp_path):
             ["--threshold", "nowhere"],
             "--threshold nowhere: a number, or a folder that `fangyan mine --truth` wrote",
         ),
+        (["--threshold", "-0.5"], "--threshold -0.5: a margin is 0 at least, and 1 on average"),
         (["--mutual", "--source_variety", "yuo"], "--source_variety yuo: not in .*: did you mean 'yue'"),
         (["--truth", "{data}"], "--truth: where pairs are counted no recording is on both sides"),
         (

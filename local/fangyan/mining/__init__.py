@@ -102,9 +102,12 @@ class Rule:
         if not self.threshold:
             return None if self.truth else 0.0
         try:
-            return number(self.threshold)
+            margin = number(self.threshold)
         except ValueError:
             return truth.read_choice(Path(self.threshold)).threshold
+        if margin < 0:
+            raise UserError(f"--threshold {self.threshold}: a margin is 0 at least, and 1 on average")
+        return margin
 
     def origin(self) -> dict:
         """What the threshold was worth where it was chosen; empty where it was not."""

@@ -11,6 +11,7 @@ import numpy as np
 
 from fangyan.mining.banks import Bank, overlapping
 from fangyan.mining.copies import copies
+from fangyan.search import odd_scores
 
 BLOCK = 1024
 """What is done at a time, and lost at most where the work is killed."""
@@ -93,7 +94,11 @@ def _seqsim(of: Bank, place: int, among: Bank, places: np.ndarray) -> np.ndarray
     from fangyan.measure.seqsim import seqsim_with
 
     query, _ = of.units([place])
-    return seqsim_with(query, *among.units(places)).f1.numpy()
+    scores = seqsim_with(query, *among.units(places))
+    if len(odd := np.flatnonzero(odd_scores(scores))):
+        of.index.check_frames([of.rows[place]])
+        among.index.check_frames(among.rows[places[odd]])
+    return scores.f1.numpy()
 
 
 def packed(found: np.ndarray) -> str:

@@ -80,6 +80,6 @@ def _copy(
         here = here[newer]
         here["row"] = np.arange(len(whole), len(whole) + len(rows))
         stored = [part.stored(row) for row in rows]
-        whole.append_stored(entries, stored, part.means[[*rows]], there["row"][newer])
+        whole.append_stored(entries, stored, part.means_at(rows), there["row"][newer])
         known.put(here)
         added.new += len(rows)
