@@ -106,6 +106,14 @@ def packed(found: np.ndarray) -> str:
     return b64encode(found.tobytes()).decode()
 
 
+def is_packed(line: object, k: int) -> bool:
+    """Whether a line of a journal holds neighbours, of one recording at least."""
+    try:
+        return isinstance(line, str) and len(unpacked(line, k)) > 0
+    except ValueError:
+        return False
+
+
 def unpacked(line: str, k: int) -> np.ndarray:
     """The (n, k) `FOUND` of a line."""
-    return np.frombuffer(b64decode(line), FOUND).reshape(-1, k)
+    return np.frombuffer(b64decode(line, validate=True), FOUND).reshape(-1, k)

@@ -32,7 +32,7 @@ from fangyan.encoders.choice import JOINT
 from fangyan.errors import DataError, UserError
 from fangyan.features.frames import unit
 from fangyan.features.layers import layer_name
-from fangyan.files import read_text, write_json
+from fangyan.files import naming, read_text, write_json
 from fangyan.folders import check_own, make_folder
 from fangyan.search import cells
 from fangyan.search.frame_codecs import CODEBOOK, FILES, find_codec, form_of
@@ -222,7 +222,7 @@ class Index:
 
     def _write(self, name: str, data: bytes) -> None:
         """Appends after what counts, and sees that it is on the disk."""
-        with (self.folder / name).open("ab") as stream:
+        with naming(self.folder / name), (self.folder / name).open("ab") as stream:
             stream.truncate(self.sizes()[name])
             stream.write(data)
             stream.flush()
