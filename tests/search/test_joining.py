@@ -1,5 +1,6 @@
 """`fangyan.search.joining`: several indexes as one, without encoding anything again."""
 
+import itertools
 import json
 from dataclasses import replace
 
@@ -114,3 +115,24 @@ def test_entries_are_in_memory_a_batch_at_a_time(tmp_path, settings, entry, turn
     )
     assert join(tmp_path / "whole", [part.folder]).new == 40
     assert len(kept) == 10 and max(kept) <= 9
+
+
+@pytest.mark.parametrize("write", range(8))
+def test_killed_at_any_write_and_run_again_it_has_the_same_bytes(parts, tmp_path, monkeypatch, write):
+    due, out = tmp_path / "due", tmp_path / "whole"
+    join(due, parts)
+    whole, count = Index._write, itertools.count()
+
+    def torn(self, name, data):
+        if next(count) == write:
+            whole(self, name, data[: len(data) // 2])
+            raise KeyboardInterrupt
+        whole(self, name, data)
+
+    monkeypatch.setattr(Index, "_write", torn)
+    with pytest.raises(KeyboardInterrupt):
+        join(out, parts)
+    monkeypatch.undo()
+    join(out, parts)
+    for file in ("index.json", "frames.f16", "means.f32", "entries.jsonl", "rows", "varieties.npz"):
+        assert (out / file).read_bytes() == (due / file).read_bytes(), file
