@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from fangyan import files, folders
 from fangyan.__main__ import cli
-from fangyan.errors import UserError
+from fangyan.errors import UserError, trouble
 from fangyan.journal import Journal
 from fangyan.search import index
 
@@ -42,6 +42,23 @@ def test_anything_else_is_left_alone(tmp_path, kind):
     ):
         finished(out, data=2)
     assert sorted(out.iterdir()) == before and list(tmp_path.iterdir()) == [out]
+
+
+def test_a_file_is_not_replaced_by_a_folder(tmp_path):
+    (tmp_path / "out").write_text("years")
+    with pytest.raises(UserError, match="out: a file is there, and a folder would replace it: name a folder"):
+        finished(tmp_path / "out", data=2)
+    assert (tmp_path / "out").read_text() == "years" and list(tmp_path.iterdir()) == [tmp_path / "out"]
+
+
+def test_an_array_of_which_a_disk_has_taken_a_part_is_told_as_a_full_disk(tmp_path):
+    def build(folder):
+        raise OSError("640 requested and 10 written")  # as numpy says it, without a number
+
+    with pytest.raises(OSError) as caught:
+        files.produce(tmp_path / "out", {"data": 1}, build)
+    told = str(trouble(caught.value))
+    assert told.startswith(f"{tmp_path / 'out'}: No space left on device: ")
 
 
 def test_an_empty_folder_is_as_good_as_none(tmp_path):

@@ -1,5 +1,6 @@
 """The how-tos of docs: their examples are installed in a folder and carried out there, to the letter."""
 
+import json
 import re
 import shutil
 import sys
@@ -18,6 +19,7 @@ from fangyan import corpora
 from fangyan.__main__ import cli
 from fangyan.data import datadir
 from fangyan.files import ROOT
+from fangyan.search.index import Index
 
 VARIETIES = ("cmn", "yue", "hak")
 MICRO = f"""\
@@ -128,6 +130,13 @@ def test_the_encoder_of_the_how_to_is_dumped_and_measured(workshop, sets, tmp_pa
     assert list(features) == ["layer00", "layer01"]
     assert all(frames.shape == (98, 201) for frames in features.values())
     assert (tmp_path / "exp/spectrum/retrieval/test/pairs.tsv").is_file()
+
+
+def test_the_export_of_the_how_to_holds_all_recordings(workshop, sets, tmp_path):
+    workshop("adding_an_export.md", sets)
+    rows = [json.loads(line) for line in (tmp_path / "idx.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [row["id"] for row in rows] == [entry.id for _, entry in Index(tmp_path / "idx").live_entries()]
+    assert len(rows) == 24 and {len(row["mean"]) for row in rows} == {80}
 
 
 def test_the_measure_of_the_how_to_is_in_its_folder(workshop, sets):

@@ -61,13 +61,20 @@ def test_dump_needs_the_recordings_alone(data, tmp_path):
     assert dump("fbank", [bare], tmp_path / "feats") == []
 
 
-def test_a_directory_with_segments_and_no_more_is_not_taken_for_whole_recordings(data, tmp_path):
-    cut = keep(data, tmp_path / "cut", "wav.scp")
-    (cut / "segments").write_text("a cmntest-s00 0 0.1\n")
+@pytest.mark.parametrize("durations", [False, True])
+@pytest.mark.parametrize("line", ["a {} 0 0.1\n", "{} {} 0 0.1\n"])
+def test_a_directory_with_segments_is_not_taken_for_whole_recordings(data, tmp_path, line, durations):
+    """Not even where utterances are called as recordings are, or durations are of recordings."""
+    cut = keep(data, tmp_path / "cut", "wav.scp", *(["utt2dur"] if durations else []))
+    ids = [row.split()[0] for row in (cut / "wav.scp").read_text().splitlines()]
+    (cut / "segments").write_text(
+        "".join(line.replace("{}", key) for key in ids[: 1 if line[0] == "a" else None])
+    )
     with pytest.raises(
-        DataError, match=r"segments:1: every file has the ids of .*fangyan data --corpus kaldi"
+        DataError, match=r"segments: recordings are taken whole here.*fangyan data --corpus kaldi"
     ):
         dump("fbank", [cut], tmp_path / "feats")
+    assert not (tmp_path / "feats").exists()
 
 
 def test_the_survey_counts_what_is_known(data, tmp_path):

@@ -1,6 +1,7 @@
 """The errors a user can mend: one sentence that says what is wrong, where, and what to do."""
 
 import errno
+import os
 import re
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -69,6 +70,9 @@ def seen_from(path: str | Path) -> str:
 
 def trouble(error: OSError) -> UserError | None:
     """What to tell the user of an error of the operating system; nothing where it could be a defect of ours."""
+    words = "".join(map(str, error.args[:1]))
+    if error.errno is None and "requested and" in words:  # of numpy, which has written a part of an array
+        error.errno, error.strerror = errno.ENOSPC, os.strerror(errno.ENOSPC)
     if error.errno not in ADVICE:
         return None
     place = error.filename2 or error.filename or "a file"

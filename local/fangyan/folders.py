@@ -22,6 +22,10 @@ def check_replaceable(out: Path, inputs: Mapping[str, object]) -> None:
     `OSError` where no folder can be made there: better known before hours of work.
     """
     _check_place(out)
+    if out.exists() and not out.is_dir():
+        raise UserError(
+            f"{out}: a file is there, and a folder would replace it: name a folder that is new or empty"
+        )
     if not _finished_by(out / DONE, inputs):
         check_own(out)
     elif (out / ".git").exists():

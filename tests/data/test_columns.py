@@ -41,7 +41,7 @@ OTHERS = {
     "README": "a data directory\n",
     "cmvn.scp": "a cmvn.ark:2\nb cmvn.ark:99\n",
     "spk2gender": "a-1 f\nb-2 m\nc-3 f\n",
-    "segments": "a-1 a-1 0 1\n",
+    "reco2dur": "a-1 1.0\n",
     "utt2corpus": "a-1 x\nb-2 x\nc-3 y\n",
     "corpus2weight": "x 1\ny 2\n",
     "stm": ";; comment\na-1 A a 0 1 hello\n",

@@ -165,6 +165,40 @@ def test_another_threshold_finds_no_neighbours_anew(random, tmp_path, monkeypatc
         mine(sides, ALL_PAIRS, tmp_path / "out", 5, 9, WHOLE)
 
 
+DAMAGES = {
+    "cut": lambda x: x[:-5],
+    "empty": lambda x: b"",
+    "lost": lambda x: bytes(len(x)),
+    "header": lambda x: x[:60],
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_candidates_that_are_damaged_are_found_anew(random, tmp_path, damage):
+    mine(random[0], Rule("1"), tmp_path / "out", 5, 9)
+    whole = files(tmp_path / "out")
+    file = tmp_path / "out/candidates.npy"
+    file.write_bytes(DAMAGES[damage](file.read_bytes()))
+    assert mine(random[0], Rule("1.01"), tmp_path / "out", 5, 9)
+    assert mine(random[0], Rule("1"), tmp_path / "out", 5, 9) and files(tmp_path / "out") == whole
+
+
+@pytest.mark.parametrize("line", ['"@@@"', "5", "null", '"AAAA"', '"AAA"', '"\u00e9"', "[]", '""'])
+def test_a_shard_that_is_damaged_is_named_and_made_again(random, tmp_path, line):
+    mine(random[0], Rule("1"), tmp_path / "whole", 5, 9)
+    for n in (1, 2):
+        mine(random[0], Rule("1"), tmp_path / "out", 5, 9, Shard(n, 2))
+    journal = tmp_path / ".out.shards/2_of_2/.journal"
+    journal.write_text("\n".join([*journal.read_text().splitlines()[:-1], line, ""]))
+    with pytest.raises(
+        UserError, match=r"out: shard 2/2 has \d of its \d+ blocks: run the same with --shard 2/2"
+    ):
+        mine(random[0], Rule("1"), tmp_path / "out", 5, 9, Shard(0, 2))
+    mine(random[0], Rule("1"), tmp_path / "out", 5, 9, Shard(2, 2))
+    mine(random[0], Rule("1"), tmp_path / "out", 5, 9, Shard(0, 2))
+    assert files(tmp_path / "out") == files(tmp_path / "whole")
+
+
 def test_in_one_index_nothing_is_paired_with_itself_or_what_overlaps_it(tmp_path, new_index):
     places = {"a": ("/long.wav", 0.0, 2.0), "b": ("/long.wav", 1.9, 4.0), "c": ("/long.wav", 4.0, 6.0)}
     frames = {"a": turned(0), "b": turned(1), "c": turned(2), "d": turned(60), "e": turned(63)}
@@ -303,6 +337,7 @@ def test_sentences_in_place_of_a_target(spoken, tmp_path):
             ["--threshold", "nowhere"],
             "--threshold nowhere: a number, or a folder that `fangyan mine --truth` wrote",
         ),
+        (["--threshold", "-0.5"], "--threshold -0.5: a margin is 0 at least, and 1 on average"),
         (["--mutual", "--source_variety", "yuo"], "--source_variety yuo: not in .*: did you mean 'yue'"),
         (["--truth", "{data}"], "--truth: where pairs are counted no recording is on both sides"),
         (

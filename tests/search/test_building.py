@@ -138,6 +138,20 @@ def kill_at(monkeypatch, write):
     return whole
 
 
+@pytest.mark.parametrize("odd", [b"\xff.wav", b"two\nlines.wav", b"a\ttab.wav"])
+def test_a_name_that_no_table_can_hold_is_left_out_and_listed(sung, tmp_path, odd):
+    """It would end a line of what `search` and `mine` write, or nothing could write it."""
+    (tmp_path / "new").mkdir()
+    wav = datadir.read(sung["test"])[0].wav
+    for name in (b"a.wav", "方言 ﷽.wav".encode(), odd):
+        shutil.copy(wav, os.path.join(os.fsencode(tmp_path / "new"), name))
+    added = add(tmp_path / "index", [tmp_path / "new"], "fbank")
+    assert (added.new, len(added.left_out)) == (2, 1)
+    (row,) = read_table(tmp_path / "index/left_out.tsv")
+    assert row["reason"] == "a name that no table can hold" and row["detail"].endswith("rename the file")
+    assert add(tmp_path / "index", [tmp_path / "new"]).known == 2
+
+
 @pytest.mark.parametrize("write", range(1, 9))
 def test_killed_at_any_write_and_run_again_it_finds_the_same(write, indexed, sung, tmp_path, monkeypatch):
     monkeypatch.setattr("fangyan.features.embedding.BATCH_SECONDS", 8.0)  # several batches

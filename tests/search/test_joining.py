@@ -1,14 +1,17 @@
 """`fangyan.search.joining`: several indexes as one, without encoding anything again."""
 
+import itertools
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from fangyan.errors import UserError
-from fangyan.search import nearest
+from fangyan.search import joining, nearest
 from fangyan.search.index import Index, create
 from fangyan.search.joining import join
+from fangyan.search.records import Entry
 
 
 @pytest.fixture
@@ -82,3 +85,54 @@ def test_quadruples_that_were_learnt_apart_are_told(tmp_path, settings, entry, t
 def test_an_index_is_not_joined_to_itself(parts):
     with pytest.raises(UserError, match="first: an index cannot be joined to itself"):
         join(parts[0], parts)
+
+
+def test_entries_are_in_memory_a_batch_at_a_time(tmp_path, settings, entry, turned, monkeypatch):
+    """Those of ten million recordings would be gigabytes."""
+    import gc
+    import weakref
+
+    class Watched(Entry):
+        pass
+
+    made = weakref.WeakSet()
+
+    def parse(self, row, line):
+        one = Watched(**json.loads(line))
+        made.add(one)
+        return one
+
+    part = create(folder(tmp_path, "part"), settings)
+    for n in range(40):
+        part.append([(entry(f"{n}"), turned(n), -1)])
+    monkeypatch.setattr(Index, "_parse", parse)
+    monkeypatch.setattr(joining, "AT_ONCE", 4)
+    kept = []
+    monkeypatch.setattr(
+        Index,
+        "append_stored",
+        lambda *a, f=Index.append_stored: (f(*a), gc.collect(), kept.append(len(made))),
+    )
+    assert join(tmp_path / "whole", [part.folder]).new == 40
+    assert len(kept) == 10 and max(kept) <= 9
+
+
+@pytest.mark.parametrize("write", range(8))
+def test_killed_at_any_write_and_run_again_it_has_the_same_bytes(parts, tmp_path, monkeypatch, write):
+    due, out = tmp_path / "due", tmp_path / "whole"
+    join(due, parts)
+    whole, count = Index._write, itertools.count()
+
+    def torn(self, name, data):
+        if next(count) == write:
+            whole(self, name, data[: len(data) // 2])
+            raise KeyboardInterrupt
+        whole(self, name, data)
+
+    monkeypatch.setattr(Index, "_write", torn)
+    with pytest.raises(KeyboardInterrupt):
+        join(out, parts)
+    monkeypatch.undo()
+    join(out, parts)
+    for file in ("index.json", "frames.f16", "means.f32", "entries.jsonl", "rows", "varieties.npz"):
+        assert (out / file).read_bytes() == (due / file).read_bytes(), file

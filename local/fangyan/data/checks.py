@@ -44,6 +44,15 @@ def check_data_directory(path: Path) -> None:
     raise DataError(f"{path}: no data directory there; run the stage data first")
 
 
+def check_whole(path: Path) -> None:
+    """Raises a `DataError` for ``segments``: whoever does not read them takes the whole recording for each."""
+    if (path / "segments").exists() and (path / "wav.scp").exists():
+        raise DataError(
+            f"{path / 'segments'}: recordings are taken whole here, and it cuts them: {import_advice(path)}; or remove "
+            "it where wav.scp names the pieces"
+        )
+
+
 def check_twins(path: Path, names: Iterable[str]) -> None:
     """Raises a `DataError` where two of the names, a line of ``path`` each, look the same and are not."""
     seen: dict[str, str] = {}

@@ -20,6 +20,7 @@ from fangyan.data.checks import (
     check_durations,
     check_names,
     check_twins,
+    check_whole,
     needed,
 )
 from fangyan.data.columns import FILES, GROUPS, SCP, column, reference, sources
@@ -121,9 +122,8 @@ def _read_tables(path: Path, needs: Iterable[str]) -> dict[str, dict[str, str]]:
 def _check_tables(path: Path, tables: Mapping[str, Mapping[str, str]]) -> None:
     """Raises a `DataError` where tables disagree on the ids, or a value is none of its kind."""
     file = reference(path)
-    pieces = path / "segments"  # its ids are those of utterances, as are all but those of wav.scp
-    told = {} if "utt2dur" in tables or not pieces.exists() else {pieces.name: read_map(pieces)}
-    for name, table in (tables | told).items():
+    check_whole(path)
+    for name, table in tables.items():
         check_ids(file, tables[file.name], path / name, table, import_advice(path))
     check_durations(path / "utt2dur", tables.get("utt2dur", {}))
     check_twins(file, tables[file.name])

@@ -18,7 +18,7 @@ The merge holds some 50 bytes for each recording of both sides; a task, see `nea
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import chain
 from pathlib import Path
 
@@ -32,8 +32,8 @@ from fangyan.folders import check_replaceable
 from fangyan.journal import Journal
 from fangyan.mining import listing, truth
 from fangyan.mining.banks import Bank, check_comparable, recordings, sentences
-from fangyan.mining.margins import candidates
-from fangyan.mining.nearest import Block, blocks, neighbours, packed, unpacked
+from fangyan.mining.margins import CANDIDATE, candidates
+from fangyan.mining.nearest import Block, blocks, is_packed, neighbours, packed, unpacked
 from fangyan.mining.selection import select
 from fangyan.mining.truth import Score, Truth, read_truth
 from fangyan.progress import Progress
@@ -102,9 +102,12 @@ class Rule:
         if not self.threshold:
             return None if self.truth else 0.0
         try:
-            return number(self.threshold)
+            margin = number(self.threshold)
         except ValueError:
             return truth.read_choice(Path(self.threshold)).threshold
+        if margin < 0:
+            raise UserError(f"--threshold {self.threshold}: a margin is 0 at least, and 1 on average")
+        return margin
 
     def origin(self) -> dict:
         """What the threshold was worth where it was chosen; empty where it was not."""
@@ -128,13 +131,23 @@ def mine(sides: Sides, rule: Rule, out: Path, k: int = K, cut: int = CUT, part: 
     if is_done(out, job.inputs):
         shards.discard_shards(out)  # a process may have been killed before it did
         return False
-    if (made_from(out) or {}).get("mine") != job.found_from:
+    found = _read_candidates(out) if (made_from(out) or {}).get("mine") == job.found_from else None
+    if found is None:
         check_replaceable(out, job.inputs)
         items = blocks(job.banks)
         return Resumable(out, "blocks", items, job.journal, job.extend, job.finish).run(part)
     if part.merges or part == WHOLE:
-        job.write(np.load(out / CANDIDATES, allow_pickle=False))
+        job.write(found)
     return part.merges or part == WHOLE
+
+
+def _read_candidates(out: Path) -> np.ndarray | None:
+    """What was found before; None where it is damaged, and to be found anew."""
+    try:
+        found = np.load(out / CANDIDATES, allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None
+    return found if found.dtype == CANDIDATE and found.ndim == 1 else None
 
 
 @dataclass(frozen=True)
@@ -166,7 +179,7 @@ class _Job:
 
     def journal(self, shard: Shard) -> Journal:
         """The neighbours of the blocks of a shard, as far as they are found."""
-        return Journal(shard.folder(self.out), self.found_from)
+        return Journal(shard.folder(self.out), self.found_from, partial(is_packed, k=self.k))
 
     def extend(self, written: Journal, due: Sequence[Block]) -> None:
         """Finds the neighbours of the blocks that a journal lacks."""

@@ -37,7 +37,7 @@ class Bank:
 
     def means(self, start: int, stop: int) -> np.ndarray:
         """(n, d) float32, L2-normalised, of the places from ``start`` to before ``stop``: no others are read."""
-        return np.ascontiguousarray(self.index.means[self.rows[start:stop]])
+        return self.index.means_at(self.rows[start:stop])
 
     def units(self, places: Sequence[int] | np.ndarray):
         """The L2-normalised frames at ``places`` end to end, (sum of T, d), and T of each."""
@@ -102,7 +102,7 @@ def check_comparable(source: Index, target: Index) -> None:
 
     Frames may be kept in two forms: both are compared as they are decoded.
     """
-    for what in ("identity", "layer"):
+    for what in ("identity", "layer", "dimension"):
         if getattr(source.settings, what) != getattr(target.settings, what):
             both = [f"{x.settings.spec} at {layer_name(x.settings.layer)}" for x in (source, target)]
             raise UserError(

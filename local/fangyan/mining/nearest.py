@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from fangyan.mining.banks import Bank, overlapping
+from fangyan.mining.copies import copies
+from fangyan.search import odd_scores
 
 BLOCK = 1024
 """What is done at a time, and lost at most where the work is killed."""
@@ -40,8 +42,8 @@ def blocks(banks: tuple[Bank, Bank]) -> list[Block]:
 def neighbours(banks: tuple[Bank, Bank], block: Block, k: int, cut: int) -> np.ndarray:
     """(n, k) `FOUND`: of each place of a block its k nearest of the other side by SeqSim, nearest first.
 
-    They are among the ``cut`` that are nearest by their means. What overlaps it in the same recording is none of them.
-    Where the other side has fewer, the row ends in `NOBODY`.
+    They are among the ``cut`` that are nearest by their means. What overlaps it in the same recording is none of
+    them, nor is a copy of it under another name. Where the other side has fewer, the row ends in `NOBODY`.
     """
     of, among = banks[block.side], banks[1 - block.side]
     places, cosines = _nearest_apart(of, block, among, cut)
@@ -64,6 +66,7 @@ def _nearest_apart(of: Bank, block: Block, among: Bank, k: int) -> tuple[np.ndar
     while True:
         places, cosines = _nearest(means, among, min(asked, len(among)))
         apart = ~overlapping(here, among.stretches[places])
+        apart &= ~copies(of, block.start, among, places, np.where(apart, cosines, 0))
         if asked >= len(among) or (apart.sum(1) >= k).all():
             break
         asked *= 2
@@ -91,7 +94,11 @@ def _seqsim(of: Bank, place: int, among: Bank, places: np.ndarray) -> np.ndarray
     from fangyan.measure.seqsim import seqsim_with
 
     query, _ = of.units([place])
-    return seqsim_with(query, *among.units(places)).f1.numpy()
+    scores = seqsim_with(query, *among.units(places))
+    if len(odd := np.flatnonzero(odd_scores(scores))):
+        of.index.check_frames([of.rows[place]])
+        among.index.check_frames(among.rows[places[odd]])
+    return scores.f1.numpy()
 
 
 def packed(found: np.ndarray) -> str:
@@ -99,6 +106,14 @@ def packed(found: np.ndarray) -> str:
     return b64encode(found.tobytes()).decode()
 
 
+def is_packed(line: object, k: int) -> bool:
+    """Whether a line of a journal holds neighbours, of one recording at least."""
+    try:
+        return isinstance(line, str) and len(unpacked(line, k)) > 0
+    except ValueError:
+        return False
+
+
 def unpacked(line: str, k: int) -> np.ndarray:
     """The (n, k) `FOUND` of a line."""
-    return np.frombuffer(b64decode(line), FOUND).reshape(-1, k)
+    return np.frombuffer(b64decode(line, validate=True), FOUND).reshape(-1, k)

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from fangyan.measure.seqsim import SeqSim
     from fangyan.search.memory import MemoryIndex
 
-__all__ = ["Added", "Entry", "Hit", "Index", "add", "nearest", "search", "search_texts"]
+__all__ = ["Added", "Entry", "Hit", "Index", "add", "nearest", "odd_scores", "search", "search_texts"]
 
 SHORTLIST = 500
 """Recordings that the first cut leaves: to score them takes a tenth of a second."""
@@ -130,6 +130,8 @@ def nearest(
     if not len(rows):
         return [[] for _ in units]
     cuts, cosines = first_cut(index, np.stack([mean(frames) for frames in units]), cut, rows)
+    for near in cuts:
+        index.means_at(near)  # whole, or it is told
     return [
         _hits(index, *found, rerank(index, frames, found[0]), top)
         for frames, *found in tracked(list(zip(units, cuts, cosines, strict=True)))
@@ -162,7 +164,15 @@ def rerank(index: Searchable, frames: np.ndarray, rows: np.ndarray) -> "SeqSim[n
 
     query = torch.from_numpy(frames)
     parts = [seqsim_with(query, *index.units(part)) for part in batched(rows.tolist(), AT_ONCE)]
-    return SeqSim(*(torch.cat(scores).numpy() for scores in zip(*parts, strict=True)))
+    found = SeqSim(*(torch.cat(scores).numpy() for scores in zip(*parts, strict=True)))
+    index.check_frames(rows[odd_scores(found)])
+    return found
+
+
+def odd_scores(found: "SeqSim[np.ndarray]") -> np.ndarray:
+    """Where SeqSim is what damaged frames have: not finite, or exactly 0, as that of silence."""
+    precision = np.asarray(found.precision)
+    return ~np.isfinite(precision) | (precision == 0)
 
 
 def _hits(

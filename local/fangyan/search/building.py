@@ -12,8 +12,9 @@ import numpy as np
 
 from fangyan.data.audio import SAMPLE_RATE
 from fangyan.data.datadir import Dropped, Utterance
+from fangyan.data.names import NOT_A_VALUE
 from fangyan.encoders import identity
-from fangyan.errors import DataError, UserError, seen_from
+from fangyan.errors import DataError, UserError, seen_from, shown
 from fangyan.features.at_layer import AtLayer, load_at_layer
 from fangyan.features.embedding import encode_batches, find_recordings, place_of
 from fangyan.features.frames import checked, unit
@@ -64,7 +65,8 @@ def add(folder: Path, paths: Sequence[Path], spec: str = "", layer: str = "", fo
             missing = dict(_missing(records, best, known, added))
             if missing:
                 _encode(index, encoder(), missing, known, added)
-        write_rows(folder / LEFT_OUT, added.left_out, Dropped)
+        lost = [Dropped(shown(one.id), one.reason, shown(one.detail)) for one in added.left_out]
+        write_rows(folder / LEFT_OUT, lost, Dropped)
         extend_derived(index)
     if added.left_out and not added.new + added.known:
         raise DataError(
@@ -160,6 +162,10 @@ def _missing(
     for utterance in (record for record in records if isinstance(record, Utterance)):
         if best[place_of(utterance)] is not utterance:
             added.known += 1
+            continue
+        if NOT_A_VALUE.search(wav := place_of(utterance)[0]):
+            why = f"{wav!a}: a name of UTF-8 without tabs and line ends is needed: rename the file"
+            added.left_out.append(Dropped(utterance.id, "a name that no table can hold", why))
             continue
         try:
             entry = _entry(utterance)

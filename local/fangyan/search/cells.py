@@ -39,8 +39,8 @@ SPARE = 2
 """Means for each of the cut whose cosine is computed again: a byte a number leaves their order uncertain."""
 ASKED, NEAREST, ENOUGH = 100, 500, 0.98
 """Recall is that of the `NEAREST` recordings of `ASKED`; so many cells are looked into that it is `ENOUGH` ..."""
-MOST = 1 / 8
-"""... but no larger share of all."""
+MOST = 1 / 4
+"""... but no larger share of all: of 200,000 means of 384 numbers an eighth has 97 %, and is 0.9 ms quicker."""
 TOLD = 1000
 """Means that tell whether the cells are of these."""
 

@@ -17,10 +17,11 @@ these, `fangyan.search.varieties` and `fangyan.search.cells`, may lag behind: a 
 import fcntl
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import cached_property
+from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,7 @@ from fangyan.encoders.choice import JOINT
 from fangyan.errors import DataError, UserError
 from fangyan.features.frames import unit
 from fangyan.features.layers import layer_name
-from fangyan.files import read_text, write_json
+from fangyan.files import naming, read_text, write_json
 from fangyan.folders import check_own, make_folder
 from fangyan.search import cells
 from fangyan.search.frame_codecs import CODEBOOK, FILES, find_codec, form_of
@@ -85,6 +86,28 @@ class Index:
     def means(self) -> np.ndarray:
         """(N, d) float32, L2-normalised, mapped from disk."""
         return np.memmap(self.folder / MEANS, MEAN, "r", shape=(len(self), self.dimension))
+
+    def means_at(self, rows: Sequence[int] | np.ndarray) -> np.ndarray:
+        """(n, d) float32, read; `DataError` where one is not finite, or is 0 and the frames are not."""
+        found = self.means[np.asarray(rows, int)]
+        odd = ~np.isfinite(found).all(1)
+        if not self.codec.learns:  # of silence it keeps what is nearest
+            silent = np.flatnonzero(~found.any(1))
+            odd[silent] = [mean(self.frames(int(rows[n]))).any() for n in silent]
+        if odd.any():
+            raise DataError(
+                f"{self.folder / MEANS}: of row {rows[odd.argmax()]} it has another mean, {DAMAGED}"
+            )
+        return np.asarray(found)
+
+    def check_frames(self, rows: Iterable[int]) -> None:
+        """`DataError` where those of a recording are not finite, or all 0 and their mean is not."""
+        for row in map(int, rows):
+            frames = self.codec.decode(np.array(self.stored(row)))
+            if not np.isfinite(frames).all() or (not frames.any() and self.means[row].any()):
+                raise DataError(
+                    f"{self.folder / self.codec.file}: of row {row} it has other frames, {DAMAGED}"
+                )
 
     @cached_property
     def cells(self) -> "faiss.IndexIVF | None":
@@ -143,12 +166,17 @@ class Index:
 
     def live_entries(self) -> Iterator[tuple[int, Entry]]:
         """The row of each recording that no later one replaces, and what is known of it; read in one go."""
-        live = set(self.live.tolist())
-        return ((row, entry) for row, entry in enumerate(self.entries()) if row in live)
+        live = np.zeros(len(self), bool)
+        live[self.live] = True
+        return compress(enumerate(self.entries()), live)
 
     def append(self, batch: Sequence[tuple[Entry, np.ndarray, int]]) -> None:
         """Adds recordings, each as entry, L2-normalised (T, d) frames, and the row it replaces or -1."""
         entries, frames, replaces = zip(*batch, strict=True)
+        if other := {x.shape[1] for x in frames} - {self.dimension}:
+            raise DataError(
+                f"{self.folder / SETTINGS}: frames of d = {self.dimension}, got {other.pop()}: {DAMAGED}"
+            )
         means = np.stack([mean(x) for x in frames])
         self.append_stored(entries, [self.codec.encode(x) for x in frames], means, replaces)
 
@@ -194,7 +222,7 @@ class Index:
 
     def _write(self, name: str, data: bytes) -> None:
         """Appends after what counts, and sees that it is on the disk."""
-        with (self.folder / name).open("ab") as stream:
+        with naming(self.folder / name), (self.folder / name).open("ab") as stream:
             stream.truncate(self.sizes()[name])
             stream.write(data)
             stream.flush()
@@ -202,7 +230,7 @@ class Index:
 
     def _parse(self, row: int, line: bytes) -> Entry:
         try:
-            return Entry(**json.loads(line))
+            return Entry.parse(line)
         except (ValueError, TypeError):
             raise DataError(
                 f"{self.folder / ENTRIES}:{row + 1}: an entry is one JSON object, {DAMAGED}"
@@ -212,6 +240,9 @@ class Index:
         for column in ("frames", "entries"):
             if (np.diff(self.rows[column], prepend=0) <= 0).any():
                 raise DataError(f"{self.folder / ROWS}: every row ends after the one before, {DAMAGED}")
+        replaces = self.rows["replaces"]
+        if ((replaces < NOTHING) | (replaces >= np.arange(len(self)))).any():
+            raise DataError(f"{self.folder / ROWS}: a row replaces one before it, or {NOTHING}, {DAMAGED}")
         for name, due in self.sizes().items():
             found = (self.folder / name).stat().st_size if (self.folder / name).exists() else 0
             if found < due:
@@ -259,7 +290,7 @@ def _rows(path: Path) -> np.ndarray:
 def _settings(path: Path) -> Settings:
     text = read_text(path, "no index there: make one with `fangyan index`")
     try:
-        settings = Settings(**json.loads(text))
+        settings = Settings.parse(text)
     except (ValueError, TypeError):
         raise DataError(f"{path}: not the settings of an index: {DAMAGED}") from None
     if settings.format not in FORMATS:

@@ -1,15 +1,16 @@
 """Indexes copied together: what each machine has made of a part of the recordings, as one to be searched and mined."""
 
 from collections.abc import Sequence
-from itertools import batched
+from itertools import batched, compress
 from pathlib import Path
 
 import numpy as np
 
 from fangyan.errors import UserError
 from fangyan.progress import Progress
-from fangyan.search.building import Added, Known, extend_derived, newest
+from fangyan.search.building import Added, extend_derived
 from fangyan.search.index import NOTHING, SETTINGS, Index, create, sole_writer
+from fangyan.search.places import Places, placed
 from fangyan.search.records import Entry
 
 AT_ONCE = 1024
@@ -33,7 +34,7 @@ def join(folder: Path, parts: Sequence[Path]) -> Added:
         for part in opened:
             _check_alike(whole or opened[0], part)
         whole = whole or create(folder, opened[0].settings, opened[0].codec.codebook)
-        known, added = newest(whole), Added()
+        known, added = _places(whole), Added()
         with Progress("join", sum(len(part.live) for part in opened), "recordings") as bar:
             for part in opened:
                 for records in batched(part.live_entries(), AT_ONCE):
@@ -57,20 +58,28 @@ def _check_alike(first: Index, part: Index) -> None:
         )
 
 
+def _places(index: Index) -> Places:
+    """What is at each place."""
+    known, row = Places(), 0
+    for entries in batched(index.entries(), AT_ONCE):
+        known.put(placed(entries, row))
+        row += len(entries)
+    return known
+
+
 def _copy(
-    part: Index, records: Sequence[tuple[int, Entry]], whole: Index, known: Known, added: Added
+    part: Index, records: Sequence[tuple[int, Entry]], whole: Index, known: Places, added: Added
 ) -> None:
     """Appends to ``whole`` those ``records`` of ``part`` that it lacks, or of which it has an older file."""
-    chosen, entries, replaces = [], [], []
-    for row, entry in records:
-        there, old = known.get(entry.place, (NOTHING, None))
-        if old and old.mtime_ns >= entry.mtime_ns:
-            added.known += 1
-            continue
-        known[entry.place] = (len(whole) + len(chosen), entry)
-        chosen.append(row)
-        entries.append(entry)
-        replaces.append(there)
-    if chosen:
-        whole.append_stored(entries, [part.stored(row) for row in chosen], part.means[chosen], replaces)
-        added.new += len(chosen)
+    here = placed(entry for _, entry in records)
+    there = known.find(here["key"])
+    newer = (there["row"] == NOTHING) | (there["mtime_ns"] < here["mtime_ns"])
+    added.known += int((~newer).sum())
+    if newer.any():
+        rows, entries = zip(*compress(records, newer), strict=True)
+        here = here[newer]
+        here["row"] = np.arange(len(whole), len(whole) + len(rows))
+        stored = [part.stored(row) for row in rows]
+        whole.append_stored(entries, stored, part.means_at(rows), there["row"][newer])
+        known.put(here)
+        added.new += len(rows)

@@ -1,6 +1,6 @@
 """An index in memory: recordings that were just encoded, to be searched and forgotten."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -35,6 +35,13 @@ class MemoryIndex:
     def means(self) -> np.ndarray:
         """(N, d) float32, L2-normalised."""
         return np.stack([mean(frames.numpy()) for frames in self._units]).astype(MEAN)
+
+    def means_at(self, rows: Sequence[int] | np.ndarray) -> np.ndarray:
+        """(n, d) float32."""
+        return self.means[rows]
+
+    def check_frames(self, rows: Iterable[int]) -> None:
+        """They were checked."""
 
     def units(self, rows: Sequence[int]) -> tuple[Tensor, Tensor]:
         """The L2-normalised frames of the recordings at ``rows`` end to end, (sum of T, d), and T of each."""

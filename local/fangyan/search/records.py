@@ -1,5 +1,6 @@
 """What an index says: of itself in its settings, of each recording in an entry."""
 
+import json
 import sys
 from dataclasses import dataclass
 from typing import ClassVar
@@ -29,6 +30,17 @@ class Entry:
     mtime_ns: int
 
     UNDESCRIBED: ClassVar = ("", "", "")
+
+    @classmethod
+    def parse(cls, line: bytes) -> "Entry":
+        """The entry that is written in a line of JSON; `ValueError` or `TypeError` for what is none."""
+        entry = cls(**json.loads(line))
+        numbers = entry.start, entry.start if entry.end is None else entry.end
+        texts = entry.id, entry.wav, entry.variety, entry.text, entry.text_cmn
+        sound = all(type(x) in (int, float) for x in numbers) and all(type(x) is str for x in texts)
+        if not sound or type(entry.size) is not int or type(entry.mtime_ns) is not int:
+            raise TypeError
+        return entry
 
     @property
     def place(self) -> tuple[str, float, float | None]:
@@ -60,6 +72,19 @@ class Settings:
     dimension: int
     frames: str = DEFAULT
     format: int = FORMAT
+
+    @classmethod
+    def parse(cls, text: str) -> "Settings":
+        """The settings that are written as JSON; `ValueError` or `TypeError` for what are none."""
+        settings = cls(**json.loads(text))
+        names = settings.spec, settings.layer, *dict(settings.identity).values()
+        if (
+            type(settings.dimension) is not int
+            or settings.dimension < 1
+            or not all(type(x) is str for x in names)
+        ):
+            raise TypeError
+        return settings
 
     def check(self, spec: str) -> None:
         """Raises `UserError` where ``spec`` (empty: the index's own) gives other features than the index has."""

@@ -1,5 +1,6 @@
 """`fangyan.search.export.qdrant`: Qdrant's own client opens the folder and finds by MaxSim what is known by hand."""
 
+import sqlite3
 import sys
 from pathlib import Path
 
@@ -68,6 +69,24 @@ def test_the_code_of_the_page_finds_what_search_finds(indexed, tmp_path, opened,
         assert names["found"][0].score == pytest.approx(due[0], rel=1e-3)
 
 
+def test_migrate_takes_all_to_another_client(axes, tmp_path, opened):
+    """As to a server; here it is one in memory."""
+    from qdrant_client import QdrantClient
+
+    export(axes.folder, tmp_path / "out", "qdrant")
+    here, there = opened(tmp_path / "out"), QdrantClient(":memory:")
+    here.migrate(there, batch_size=3)
+    points = [client.scroll(COLLECTION, limit=9, with_vectors=True)[0] for client in (here, there)]
+    assert [(point.id, point.payload) for point in points[0]] == [(p.id, p.payload) for p in points[1]]
+    for one, other in zip(*points, strict=True):  # a client L2-normalises what it takes
+        np.testing.assert_allclose(one.vector["frames"], other.vector["frames"], atol=1e-6)
+        np.testing.assert_allclose(one.vector["mean"], other.vector["mean"], atol=1e-6)
+    configs = [client.get_collection(COLLECTION).config.params.vectors for client in (here, there)]
+    assert configs[0] == configs[1] and configs[1]["frames"].hnsw_config.m == 0
+    found = there.query_points(COLLECTION, query=QUERY.tolist(), using="frames", limit=9).points
+    assert {point.payload["id"]: point.score for point in found} == pytest.approx(FOUND, abs=1e-3)
+
+
 def test_an_empty_index_is_an_empty_collection(tmp_path, settings, opened):
     (tmp_path / "index").mkdir()
     create(tmp_path / "index", settings)
@@ -99,6 +118,20 @@ def test_a_kill_leaves_nothing_that_is_trusted_and_other_files_are_not_replaced(
     (tmp_path / "mine/a.wav").touch()
     with pytest.raises(UserError, match=r"mine: has files in it that are not of this work, such as a.wav"):
         export(axes.folder, tmp_path / "mine", "qdrant")
+
+
+def test_of_a_full_disk_a_sentence_is_said(axes, tmp_path, monkeypatch):
+    from qdrant_client.local.persistence import CollectionPersistence
+
+    def full(*_):
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(CollectionPersistence, "persist", full)
+    with pytest.raises(
+        UserError, match="out: cannot be written: database or disk is full: see that the disk has"
+    ):
+        export(axes.folder, tmp_path / "out", "qdrant")
+    assert not (tmp_path / "out").exists()
 
 
 def test_without_the_client_it_is_said_what_to_install(axes, tmp_path, monkeypatch):

@@ -54,8 +54,9 @@ def groups(index: Index) -> Iterator[Group]:
     for n, group in track_iterable(parts, number, "export", "groups"):
         rows, entries = zip(*group, strict=True)
         frames, lengths = index.units(rows)
-        means = np.array(index.means[list(rows)])
-        yield Group(n * AT_ONCE, entries, frames.numpy(), lengths.numpy(), means)
+        if not (frames.isfinite().all() and frames.any(1).all()):
+            index.check_frames(rows)
+        yield Group(n * AT_ONCE, entries, frames.numpy(), lengths.numpy(), index.means_at(rows))
 
 
 def inputs(index: Index) -> dict[str, str]:

@@ -5,6 +5,7 @@ multivector ``frames``, whose comparator is MaxSim: the sum over the query's fra
 precision. Qdrant's client is the extra ``qdrant``.
 """
 
+import sqlite3
 from pathlib import Path
 
 from fangyan.environment import install_extra
@@ -22,7 +23,13 @@ def write(index: Index, out: Path) -> None:
         import qdrant_client  # noqa: F401
     except ImportError:
         raise UserError(f"--to qdrant needs Qdrant's client: {install_extra('qdrant')}") from None
-    produce(out, {"qdrant": COLLECTION} | inputs(index), lambda folder: _build(index, folder))
+    try:
+        produce(out, {"qdrant": COLLECTION} | inputs(index), lambda folder: _build(index, folder))
+    except sqlite3.OperationalError as error:  # which says no more of a full disk
+        raise UserError(
+            f"{out}: cannot be written: {error}: see that the disk has room and may be written to, then run the same "
+            "again"
+        ) from None
 
 
 def _build(index: Index, folder: Path) -> None:
