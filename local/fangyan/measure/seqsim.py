@@ -111,7 +111,7 @@ def seqsim_matrix(queries: FrameSet | Packed, candidates: FrameSet | Packed) -> 
         products = _products_with(y.frames, block)
         for x in a.tiles:
             _compare(x, y, products(x.frames), found, fast)
-        del products  # so that the next has its memory: what is new to a process costs as much as it takes to fill
+        del products  # before the next is made, which gets its memory: new memory is slow to fill
     return found
 
 
